@@ -1,8 +1,8 @@
 -- Entries that change a message: edits, deletions and reactions; and messages with replies and mentions.
 --
--- The state of the messages that something happened to: the result of all entries that refer to the message. `changed_seq` is the
--- last of these entries. `edit_seq` is the newest of `edits` edits, which has the current text. `reactions` maps each key to its count.
--- A message without a row is as it was sent.
+-- The state of each message that was changed: the effects of all entries that refer to the message. `changed_seq` is the last of
+-- these entries. `edits` is the number of edits. `edit_seq` is the newest edit, which has the current text. `reactions` maps each
+-- key to its count. A message without a row was not changed.
 CREATE TABLE "public"."message_state" (
 	"room_id" integer NOT NULL,
 	"seq" bigint NOT NULL,
@@ -16,7 +16,7 @@ CREATE TABLE "public"."message_state" (
 	CONSTRAINT "message_state_pkey" PRIMARY KEY("room_id","seq")
 );
 --> statement-breakpoint
--- Who reacts with which key now. `by_seq` is the entry that added the reaction.
+-- The current reactions: which user reacted to which message with which key. `by_seq` is the entry that added the reaction.
 CREATE TABLE "public"."reactions" (
 	"room_id" integer NOT NULL,
 	"seq" bigint NOT NULL,
@@ -28,16 +28,16 @@ CREATE TABLE "public"."reactions" (
 --> statement-breakpoint
 CREATE INDEX "reactions_key_idx" ON "public"."reactions" USING btree ("room_id","seq","key","by_seq");
 --> statement-breakpoint
--- The message that an edit replaces, so that a deletion of the message finds all its edits.
+-- The message that an edit changes, so that a deletion of the message finds all its edits.
 ALTER TABLE "public"."others" ADD COLUMN "edit_of" bigint;
 --> statement-breakpoint
 CREATE INDEX "others_edit_of_idx" ON "public"."others" USING btree ("room_id","edit_of") WHERE "edit_of" IS NOT NULL;
 --> statement-breakpoint
--- Finds the end of a run of entries that are no messages.
+-- Used to find the end of a run of entries that are not messages.
 CREATE INDEX "others_message_seq_idx" ON "public"."others" USING btree ("room_id","message_seq","seq");
 --> statement-breakpoint
--- Returns where the last `wanted` messages up to `place` are, as runs of consecutive messages, the newest run first. Entries that
--- are no messages are skipped, each run of them in one step.
+-- Finds the last `wanted` messages up to `place`. Returns them as runs of consecutive messages, the newest run first. Skips each run
+-- of other entries in one step.
 CREATE FUNCTION "public"."chat_messages_before"(room integer, place bigint, wanted bigint)
 RETURNS TABLE (first double precision, last double precision)
 LANGUAGE plpgsql STABLE SET enable_seqscan = off AS $function$
@@ -62,7 +62,7 @@ BEGIN
 END
 $function$;
 --> statement-breakpoint
--- Returns where the first `wanted` messages from `place` to `until` are, as runs of consecutive messages, the oldest run first.
+-- Finds the first `wanted` messages from `place` to `until`. Returns them as runs of consecutive messages, the oldest run first.
 CREATE FUNCTION "public"."chat_messages_after"(room integer, place bigint, until bigint, wanted bigint)
 RETURNS TABLE (first double precision, last double precision)
 LANGUAGE plpgsql STABLE SET enable_seqscan = off AS $function$
@@ -91,7 +91,7 @@ BEGIN
 END
 $function$;
 --> statement-breakpoint
--- Returns those of the mentioned users who exist, or NULL if there are none.
+-- Returns the ids of the mentioned users who exist, or NULL if there are none.
 CREATE FUNCTION "public"."chat_mentions_of"("given" jsonb) RETURNS integer[]
 LANGUAGE sql STABLE AS $function$
 	SELECT array_agg(users.id ORDER BY users.id)
@@ -106,8 +106,8 @@ $function$;
 -- Applies an entry to the message that it changes, under the lock of the room. `entry_seq` is the number that the entry will have.
 -- Returns
 --   `code`: why the entry is refused;
---   `same_seq`: the entry that already decided the same, because the change changes nothing and is not stored;
---   `result`: what the entry stores in the clear.
+--   `same_seq`: if the entry would change nothing and so is not stored, the earlier entry that already had the same effect;
+--   `result`: the unencrypted data of the entry.
 CREATE FUNCTION "public"."chat_change_message"(
 	"in_room" integer,
 	"target" bigint,
@@ -155,7 +155,7 @@ BEGIN
 		ELSIF extract(epoch FROM moment - message.created_at) * 1000 > (given ->> 'window_ms')::double precision THEN
 			code := 'edit_window_over';
 			RETURN;
-		-- A deletion clears all edits of a message at once.
+		-- The limit exists because a deletion clears all edits of a message in one transaction.
 		ELSIF state.edits >= 1000 THEN
 			code := 'too_many_edits';
 			RETURN;
@@ -179,7 +179,7 @@ BEGIN
 			SELECT target UNION ALL
 			SELECT edit.seq FROM "public"."others" AS edit WHERE edit.room_id = in_room AND edit.edit_of = target
 		);
-		-- Another transaction may keep one of the rows locked. This must not hold up the other entries of the batch.
+		-- Does not wait if another transaction has locked one of the rows, because the other entries of the batch would wait too.
 		IF (
 			SELECT count(*) FROM (
 				SELECT FROM "public"."messages" AS stored WHERE stored.room_id = in_room AND stored.seq = ANY (erased)
@@ -237,16 +237,16 @@ BEGIN
 END
 $function$;
 --> statement-breakpoint
--- Appends a batch that is not only messages of one room. See 0008_append_entries.sql for the arguments and the result, and
--- 0010_append_messages.sql for the function that calls this one. Two more outcomes are
---   `unchanged`: the entry changes nothing; the row has the entry that decided the same before, and nothing was appended;
---   `erased`: appended, but a deletion in the same batch erased it.
+-- Appends a batch that has entries of several rooms or of kinds other than messages. See 0008_append_entries.sql for the
+-- arguments and the result, and 0010_append_messages.sql for the function that calls this one. There are two more outcomes:
+--   `unchanged`: the entry would change nothing and was not appended; the row has the earlier entry with the same effect;
+--   `erased`: the entry was appended, but a deletion in the same batch erased it.
 --
--- 1. The rooms are locked in id order, so that two batches can't deadlock; whoever waits here waits for the other's commit.
--- 2. If there are entries other than plain messages, each of them is decided and applied in the order of the batch. A known write
---    id comes first. The numbers of the entries are counted on the way, so that the state of a message can refer to them.
--- 3. One statement looks for known write ids, and numbers and inserts what is new. The LATERAL look-up with its LIMIT is an index
---    probe per entry: a hash join would read the whole log.
+-- 1. Locks the rooms in id order, so that two batches can't deadlock. A batch waits here until the other batch has committed.
+-- 2. If there are entries other than plain messages, checks and applies each entry in the order of the batch, except entries with a
+--    known write id. Counts the numbers that the entries will get, so that the state of a message can refer to them.
+-- 3. In one statement, looks up known write ids, and numbers and inserts the new entries. The LATERAL look-up with its LIMIT is one
+--    index probe per entry, whereas a hash join would read the whole log.
 CREATE OR REPLACE FUNCTION "public"."chat_append_mixed_entries"(
 	room_ids integer[],
 	user_ids integer[],
@@ -319,7 +319,7 @@ BEGIN
 			ORDER BY entry.ord
 		LOOP
 			place := given.place;
-			-- A deleted room is not locked; its entries are refused below.
+			-- A room that was deleted has no place. The statement below refuses its entries.
 			CONTINUE WHEN place IS NULL;
 			new_seq := heads[place] + 1;
 			IF given.kind <> 'message'
@@ -333,7 +333,7 @@ BEGIN
 				same_seqs[given.ord] := change.same_seq;
 				results[given.ord] := change.result::text;
 				IF given.kind = 'deletion' AND change.code IS NULL THEN
-					-- Edits of the message in this batch are not stored yet.
+					-- Earlier edits of the message in this batch are not stored yet, so their texts are removed here.
 					FOR place IN 1 .. given.ord - 1 LOOP
 						IF kinds[place] = 'edit' AND room_ids[place] = given.room_id AND target_seqs[place] = given.target_seq THEN
 							contents[place] := NULL;
@@ -427,7 +427,7 @@ BEGIN
 			WHEN coalesce(same.seq, twin.new_seq) IS NOT NULL THEN 'unchanged'
 			ELSE 'refused'
 		END,
-		-- An entry of a room that does not exist is not joined either.
+		-- An entry of a room that does not exist has no row in `placed` either.
 		CASE
 			WHEN coalesce(placed.new_seq, given.known_seq, twin.new_seq, same.seq) IS NULL THEN coalesce(given.code, 'room_not_found')
 		END,
@@ -448,21 +448,21 @@ BEGIN
 	FROM given
 	LEFT JOIN placed ON placed.ord = given.ord
 	LEFT JOIN LATERAL (
-		-- The entry that decided may have been deleted, but not the message.
+		-- The earlier entry with the same effect may have been deleted from the table. The message still exists.
 		SELECT decided.id, decided.seq, decided.created_at FROM "public"."messages" AS decided
 		WHERE decided.room_id = given.room_id AND decided.seq IN (given.same_seq, given.target_seq)
 			AND given.same_seq IS NOT NULL AND given.known_seq IS NULL
 		ORDER BY decided.seq = given.same_seq DESC
 		LIMIT 1
 	) AS same ON true
-	-- The entry that decided the same may be in this batch.
+	-- The earlier entry with the same effect may be in this batch.
 	LEFT JOIN placed AS twin ON twin.room_id = given.room_id AND twin.new_seq = given.same_seq AND given.known_seq IS NULL
 	ORDER BY given.ord;
 END
 $function$;
 --> statement-breakpoint
--- Finishes both steps of an upgrade. Entries that change messages have a step of their own, because releases before this one show
--- a message without its changes.
+-- Finishes both steps of an upgrade. Entries that change messages need their own step, because earlier releases show a message
+-- without its changes.
 CREATE OR REPLACE FUNCTION "public"."chat_finish_upgrade"() RETURNS void
 LANGUAGE plpgsql AS $function$
 BEGIN
@@ -499,9 +499,9 @@ BEGIN
 END
 $function$;
 --> statement-breakpoint
--- Tells all processes which entries changed. The text of an edit is also shown as that of its message, and an edit is erased if its
--- message is, so both are reported. A few changed entries are reported one by one, because all pages between them are read again
--- otherwise.
+-- Notifies all processes of entries that SQL changed. A message is shown with the text of its newest edit, and an edit of an erased
+-- message is shown as erased, so the notification contains both. Lists a few changed entries one by one, because a range would make
+-- the processes read all pages between them again.
 CREATE OR REPLACE FUNCTION "public"."chat_entries_changed"() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $function$
 BEGIN
@@ -531,7 +531,7 @@ BEGIN
 END
 $function$;
 --> statement-breakpoint
--- If this migration was reverted before, the log has entries that changed messages. Their results are computed again.
+-- If this migration was applied and reverted before, the log has entries that change messages. Computes their effects again.
 UPDATE "public"."others" AS other SET edit_of = entry.target_seq
 FROM "public"."messages" AS entry
 WHERE entry.room_id = other.room_id AND entry.seq = other.seq AND entry.kind = 'edit';

@@ -11,7 +11,7 @@ const GUARD = [...TOKEN_PROBLEMS, 'validation_failed'] as const
 /** Fields of a command that are not in the body: the path and `Idempotency-Key` contain them, or only the WebSocket needs them. */
 const ELSEWHERE = ['type', 'room', 'nonce', 'ref']
 
-/** Returns the names of the parameters in the path, and the field of the command that each of them sets. */
+/** Returns, for each parameter of the path, its name and the name of the command field that it sets. */
 const parametersOf = ({ path, parameters = {} }: HttpTwin): [name: string, field: string][] =>
   [...path.matchAll(/:(\w+)/g)].map(([, name = '']) => [name, parameters[name] ?? name])
 

@@ -1,14 +1,17 @@
-/** Defines what the routes of second factors have in common: their limits, their proof, and how they are documented. */
+/**
+ * Defines what the routes for second factors have in common: rate limits, the required proof, and the fields of their
+ * documentation.
+ */
 import { limitReads } from '../plugins/chat.ts'
 import { SECURED, TOKEN_PROBLEMS } from '../src/protocol/openapi.ts'
 import { limitChanges } from './limit-changes.ts'
 
 const BODY_LIMIT = 16 * 1024
 
-/** The errors of every route of second factors. */
+/** The errors that every route for second factors can return. */
 export const FACTOR_PROBLEMS = [...TOKEN_PROBLEMS, 'rate_limited', 'busy'] as const
 
-/** The members of every schema. */
+/** The fields that the schemas of all these routes share. */
 export const FACTOR_SCHEMA = { tags: ['auth'], security: SECURED }
 
 /** Returns the options of a route that starts to use a passkey. */

@@ -5,10 +5,10 @@ import { type AuthRoutesOptions, BODY_LIMIT } from './auth.ts'
 
 export type LinkRoutesOptions = Pick<AuthRoutesOptions, 'loginRateLimit'>
 
-/** The members of every schema. */
+/** The fields that the schemas of all these routes share. */
 export const LINK_SCHEMA = { tags: ['auth'], security: PUBLIC }
 
-/** Returns the options of a route, which is limited like a login. Routes with the same `group` are counted together. */
+/** Returns the options of a route with the rate limits of a login. Routes with the same `group` share one count. */
 export const linkRoute = ({ loginRateLimit }: LinkRoutesOptions, group: string) => ({
   method: 'POST' as const,
   bodyLimit: BODY_LIMIT,

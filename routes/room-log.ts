@@ -10,10 +10,12 @@ import { jsonResponse, problems, SECURED, TOKEN_PROBLEMS } from '../src/protocol
 
 const seq = (description: string) =>
   Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description, examples: [42] }))
-const Before = seq('Return the last entries before this `seq`, or with `after` the first entries between the two.')
+const Before = seq(
+  'Return the last messages before this `seq`. With `after`: return the first entries after `after` and before this `seq`.'
+)
 const After = seq('Return the first entries after this `seq`.')
 const Around = seq(
-  'Return half of the messages before this `seq`, and the others from it on. Not together with `before` or `after`.'
+  'Return messages around this `seq`: half of them before it, the others from it on. Not together with `before` or `after`.'
 )
 const View = Type.Optional(
   Type.Literal('messages', {
@@ -112,7 +114,7 @@ const roomLogRoutes: FastifyPluginAsyncTypebox = async fastify => {
       const { room, seq } = request.params
       const { key: given, after = 0, limit } = request.query
       const key = reactionKey(given)
-      // No message has a reaction with such a key.
+      // The key is not valid, so no message has such a reaction.
       if (key === undefined) return { reactions: [], has_more: false }
       const count = countOf(limit)
       const found = await chat.log.reactions(callerOf(request), room, { seq, key, after, limit: count + 1 })
@@ -152,7 +154,7 @@ const roomLogRoutes: FastifyPluginAsyncTypebox = async fastify => {
 
 export default roomLogRoutes
 
-/** Returns the fields of a part of a log other than its entries, as JSON without the closing brace. */
+/** Returns the fields of the response other than `entries`, as JSON without the closing brace. */
 const headOf = ({ room, hasMore, hasNewer }: LogPart): string => {
   const { room: name, epoch, oldest, seq } = room
   const newer = hasNewer === undefined ? {} : { has_newer: hasNewer }

@@ -16,8 +16,8 @@ import type { TextOptions } from './room-types.ts'
 
 /**
  * Selects a page of a room's messages: up to `limit` (default 50, maximum 1,000) with a `seq` below `before`, above `after`, or
- * around `around`. Without them, selects the newest messages. With `after`, a page also has the entries that are no messages,
- * unless `view` is `messages`.
+ * around `around`. Without them, selects the newest messages. With `after`, a page also contains the entries that are not
+ * messages, unless `view` is `messages`.
  */
 export interface HistoryRange {
   readonly before?: number
@@ -52,11 +52,14 @@ export interface ChatApi {
   showRoom(room: string): Promise<RoomShown>
   /** Returns a page of a room's messages, oldest first. */
   history(room: string, range?: HistoryRange): Promise<EntryList>
-  /** Returns the entries after `after`, oldest first, as they arrive in frames: with the texts of edits, but without reactions. */
+  /**
+   * Returns the entries after `after`, oldest first, in the form of frames: with the texts of edits, but without the reactions
+   * to messages.
+   */
   log(room: string, range?: Pick<HistoryRange, 'after' | 'limit'>): Promise<Log>
-  /** Returns a message. Error: `message_not_found` (404), which the next function can also cause. */
+  /** Returns a message. Error: `message_not_found` (404). */
   message(room: string, seq: number): Promise<SingleMessage>
-  /** Returns a page of the users who reacted to a message with a key. */
+  /** Returns a page of the users who reacted to a message with a key. Error: `message_not_found` (404). */
   reactions(
     room: string,
     seq: number,

@@ -1,6 +1,6 @@
 /**
- * Computes the current state of a message: the entry itself, then the later entries that change it in the order of the log, then
- * this user's changes that are not confirmed yet.
+ * Computes the current state of a message. Starts with the message's own entry, applies the later entries that change it in the
+ * order of the log, and then this user's unconfirmed changes.
  *
  * A message that arrives in a frame after a gap has the text of its newest edit, but no reactions. Text and reactions are
  * therefore folded separately: an entry changes the text only after `changed_seq`, and the reactions only after `reactedSeq`.
@@ -14,23 +14,26 @@ export type Reply = NonNullable<Message['reply']>
 
 /** A message in memory. */
 export interface Held {
-  /** The message without reactions and without the message that it answers. */
+  /** The message without its reactions and without the excerpt of the message that it replies to. */
   readonly message: Message
   /** All known reactions, the most frequent first. */
   readonly reactions: readonly Reactions[]
   readonly mine: readonly string[]
-  /** The `seq` of the last entry that is applied to the reactions. */
+  /** The `seq` of the last entry that was applied to the reactions. */
   readonly reactedSeq: number
-  /** Whether the message may have reactions that are not known, because a list has only the most frequent ones. */
+  /** Whether the message may have reactions that the client does not know. A list contains only the most frequent ones. */
   readonly isPartial: boolean
 }
 
-/** Maximum number of keys that the service shows. */
+/** Maximum number of reaction keys that the service returns with a message. */
 const MAX_KEYS = 20
 /** Maximum length of an excerpt, in characters (Unicode code points). */
 const MAX_EXCERPT = 100
 
-/** Returns a message as it is held. With `isItem`, the message is from HTTP and has its reactions. */
+/**
+ * Converts a message to the form that is kept in memory. With `isItem`, the message is from an HTTP list, so it has its
+ * reactions.
+ */
 export const heldOf = (given: Message, isItem: boolean, mine: readonly string[] = []): Held => {
   const { reactions = [], reply: _, ...message } = given
   const reactedSeq = isItem ? changedSeqOf(given) : given.seq
@@ -48,7 +51,7 @@ const withKey = (keys: readonly string[], key: string, isAdded: boolean): readon
   return isAdded ? [...others, key] : others
 }
 
-/** Applies an entry of the log. `isOwn` is whether this user appended it. */
+/** Applies an entry of the log to a message. `isOwn` is true if this user appended the entry. */
 export const fold = (held: Held, change: MessageChange, isOwn: boolean): Held => {
   const { seq, type } = change
   const next = { ...held, message: withChange(held.message, change) }
@@ -64,7 +67,7 @@ export const fold = (held: Held, change: MessageChange, isOwn: boolean): Held =>
   }
 }
 
-/** Applies the user's own changes that are not confirmed. */
+/** Applies an unconfirmed change of this user to a message. */
 const withOwn = ({ message, reactions, mine, ...rest }: Held, own: OutgoingChange): Held => {
   const { type, content, key = '', remove = false } = own
   if (type === 'delete') return { ...rest, message: withoutText(message), reactions: [], mine: [] }
@@ -74,11 +77,15 @@ const withOwn = ({ message, reactions, mine, ...rest }: Held, own: OutgoingChang
   return { ...rest, message, reactions: withCount(reactions, key, count), mine: withKey(mine, key, !remove) }
 }
 
-/** Returns the message as it is shown. `changes` are this user's changes that are not confirmed. */
+/**
+ * Returns the message as the app sees it. `changes` are this user's unconfirmed changes, and `reply` describes the message that
+ * it replies to.
+ */
 export const shownOf = (held: Held, changes: readonly OutgoingChange[] = [], reply: Reply | undefined): Message => {
   const isErased = held.message.unavailable === 'erased'
   const { message, reactions, mine } = isErased ? held : changes.reduce(withOwn, held)
-  // The reactions of a deleted message arrive before its deletion.
+  // The deletion clears the reactions. Those that a deleted message still has here were applied before the client received the
+  // deletion.
   const isReacted = reactions.length > 0 && !(isErased && held.reactedSeq < changedSeqOf(held.message))
   return Object.freeze({
     ...message,
@@ -97,7 +104,7 @@ const textOf = (
     ? { unavailable }
     : { excerpt: [...content.slice(0, 2 * MAX_EXCERPT)].slice(0, MAX_EXCERPT).join('') }
 
-/** Returns a message as its answers show it. */
+/** Returns the author and the excerpt that replies to a message show. */
 export const replyOf = ({ seq, user_id, username, content, unavailable }: Message): Reply => ({
   seq,
   user_id,
@@ -105,14 +112,14 @@ export const replyOf = ({ seq, user_id, username, content, unavailable }: Messag
   ...textOf(content, unavailable)
 })
 
-/** Applies an entry of the log to what the answers to its message show. */
+/** Applies an entry of the log to what replies to the changed message show. */
 export const foldReply = (reply: Reply, change: MessageChange): Reply => {
   const { excerpt: _, unavailable, ...rest } = reply
   if (unavailable === 'erased' || unavailable === 'expired') return reply
   if (change.type === 'deletion') return { ...rest, unavailable: 'erased' }
   if (change.type === 'reaction') return reply
   const { content, unavailable: reason } = change
-  // A later entry has the text, or the entry is from a list that has no texts of edits.
+  // A later edit has the text, or the entry is from a list, which omits the texts of edits.
   if (reason === 'superseded' || (content === null && !reason)) return reply
   return { ...rest, ...textOf(content, reason) }
 }

@@ -42,22 +42,22 @@ export const withErasure = (message: Message, { userId, username, seq }: Erasure
   return Object.freeze({ ...withoutContent(message, 'erased'), username })
 }
 
-/** Returns the `seq` of the last entry that is applied to the message. */
+/** Returns the `seq` of the last entry that was applied to the message. */
 export const changedSeqOf = ({ changed_seq, seq }: Message): number => changed_seq ?? seq
 
-/** Returns the message without its content, as the service shows it if it can't show the content. */
+/** Returns the message without its content, in the form in which the service returns a message whose content it can't show. */
 const withoutContent = (message: Message, unavailable: NonNullable<Message['unavailable']>): Message => {
   const { meta: _, nonce: __, edited_at: ___, ...rest } = message
   return { ...rest, content: null, unavailable }
 }
 
-/** Returns the message after its deletion. Reactions are not part of it, see fold.ts. */
+/** Returns the message after its deletion. fold.ts removes the reactions. */
 export const withoutText = (message: Message): Message => {
   const { mentions: _, ...rest } = withoutContent(message, 'erased')
   return rest
 }
 
-/** Returns the message with another text. */
+/** Returns the message with the text of an edit. */
 export const withText = (message: Message, content: string | null, { meta, mentions }: TextOptions): Message => {
   const { meta: _, mentions: __, unavailable: ___, ...rest } = message
   return { ...rest, content, ...(meta ? { meta } : {}), ...(mentions?.length ? { mentions: [...mentions] } : {}) }
@@ -66,7 +66,7 @@ export const withText = (message: Message, content: string | null, { meta, menti
 const edited = (message: Message, change: MessageChange & { type: 'edit' }): Message => {
   const { content, timestamp } = change
   const unavailable = message.unavailable === 'erased' ? 'erased' : change.unavailable
-  // A later entry has the text. Without a reason for its absence, the entry is from a list that has no texts of edits.
+  // A later edit has the text. If `unavailable` is absent, the entry is from a list, which omits the texts of edits.
   if (unavailable === 'superseded' || (content === null && !unavailable)) return message
   const next = withText(message, content, change)
   return unavailable ? withoutContent(next, unavailable) : { ...next, edited_at: timestamp }

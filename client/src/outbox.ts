@@ -1,7 +1,8 @@
 /**
- * Sends the user's messages and changes of messages, one at a time per room. Each waits until the previous one of the room is
- * acknowledged or refused, so that a temporary refusal (`rate_limited`) can't change their order. What gets no response is sent
- * again with the same nonce, so that the service stores it only once. In this file, "message" means both.
+ * Sends the user's messages and changes of messages, one at a time per room. Sends the next one only after the service has
+ * acknowledged or refused the previous one, so that a temporary refusal (`rate_limited`) can't change their order. Sends a
+ * message without a response again with the same nonce, so that the service stores it only once. In this file, "message" stands
+ * for messages and changes.
  */
 import { TEMPORARY_ERRORS } from './errors.ts'
 import {

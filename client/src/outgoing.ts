@@ -21,25 +21,28 @@ export const bytesOf = (frame: object): number => {
 export const newNonce = (): string =>
   [...crypto.getRandomValues(new Uint8Array(16))].map(byte => byte.toString(16).padStart(2, '0')).join('')
 
-/** The error of a change that the service doesn't accept yet. */
+/** The error of a change whose kind the service doesn't accept yet. */
 export const NOT_ACCEPTED: Refusal = {
   code: 'upgrade_pending',
   detail: 'The service does not accept this change yet. Try again later.'
 }
 
-/** What is sent, before it has a nonce and a status. */
+/** An outgoing message or change before it gets its nonce and its status. */
 export type Draft = Omit<Outgoing, 'nonce' | 'createdAt' | 'status'>
 
 /** The kinds of entries in the log, by the types of outgoing changes. */
 const KINDS = { message: 'message', edit: 'edit', delete: 'deletion', react: 'reaction' } as const
 
-/** Returns whether a service that accepts only the kinds `features` accepts it. */
+/** Returns whether a service that accepts only the kinds in `features` accepts this message or change. */
 export const isAccepted = ({ type }: Outgoing, features: readonly string[]): boolean =>
   type === 'message' || features.includes(KINDS[type])
 
 export const isChange = (outgoing: Outgoing): outgoing is OutgoingChange => outgoing.type !== 'message'
 
-/** Returns an outgoing message or change that the app has stored. Earlier versions stored only messages, without a type. */
+/**
+ * Restores an outgoing message or change from the storage of the app. Earlier versions of the SDK stored only messages, without
+ * a type.
+ */
 export const restored = (stored: Omit<Outgoing, 'type' | 'content'> & Partial<Outgoing>): Outgoing =>
   Object.freeze({ type: 'message', content: '', ...stored })
 
@@ -50,7 +53,7 @@ export const failedOf = ({ seq: _, ...outgoing }: Outgoing, error: Refusal): Out
   error
 })
 
-/** Returns the frame that sends it. `JSON.stringify` omits the fields that are undefined. */
+/** Returns the frame that sends a message or change. `JSON.stringify` omits the fields that are undefined. */
 export const frameOf = ({ createdAt: _, status: __, seq: ___, error: ____, replyTo, content, ...fields }: Outgoing) =>
   ({
     ...fields,

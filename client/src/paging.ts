@@ -22,7 +22,7 @@ export interface PagingOptions {
 
 export interface Paging {
   readonly isLoading: boolean
-  /** Whether the app shows the history of the room: whether it has called `older`. */
+  /** Whether the app has called `older`, and so shows the history of the room. */
   readonly isUsed: boolean
   /** Implements `Room.older`. */
   older(limit?: number): Promise<boolean>

@@ -140,13 +140,13 @@ export type Entry = {
   meta?: Record<string, unknown>
   /** If the user sends the same nonce to the same room again, nothing new is stored. */
   nonce?: string
-  /** The `seq` of the message that this one answers. */
+  /** The `seq` of the message that this one replies to. */
   reply_to?: number
   /** The ids of the mentioned users. Ids that no user has are dropped. The text is not searched for names. */
   mentions?: number[]
   /** A time in UTC with milliseconds, RFC 3339. */
   edited_at?: string
-  /** The `seq` of the last entry that changed the message. The fields contain the result of all entries up to this one. */
+  /** The `seq` of the last entry that changed the message. The fields include the effects of all entries up to it. */
   changed_seq?: number
   /** The reactions, the most frequent first, at most 20 keys. */
   reactions?: {
@@ -169,7 +169,7 @@ export type Entry = {
   key?: string
   /** In an entry of type `reaction`: `added` or `removed`. */
   action?: string
-  /** In an entry of type `reaction`: how many reactions have this key afterwards. */
+  /** In an entry of type `reaction`: how many reactions of this key the message has afterwards. */
   count?: number
   /** In an entry of type `deletion`: why the message was deleted. */
   reason?: string
@@ -183,7 +183,7 @@ export type EntryList = {
   epoch: string
   /** The `seq` of the oldest entry that is kept. */
   oldest: number
-  /** The `seq` of the newest entry at the time of the request. The messages contain the result of all entries up to this one, and possibly of later ones. */
+  /** The `seq` of the newest entry at the time of the request. The messages include the effects of all entries up to it, and possibly of later ones. */
   seq: number
   messages: Entry[]
   /** Whether there are more entries in the requested direction; with `around`, whether there are older ones. */
@@ -220,13 +220,13 @@ export type SingleMessage = {
   meta?: Record<string, unknown>
   /** If the user sends the same nonce to the same room again, nothing new is stored. */
   nonce?: string
-  /** The `seq` of the message that this one answers. */
+  /** The `seq` of the message that this one replies to. */
   reply_to?: number
   /** The ids of the mentioned users. Ids that no user has are dropped. The text is not searched for names. */
   mentions?: number[]
   /** A time in UTC with milliseconds, RFC 3339. */
   edited_at?: string
-  /** The `seq` of the last entry that changed the message. The fields contain the result of all entries up to this one. */
+  /** The `seq` of the last entry that changed the message. The fields include the effects of all entries up to it. */
   changed_seq?: number
   /** The reactions, the most frequent first, at most 20 keys. */
   reactions?: {
@@ -278,7 +278,7 @@ export type SendFrame = {
   meta?: Record<string, unknown>
   /** The ids of the mentioned users. Ids that no user has are dropped. The text is not searched for names. */
   mentions?: number[]
-  /** The `seq` of the message that this one answers. */
+  /** The `seq` of the message that this one replies to. */
   reply_to?: number
   /** Repeated in the response to this frame. */
   ref?: string
@@ -396,13 +396,13 @@ export type MessageFrame = {
   /** If the user sends the same nonce to the same room again, nothing new is stored. */
   nonce?: string
   unavailable?: 'key' | 'erased'
-  /** The `seq` of the message that this one answers. */
+  /** The `seq` of the message that this one replies to. */
   reply_to?: number
   /** The ids of the mentioned users. Ids that no user has are dropped. The text is not searched for names. */
   mentions?: number[]
   /** A time in UTC with milliseconds, RFC 3339. */
   edited_at?: string
-  /** The `seq` of the last entry that changed the message. The fields contain the result of all entries up to this one. */
+  /** The `seq` of the last entry that changed the message. The fields include the effects of all entries up to it. */
   changed_seq?: number
   /** A time in UTC with milliseconds, RFC 3339. */
   timestamp: string

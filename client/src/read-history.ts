@@ -1,4 +1,4 @@
-/** Reads pages of history that are not older than what the room has received over the connection. */
+/** Reads pages of history that include the effects of all entries that the room has received over the connection. */
 import type { ChatApi, HistoryRange } from './api.ts'
 import type { Timers } from './platform.ts'
 import type { EntryList } from './protocol.ts'
@@ -8,7 +8,7 @@ export interface ReadHistoryOptions {
   readonly room: string
   readonly history: ChatApi['history']
   readonly timers: Timers
-  /** Wait in milliseconds before a page is requested again. */
+  /** Delay in milliseconds before a page is requested again. */
   readonly retry: number
   readonly mark: () => Mark | undefined
   /** Whether the room still needs pages. */
@@ -16,7 +16,7 @@ export interface ReadHistoryOptions {
 }
 
 /**
- * Reads a page that contains the results of all entries up to the read mark at the time of the call. Rejects with a
+ * Reads a page whose messages include the effects of all entries up to the read mark at the time of the call. Rejects with a
  * ChatApiError.
  */
 export type ReadHistory = (range: HistoryRange) => Promise<EntryList>

@@ -50,7 +50,8 @@ export const createRefill = ({ room, api, timers, retry, mark, onEntry, onDone }
       return await api.log(room, range)
     } catch (error) {
       if (!(error instanceof ChatApiError) || error.status !== 404) throw error
-      // The service may be of an earlier version. The log then has no changes of messages, so a list has everything.
+      // An earlier version of the service has no route for the log. Its log contains no changes of messages, so a list of
+      // messages is complete.
       const { messages: entries, ...page } = await api.history(room, range)
       return { ...page, entries }
     }

@@ -3,12 +3,12 @@ import type { DeletionFrame, EditFrame, Entry, ErrorCode, Presence, ReactionFram
 
 /**
  * A message of a room's log in its current state. If the content can't be shown, `content` is null and `unavailable` is the
- * reason. In `state.messages`, the pending changes of this user are already applied.
+ * reason. `state.messages` includes this user's unconfirmed changes.
  */
 export interface Message extends Entry {
   /** The keys of this user's reactions. Absent if there are none. */
   readonly mine?: readonly string[]
-  /** Whether the message shows a change of this user that is not confirmed yet. */
+  /** Present if the message includes a change of this user that the service has not confirmed yet. */
   readonly pending?: true
 }
 
@@ -30,28 +30,32 @@ export interface TextOptions {
   readonly mentions?: readonly number[]
 }
 
-/** A message of this user, or a change of a message by this user, that the room has not delivered yet. */
+/** A message that this user sent, or a change that this user made to a message, and that the room has not delivered yet. */
 export interface Outgoing extends TextOptions {
   readonly type: 'message' | 'edit' | 'delete' | 'react'
-  /** Identifies it. The SDK creates the nonce and repeats it in all retries, so that the service stores it once. */
+  /**
+   * Identifies the message or change. The SDK creates the nonce and sends the same nonce in all retries, so that the service
+   * stores the message or change once.
+   */
   readonly nonce: string
   readonly room: string
-  /** The text of a message or an edit. Empty for the other types. */
+  /** The text of a message or an edit. Empty for a deletion or a reaction. */
   readonly content: string
-  /** The `seq` of the message that is changed. Absent only for a message. */
+  /** The `seq` of the message to change. Absent for a new message. */
   readonly target?: number
-  /** The `seq` of the message that this message answers. */
+  /** The `seq` of the message that this message replies to. */
   readonly replyTo?: number
-  /** The reason of a `delete`. */
+  /** Why the message is deleted. Only for the type `delete`. */
   readonly reason?: string
-  /** The key of a `react`, and whether the reaction is removed. */
+  /** The key of the reaction, and whether to remove the reaction. Only for the type `react`. */
   readonly key?: string
   readonly remove?: boolean
   /** When `send` or another function was called, in milliseconds since the epoch. */
   readonly createdAt: number
   /**
-   * `pending`: not acknowledged yet. The SDK sends it until it is acknowledged or refused. `sent`: stored as the entry `seq`,
-   * but not in `messages` yet. `failed`: refused with `error` and not stored. The SDK sends it again only after `retry`.
+   * `pending`: not acknowledged yet. The SDK sends the message or change until the service acknowledges or refuses it. `sent`:
+   * stored as the entry `seq`, but not in `messages` yet. `failed`: refused with `error` and not stored. The SDK sends it again
+   * only after `retry`.
    */
   readonly status: 'pending' | 'sent' | 'failed'
   readonly seq?: number
@@ -80,12 +84,12 @@ export interface RoomState {
   readonly error?: Refusal
   /**
    * The messages, ascending by `seq`, without duplicates or gaps. Empty at first: call `older()` to load the newest page. They
-   * show this user's pending changes; a refused change is taken back.
+   * include this user's pending changes. A refused change is reverted.
    */
   readonly messages: readonly Message[]
   /** This user's messages that aren't in `messages` yet, in the order in which they were sent. Show them after `messages`. */
   readonly outgoing: readonly Outgoing[]
-  /** This user's changes of messages that aren't confirmed, in the order in which they were made. */
+  /** This user's unconfirmed changes of messages, in the order in which they were made. */
   readonly changes: readonly OutgoingChange[]
   /** Whether `older()` can load more. */
   readonly hasOlder: boolean
@@ -132,9 +136,9 @@ export interface RoomEvents {
    */
   erasure: { readonly userId: number; readonly username: string; readonly seq: number }
   /**
-   * A message was edited or deleted, or a reaction to it was added or removed, live or after a gap. Emitted once for each such
-   * entry, ascending by `seq`, also if the message is not in memory. `state.messages` shows the change. An edit that a later
-   * edit replaced has no content. If the app stores messages itself, it must apply the entry.
+   * A message was edited or deleted, or a reaction to it was added or removed. Emitted once per entry, ascending by `seq`, also
+   * for entries that were missed while offline and for messages that are not in memory. `state.messages` already includes the
+   * change. An edit that a later edit replaced has no content. An app that stores messages itself must apply the entry to them.
    */
   update: MessageChange
   /** The status of an outgoing message or change changed. */
@@ -152,17 +156,20 @@ export interface Room {
   /**
    * Sends a message, now or when the connection is back, after the earlier messages to this room. The service stores it once.
    * Returns the outgoing message with its current status. `state.outgoing`, the event `outgoing` and `settled` report later
-   * changes. Doesn't throw if the service refuses the message. `replyTo` is the `seq` of the message that this one answers.
+   * changes. Doesn't throw if the service refuses the message. `replyTo` is the `seq` of the message that this one replies to.
    */
   send(content: string, options?: TextOptions & { readonly replyTo?: number }): Outgoing
   /**
-   * Replaces the text, the `meta` and the mentions of this user's message `seq`. `state.messages` shows the new text at once, and
-   * the former one again if the service refuses the change. The outgoing change is in `state.changes` until it is confirmed. The
-   * same applies to `delete` and `react`. If the service doesn't accept such changes (see `Identity.features`), they fail with
-   * `upgrade_pending`.
+   * Replaces the text, the `meta` and the mentions of this user's message `seq`. `state.messages` shows the new text at once,
+   * and the former text again if the service refuses the edit. `state.changes` contains the edit until the service confirms it.
+   * Fails with `upgrade_pending` if the service doesn't accept edits, see `Identity.features`. `delete` and `react` behave in
+   * the same way.
    */
   edit(seq: number, content: string, options?: TextOptions): Outgoing
-  /** Deletes the message `seq`: its text, edits and reactions. It keeps its position, with the content null. */
+  /**
+   * Deletes the text, the edits and the reactions of the message `seq`. The message keeps its position in the log, with the
+   * content null.
+   */
   delete(seq: number, options?: { readonly reason?: string }): Outgoing
   /** Adds a reaction to the message `seq`, or removes it. `key` is one emoji, or a name such as `+1`. */
   react(seq: number, key: string, options?: { readonly remove?: boolean }): Outgoing
@@ -171,9 +178,9 @@ export interface Room {
    * discarded or is unknown.
    */
   settled(nonce: string): Promise<Outgoing | undefined>
-  /** Sends a `failed` message or change again, after the pending ones. Has no effect on one with another status. */
+  /** Sends a `failed` message or change again, after the pending ones. Has no effect if the status is not `failed`. */
   retry(nonce: string): void
-  /** Removes an outgoing message or change. If it has reached the service, it may still be stored. */
+  /** Removes an outgoing message or change. The service may still store it if the frame was already sent. */
   discard(nonce: string): void
   /**
    * Loads the page before `messages`, with up to `limit` messages (default 50). Resolves with whether there are even older

@@ -125,14 +125,14 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
     events.emit('update', entry)
   }
 
-  /** Removes an outgoing message or change, because its entry was delivered. */
+  /** Removes an outgoing message or change after its entry was delivered. */
   const delivered = (entry: Pick<Message, 'user_id' | 'nonce' | 'seq'>): void => {
     if (entry.nonce !== undefined && options.isMe(entry.user_id)) outbox.seen(entry)
   }
 
   const deliver = (entry: LogEntry): void => {
     apply(entry)
-    // A reaction that changes nothing is acknowledged with an earlier entry, which has another nonce.
+    // The service acknowledges a reaction that changes nothing with an earlier entry, which has another nonce.
     outbox.skip(name, subscription.mark?.seq ?? 0)
   }
 
@@ -215,7 +215,7 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
     send: (content, options = {}) => add({ type: 'message', content, ...options }),
     edit: (target, content, options = {}) => add({ type: 'edit', target, content, ...options }),
     delete: (target, options = {}) => add({ type: 'delete', target, content: '', ...options }),
-    // The service returns keys in this form.
+    // The service returns keys in NFC and without U+FE0F.
     react: (target, key, options = {}) =>
       add({ type: 'react', target, content: '', key: key.normalize('NFC').replaceAll('\uFE0F', ''), ...options }),
     settled: outbox.settled,

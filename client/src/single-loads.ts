@@ -1,16 +1,21 @@
-/** Loads single messages of a room: those that others answer, and those whose reactions can't be computed from the log. */
+/**
+ * Loads single messages of a room: messages that others reply to, and messages whose reactions can't be computed from the log.
+ */
 import type { Timers } from './platform.ts'
 import type { ReadHistory } from './read-history.ts'
 import type { Timeline } from './timeline.ts'
 
-/** Maximum wait in milliseconds before a message is loaded. The wait is random, because many clients need the same message. */
+/**
+ * Maximum delay in milliseconds before a message is loaded. The delay is random, because many clients may need the same message
+ * at the same time.
+ */
 const JITTER_MS = 1000
 
 export interface SingleLoadsOptions {
   readonly read: ReadHistory
   readonly timeline: Timeline
   readonly timers: Timers
-  /** Wait in milliseconds after a failure. */
+  /** Delay in milliseconds after a failure. */
   readonly retry: number
   readonly onChange: () => void
 }
@@ -31,7 +36,7 @@ export const createSingleLoads = ({ read, timeline, timers, retry, onChange }: S
     for (const seq of missing) {
       const { generation } = timeline
       const page = await read({ after: seq - 1, before: seq + 1, view: 'messages', limit: 1 })
-      // If messages were replaced during the request, they may be of another incarnation of the log.
+      // If the timeline was replaced during the request, the response may be of another incarnation of the log.
       if (!missing.delete(seq) || generation !== timeline.generation) continue
       timeline.replace(seq, page)
       onChange()

@@ -1,5 +1,6 @@
 /**
- * Persists unsent messages and changes, and the read mark of each room in the storage of the app. Without a storage, nothing is persisted.
+ * Persists the unsent messages and changes and the read mark of each room in the storage of the app. Without a storage, persists
+ * nothing.
  */
 
 import { isChange } from './outgoing.ts'
@@ -82,7 +83,7 @@ export const createStore = ({ storage: given, key, timers, onError, snapshot: ta
     if (isForgotten) return
     const { userId, outgoing } = take()
     const unsent = outgoing.filter(({ status }) => status !== 'sent')
-    // Separate lists, because an earlier version of the SDK would send a change as a message.
+    // Messages and changes are in separate lists, because an earlier version of the SDK would send a change as a message.
     const messages = unsent.filter(one => !isChange(one))
     const changes = unsent.filter(isChange)
     const more = changes.length > 0 ? { changes } : {}

@@ -16,11 +16,11 @@ export interface Timeline {
    * Removes all messages and starts after the entry `seq`. `oldest` is the `seq` of the oldest entry that the service keeps.
    */
   begin(seq: number, oldest: number): void
-  /** Appends a message that arrived in a frame. Returns the message as it is shown. */
+  /** Appends a message that arrived in a frame. Returns the message as the app sees it. */
   append(message: Message): Message
   /** Applies an entry to the message that it changes. */
   change(change: MessageChange): void
-  /** Sets this user's changes that are not confirmed. `messages` shows their results. */
+  /** Sets this user's unconfirmed changes, which `messages` then includes. */
   setOwn(changes: readonly OutgoingChange[]): void
   /**
    * Removes the contents of erased messages. Until the next call to `begin`, also removes the contents of erased messages that
@@ -28,18 +28,21 @@ export interface Timeline {
    */
   erase(erasure: Erasure): void
   /**
-   * Inserts a page of history before all messages. Must contain the results of all entries that were received before the page was
-   * requested.
+   * Inserts a page of history before all messages. The page must include the effects of all entries that the room had received
+   * when it requested the page.
    */
   prepend(page: EntryList): void
-  /** Replaces the message `seq`, or what its answers show of it. The condition of `prepend` applies. */
+  /** Replaces the message `seq`, or the excerpt of it in replies. The message must be as new as `prepend` requires of a page. */
   replace(seq: number, page: EntryList): void
 }
 
 export interface TimelineOptions {
-  /** Number of messages to keep, in addition to those that were loaded from history. */
+  /** Number of messages to keep, in addition to those that the app has loaded from history. */
   readonly keep: number
-  /** Whether a page is loading. Meanwhile, no message is removed, and the entries that change messages are remembered. */
+  /**
+   * Whether a page is loading. Meanwhile, the timeline removes no message, and keeps the entries that change messages to apply
+   * them to the page.
+   */
   readonly isLoading: () => boolean
   /** Returns whether the user is the user of this client. */
   readonly isMe: (userId: number) => boolean
@@ -47,7 +50,7 @@ export interface TimelineOptions {
   readonly onMissing: (seq: number) => void
 }
 
-/** A message in memory, with the result of `shownOf` for the same arguments. */
+/** A message in memory, with the cached result of `shownOf` and its arguments. */
 interface Shown extends Held {
   cache?: {
     readonly own: readonly OutgoingChange[] | undefined
@@ -57,7 +60,7 @@ interface Shown extends Held {
   reply?: Reply
 }
 
-/** Returns a message without what was computed from it. */
+/** Returns a message without the fields that `Shown` adds. */
 const plain = ({ cache: _, reply: __, ...held }: Shown): Held => held
 
 /** Creates a timeline. When there are too many messages, removes the oldest. */
@@ -70,13 +73,14 @@ export const createTimeline = ({ keep, isLoading, isMe, onMissing }: TimelineOpt
   let max = keep
   // Pages of history that were requested before an erasure may arrive after it. Keyed by user id.
   const erasures = new Map<number, Erasure>()
-  // The entries that were received while pages were loading. The pages may not contain their results.
+  // The entries that were received while pages were loading. The pages may not include their effects.
   let recent: MessageChange[] = []
-  // What answers show of messages that are not held, keyed by `seq`. `at` is the last entry that is applied.
+  // What replies show of messages that are not in memory, keyed by the `seq` of the message. `at` is the last entry that was
+  // applied.
   const replies = new Map<number, { readonly reply: Reply; readonly at: number }>()
   let own = new Map<number, OutgoingChange[]>()
 
-  /** Returns the index of the first message from `seq` on. */
+  /** Returns the index of the first message whose `seq` is not below the given one. */
   const indexOf = (seq: number): number => {
     let [low, high] = [0, all.length]
     while (low < high) {
@@ -92,7 +96,7 @@ export const createTimeline = ({ keep, isLoading, isMe, onMissing }: TimelineOpt
     return held?.message.seq === seq ? held : undefined
   }
 
-  /** Returns what the answers to a message show of it, if this is known. */
+  /** Returns what replies to a message show of the message, or undefined if that is unknown. */
   const replyTo = (seq: number | undefined): Reply | undefined => {
     if (seq === undefined) return undefined
     const held = find(seq)
@@ -134,7 +138,7 @@ export const createTimeline = ({ keep, isLoading, isMe, onMissing }: TimelineOpt
     const held = all[at]
     if (held?.message.seq === target) {
       all[at] = fold(plain(held), change, isMe(change.user_id))
-      // One of the reactions that are not known may now be among the most frequent ones.
+      // A key that the client does not know may now be among the most frequent ones.
       if (held.isPartial && change.type === 'reaction' && change.action === 'removed' && seq > held.reactedSeq)
         onMissing(target)
     }
@@ -147,7 +151,10 @@ export const createTimeline = ({ keep, isLoading, isMe, onMissing }: TimelineOpt
     shown = undefined
   }
 
-  /** Inserts messages from HTTP at an index. Keeps what their answers show, unless the answered messages are held too. */
+  /**
+   * Inserts messages from HTTP at an index. Keeps the excerpts in their `reply`, unless the messages that they reply to are in
+   * memory.
+   */
   const insert = (at: number, replaced: number, { messages, mine = {}, seq }: EntryList): void => {
     const items = messages.map(messageOf).filter(message => message !== undefined)
     all.splice(at, replaced, ...items.map(item => erased(heldOf(item, true, mine[item.seq]))))
@@ -156,7 +163,7 @@ export const createTimeline = ({ keep, isLoading, isMe, onMissing }: TimelineOpt
         replies.set(reply.seq, { reply: erasedReply(reply), at: seq })
   }
 
-  /** Removes the oldest messages. Keeps what the answers to them show, as long as the answers are held. */
+  /** Removes the oldest messages. Keeps the excerpts of them that replies in memory show. */
   const trim = (): void => {
     const removed = all.splice(0, all.length - max)
     if (replies.size === 0 && !all.some(({ message }) => message.reply_to)) return

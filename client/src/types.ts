@@ -47,8 +47,8 @@ export interface Identity {
   /** The user's limits. A limit of 0 means no limit. */
   readonly limits: Limits | undefined
   /**
-   * The kinds of entries that the service accepts on this connection, such as `message`, `edit`, `deletion` and `reaction`. A user
-   * interface doesn't offer what is missing.
+   * The kinds of entries that the service accepts on this connection, such as `message`, `edit`, `deletion` and `reaction`. A
+   * user interface should hide actions whose kind is missing.
    */
   readonly features: readonly string[]
 }
@@ -90,8 +90,8 @@ export interface ChatClientOptions {
    */
   readonly token: string | ((request: TokenRequest) => string | Promise<string>)
   /**
-   * The storage for unsent messages and changes, and for the read mark of each room, which keeps them when the app restarts. Without a storage,
-   * they are kept only in memory.
+   * Stores unsent messages and changes, and the read mark of each room, so that they survive a restart of the app. Without a
+   * storage, they are kept only in memory.
    */
   readonly storage?: Storage | WebStorage
   /** The prefix of the keys in `storage`; default `fastify-chat:`. */

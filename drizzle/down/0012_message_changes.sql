@@ -1,4 +1,4 @@
--- Entries that changed messages stay in the log, where an older release shows them as unknown entries. Erased texts stay erased;
+-- Entries that change messages stay in the log. An older release shows them as unknown entries. Erased texts stay erased, and
 -- edited messages have their first text again.
 CREATE OR REPLACE FUNCTION "public"."chat_append_mixed_entries"(
 	room_ids integer[],

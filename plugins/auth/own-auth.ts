@@ -1,6 +1,6 @@
 /**
- * Authenticates the users of the service's own accounts, and those of another issuer, by their access tokens. The auth plugin loads
- * this file unless a host application authenticates the users.
+ * Authenticates users by their access tokens, which this service or another issuer has signed. The auth plugin loads this file
+ * unless a host application authenticates the users.
  */
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { createAdminGuard } from '../../src/accounts/admin/admin-guard.ts'
@@ -57,7 +57,7 @@ export const createOwnAuth = async (
       const { userId, sessionId, authenticatedAt } = caller
       const { chatIssuerProof } = request.routeOptions.config
       const proven = { userId, sessionId, ...(chatIssuerProof ? { authenticatedAt } : {}) }
-      // The cached generation is too low if the session has just changed the password.
+      // If the session has just changed the password, the cached user still has the former generation.
       const generation = (await accounts.proofs.require(proven)) ?? caller.generation
       request.chatUser = { ...caller, generation }
     },

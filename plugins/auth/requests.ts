@@ -19,8 +19,8 @@ export const callerOf = ({ chatUser }: FastifyRequest): Caller => {
 }
 
 /**
- * Returns the user of a request, for a write that checks again that the session has not ended and is proven. Call it in routes
- * with `chatProof`.
+ * Returns the user of a request, for a write that checks again that the session has not ended and that its proof of identity is
+ * recent. Call it in routes with `chatProof`.
  */
 export const provenOwnerOf = (request: FastifyRequest): CheckedUser => {
   const { userId: id, generation, sessionId } = callerOf(request)
@@ -66,7 +66,7 @@ export const clientOf = (request: FastifyRequest): ClientInfo => {
   const agent = request.headers['user-agent']
   return {
     address: clientAddress(request),
-    // Decodes spaces, because people read the name of a device.
+    // `safeHeader` encodes spaces. Decodes them, because users read the value in the list of sessions.
     agent: agent === undefined ? undefined : safeHeader(agent).replaceAll('%20', ' ').slice(0, MAX_AGENT)
   }
 }

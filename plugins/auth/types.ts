@@ -47,7 +47,7 @@ export interface ChatAuth {
    */
   renew(token: string): Promise<Caller>
   /**
-   * Throws `proof_required` unless the user of a request has proven within the last ten minutes who they are. Sets the
+   * Throws `proof_required` if the user of a request has not proven their identity within the last ten minutes. Sets the
    * generation of `request.chatUser`. Called for routes with `chatProof`.
    */
   requireProof(request: FastifyRequest): Promise<void>

@@ -32,10 +32,10 @@ const firstLine = async (): Promise<string> => {
 /** Discards the output of readline, because readline echoes what the user types. */
 const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() })
 
-/** Asks questions whose answers are not shown. */
+/** Asks questions without an echo of the answers. */
 const askHidden = async (prompts: readonly string[]): Promise<string[]> => {
-  // The interface turns the echo of the terminal off. It is created before the first prompt and kept until the last answer,
-  // because a fast or pasted answer would be shown otherwise.
+  // The readline interface turns off the echo of the terminal. Creates it before the first prompt and closes it after the last
+  // answer. Otherwise the terminal would show an answer that is typed early or pasted.
   const terminal = createInterface({ input: process.stdin, output: nowhere, terminal: true })
   // Ctrl-C or the end of the input closes the terminal without an answer. Without this rejection, the program would exit with
   // status 0.

@@ -10,7 +10,7 @@ interface AnnouncerProps {
   readonly room: Room
   readonly messages: readonly Message[]
   readonly me: number | undefined
-  /** A sentence about the user's last action. */
+  /** A sentence about the result of the user's last action. */
   readonly notice: string
 }
 
@@ -23,7 +23,7 @@ export const Announcer = ({ room, messages, me, notice }: AnnouncerProps) => {
       }),
     [me]
   )
-  // Removes the text as soon as the message has another one or none, because its former text must not stay in the page.
+  // Removes the announcement as soon as the message is edited or deleted, because the former text must not stay in the page.
   const current = announced && findLast(messages, announced.seq)
   const isCurrent = current?.content === announced?.content
   return (

@@ -42,7 +42,7 @@ const useChat = ({ token }: Session, storage: UserStorage) => {
       listen(window, 'online', reconnect),
       listen(document, 'visibilitychange', () => {
         if (document.visibilityState === 'visible') reconnect()
-        // On a phone, no later event is certain.
+        // A phone may end a hidden page without another event, so this is the last chance to send.
         else deletions.flush()
       }),
       listen(window, 'pagehide', deletions.flush)

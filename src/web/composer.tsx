@@ -15,13 +15,13 @@ import { excerptOf, quoteOf } from './quotes.ts'
 
 /** The message that the user replies to or edits. */
 export type Subject =
-  // A message to which the user replies may be removed from memory.
+  // `message` is undefined when the message is no longer in memory.
   | { readonly kind: 'reply'; readonly seq: number; readonly message: Message | undefined }
   | {
       readonly kind: 'edit'
       readonly seq: number
       readonly message: Message
-      /** The text with which the edit begins. */
+      /** The text that the composer shows when the edit starts. */
       readonly text: string
     }
 
@@ -70,7 +70,7 @@ export const Composer = (props: ComposerProps) => {
     onInsert(person, { text, position }) {
       chosen.current.set(person.id, person.username)
       write(text)
-      // Moves the caret after the text was rendered.
+      // The caret can be moved only after the new text was rendered.
       requestAnimationFrame(() => field.current?.setSelectionRange(position, position))
     }
   })
@@ -86,7 +86,7 @@ export const Composer = (props: ComposerProps) => {
       room.send(content, { ...(subject ? { replyTo: subject.seq } : {}), ...mentions })
       write('')
     } else if (content !== edited.content) {
-      // An edit replaces the `meta` too.
+      // Passes the `meta` of the message, because an edit also replaces it.
       room.edit(edited.seq, content, { ...(edited.meta ? { meta: edited.meta } : {}), ...mentions })
     }
     chosen.current.clear()

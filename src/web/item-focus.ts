@@ -4,7 +4,7 @@
 const ITEM = '[data-item]'
 
 /**
- * Moves the focus if the key is in `steps`, which contains how many items a key moves, or if it is Home or End. Wraps around at
+ * Moves the focus for Home, End and the keys in `steps`, which maps each key to the number of items to move. Wraps around at
  * both ends. Returns whether the focus moved.
  */
 export const moveFocus = (event: KeyboardEvent, box: HTMLElement, steps: Readonly<Record<string, number>>): boolean => {
@@ -24,7 +24,7 @@ const targetOf = (key: string, at: number, count: number, steps: Readonly<Record
   if (key === 'End') return count - 1
   const step = steps[key]
   if (step === undefined) return undefined
-  // Without a focused item, a step backwards starts after the last item.
+  // If no item has the focus, a step backwards moves to the last item.
   return at < 0 ? (step < 0 ? count - 1 : 0) : (at + step + count) % count
 }
 

@@ -1,4 +1,7 @@
-/** Completes mentions in the composer: a list of users, of which the arrow keys choose one (the WAI-ARIA pattern "Listbox"). */
+/**
+ * Completes mentions in the composer with a list of users, from which the user chooses with the arrow keys (the WAI-ARIA pattern
+ * "Listbox").
+ */
 import { useState } from 'preact/hooks'
 import { Avatar } from './avatar.tsx'
 import { isEscape } from './keys.ts'
@@ -15,7 +18,7 @@ interface Completion {
   readonly chosen: number
   /** Updates the list after a change of the text or of the caret. */
   update(caret: Caret): void
-  /** Handles a key of the composer. Returns whether the key belongs to the list. */
+  /** Handles a key that was pressed in the composer. Returns whether the list has handled the key. */
   onKeyDown(event: KeyboardEvent): boolean
   /** Inserts a user at the caret. */
   insert(person: Person): void
@@ -84,7 +87,7 @@ export const MentionList = ({ completion }: { readonly completion: Completion })
               id={optionId(at)}
               role="option"
               aria-selected={at === chosen}
-              // Keeps the focus in the text field.
+              // A click must not take the focus from the text field.
               onPointerDown={event => event.preventDefault()}
               onClick={() => insert(person)}
             >

@@ -12,10 +12,10 @@ const MAX_MENTIONS = 20
 const MAX_OFFERED = 8
 const QUERY = /(?:^|[\s([{"'])@([^\s@]{0,50})$/u
 const TOKEN = /(?<![\p{L}\p{N}_@])@([^\s@]{1,100})/gu
-/** Matches a character that is part of a name. After the name of a mention, there is none. */
+/** Matches a character of a name. A mention ends where no such character follows. */
 const IN_NAME = '[\\p{L}\\p{N}_-]'
 
-/** Returns the users who are online in the room or have written one of the loaded messages, the current ones first. */
+/** Returns the names, by user id, of the users who are online in the room, and then of the authors of the loaded messages. */
 export const peopleOf = ({ presence, messages }: Pick<RoomState, 'presence' | 'messages'>): Map<number, string> => {
   const people = new Map<number, string>()
   for (const { user_id, username } of presence?.users ?? []) people.set(user_id, username)
@@ -26,7 +26,7 @@ export const peopleOf = ({ presence, messages }: Pick<RoomState, 'presence' | 'm
   return people
 }
 
-/** Returns the names of the users whom the messages mention, as far as they are known. */
+/** Returns the names of the users whom the messages mention. Omits users whose name is unknown. */
 export const mentionedPeople = (
   messages: readonly { readonly mentions?: readonly number[] }[],
   people: ReadonlyMap<number, string>
@@ -45,7 +45,7 @@ export const mentionedPeople = (
 export const mentionBefore = (text: string, caret: number): string | undefined =>
   QUERY.exec(text.slice(Math.max(0, caret - 60), caret))?.[1]
 
-/** Returns the users whose names start with the query, and then those whose names contain it. */
+/** Returns the users whose names start with the query, followed by the users whose names contain it elsewhere. */
 export const completionsOf = (query: string, people: ReadonlyMap<number, string>, me: number | undefined): Person[] => {
   const wanted = query.toLowerCase()
   const found = [...people]
@@ -56,8 +56,8 @@ export const completionsOf = (query: string, people: ReadonlyMap<number, string>
 }
 
 /**
- * Returns the ids of the users whom a text mentions. `chosen` contains the users whom the completion has inserted, because their
- * names may contain spaces.
+ * Returns the ids of the users whom a text mentions. `chosen` contains the users whom the completion inserted. Their names may
+ * contain spaces, so the text alone does not show where such a name ends.
  */
 export const mentionsIn = (
   text: string,
@@ -69,7 +69,7 @@ export const mentionsIn = (
   const found = new Set<number>()
   for (const [id, username] of chosen) if (mentionPattern([username])?.test(text)) found.add(id)
   for (const [, token = ''] of text.matchAll(TOKEN)) {
-    // A sentence may continue after the name: `@ada, …`.
+    // Ignores punctuation after the name, as in `@ada, …`.
     const id = ids.get(token.toLowerCase()) ?? ids.get(token.toLowerCase().replace(/[^\p{L}\p{N}]+$/u, ''))
     if (id !== undefined) found.add(id)
   }

@@ -16,10 +16,10 @@ export interface Line {
   readonly message?: Message
   /** The message that this one is a reply to. */
   readonly quote?: Quote
-  /** The names of the mentioned users, as far as they are known. */
+  /** The names of the mentioned users, without unknown ones. */
   readonly mentioned: readonly string[]
   readonly mentionsMe: boolean
-  /** Whether the message shows an edit that is not confirmed. */
+  /** Whether the message shows an edit that the service has not confirmed. */
   readonly isChanging: boolean
   /** Changes of the message that the service has refused. */
   readonly failed: readonly OutgoingChange[]
@@ -50,11 +50,11 @@ interface CurrentUser {
   readonly username: string
 }
 
-/** What is known about the messages besides the messages themselves. */
+/** What the lines of messages show in addition to the messages. */
 export interface Surroundings {
-  /** The user's changes that are not confirmed. */
+  /** The user's unconfirmed changes. */
   readonly changes: readonly OutgoingChange[]
-  /** The messages whose deletion waits, by `seq`. */
+  /** The `seq` of the messages whose deletion is delayed. */
   readonly deleting: ReadonlySet<number>
   /** The names of users, by id. */
   readonly names: ReadonlyMap<number, string>
@@ -115,9 +115,9 @@ export const groupMessages = (
   return days
 }
 
-/** Returns a function that finds a message by its `seq`. The message has no content while its deletion waits. */
+/** Returns a function that finds a message by its `seq`. The message has no content while its deletion is delayed. */
 const finder = (messages: readonly Message[], deleting: ReadonlySet<number>) => {
-  // Created when the first quote needs it, because most rooms have few quotes.
+  // Created only when a quote needs it, because many rooms have no quotes.
   let bySeq: Map<number, Message> | undefined
   return (seq: number): Message | undefined => {
     bySeq ??= new Map(messages.map(message => [message.seq, message]))

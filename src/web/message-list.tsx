@@ -22,7 +22,7 @@ interface MessageListProps {
   readonly title: string
   readonly identity: ChatClient['identity']
   readonly actions: MessageActions
-  /** The messages whose deletion waits. */
+  /** The `seq` of the messages whose deletion is delayed. */
   readonly deleting: ReadonlySet<number>
   /** Set to a function that shows a message. */
   readonly jump: RefObject<(seq: number) => void>
@@ -135,7 +135,7 @@ export const MessageList = (props: MessageListProps) => {
   )
 }
 
-/** Returns the same map until a name changes, because the list of present users changes often. */
+/** Returns the same map until a name changes, so that a change of presence does not render the list again. */
 const useMentionedPeople = (
   { messages, outgoing, presence }: RoomState,
   me: { readonly id: number | undefined; readonly username: string }
@@ -172,7 +172,7 @@ const useJump = (
   }
   jump.current = seq => void load(seq).catch(() => setFailed(true))
 
-  // Runs after the list has restored its scroll position.
+  // Waits until the list has restored its scroll position.
   useLayoutEffect(() => {
     const line = target !== undefined && box.current?.querySelector<HTMLElement>(`[data-seq="${target}"]`)
     if (!line) return

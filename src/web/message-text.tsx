@@ -1,6 +1,5 @@
 /**
- * Renders the content of a message, only as text, mentions, and links that `piecesOf` finds in it, never as HTML. Collapses a long
- * text.
+ * Renders the content of a message as text, mentions and the links that `piecesOf` finds, never as HTML. Collapses a long text.
  */
 import { useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { type Piece, piecesOf } from './links.ts'
@@ -13,7 +12,7 @@ interface MessageTextProps {
   readonly mentioned: readonly string[]
 }
 
-/** Scrolls the button into view when the text is collapsed again. */
+/** Scrolls the button into view after the user has collapsed the text again. */
 export const MessageText = ({ content, mentioned }: MessageTextProps) => {
   const [isExpanded, setExpanded] = useState(false)
   const button = useRef<HTMLButtonElement>(null)

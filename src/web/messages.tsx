@@ -47,7 +47,7 @@ interface MessageLineProps {
   readonly isTouch: boolean
 }
 
-/** The list of messages sets the focus to a line with the arrow keys. */
+/** Renders the line of one message. It can have the focus, which the list of messages moves with the arrow keys. */
 const MessageLine = ({ line, isOwn, author, actions, isTouch }: MessageLineProps) => {
   const { key, content, at, outgoing, message, quote, isDeleting } = line
   const box = useRef<HTMLDivElement>(null)
@@ -132,7 +132,10 @@ interface UndoProps {
   readonly onUndo: () => void
 }
 
-/** Shown instead of a message whose deletion waits. The time stops while the pointer or the focus is on the button. */
+/**
+ * Renders the Undo button instead of a message whose deletion is delayed. The timer stops while the pointer or the focus is on
+ * the button.
+ */
 const Undo = ({ seq, actions, onUndo }: UndoProps) => (
   <>
     <em>Message deleted.</em>{' '}

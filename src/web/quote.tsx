@@ -1,4 +1,4 @@
-/** Renders the message that another one is a reply to, as a button that jumps to it. */
+/** Renders the message that another one replies to, as a button that jumps to that message. */
 import { Reply } from './actions/icons.tsx'
 import type { Quote } from './quotes.ts'
 

@@ -1,4 +1,4 @@
-/** Derives what a reply shows of the message that it is a reply to. */
+/** Derives the quote that a reply shows of the message that it replies to. */
 import type { Message } from '../../client/src/index.ts'
 
 export interface Quote {
@@ -7,7 +7,7 @@ export interface Quote {
   readonly username?: string | undefined
   /** The beginning of the message; undefined if it can't be shown. */
   readonly excerpt?: string | undefined
-  /** Shown instead of the excerpt. */
+  /** Why there is no excerpt, as a text that is shown instead. */
   readonly note?: string
 }
 
@@ -17,8 +17,8 @@ const MAX_LENGTH = 140
 const NOTES = { erased: 'Message deleted', expired: 'Message no longer available', key: 'Message cannot be shown' }
 
 /**
- * Returns the quote of the message `seq`. The loaded messages come first, because they are current, and `reply` is the state at
- * the time when the page of history was loaded.
+ * Returns the quote of the message `seq`. Prefers a loaded message, which is current, to `reply`, which is the state when the
+ * page of history was loaded.
  */
 export const quoteOf = (
   seq: number,

@@ -18,7 +18,7 @@ interface ReactionsProps {
 
 const Reactors = lazy(async () => (await import('./actions/reactors.tsx')).Reactors)
 
-/** How long the pointer rests on a button before the names are shown, in milliseconds. */
+/** How long the pointer must rest on a button before the names are shown, in milliseconds. */
 const HOVER_MS = 350
 const LEAVE_MS = 150
 

@@ -1,4 +1,4 @@
-/** Connects the actions of the messages to a room: what the user replies to or edits, deletions that wait, and jumps. */
+/** Connects the actions of the messages to a room: replies, edits, delayed deletions, and jumps to a message. */
 import type { RefObject } from 'preact'
 import { useEffect, useMemo, useState } from 'preact/hooks'
 import type { ChatClient, Message, Room, RoomState } from '../../client/src/index.ts'
@@ -11,9 +11,9 @@ import { useStore } from './hooks.ts'
 interface RoomActions {
   readonly actions: MessageActions
   readonly subject: Subject | undefined
-  /** A sentence about the user's last action, for screen readers. */
+  /** A sentence about the result of the user's last action, for screen readers. */
   readonly notice: string
-  /** The messages whose deletion waits. */
+  /** The `seq` of the messages whose deletion is delayed. */
   readonly deleting: ReadonlySet<number>
   endSubject(): void
   editLast(): boolean
@@ -38,7 +38,7 @@ export const useActions = (
 ): RoomActions => {
   const [chosen, setChosen] = useState<Chosen>()
   const [notice, setText] = useState('')
-  // Screen readers announce only a text that is different, so a repeated one ends with a space.
+  // Screen readers announce only a text that changes, so a text that is repeated gets a space at its end.
   const setNotice = (text: string): void => setText(before => (before === text ? `${text}\u00a0` : text))
   const deleting = useStore(deletions.subscribe, () => deletions.waiting(room.name))
   const features = useStore(
@@ -81,7 +81,7 @@ export const useActions = (
 
   const message = chosen && state.messages.find(({ seq }) => seq === chosen.seq)
   const isDeleted = message?.content === null || (chosen !== undefined && deleting.has(chosen.seq))
-  // A message that was deleted meanwhile can't be edited, and its text must not stay in the composer.
+  // Ends an edit when its message is deleted, because the text of a deleted message must not stay in the composer.
   const isGone = chosen?.kind === 'edit' && (message === undefined || isDeleted)
   useEffect(() => {
     if (isGone) setChosen(undefined)

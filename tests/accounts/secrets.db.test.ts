@@ -1,4 +1,4 @@
-/** Tests that no secret of an account is stored as it is, or logged: a dump of the database and the log are searched. */
+/** Tests that no secret of an account is stored in plain text or logged. Searches a dump of the database and the log. */
 import { expect, test } from 'vitest'
 import { passTime } from '../support/sessions.ts'
 import { PASSWORD } from '../support/start-chat.ts'
@@ -68,7 +68,7 @@ test('passwords, tokens, links, codes, challenges and addresses are neither in a
 
   await chat.idle()
   const [dump, log] = [await chat.dump(), chat.log()]
-  // What must be found, so that the search is known to work.
+  // Searches for values that the dump contains, to show that the search works.
   expect(dump).toContain(withRefresh.session_id)
   expect(log).toContain('a mail was sent')
   for (const [name, value] of Object.entries(secrets)) {

@@ -40,7 +40,7 @@ test('a run without errors is reported as clean', () => {
   expect(check(log, [record(), late], listed)).toEqual([])
 })
 
-test('a reaction that changes nothing may be acknowledged with the entry that decided, or with the message', () => {
+test('a reaction that changes nothing may be acknowledged with the earlier entry that had the same effect, or with the message', () => {
   const reactions = new Map([
     ['a-4', 2],
     ['a-5', 2]

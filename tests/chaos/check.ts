@@ -35,7 +35,7 @@ const lost = (log: readonly LogEntry[], records: readonly ClientRecord[]): strin
       const entry = log[seq - 1]
       // An erased entry has no nonce.
       if (entry?.nonce === nonce || entry?.unavailable === 'erased') return []
-      // A reaction that changes nothing is acknowledged with the entry that decided the same before, or with the message.
+      // A reaction that changes nothing is acknowledged with the earlier entry that had the same effect, or with the message.
       const target = reactions.get(nonce)
       if (target !== undefined && (entry?.target === target || entry?.seq === target)) return []
       return [`${name}: ${nonce} was acknowledged as ${seq}, where there is another or none`]
@@ -74,7 +74,7 @@ const deliveredWrongly = (log: readonly LogEntry[], { name, delivered, faults }:
   return wrong
 }
 
-/** Compares messages with those that were computed from the log. */
+/** Compares messages with the messages that were computed from the log. */
 const differences = (
   name: string,
   seen: ReadonlyMap<number, Message>,

@@ -1,7 +1,7 @@
 /**
  * A chat client that uses the protocol correctly. It sends messages with and without nonces, edits and deletes its own messages,
- * and reacts to messages. It resends what has a nonce until that is acknowledged, and resumes after a reconnection. It records
- * entries, acks and errors, and the state of each message that it received, for check.ts.
+ * and reacts to messages. It resends each frame with a nonce until the frame is acknowledged, and resumes after a reconnection.
+ * It records entries, acks and errors, and the state of each message that it received, for check.ts.
  */
 import { WebSocket } from 'ws'
 import { type LogEntry, type Message, shown } from './fold.ts'
@@ -107,7 +107,7 @@ export const createClient = ({ name, urls, password, random }: ClientOptions): C
     if (frame.type === 'ack') {
       const nonce = String(frame.nonce)
       const before = record.acknowledged.get(nonce)
-      // The nonce of a reaction that changes nothing is not remembered, so a repeat may change something.
+      // The service does not store the nonce of a reaction that changes nothing, so the same frame may change something later.
       if (before !== undefined && before !== frame.seq && !record.reactions.has(nonce))
         record.faults.push(`${nonce} was acknowledged twice, differently`)
       record.acknowledged.set(nonce, Number(frame.seq))
@@ -123,7 +123,10 @@ export const createClient = ({ name, urls, password, random }: ClientOptions): C
 
   const oneOf = <T>(values: readonly T[]): T | undefined => values[Math.floor(random() * values.length)]
 
-  /** Returns the next frame to send: mostly messages. A change refers to one of the last messages, so that clients compete. */
+  /**
+   * Returns the next frame to send, in most cases a message. A change refers to one of the last messages, so that clients change
+   * the same message at the same time.
+   */
   const next = (): Record<string, unknown> => {
     const content = `${name} says ${count} ${'.'.repeat(Math.floor(random() * 500))}`
     const kind = random()

@@ -1,6 +1,6 @@
 /**
  * Computes the state of the messages of a room from the entries of its log, independently of the service: each message has its
- * first text, the text of its newest edit or none, and the reactions that were added and not removed.
+ * first text, the text of its newest edit, or none if it was deleted, and the reactions that were added and not removed.
  */
 
 /** An entry of the log, as in the frames that subscribers receive. */

@@ -1,4 +1,4 @@
-/** Tests that an open connection counts as a use of its session, and that it can be ended for as long as it is open. */
+/** Tests that an open connection counts as a use of its session, and that a user can end the connection's session at any time. */
 import { expect, test } from 'vitest'
 import type { Settings } from '../../src/config/settings.ts'
 import { type FakeClock, fakeClock, whileJobsRun } from '../support/clock.ts'
@@ -23,7 +23,7 @@ const start = async (settings: Partial<Settings> = {}) => {
   return { ...chat, clock, john, login, refresh, pass: (seconds: number) => passTime(chat.database, seconds) }
 }
 
-/** Lets time pass for the service, while the client responds to pings. */
+/** Advances the clock of the service while the client responds to pings. */
 const stayOpen = async (clock: FakeClock, client: SocketClient, seconds: number): Promise<void> => {
   for (let left = seconds; left > 0; left -= 20) {
     clock.advance(20_000)
@@ -35,7 +35,7 @@ test('an open connection counts as a use of its session, which therefore does no
   const { clock, login, join, refresh, pass, database } = await start({ sessionIdleDays: 2 })
   const [open, idle] = [await login(), await login()]
   const client = await join(open)
-  // Read from the table, because a request with the token of the session would be a use of it too.
+  // Reads the table directly, because a request with the session's token would also count as a use.
   const ageOf = async (id: string): Promise<number> => {
     const [row] = await database.client.query<{ age: number }>(
       `select extract(epoch from clock_timestamp() - last_used_at)::double precision as age
@@ -57,7 +57,7 @@ test('a connection that outlives its token can still be ended, and its session s
   const { clock, login, join, pass, call } = await start({ accessTokenExpireMinutes: 1, legacySocketHours: 2 })
   const legacy = await login({})
   const client = await join(legacy)
-  // Runs the jobs that delete the sessions which have ended.
+  // Runs the jobs that delete ended sessions.
   await pass(60 * MINUTE_S)
   await stayOpen(clock, client, 11 * MINUTE_S)
   expect(await call('GET', '/api/users/me', { token: legacy.token })).toMatchObject({ status: 401 })

@@ -1,4 +1,7 @@
-/** Tests the user's own changes of messages: they are shown at once, sent in order, and taken back if they are refused. */
+/**
+ * Tests the user's own changes of messages: the SDK shows them at once, sends them in order, and reverts them if the service
+ * refuses them.
+ */
 import { expect, test } from 'vitest'
 import type { ChatClientOptions, MessageChange, Outgoing, Storage } from '../../client/src/index.ts'
 import { fakeService, historyPage, messageFrame, type Sent, settled, subscribedFrame } from '../support/fake-service.ts'
@@ -86,7 +89,7 @@ test('counts the user’s own reaction once', async () => {
   expect(first.take('react')).toMatchObject([{ key: '❤', remove: true }])
 })
 
-test('removes a reaction that changed nothing when the entry that decided it is delivered', async () => {
+test('removes a reaction that changed nothing from the unconfirmed changes when the earlier entry is delivered', async () => {
   const { room, first } = await start()
   const { nonce } = room.react(1, '+1')
   const [frame = {}] = first.take('react')
@@ -101,7 +104,7 @@ test('removes a reaction that changed nothing when the entry that decided it is 
   expect(room.state.changes).toEqual([])
 })
 
-test('takes a refused change back, and sends it again after a retry', async () => {
+test('reverts a refused change, and sends it again after a retry', async () => {
   const { room, first, message } = await start()
   const { nonce } = room.edit(1, 'too late')
   room.send('next')
@@ -142,7 +145,7 @@ test('repeats a change with the same nonce on the next connection', async () => 
   second.greet()
   const [again = {}] = second.take('edit')
   expect(again.nonce).toBe(nonce)
-  // A later edit of another tab replaced the text, so that the entry has neither a text nor a nonce.
+  // An edit in another tab has replaced the text, so the entry has neither a text nor a nonce.
   second.receive(
     subscribedFrame(3, second.take('subscribe')[0] ?? {}),
     entry('edit', 2, 1, { content: null, unavailable: 'superseded' }),
@@ -191,7 +194,7 @@ test('stores changes apart from messages, and reads what an earlier version has 
   room.edit(1, 'hi')
   await settled()
   before.client.close()
-  // An earlier version of the SDK sends everything in `outgoing` as a message.
+  // An earlier version of the SDK would send everything that is stored in `outgoing` as a message.
   const stored = JSON.parse(kept.get('fastify-chat:outbox') ?? '{}')
   expect(stored.outgoing).toMatchObject([{ type: 'message', content: 'old' }])
   expect(stored.changes).toMatchObject([{ type: 'react', nonce }, { type: 'edit' }])
@@ -240,7 +243,7 @@ test('requests a page again if the service knows less than the connection has de
   expect(room.state.messages).toHaveLength(3)
 })
 
-test('removes the content of an edited or deleted message from what a loop has not read yet', async () => {
+test('removes the content of an edited or deleted message from the messages that a loop has not read yet', async () => {
   const { first, room } = await start()
   const loop = room.messages()
   first.receive(own(2, { content: 'secret' }), own(3, { content: 'before' }))
@@ -249,7 +252,7 @@ test('removes the content of an edited or deleted message from what a loop has n
   expect((await loop.next()).value).toMatchObject({ seq: 3, content: 'after' })
 })
 
-test('shows what a reply answers, from memory or from HTTP', async () => {
+test('shows the message that a reply refers to, from memory or from HTTP', async () => {
   const { first, http, room, timers, calls } = await start()
   first.receive(own(2, { reply_to: 1 }))
   const reply = { seq: 1, user_id: 1, username: 'ada', excerpt: 'hello' }
@@ -309,7 +312,7 @@ test('does not apply an entry to a message that already has its result', async (
   expect(room.state.messages[0]).toMatchObject({ content: 'second edit', reactions: [{ count: 3 }], changed_seq: 15 })
 })
 
-test('loads the reactions again if one of those that are not known may have become frequent', async () => {
+test('loads the reactions again if an unknown key may now be among the most frequent ones', async () => {
   const { first, http, room, timers, calls } = await start()
   first.receive({ type: 'resync', reason: 'epoch', room: 'general', epoch: 'e1', seq: 10, oldest: 1 })
   const keys = Array.from({ length: 21 }, (_, at) => `key${String(at).padStart(2, '0')}`)
@@ -328,14 +331,14 @@ test('loads the reactions again if one of those that are not known may have beco
   expect(room.state.messages[0]?.reactions?.at(-1)).toEqual({ key: 'key20', count: 2 })
 })
 
-test('keeps what an answer shows of a message that is no longer in memory', async () => {
+test('keeps the excerpt in a reply to a message that is no longer in memory', async () => {
   const { first, room, calls } = await start({ keep: 2 })
   first.receive(own(2, { reply_to: 1 }), own(3), entry('edit', 4, 1, { content: 'edited' }))
   expect(room.state.messages).toMatchObject([{ seq: 2, reply: { seq: 1, excerpt: 'edited' } }, { seq: 3 }])
   expect(calls).toEqual([])
 })
 
-test('erases what an answer shows of an erased message', async () => {
+test('erases the excerpt in a reply to an erased message', async () => {
   const { first, room } = await start({ keep: 1 })
   first.receive(own(2, { user_id: 2, username: 'bob', reply_to: 1 }))
   first.receive({ ...entry('erasure', 3, 0), username: 'deleted user', subject: 1 })

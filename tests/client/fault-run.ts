@@ -1,7 +1,7 @@
 /**
- * Performs one seeded run. Three users send, edit and delete messages, answer them and react to them, over connections that are
- * cut, stalled or left half open and that lose frames, and one of the users reloads the page. After the faults, compares what each
- * user received with the log, and what each user sees with what the service shows over HTTP.
+ * Performs one seeded run. Three users send, edit and delete messages, reply to them and react to them. Their connections are
+ * cut, stalled or left half open, or lose frames, and one of the users reloads the page. After the faults, compares what each
+ * user received with the log, and what each user sees with the messages over HTTP.
  */
 import { randomBytes } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
@@ -59,7 +59,7 @@ interface App {
   readonly typed: { readonly nonce: string; content: string | null }[]
   /** `received` has each `seq` from the event `message`, and `looped` each `seq` from a loop over `messages()`. */
   readonly received: number[]
-  /** Each `seq` from the event `update`. */
+  /** The `seq` of each event `update`. */
   readonly updated: number[]
   readonly looped: number[]
   readonly wrong: string[]
@@ -113,7 +113,7 @@ const startApp = async (name: string, target: number, roomName: string, random: 
     room.on('update', ({ seq }) => app.updated.push(seq))
     room.on('resync', resync => app.wrong.push(`resync ${JSON.stringify(resync)}`))
     room.on('outgoing', one => {
-      // Somebody may delete a message before the reaction or the answer of another arrives.
+      // A user may delete a message before the reaction of another user arrives.
       const isLate = one.type === 'react' && one.error?.code === 'already_deleted'
       if (one.status === 'failed' && !isLate) app.wrong.push(`failed: ${one.type} ${one.content} ${one.error?.code}`)
     })
@@ -312,14 +312,14 @@ const check = async (apps: readonly App[], url: string, roomName: string, counts
 
 /** Loads the whole history, and compares what the room shows with what the service shows to the user over HTTP. */
 const compareView = async (name: string, room: Room, url: string): Promise<string[]> => {
-  // A request on a connection that was left half open has no response.
+  // A request on a half-open connection gets no response.
   while (await room.older(20).catch(() => true));
   const { access_token: token } = await createChatApi({ url }).login(name, PASSWORD)
   const { messages, mine = {} } = await createChatApi({ url, token }).history(room.name, { limit: 1000 })
   const expected = messages.map(message => ({ ...message, ...(mine[message.seq] ? { mine: mine[message.seq] } : {}) }))
   const found = () => room.state.messages.map(message => ({ ...message }))
   const deadline = performance.now() + 10_000
-  // Answered messages that are not held are loaded after a moment.
+  // The SDK loads messages that replies refer to after a short random delay.
   while (!isDeepStrictEqual(found(), expected) && performance.now() < deadline) await pause(20)
   const shown = found()
   return isDeepStrictEqual(shown, expected)

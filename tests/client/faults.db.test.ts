@@ -1,7 +1,7 @@
 /**
- * Tests the SDK against the real service, over connections that are cut, delayed, stalled or left half open and that lose
- * frames. No message or change of one may be lost, duplicated or out of order. Performs a few runs; `npm run test:client -- --runs 200 --seed 1`
- * performs many.
+ * Tests the SDK against the real service, over connections that are cut, delayed, stalled or left half open, or that lose
+ * frames. No message or change may be lost, duplicated or out of order. Performs a few runs; `npm run test:client -- --runs 200
+ * --seed 1` performs many.
  */
 import { expect, test } from 'vitest'
 import { startChat } from '../support/start-chat.ts'

@@ -1,6 +1,6 @@
 /**
- * Tests that messages are shown in their current state, whatever the way on which their entries arrive. Random histories are
- * delivered by any mix of live frames, resumed subscriptions, parts of the log and lists over HTTP.
+ * Tests that the SDK shows messages in their current state, however their entries arrive. Delivers random histories as a random
+ * mix of live frames, resumed subscriptions, parts of the log and lists over HTTP.
  */
 import { expect, test } from 'vitest'
 import { fakeService, type Sent, settled, subscribedFrame } from '../support/fake-service.ts'
@@ -38,7 +38,7 @@ const run = async (seed: number) => {
     // Another process of the service may know fewer entries than the client.
     const known = Math.max(0, model.head - (random() < 0.3 ? draw(8) : 0))
     if (url.pathname.endsWith('/log')) return { body: model.part(url.searchParams, known) }
-    // Own reactions are read later than the messages.
+    // The service reads the caller's own reactions later than the messages.
     const body = model.history(url.searchParams, known, random() < 0.3 ? model.head : known)
     if (random() < 0.6) await new Promise<void>(done => waiting.push(done))
     return { body }
@@ -82,12 +82,12 @@ const run = async (seed: number) => {
   for (let step = 0; step < STEPS; step++) {
     await actions[draw(actions.length)]?.()
     if (random() < 0.5) await settled()
-    // A UI reads the state at any time.
+    // Reads the state, as a UI may do at any time.
     if (random() < 0.3) expect(room.state.messages.length).toBeGreaterThanOrEqual(0)
   }
-  // Answered messages are loaded only if the app shows history.
+  // The SDK loads the messages that replies refer to only if the app shows history.
   void room.older(3).catch(() => {})
-  // Until the client has everything and makes no more requests.
+  // Waits until the client has all messages and makes no more requests.
   for (let quiet = 0; quiet < 10; quiet++) {
     const made = calls.length
     subscribe()

@@ -1,6 +1,6 @@
 /**
- * Tests that former clients still work: the SDK of the commit before accounts, the SDK of the commit before messages changed, and
- * a client that was written for the README of the FastAPI backend.
+ * Tests that earlier clients still work: the SDK before accounts, the SDK before edits, deletions and reactions, and a client
+ * that follows the README of the FastAPI backend.
  */
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -15,7 +15,7 @@ import { PASSWORD, startChat } from '../support/start-chat.ts'
 
 /** The last commit whose SDK had no sessions. A clone without the history does not have it. */
 const BEFORE_SESSIONS = { commit: '258e117', folder: 'src/client' }
-/** The last commit whose SDK knew no edits, deletions and reactions. */
+/** The last commit whose SDK did not support edits, deletions and reactions. */
 const BEFORE_CHANGES = { commit: '3d6bad8', folder: 'client/src' }
 const root = join(import.meta.dirname, '../..')
 const git = (...args: string[]): Buffer => execFileSync('git', args, { cwd: root, stdio: ['ignore', 'pipe', 'ignore'] })
@@ -36,7 +36,7 @@ const loadFormerSdk = async ({ commit, folder: source }: { commit: string; folde
   const outfile = join(folder, 'client.mjs')
   const entry = join(folder, source, 'index.ts')
   await build({ entryPoints: [entry], bundle: true, platform: 'node', format: 'esm', outfile, external: ['ws'] })
-  // Its functions have other types than those of today.
+  // Its types differ from those of the current SDK.
   return (await import(/* @vite-ignore */ pathToFileURL(outfile).href)) as {
     // biome-ignore lint/suspicious/noExplicitAny: see above.
     readonly [name in 'createChatApi' | 'createChatClient']: (options: object) => any
@@ -120,7 +120,7 @@ test.runIf(hasCommit(BEFORE_CHANGES))(
     await change()
     old.connect()
     await expect.poll(() => seen).toEqual(messages)
-    // More entries than a connection can resume, so that the SDK reads them over HTTP.
+    // Appends more entries than a connection can resume, so that the SDK reads them over HTTP.
     old.close()
     while (head < 1050) await change()
     old.connect()

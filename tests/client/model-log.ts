@@ -1,6 +1,6 @@
 /**
- * Models the log of a room with messages, edits, deletions, reactions and erasures, and what the service shows of it when it knows
- * the first `known` entries: frames, parts of the log, and lists over HTTP.
+ * Models the log of a room with messages, edits, deletions, reactions and erasures. Returns frames, parts of the log and HTTP
+ * lists as a service would that has read only the first `known` entries.
  */
 import type { Sent } from '../support/fake-service.ts'
 
@@ -133,7 +133,7 @@ export const createModelLog = (random: Random, me: number) => {
     if (chance < 0.6) log.push({ type: 'edit', ...byAuthor, content: `edit ${seq}`, ...more })
     else if (chance < 0.63) log.push({ type: 'deletion', ...byAuthor })
     else {
-      // Few users and many keys, so that a list does not show all of them.
+      // Uses few users and many keys, so that a list does not contain all keys.
       const key = pick(KEYS) ?? ''
       const { reactions } = stateOf(target.seq, seq)
       const isOn =
@@ -149,7 +149,10 @@ export const createModelLog = (random: Random, me: number) => {
     return entries.length > 0 ? { mine: Object.fromEntries(entries) } : {}
   }
 
-  /** Responds to a request for history. `items` is how many entries the items reflect, `known` what the rest does. */
+  /**
+   * Responds to a request for history. The items include the effects of the first `items` entries, the other fields those of the
+   * first `known` entries.
+   */
   const history = (query: URLSearchParams, items: number, known = items): Sent => {
     const [after, before, limit] = ['after', 'before', 'limit'].map(name => Number(query.get(name) ?? Number.NaN)) as [
       number,

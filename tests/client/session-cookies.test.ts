@@ -1,4 +1,4 @@
-/** Tests the SDK's sessions whose refresh token is in the cookie of a browser, in several tabs. */
+/** Tests sessions of the SDK in several tabs, with the refresh token in a browser cookie. */
 import { afterEach, expect, test, vi } from 'vitest'
 import { settled } from '../support/fake-service.ts'
 import { failure, LOGIN, setUp } from '../support/session-tabs.ts'

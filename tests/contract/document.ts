@@ -139,7 +139,7 @@ const SINGLE_REQUESTS = new Set(['register', 'login', 'getMe', 'getAuthFeatures'
 export const isFlow = ({ operationId, tags }: Operation): boolean =>
   tags.some(tag => FLOW_TAGS.has(tag)) && !SINGLE_REQUESTS.has(operationId)
 
-/** The operations of which an example can succeed only if there is a message. */
+/** The operations whose examples can succeed only if a message exists. */
 const OF_A_MESSAGE = new Set([
   'editMessage',
   'deleteMessage',

@@ -142,7 +142,7 @@ const authorized = (request: Sent, token: string): Sent => ({
   headers: { ...request.headers, authorization: `Bearer ${token}` }
 })
 
-/** Replaces the body of a request, also if the operation has none. */
+/** Sets the body of a request, even if the operation has none. */
 const withJson = (request: Sent, body: string): Sent =>
   replaced(request, { headers: { ...request.headers, 'content-type': 'application/json' }, body })
 
@@ -168,7 +168,7 @@ const CAUSES: Partial<Record<ErrorCode, (request: Sent, expired: string) => Sent
   password_too_common: request => withBody(request, { username: 'jill', password: 'Password123' }),
   room_taken: request => withBody(request, { room: 'general' }),
   room_not_found: request => replaced(request, { path: request.path.replace('/general', '/nowhere') }),
-  // Without a body, the example uses the nonce of another operation.
+  // If the request has no body, the example already uses the nonce of another operation.
   nonce_reused: request => (request.body === undefined ? request : withBody(request, { content: 'something else' })),
   message_too_long: request => withBody(request, { content: 'x'.repeat(4001) }),
   invalid_frame: request =>

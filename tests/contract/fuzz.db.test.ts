@@ -15,7 +15,10 @@ const bounds = { numRuns: Number(process.env.FUZZ_RUNS ?? 80) }
 /** The timeout is long because each test sends many requests. */
 const OPTIONS = { timeout: 300_000 }
 
-/** Starts a service with one user, who has sent a message. A login with the example of the document needs the user `john`, and a registration must not. */
+/**
+ * Starts a service with one user, who has sent a message. The login example needs the user `john`. The registration example
+ * needs a service without `john`.
+ */
 const start = async (settings: Partial<Settings> = {}, username = 'john') => {
   const { url, register, database, call } = await startChat({
     settings: { messageRateLimit: 0, readRateLimit: 0, logLevel: 'silent', ...settings }

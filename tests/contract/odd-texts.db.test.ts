@@ -1,6 +1,6 @@
 /**
- * Puts a NUL character, which PostgreSQL cannot store, and half of a surrogate pair into every text of every request, one at a time.
- * No request may get a 5xx.
+ * Tests requests with a NUL character, which PostgreSQL cannot store, or half of a surrogate pair. Puts it into each text of
+ * each request, one at a time. No request may get a 5xx.
  */
 import { expect, test } from 'vitest'
 import { createAuthenticator } from '../support/authenticator.ts'
@@ -24,7 +24,7 @@ const bodiesOf = ({ requestBody }: Operation): unknown[] => {
   return (schema.examples ?? []).flatMap(withOddText)
 }
 
-/** Returns the paths of an operation with a NUL in one of the parameters, or the path with its examples if it has none. */
+/** Returns the path of an operation with its examples, and copies of that path with a NUL in one parameter. */
 const pathsOf = ({ path, parameters }: Operation): string[] => {
   const filled = (odd?: string): string => {
     const textOf = (name: string, example: unknown) => encodeURIComponent(name === odd ? 'a\u0000b' : String(example))

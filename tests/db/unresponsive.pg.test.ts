@@ -1,4 +1,7 @@
-/** Tests that statements fail when the database does not respond, instead of waiting, and that later ones use new connections. */
+/**
+ * Tests that statements fail instead of waiting when the database does not respond, and that later statements use new
+ * connections.
+ */
 import { expect, inject, onTestFinished, test } from 'vitest'
 import { isUnavailable } from '../../src/db/client/errors.ts'
 import { openClient } from '../../src/db/client/open.ts'
@@ -22,7 +25,7 @@ const start = async () => {
 
 type Fault = (proxy: FaultProxy, port: number) => Promise<() => void>
 
-/** What happens to the connections. Each fault returns the function that ends it. */
+/** Faults of the connections. Each function causes a fault and returns a function that ends it. */
 const FAULTS: Readonly<Record<string, Fault>> = {
   'are blackholed': async proxy => {
     proxy.stall()
@@ -42,14 +45,14 @@ const FAULTS: Readonly<Record<string, Fault>> = {
 test.for(Object.entries(FAULTS))('statements fail and then work again if the connections %s', async ([, cause]) => {
   const { client, proxy, port, one } = await start()
   const end = await cause(proxy, port)
-  // More statements than connections, so that some wait for their turn.
+  // Runs more statements than connections, so that some wait for a connection.
   const statements = Array.from({ length: 12 }, one)
   const transactions = [
     client.transaction(({ query }) => query('select 1 as n')),
     client.transaction(({ query }) => query('select 1 as n'), { isUrgent: true })
   ]
   for (const result of await Promise.allSettled([...statements, ...transactions])) {
-    // A half-open connection is replaced while some statements still wait for their turn.
+    // A half-open connection is replaced while some statements still wait for a connection.
     if (result.status === 'fulfilled') expect(result.value).toEqual([{ n: 1 }])
     else expect(isUnavailable(result.reason), String(result.reason)).toBe(true)
   }
@@ -57,7 +60,7 @@ test.for(Object.entries(FAULTS))('statements fail and then work again if the con
   await expect.poll(() => one().catch(String)).toEqual([{ n: 1 }])
 })
 
-test('a transaction fails whose connection stops to respond before the commit', async () => {
+test('a transaction fails if its connection stops responding before the commit', async () => {
   const { client, proxy } = await start()
   const transaction = client.transaction(async ({ query }) => {
     await query('select 1 as n')
@@ -79,9 +82,9 @@ test('a long transaction is not limited, but each of its statements is', async (
   expect(await unlimited).toHaveLength(1)
 })
 
-test('work whose turn comes too late is not run', async () => {
+test('work that waits too long for a connection is not run', async () => {
   const { client, one } = await start()
-  // Three run at the same time.
+  // The pool runs three at the same time.
   const others = Promise.allSettled(Array.from({ length: 9 }, () => client.query('select pg_sleep(1.5)')))
   let isRun = false
   const last = client.transaction(async () => {

@@ -1,4 +1,7 @@
-/** Tests that the routes of tokens respond with 503 while the database is away, and that no session is lost by it. */
+/**
+ * Tests that the routes that need or issue tokens respond with 503 while the database is unreachable, and that no session ends
+ * because of it.
+ */
 import { expect, inject, onTestFinished, test } from 'vitest'
 import { openClient } from '../../src/db/client/open.ts'
 import { createDatabase } from '../../src/db/database.ts'

@@ -288,7 +288,7 @@ describe('the list of sessions', () => {
       },
       expect.objectContaining({ id: old.session_id, current: false })
     ])
-    // The session of this request is listed only if its time of last use has been written by then.
+    // The list contains the session of this request only if its time of last use is already stored.
     const { sessions } = (await call('GET', '/api/auth/sessions', { token: jane.token })).body
     expect(sessions.filter(({ current }: { current: boolean }) => !current)).toEqual([])
   })

@@ -14,7 +14,7 @@ export const engine = process.env.TEST_ENGINE === 'postgres' ? 'postgres' : 'pgl
 let opened: Promise<SqlClient> | undefined
 const folders: string[] = []
 
-/** Cleans up what finished tests have used. */
+/** Cleans up the schemas of finished tests. */
 const cleanUps: (() => Promise<void>)[] = []
 
 const cleanUp = async (): Promise<void> => {
@@ -22,8 +22,8 @@ const cleanUp = async (): Promise<void> => {
 }
 
 /**
- * Runs after all hooks of the test, of which some close applications that use the schema: when the next test needs a schema, or
- * when the file ends.
+ * Runs a function when the next test needs a schema, or when the file ends. All hooks of the test have run by then, including
+ * hooks that close applications which use the schema.
  */
 const cleanUpAfterTest = (run: (hasPassed: boolean) => Promise<void>): void =>
   onTestFinished(({ task }) => void cleanUps.push(() => run(task.result?.state === 'pass')))

@@ -194,7 +194,10 @@ export const subscribedFrame = (seq: number, { ref }: Sent, more: object = {}) =
   ...more
 })
 
-/** Creates a page of history, as the HTTP API returns it. With `entries`, it is also a part of the log. The log is longer. */
+/**
+ * Creates a page of history, as the HTTP API returns it. With `entries`, the page also has the form of a part of the log. The
+ * modelled log has later entries.
+ */
 export const historyPage = (from: number, to: number, more: object = {}) => ({
   room: 'general',
   epoch: 'e1',

@@ -11,7 +11,7 @@ import type {
 export interface MemoryLog {
   readonly rooms: RoomsRepository
   readonly messages: MessagesRepository
-  /** There are no reactions in memory. */
+  /** Always returns no reactions. */
   readonly reactions: ReactionsRepository
   /** Returns the last `seq` of a room. */
   head(roomId: number): number

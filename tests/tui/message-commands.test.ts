@@ -1,4 +1,4 @@
-/** Tests how the commands that answer, edit and delete messages, and react to them, name a message. */
+/** Tests how commands select the message to reply to, edit, delete or react to. */
 import { expect, test } from 'vitest'
 import { parseInput } from '../../src/tui/screen/commands.ts'
 

@@ -175,7 +175,7 @@ test('assigns the same colour to a name regardless of case', () => {
   expect(new Set(['ada', 'bob', 'eve', 'john', 'mallory', 'trent'].map(colourOf)).size).toBeGreaterThan(3)
 })
 
-test('marks edited, deleted and pending messages, quotes what they answer, and lists reactions', () => {
+test('marks edited, deleted and pending messages, quotes the messages that they reply to, and lists reactions', () => {
   const reply = { seq: 1, user_id: 2, username: 'bob', excerpt: 'message\n1' }
   const messages = [
     message(1, {

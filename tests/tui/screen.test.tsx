@@ -159,7 +159,7 @@ test('shows why a message was refused, and sends it again or discards it on requ
   await eventually(() => expect(screen.lastFrame()).not.toContain('hello'))
 })
 
-test('answers, edits, deletes and reacts with commands, and takes a refused change back', async () => {
+test('replies, edits, deletes and reacts with commands, and reverts a refused change', async () => {
   const { socket, screen, type, sees } = await startChat(2)
   socket.receive(messageFrame(3, { user_id: 1, username: 'ada', content: 'mine' }))
   const sent = (kind: string) => socket.take(kind)[0] as Sent

@@ -60,7 +60,7 @@ describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
     await openMenu(bob, 'Shall we ship?')
     // A second click on the button closes the menu.
     await bob.getByRole('button', { name: 'Actions' }).click()
-    // The menu must not only disappear between the press and the click.
+    // Checks again, because the menu must not disappear at the press and open again at the click.
     await bob.waitForTimeout(300)
     expect(await bob.getByRole('menu').count()).toBe(0)
     await openMenu(bob, 'Shall we ship?')
@@ -116,7 +116,7 @@ describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
     const press = async (...keys: string[]): Promise<void> => {
       for (const key of keys) await page.keyboard.press(key)
     }
-    // From the composer backwards to the list, which is one tab stop.
+    // Moves from the composer back to the list, which is one tab stop.
     await page.getByRole('log').focus()
     await press('ArrowUp')
     expect(await focused(page)).toContain('second')

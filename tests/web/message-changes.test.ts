@@ -1,4 +1,4 @@
-/** Tests the page's functions for messages that change: reactions, quotes, mentions, permissions and deletions that wait. */
+/** Tests the page's functions for messages that change: reactions, quotes, mentions, permissions and delayed deletions. */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import type { Message, OutgoingChange, Room } from '../../client/src/index.ts'
 import { reactionKey } from '../../src/protocol/http/reactions.ts'
@@ -66,7 +66,7 @@ test('quotes the current text of a message in one line, and nothing of a message
   expect(quoteOf(3, find)).toEqual({ seq: 3, note: 'An earlier message' })
 })
 
-test('quotes nothing of a message while its deletion waits', () => {
+test('quotes nothing of a message while its deletion is delayed', () => {
   const messages = [message(1), message(2, { reply_to: 1, reply: { seq: 1, username: 'ada', excerpt: 'text 1' } })]
   const around = { changes: [], names: new Map(), deleting: new Set([1]) }
   const lines = groupMessages(messages, [], { id: 2, username: 'bob' }, around).flatMap(day =>
@@ -164,7 +164,7 @@ test('offers only what the service accepts, and changes only of the user’s own
   expect(permissionsFor(message(1, { content: null, unavailable: 'erased' }), true, all)).toBeUndefined()
 })
 
-/** A room that records which messages are deleted. */
+/** Creates a room that records which messages it deletes. */
 const roomWith = (deleted: number[], name = 'general') =>
   ({ name, delete: (seq: number) => deleted.push(seq) }) as unknown as Room
 
@@ -189,7 +189,7 @@ test('deletes a message after five seconds, unless the user undoes it', () => {
   expect(deleted).toEqual([2])
 })
 
-test('waits while the user is about to undo, and sends all deletions that wait when the page is left', () => {
+test('stops the timer while the user is about to undo, and sends all delayed deletions when the user leaves the page', () => {
   const deleted: number[] = []
   const room = roomWith(deleted)
   const deletions = createDeletions()

@@ -39,7 +39,7 @@ describe.skipIf(!hasChromium())('a message', { timeout: 300_000 }, () => {
     onTestFinished(() => tab.page.context().close())
     const { page } = tab
     await enterAs(tab, chat.url, 'ada')
-    // Sends until a message is announced, because those that arrive while the page loads its history are not.
+    // Sends messages until one is announced, because messages that arrive while the page loads its history are not announced.
     const announced = page.getByRole('status').filter({ hasText: 'bob: my secret' })
     const send = async () => {
       await chat.call('POST', '/api/chat/rooms/general/messages', { token, body: { content: 'my secret' } })

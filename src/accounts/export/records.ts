@@ -70,8 +70,8 @@ async function* accountRecords({ database, keyring }: ExportOptions, userId: num
 }
 
 /**
- * Returns the user's messages in their current state, and the user's edits, deletions and reactions, room by room. Within a room,
- * they are in no particular order.
+ * Returns the user's messages in their current state, and the user's edits, deletions and reactions, room by room. The order
+ * within a room is not defined.
  */
 async function* entriesOf({ authored, messages }: ChatDatabase, userId: number) {
   for (let at: number | undefined = 0; at !== undefined; ) {

@@ -27,7 +27,7 @@ export const DeleteCommand = Type.Object(
   { $id: 'ChatDeleteCommand' }
 )
 
-/** The frame that reports a deletion. Whoever keeps the message removes its content and its reactions. */
+/** The frame that reports a deletion. A client that keeps the message must remove its content and its reactions. */
 export const DeletionFrame = Type.Object(
   { type: Type.Literal(DELETION), ...place, target: Target, reason: DeletionReason, timestamp: Timestamp },
   { $id: 'ChatDeletionFrame' }
@@ -55,7 +55,7 @@ export const deletion = defineKind({
   },
   prepare: ({ target, reason }) => ({
     content: null,
-    // The reason is a text of a user, so it is encrypted.
+    // A user wrote the reason, so it is encrypted.
     meta: reason === undefined ? null : JSON.stringify({ reason: reason.toWellFormed() }),
     target
   }),

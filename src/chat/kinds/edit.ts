@@ -1,6 +1,6 @@
 /**
- * Defines the kind `edit`, which replaces the text, the `meta` and the mentions of a message. Only the newest edit of a message
- * shows its text. The message itself is shown with the text of its newest edit.
+ * Defines the kind `edit`, which replaces the text, the `meta` and the mentions of a message. A message is shown with the text
+ * of its newest edit. Earlier edits are shown without a text.
  */
 import { Type } from '@sinclair/typebox'
 import { ref } from '../../protocol/frames/ref.ts'
@@ -80,7 +80,7 @@ export const edit = defineKind({
     content: messageText(content, maxMessageLength),
     meta: metaText(meta),
     target,
-    // SQL compares the window with the clock of the database, and does not store it.
+    // SQL checks the edit window by the clock of the database. The window is not stored.
     detail: JSON.stringify({ ...JSON.parse(mentionsDetail(mentions) ?? '{}'), window_ms: editWindowMs })
   }),
   show: ({ content, meta, target, detail }) => ({

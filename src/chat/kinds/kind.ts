@@ -26,7 +26,7 @@ export interface ShownBody {
   readonly meta?: Record<string, unknown> | undefined
   readonly target?: number | undefined
   readonly detail?: Record<string, unknown> | undefined
-  /** What happened to a message. */
+  /** The changes of a message since it was sent. */
   readonly state?: MessageState | undefined
 }
 
@@ -52,11 +52,11 @@ export interface Command {
  */
 export interface HttpTwin {
   readonly method: 'POST' | 'PUT' | 'PATCH' | 'DELETE'
-  /** Fields of the command that this route sets, for example if another route of the kind sets another value. */
+  /** Fields of the command that have a fixed value on this route, for example `remove` on the route that removes a reaction. */
   readonly fixed?: Readonly<Record<string, unknown>>
   /** The path, relative to the path of the room. A parameter `:name` sets the field `name` of the command. */
   readonly path: string
-  /** The fields that parameters of the path set, if their names differ. */
+  /** The command field that each parameter of the path sets, for parameters whose name is not that of the field. */
   readonly parameters?: Readonly<Record<string, string>>
   readonly operationId: string
   readonly summary: string
@@ -102,13 +102,13 @@ export interface KindDefinition<Schema extends CommandSchema> {
    */
   readonly isServiceOnly?: boolean
   /**
-   * The step of a rolling upgrade before which entries of the kind are refused. The default is `kinds`. See
+   * The step of a rolling upgrade that must be finished before entries of the kind are accepted. The default is `kinds`. See
    * drizzle/0012_message_changes.sql.
    */
   readonly step?: string
   /**
-   * Returns the `seq` of the entries that are shown in another way after this entry. SQL applies the changes in the append. Values
-   * that are no numbers are ignored.
+   * Returns the `seq` of the entries that this entry changes, so that their pages are removed from the page cache. SQL applies
+   * the changes themselves during the append. Values that are not numbers are ignored.
    */
   readonly changedBy?: (body: ShownBody) => readonly unknown[]
   readonly http?: HttpTwin | readonly HttpTwin[]
@@ -119,12 +119,9 @@ export interface KindDefinition<Schema extends CommandSchema> {
   prepare(command: Omit<Static<Schema>, 'type'>, context: PrepareContext): Body
   /** Returns the fields of the frame that are specific to the kind. */
   show(body: ShownBody): object
-  /** Returns further fields of the item of an HTTP list, which the frame does not have. */
+  /** Returns the fields of an item of an HTTP list that the frame does not have. */
   showItem?(body: ShownBody): object | undefined
-  /**
-   * Returns whether an entry with the same nonce, target and text has the same unencrypted data. By default, the data must be
-   * equal.
-   */
+  /** Compares the unencrypted data of two entries whose nonce, target and text are equal. By default, the data must be equal. */
   isSameDetail?(one: ShownBody['detail'], other: ShownBody['detail']): boolean
 }
 

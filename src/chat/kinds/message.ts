@@ -87,7 +87,7 @@ export const messageText = (content: string, max: number): string => {
   return text
 }
 
-/** Serializes the ids of mentioned users for `detail`, each once. Returns null if there are none. */
+/** Serializes the ids of mentioned users for `detail`, without duplicates. Returns null if there are none. */
 export const mentionsDetail = (mentions: readonly number[] = []): string | null =>
   mentions.length === 0 ? null : JSON.stringify({ mentions: [...new Set(mentions)].sort((one, other) => one - other) })
 
@@ -137,6 +137,6 @@ export const message = defineKind({
   },
   showItem: ({ content, state }) =>
     content !== null && state?.reactions ? { reactions: reactionsOf(state.reactions) } : undefined,
-  // The mentioned users are not compared, because users who do not exist are not stored.
+  // Mentions are not compared, because the stored list lacks the ids of users who do not exist.
   isSameDetail: () => true
 })

@@ -1,6 +1,6 @@
 /**
- * Defines the kind `reaction`, which adds a reaction to a message, or removes it. A reaction that changes nothing is not stored:
- * it is acknowledged with the entry that decided the same before.
+ * Defines the kind `reaction`, which adds a reaction to a message, or removes it. A reaction that changes nothing is not stored.
+ * The ack refers to the earlier entry that already had the same effect.
  */
 import { Type } from '@sinclair/typebox'
 import { ChatError } from '../../protocol/errors.ts'
@@ -27,7 +27,7 @@ export const ReactCommand = Type.Object(
   { $id: 'ChatReactCommand' }
 )
 
-/** The frame that reports a reaction. `count` is how many reactions have this key afterwards. */
+/** The frame that reports a reaction. `count` is the number of reactions with this key after the change. */
 export const ReactionFrame = Type.Object(
   {
     type: Type.Literal(REACTION),
@@ -81,6 +81,6 @@ export const reaction = defineKind({
     return { content: null, meta: null, target, detail: JSON.stringify({ key, action: remove ? 'removed' : 'added' }) }
   },
   show: ({ target, detail }) => ({ target, key: detail?.key, action: detail?.action, count: detail?.count }),
-  // The stored data also has the count.
+  // The count is not compared, because the database adds it.
   isSameDetail: (one, other) => one?.key === other?.key && one?.action === other?.action
 })

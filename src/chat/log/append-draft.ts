@@ -18,9 +18,9 @@ import { restarting } from './refusals.ts'
 export type Position = Pick<Entry, 'id' | 'seq' | 'createdAt'>
 
 /**
- * The result of an append: the stored entry, or the error. `entry` is undefined if the entry must be read from the log: because it
- * was already stored with the same nonce, because it would have changed nothing and `position` is that of an earlier entry, or
- * because a later entry has erased it.
+ * The result of an append: the stored entry, or the error. `entry` is undefined if the entry at `position` must be read from the
+ * log. It must be read if it was already stored with the same nonce, if it is an earlier entry with the same effect, or if a
+ * later entry has erased it.
  */
 export type PublishResult =
   | { readonly error: ChatError }
@@ -67,8 +67,8 @@ export const createAppendDraft =
       if (appended.stored && !isSameEntry(draft, appended.stored, keyring)) return posted({ error: nonceReused() })
       if (appended.outcome !== 'stored') {
         posted({ position: appended, entry: undefined })
-        // An entry that was stored before is announced too, because it may have been committed without being announced. It is read
-        // from the database, because it may have been changed or erased since then.
+        // An entry that was already stored is announced again, because the process that committed it may have failed before it
+        // announced it. The entry is read from the database, because it may have been changed or erased in the meantime.
         if (appended.seq <= room.tail) return
         room.grown(appended.seq)
         return bus.announce(room.id, appended.seq)

@@ -95,7 +95,7 @@ export const decryptEntry = (stored: StoredEntry, room: string, kinds: Kinds, ke
 /** The latest valid time, in milliseconds since the epoch. Timestamps have years of four digits. */
 const LAST_TIME = Date.parse('9999-12-31T23:59:59.999Z')
 
-/** Returns the part of the body of an entry that is not encrypted. */
+/** Returns the unencrypted part of the body of an entry. */
 const clearOf = ({ targetSeq, detail, state }: StoredEntry): Omit<ShownBody, 'content' | 'meta'> => ({
   ...(targetSeq === null ? {} : { target: targetSeq }),
   ...(detail === null ? {} : { detail: objectOf(detail) }),
@@ -126,8 +126,9 @@ const objectOf = (json = ''): Record<string, unknown> | undefined => {
 }
 
 /**
- * Returns whether the stored entry with a draft's write id is what was sent before: an entry of the same kind, with the same target
- * and the same content, whatever was edited since. Stored text that was erased, or that no key decrypts, is assumed to be the same.
+ * Returns whether the stored entry with a draft's write id is the same entry as the draft: of the same kind, with the same
+ * target and the same content. Compares the content as it was first stored, before any edit. If the stored text was erased or no
+ * key decrypts it, the text counts as the same.
  */
 export const isSameEntry = ({ kind, ...draft }: Draft, stored: StoredBody, keyring: Keyring): boolean => {
   if (stored.kind !== kind.kind) return false

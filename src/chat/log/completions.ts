@@ -1,6 +1,6 @@
 /**
- * Completes the items of HTTP lists with what is not cached: excerpts of answered messages, and the caller's own reactions. Both
- * are read for each request, so that no excerpt outlives its message.
+ * Adds to the items of HTTP lists what the page cache does not contain: excerpts of the messages that they reply to, and the
+ * caller's own reactions. Reads both from the database for each request, so that no excerpt of an erased message is shown.
  */
 import type { Keyring } from '../../crypto/keyring.ts'
 import type { MessagesRepository, ReactionsRepository, StoredEntry } from '../../db/database.ts'
@@ -18,7 +18,7 @@ export interface CompletionsOptions {
 }
 
 export interface Completions {
-  /** Returns the field `reply` of the messages that answer another message. */
+  /** Returns the field `reply` of each message that is a reply, keyed by the `seq` of the reply. */
   replies(roomId: number, entries: readonly Entry[]): Promise<MoreFields | undefined>
   /** Returns the keys of the user's reactions to the messages `seqs`, keyed by `seq`. */
   mine(roomId: number, seqs: readonly number[], userId: number): Promise<ReadonlyMap<number, readonly string[]>>
@@ -54,7 +54,7 @@ export const createCompletions = ({ some, own, keyring, slices }: CompletionsOpt
 }
 
 const excerptOf = (text: string): string => {
-  // A character has at most two code units, so that a long text is not split as a whole.
+  // Cuts the text first, so that a long text is not split completely. A character has at most two code units.
   const characters = [...text.slice(0, 2 * MAX_EXCERPT)]
   return characters.slice(0, MAX_EXCERPT).join('')
 }

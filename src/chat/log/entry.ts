@@ -20,7 +20,7 @@ export interface Entry extends Encoded, Placed {
   readonly unavailable: Unavailable | undefined
   /** The `seq` of the entries that this entry changes. */
   readonly changes?: readonly number[]
-  /** The `seq` of the message that this message answers. */
+  /** The `seq` of the message that this message replies to. */
   readonly replyTo?: number
   readonly hasReactions?: boolean
   /** The user whose earlier entries in the room this entry erases. */

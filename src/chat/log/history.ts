@@ -23,17 +23,17 @@ export type { Range } from './runs.ts'
 /** A part of a room's log, oldest entry first. */
 export interface LogPart {
   /**
-   * The room at the time of the request. Messages are shown with the results of all entries up to its `seq`, and possibly of later
-   * ones.
+   * The room at the time of the request. Messages include the effects of all entries up to the `seq` of the room, and possibly
+   * of later ones.
    */
   readonly room: RoomShown
-  /** See `Places`. */
+  /** See `Places` in runs.ts. */
   readonly hasMore: boolean
   readonly hasNewer?: boolean
   /**
-   * Returns UTF-8 text: `before`, then the entries as comma-separated JSON items, then the result of `after`. Both must be ASCII.
-   * `after` receives the caller's own reactions to the messages of the part, by `seq`, as a JSON object. Returns a buffer if the part is short.
-   * Otherwise returns a stream, which emits an error if the rest of the part cannot be read.
+   * Returns UTF-8 text: `before`, then the entries as comma-separated JSON items, then the result of `after`. Both must be
+   * ASCII. `after` receives a JSON object with the keys of the caller's own reactions, by the `seq` of the message. Returns a
+   * buffer if the part is short. Otherwise returns a stream, which emits an error if the rest of the part cannot be read.
    */
   json(before: string, after: (mine: string | undefined) => string, options?: ListOptions): Buffer | Readable
 }
@@ -49,7 +49,7 @@ export interface HistoryOptions extends Pick<MessagesRepository, 'extent' | 'run
   readonly slices: Slices
 }
 
-/** The rest of a part, after the batch that was read first. */
+/** The rest of a part, after its first batch. */
 interface Rest {
   readonly room: Room
   readonly epoch: string
@@ -103,8 +103,8 @@ export const createHistory = ({ pages, extent, completions, slices, ...repositor
   }
 
   /**
-   * Returns the places of the nearest existing entries for a range whose entries were all deleted, so that a client can
-   * continue to page through the log. Returns `undefined` if no such entries exist.
+   * Finds the nearest existing entries beyond a range whose entries were all deleted, so that a client can continue to page
+   * through the log. Returns their places, or `undefined` if no such entries exist.
    */
   const moved = async (room: Room, range: Range, { runs }: Places): Promise<Places | undefined> => {
     const [first, last] = [runs.at(0)?.first ?? 1, runs.at(-1)?.last ?? 0]
@@ -116,7 +116,7 @@ export const createHistory = ({ pages, extent, completions, slices, ...repositor
     return find(room, isBackward ? { ...more, before: found.last + 1 } : { ...more, before, after: found.first - 1 })
   }
 
-  /** Reads the first existing entries of some runs. Returns them, and the runs after them. */
+  /** Reads the first batch of existing entries from some runs. Returns the entries and the runs that remain. */
   const readFirst = async (room: Room, { runs }: Places): Promise<{ first: Entry[]; rest: Extent[] }> => {
     for (const [at, run] of runs.entries()) {
       const first = await readBatch(room, run)
@@ -144,8 +144,8 @@ export const createHistory = ({ pages, extent, completions, slices, ...repositor
   }
 
   /**
-   * Waits until the entries that are known at the time of the call have been read. Then the page cache contains no message as it
-   * was before one of these entries. Returns the last of them.
+   * Waits until the room has read all entries that it knows of at the time of the call. Afterwards, the page cache contains no
+   * message in a state before one of these entries. Returns the `seq` of the last of them.
    */
   const catchUp = async (room: Room): Promise<number> => {
     const { known } = room
@@ -158,7 +158,8 @@ export const createHistory = ({ pages, extent, completions, slices, ...repositor
   const readPart = async (room: Room, given: Range, userId: number): Promise<LogPart> => {
     const seq = await catchUp(room)
     const shown = { ...publicRoom(room), seq }
-    // The response contains exactly the entries that it reports. A later entry may change messages that are read before it.
+    // The response ends at the `seq` that it reports. It must not contain later entries, because messages that were read before
+    // may lack their effects.
     const range = { ...given, before: Math.min(given.before ?? seq + 1, seq + 1) }
     const { epoch } = room
     let places = await find(room, range)
@@ -224,7 +225,7 @@ export const createHistory = ({ pages, extent, completions, slices, ...repositor
   return { part, message }
 }
 
-/** Completes nothing. */
+/** Adds no replies and no own reactions, for responses that consist of frames. */
 const none: Completions = { replies: async () => undefined, mine: async () => new Map() }
 
 /** Returns the caller's reactions as JSON in ASCII, or `undefined` if there are none. */
@@ -242,6 +243,5 @@ interface StreamOptions {
   readonly complete: Completions
 }
 
-/** Returns the `seq` of the messages with reactions. */
 const reactedTo = (entries: readonly Entry[]): number[] =>
   entries.filter(({ hasReactions }) => hasReactions).map(({ seq }) => seq)

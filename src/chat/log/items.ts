@@ -48,7 +48,7 @@ export const restItems = (before: string, entries: readonly Entry[], after: stri
     at = copyItem(bytes, at, entry)
     const fields = more?.get(entry.seq)
     if (!fields) continue
-    // The fields replace the closing brace of the item, and are followed by one.
+    // Overwrites the closing brace of the item with the fields, and appends the brace after them.
     at += fields.copy(bytes, at - 1) - 1
     bytes[at++] = CLOSING_BRACE
   }

@@ -91,7 +91,10 @@ export const createLane = ({ commit, onIdle = () => {}, maxBatch, maxBatchBytes 
 
 const keyOf = ({ roomId, userId, writeId }: NewEntry): string => `${roomId} ${userId} ${writeId}`
 
-/** The second of two entries with one write id gets the result of the first, and the first entry to compare it with. */
+/**
+ * Settles the second of two entries in a batch that have the same write id. The second entry gets the result of the first, and
+ * the first entry, so that the caller can compare them.
+ */
 const asReplay =
   (settled: Pending['settle'][number], { kind, targetSeq = null, content, meta, detail = null }: NewEntry) =>
   (outcome: Outcome): void => {

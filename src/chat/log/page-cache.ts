@@ -50,8 +50,8 @@ export interface PageCache<Entry> {
    */
   invalidate(roomId: number, from: number, to: number): void
   /**
-   * Removes the page that contains the message `seq`, because a later entry changed the message. Does not change the version,
-   * because a room adds its entries in order: it has no copy of the message that is newer than the page.
+   * Removes the page that contains the message `seq`, because a later entry changed the message. Does not change the version: a
+   * room adds its entries in order, so its own copy of the message is already in the page.
    */
   changed(roomId: number, seq: number): void
   /** Removes the pages that contain entries with the names of these users. */

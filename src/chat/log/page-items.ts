@@ -111,8 +111,8 @@ const isSame = (kept: Response, { pages, from, before, after }: Omit<Response, '
   kept.pages.every((id, at) => id === pages[at])
 
 /**
- * Returns whether all entries are messages that can be shown, without a gap between them. Items with reactions or replies are
- * completed for each request, so they are not plain.
+ * Returns whether all entries are messages that can be shown, without a gap between them. Messages with reactions or a `reply`
+ * are not plain, because their items differ from request to request.
  */
 const isPlain = (entries: readonly Entry[]): boolean => {
   const first = entries[0]?.seq ?? 0

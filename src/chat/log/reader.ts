@@ -38,8 +38,8 @@ export interface LogReader {
   /** Returns a part of a room's log for a user. Synchronous if the part is cached. */
   part(room: Room, range: Range, userId: number): LogPart | Promise<LogPart>
   /**
-   * Returns the message `seq` of a room as an item of a list, with the caller's own reactions in the field `mine`. Resolves with
-   * `undefined` if there is no such message.
+   * Returns the message `seq` of a room as a list item in JSON, with the keys of the caller's own reactions in `mine`. Resolves
+   * with `undefined` if there is no such message.
    */
   message(room: Room, seq: number, userId: number): Promise<Buffer | undefined>
   /** Returns the entry `seq` of a room, or `undefined` if there is none. */

@@ -7,11 +7,11 @@ import { ChatError, type ErrorCode } from '../../protocol/errors.ts'
 const DETAILS: Partial<Record<ErrorCode, string>> = {
   room_not_found: 'The room was deleted. Choose another room.',
   message_not_found: 'There is no such message in this room. It may have been deleted.',
-  not_author: 'Only its author may do this with a message.',
+  not_author: 'Only the author of the message may do this.',
   already_deleted: 'The message was deleted.',
   edit_window_over: 'The message is too old to be edited. Send a new message.',
   too_many_edits: 'The message was edited too often: at most 1,000 times. Send a new message.',
-  busy: 'The message is being changed at the moment. Try again.',
+  busy: 'Another request is changing the message. Try again.',
   too_many_reactions:
     'There are too many reactions: at most 50 different ones per message, and 10 of one user. Remove one first.',
   upgrade_pending: 'The service is being upgraded and accepts only messages. Try again later.'

@@ -1,12 +1,12 @@
-/** Finds where the messages of a list are in a room's log, which may have entries of other kinds between them. */
+/** Finds the messages of a list in a room's log, which may have entries of other kinds between the messages. */
 import type { Extent, MessagesRepository } from '../../db/database.ts'
 import type { Room } from '../rooms/room.ts'
 
 /**
  * Selects a part of a room's log by `seq`. Without `after` and `around`, selects the newest `limit` messages, or the newest
- * `limit` messages before `before`. With `after`, selects at most the first `limit` entries of all kinds after `after`, or with
- * `messagesOnly` the first `limit` messages, and only those before `before` if `before` is set. With `around`, selects half of
- * the messages before the entry `around`, and the others from that entry on, all of them after `after` and before `before`.
+ * `limit` messages before `before`. With `after`, selects the first `limit` entries of all kinds after `after`, or only messages
+ * if `messagesOnly` is set. If `before` is also set, selects only entries before `before`. With `around`, selects half of the
+ * messages before the entry `around` and the others from that entry on. `after` and `before` limit them too.
  */
 export interface Range {
   readonly before?: number | undefined
@@ -18,16 +18,16 @@ export interface Range {
   readonly isRaw?: boolean | undefined
 }
 
-/** The places of a list in the log: parts in ascending order, which may contain entries that are not listed. */
+/** The parts of the log that contain a list, in ascending order. They may also contain entries that are not in the list. */
 export interface Places {
   readonly runs: readonly Extent[]
-  /** Whether the log has more entries in the requested direction; with `around`, older ones. */
+  /** Whether the log has more entries in the requested direction. With `around`, whether it has older ones. */
   readonly hasMore: boolean
   /** With `around`: whether the log has newer entries. */
   readonly hasNewer?: boolean
 }
 
-/** Runs with at most this many entries between them are read as one. */
+/** Maximum number of entries between two runs that are read as one. */
 const NEAR = 64
 
 /**
@@ -95,7 +95,7 @@ const withoutLast = (runs: readonly Extent[]): Extent[] => {
 }
 
 /**
- * Returns the `seq` of the last entry that a range may contain. Counts the entries that the room has not read yet, so that a
+ * Returns the `seq` of the last entry that a range may contain. This includes entries that the room has not read yet, so that a
  * response contains every message that was acknowledged before the request.
  */
 export const lastOf = ({ known }: Room, { before }: Range): number =>
@@ -108,7 +108,7 @@ const halfOf = (limit: number): number => Math.floor(limit / 2)
 
 const runOf = (first: number, last: number): Extent[] => (first <= last ? [{ first, last }] : [])
 
-/** Joins runs that are near each other. */
+/** Joins runs with at most `NEAR` entries between them. */
 const joined = (runs: readonly Extent[]): Extent[] => {
   const result: Extent[] = []
   for (const run of runs) {

@@ -34,7 +34,7 @@ export const createLoadedRooms = ({ maxIdle = MAX_IDLE, pages, log, clock }: Loa
   let evictAt = maxIdle
 
   const drop = (room: Room): void => {
-    // While the room is not loaded, nothing removes the pages of messages that other processes change.
+    // Removes the pages, because an unloaded room does not read the entries of other processes that change cached messages.
     pages.forget(room.id)
     byId.delete(room.id)
     byName.delete(room.name)

@@ -21,7 +21,7 @@ export interface PoolOptions<T> {
    * limits how many of them are used at a time.
    */
   readonly mayReplace: boolean
-  /** Maximum time in milliseconds that a call of `run` waits for its turn. */
+  /** Maximum time in milliseconds that a call of `run` waits for a free connection. */
   readonly waitMs: number
 }
 
@@ -108,7 +108,7 @@ export const createPool = <T>(options: PoolOptions<T>): Pool<T> => {
     }
   }
 
-  /** Runs work in its turn. Work whose turn comes too late is not run. */
+  /** Runs work when a connection is free. Does not run work that has waited too long. */
   const runInTurn: Pool<T>['run'] = async work => {
     let isLate = false
     let begin = (): void => {}
@@ -141,5 +141,5 @@ export const createPool = <T>(options: PoolOptions<T>): Pool<T> => {
   }
 }
 
-/** Returns whether an error means that the connections are of no use: the server is read-only, or does not respond. */
+/** Returns whether an error means that the connections are unusable: the server is read-only or does not respond. */
 const isBroken = (error: unknown): boolean => error instanceof TimeoutError || faultOf(error) === 'replace-connection'

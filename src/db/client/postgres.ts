@@ -185,7 +185,7 @@ const inTransaction = <T>(
     })
     const result = sql.begin('isolation level read committed', async transaction => {
       begin()
-      // The settings are not awaited here, so that they are sent together with the first statement of `work`.
+      // Doesn't wait for the result of the settings, so that they are sent together with the first statement of `work`.
       const isSet = settings === '' ? undefined : transaction.unsafe(settings).simple().execute()
       try {
         const [done] = await Promise.all([work(transaction), isSet])

@@ -1,14 +1,14 @@
 /**
- * Limits how long a statement waits for its response. The server ends a statement after its own timeout, so a response that takes
- * longer will not arrive: the network drops the packets, or the server hangs.
+ * Limits how long a statement waits for its response. The server ends a statement after a shorter timeout of its own. A response
+ * that takes longer will therefore never arrive: the network drops the packets, or the server hangs.
  */
 import { TimeoutError, withTimeout } from '../../lib/timeout.ts'
 
-/** Default timeout in milliseconds. It is longer than the timeout of a statement in session.ts. */
+/** Default timeout in milliseconds. Longer than the server's statement timeout in session.ts. */
 export const RESPONSE_MS = 15_000
 
 export interface ResponseLimit {
-  /** Returns a result. Throws a TimeoutError if it does not arrive in time. */
+  /** Returns a result. Throws a TimeoutError if the result does not arrive in time. */
   wait<T>(result: PromiseLike<T>): Promise<T>
   /**
    * Returns what `work` returns. Rejects as soon as a call of `wait` throws a TimeoutError, because the work cannot end on a

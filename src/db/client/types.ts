@@ -36,7 +36,7 @@ export interface QueryOptions {
 }
 
 export interface TransactionOptions extends QueryOptions {
-  /** Whether a statement may take any time, because it has no timeout on the server either. */
+  /** Whether to wait for responses without a limit, for transactions that turn off the server's statement timeout. */
   readonly isUnlimited?: boolean
 }
 

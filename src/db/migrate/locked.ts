@@ -38,8 +38,7 @@ const lockedOnce = <T>(client: SqlClient, schema: string, lockMs: number, work: 
         `fastify-chat:migrate:${schema}`
       ])
       await transaction.exec(`set local lock_timeout = ${lockMs}`)
-      // Looks for the schema first, because `create schema if not exists` requires the CREATE privilege even if the schema
-      // exists.
+      // Checks first whether the schema exists, because `create schema if not exists` requires the CREATE privilege even then.
       const found = await transaction.query('select 1 from pg_namespace where nspname = $1', [schema])
       if (found.length === 0) await transaction.exec(`create schema ${quoted(schema)}`)
       return work(transaction)

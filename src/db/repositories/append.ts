@@ -36,8 +36,8 @@ export interface RefusedEntry {
  * - `stored`: the entry was appended.
  * - `erased`: the entry was appended, but a later entry of the same batch erased it.
  * - `replayed`: an entry with the same write id already existed, and the other fields are those of the existing entry.
- * - `unchanged`: the entry would change nothing, so it was not appended. The other fields are those of the entry that decided the
- *   same before.
+ * - `unchanged`: the entry would change nothing, so it was not appended. The other fields are those of the earlier entry that
+ *   already had the same effect.
  */
 export interface AppendedEntry {
   readonly outcome: 'stored' | 'erased' | 'replayed' | 'unchanged'
@@ -45,9 +45,9 @@ export interface AppendedEntry {
   readonly seq: number
   /** In milliseconds since the epoch. Never decreases within a room. */
   readonly createdAt: number
-  /** The entry that was sent before with the same write id. Null if there is none. */
+  /** The existing entry with the same write id. Null if there is none. */
   readonly stored: StoredBody | null
-  /** The unencrypted data that was stored, serialized as JSON. The database completes it, for example with a count. */
+  /** The stored unencrypted data, serialized as JSON. The database adds fields to it, for example a count. */
   readonly detail: string | null
 }
 

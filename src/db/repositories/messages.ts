@@ -18,13 +18,13 @@ export interface StoredEntry extends StoredBody {
   readonly keyId: string | null
   readonly writeId: string
   readonly createdAt: number
-  /** What happened to a message, if anything did. Null for an entry that is not a message. */
+  /** The changes of a message since it was sent. Absent if it was not changed or is not a message. */
   readonly state?: MessageState | null
   /** True for an edit that a later edit replaced. */
   readonly isSuperseded?: boolean
 }
 
-/** The result of the entries that refer to a message. */
+/** The effects of all entries that refer to a message. */
 export interface MessageState {
   /** The `seq` of the last entry that changed the message. */
   readonly changedSeq: number
@@ -39,9 +39,9 @@ export interface MessageState {
 /** Appends and reads the entries of all rooms in one schema. */
 export interface MessagesRepository {
   readonly append: AppendBatch
-  /** Returns where the last `count` messages up to the entry `to` are, as runs of consecutive messages in ascending order. */
+  /** Finds the last `count` messages up to the entry `to`. Returns them as runs of consecutive messages, in ascending order. */
   runsBefore(roomId: number, to: number, count: number): Promise<Extent[]>
-  /** Returns where the first `count` messages from the entry `from` to the entry `to` are, in the same form. */
+  /** Finds the first `count` messages from the entry `from` to the entry `to`. Returns them in the same form. */
   runsAfter(roomId: number, from: number, to: number, count: number): Promise<Extent[]>
   /** Returns the entries of a room with `from <= seq <= to`, in ascending order. */
   range(roomId: number, from: number, to: number): Promise<StoredEntry[]>
@@ -60,12 +60,14 @@ export interface Extent {
   readonly last: number
 }
 
-/** A row of the query for entries. `more` is JSON, or null for a message to which nothing happened. */
+/** A row of the query for entries. `more` is JSON, or null for a message that was not changed. */
 interface Row extends Omit<StoredEntry, 'state' | 'detail' | 'isSuperseded'> {
   readonly more: string | null
 }
 
-/** The parsed `more` of a row: the state and the newest edit of a message, or what only other entries have. */
+/**
+ * The parsed `more` of a row: the state and the newest edit of a message, or the fields that only entries of other kinds have.
+ */
 interface More {
   readonly state?: MessageState
   readonly edit?: Pick<StoredEntry, 'content' | 'meta' | 'keyId'> | null
@@ -89,8 +91,8 @@ export const createMessagesRepository = (client: SqlClient, schema: string): Mes
   const runsAfter = `select first, last from ${inSchema}.chat_messages_after($1, $2, $3, $4)`
   const extent = `select min(seq)::double precision as first, max(seq)::double precision as last
     from ${inSchema}.messages where room_id = $1 and seq between $2 and $3 and (kind = 'message' or not $4)`
-  // What most entries do not have is selected by subqueries, which are look-ups per entry, into one column: a join could read whole
-  // tables, and each column of a row takes longer to receive than a look-up.
+  // Subqueries select into one column what most entries do not have. A subquery is a look-up per entry, whereas a join could
+  // read whole tables. One column is used because receiving another column takes longer than a look-up.
   const entries = (condition: string): string => `
     select entry.id::double precision, entry.room_id as "roomId", entry.seq::double precision, entry.kind,
       entry.target_seq::double precision as "targetSeq", entry.user_id as "userId", entry.write_id as "writeId",
@@ -146,8 +148,8 @@ export const createMessagesRepository = (client: SqlClient, schema: string): Mes
 }
 
 /**
- * Returns SQL that replaces a text that is too long by an empty text, which cannot be decrypted. PostgreSQL computes the length
- * without reading the text.
+ * Returns SQL that replaces a token that is too long with an empty text, which cannot be decrypted. PostgreSQL computes the
+ * length without reading the text.
  */
 const token = (text: string): string => `case when octet_length(${text}) > ${MAX_TOKEN_BYTES} then '' else ${text} end`
 
@@ -159,7 +161,7 @@ const entryOf = ({ more: json, ...entry }: Row): StoredEntry => {
   const { state, edit, detail, newestEdit, isErased }: More = JSON.parse(json)
   return {
     ...entry,
-    // An erased message has no text, whatever its edits have.
+    // An erased message has no text, even if an edit still has one.
     ...(edit && entry.content !== null ? edit : {}),
     ...(isErased ? { content: null, meta: null } : {}),
     detail: detail ? JSON.stringify(detail) : null,

@@ -19,7 +19,8 @@ export interface ReactionsRepository {
 /** @internal */
 export const createReactionsRepository = ({ query }: Pick<SqlClient, 'query'>, schema: string): ReactionsRepository => {
   const inSchema = `"${schema.replaceAll('"', '""')}"`
-  // The lateral join makes this a look-up per message. A message can have many more reactions than those of one user.
+  // The lateral join looks up the user's reactions per message. Without it, PostgreSQL could read all reactions to a message,
+  // which may be many.
   const own = `select message.seq::double precision as seq, array_to_json(array_agg(own.key order by own.by_seq))::text as keys
     from unnest($2::bigint[]) as message (seq)
     cross join lateral (

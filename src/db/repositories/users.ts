@@ -71,8 +71,9 @@ export interface UsersRepository {
   /** Suspends an active user, or restores a suspended one. A suspension ends every session. Returns whether it changed the user. */
   changeStatus(id: number, status: 'active' | 'suspended'): Promise<boolean>
   /**
-   * Sets the name to display. Returns undefined if the user is not active, if the session has ended, or, without a session, if the
-   * user has another generation. A session that was kept, as by a change of its password, has the generation of its user.
+   * Sets the display name. Returns undefined if the user is not active or the session has ended. Without a session, also returns
+   * undefined if the generation of the user has changed. A session that has not ended always has the current generation, even
+   * after a change of the password.
    */
   setDisplayName(
     user: Pick<CheckedUser, 'id' | 'generation' | 'sessionId'>,

@@ -75,7 +75,7 @@ const EXAMPLE = {
 /** Maximum number of users that one message mentions. */
 export const MAX_MENTIONS = 20
 
-/** Describes the message that an entry changes. */
+/** Describes the `seq` of the message that an entry changes. */
 export const Target = Int64({
   minimum: 1,
   maximum: Number.MAX_SAFE_INTEGER,
@@ -83,7 +83,7 @@ export const Target = Int64({
   examples: [1]
 })
 
-/** Defines the fields of a message that its sender adds to the text. */
+/** Defines the fields that the sender of a message may add to the text. */
 export const messageOptions = {
   meta: Type.Optional(Meta),
   mentions: Type.Optional(
@@ -99,19 +99,19 @@ export const ReplyTo = Type.Optional(
   Int64({
     minimum: 1,
     maximum: Number.MAX_SAFE_INTEGER,
-    description: 'The `seq` of the message that this one answers.',
+    description: 'The `seq` of the message that this one replies to.',
     examples: [1]
   })
 )
 
-/** Defines the fields that a message has after something happened to it. */
+/** Defines the fields of a message that was changed, or that has reactions. */
 export const messageState = {
   edited_at: Type.Optional(Timestamp),
   changed_seq: Type.Optional(
     Int64({
       minimum: 1,
       description:
-        'The `seq` of the last entry that changed the message. The fields contain the result of all entries up to this one.'
+        'The `seq` of the last entry that changed the message. The fields include the effects of all entries up to it.'
     })
   )
 }
@@ -140,7 +140,7 @@ export const shown = {
   unavailable: Type.Optional(Type.Union([Type.Literal('key'), Type.Literal('erased')]))
 }
 
-/** Describes the answered message in a reply: the first characters of its text, or why they can’t be shown. */
+/** Describes, in a reply, the message that it replies to: the first characters of its text, or why they can’t be shown. */
 export const Reply = Type.Object({
   seq: Int64({ minimum: 1 }),
   user_id: Type.Optional(Int64({ minimum: 1 })),
@@ -186,7 +186,10 @@ export const Entry = Type.Object(
     key: Type.Optional(Type.String({ description: 'In an entry of type `reaction`: the key.' })),
     action: Type.Optional(Type.String({ description: 'In an entry of type `reaction`: `added` or `removed`.' })),
     count: Type.Optional(
-      Int64({ minimum: 0, description: 'In an entry of type `reaction`: how many reactions have this key afterwards.' })
+      Int64({
+        minimum: 0,
+        description: 'In an entry of type `reaction`: how many reactions of this key the message has afterwards.'
+      })
     ),
     reason: Type.Optional(Type.String({ description: 'In an entry of type `deletion`: why the message was deleted.' })),
     subject: Type.Optional(Int64({ minimum: 1, description: 'In an entry of type `erasure`: the erased user.' }))
@@ -204,7 +207,7 @@ export const EntryList = Type.Object(
     seq: Int64({
       minimum: 0,
       description:
-        'The `seq` of the newest entry at the time of the request. The messages contain the result of all entries up to this one, and possibly of later ones.'
+        'The `seq` of the newest entry at the time of the request. The messages include the effects of all entries up to it, and possibly of later ones.'
     }),
     messages: Type.Array(Type.Unsafe<Entry>(Type.Ref('ChatEntry'))),
     has_more: Type.Boolean({
@@ -280,7 +283,7 @@ export const DeletionReason = Type.Optional(
   })
 )
 
-/** Describes the body of `DELETE /api/chat/rooms/{room}/messages/{seq}`, which may be absent. Fastify validates it as null then. */
+/** Describes the body of `DELETE /api/chat/rooms/{room}/messages/{seq}`. Without a body, Fastify validates null. */
 export const MessageDeletion = Type.Union([Type.Object({ reason: DeletionReason }), Type.Null()], {
   $id: 'ChatMessageDeletion',
   examples: [{ reason: 'Sent to the wrong room' }]

@@ -24,7 +24,7 @@ export interface View {
   readonly connection: ConnectionState
   /** Whether long messages are shown in full. */
   readonly isUnfolded: boolean
-  /** Whether the numbers of messages are shown. */
+  /** Whether the `seq` of each message is shown as its number. */
   readonly hasNumbers: boolean
 }
 

@@ -1,9 +1,9 @@
-/** Parses and runs the commands that answer, edit and delete messages, and react to them. */
+/** Parses and runs the commands that reply to messages, edit them, delete them and react to them. */
 import type { Message, Room } from '../../../client/src/index.ts'
 
 export interface MessageCommand {
   readonly kind: 'reply' | 'edit' | 'delete' | 'react'
-  /** The message, if the command names one. */
+  /** The `seq` of the message, if the command has a number. */
   readonly seq: number | undefined
   /** A text, or the key of a reaction. */
   readonly text: string
@@ -11,7 +11,7 @@ export interface MessageCommand {
 
 const COMMAND = /^\/(reply|edit|delete|react)(?:\s+([\s\S]*))?$/
 
-/** Returns the command in a text, which may have several lines. A number after `#` at its start names a message. */
+/** Parses a command, whose text may have several lines. A number with `#` before the text selects a message. */
 export const parseMessageCommand = (text: string): MessageCommand | undefined => {
   const [, kind, argument = ''] = COMMAND.exec(text) ?? []
   if (kind === undefined) return undefined
@@ -23,14 +23,17 @@ export const parseMessageCommand = (text: string): MessageCommand | undefined =>
   }
 }
 
-/** Matches a number without `#`, where it can't be the beginning of a text, or the key of a reaction. */
+/**
+ * Matches a number without `#` that selects a message. In an edit, such a number is part of the text. Alone after `/react`, it
+ * is a key.
+ */
 const unmarked = (kind: string, argument: string): RegExpExecArray | null =>
   kind === 'edit' ? null : (kind === 'react' ? /^(\d{1,15})\s+/ : /^(\d{1,15})(?:\s+|$)/).exec(argument)
 
-/** Form of a key in which the service returns it. */
+/** Converts a key to the form in which the service returns it. */
 const keyOf = (text: string): string => text.normalize('NFC').replaceAll('\uFE0F', '')
 
-/** Runs a command. Returns a sentence for the user if the command is incomplete, or if there is no message for it. */
+/** Runs a command. Returns a sentence for the user if the command is incomplete or there is no suitable message. */
 export const runMessageCommand = (
   { kind, seq, text }: MessageCommand,
   room: Room,

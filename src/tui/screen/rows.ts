@@ -105,7 +105,7 @@ const messageRows = (message: Message, width: number, hasNumber: boolean): Row[]
   return [...replyRows(message, width), ...textRows(head, text + marks), ...reactionRows(message, width)]
 }
 
-/** Quotes the message that a message answers. */
+/** Quotes the message that a message replies to. */
 const replyRows = ({ seq, reply, reply_to: target }: Message, width: number): Row[] => {
   if (target === undefined) return []
   const { username, excerpt, unavailable = 'key' } = reply ?? {}
@@ -114,7 +114,7 @@ const replyRows = ({ seq, reply, reply_to: target }: Message, width: number): Ro
   return [{ key: `m${seq}:q`, spans: [{ text: cut(`  ┌ ${safeLine(quoted)}`, width), isDim: true }] }]
 }
 
-/** Lists the reactions to a message. Those of the user are in brackets. */
+/** Lists the reactions to a message. The user's own reactions are in brackets. */
 const reactionRows = ({ seq, reactions = [], mine = [] }: Message, width: number): Row[] => {
   if (reactions.length === 0) return []
   const shown = reactions.map(({ key, count }) => {
@@ -127,7 +127,7 @@ const reactionRows = ({ seq, reactions = [], mine = [] }: Message, width: number
   }))
 }
 
-/** Returns a key with U+FE0F, which the service omits, if the key is a character that is otherwise shown as text. */
+/** Returns a key as an emoji. The service omits U+FE0F, without which some characters are shown as text. */
 const emojiOf = (key: string): string =>
   /^(?!\p{Emoji_Presentation})\p{Extended_Pictographic}$/u.test(key) ? `${key}\uFE0F` : key
 

@@ -1,4 +1,7 @@
-/** Renders the toolbar of a message, and the menu and the emoji picker, which are loaded when they are opened. */
+/**
+ * Renders the toolbar of a message, its menu and its emoji picker. The menu and the picker are loaded when they are first
+ * opened.
+ */
 import type { Message } from '../../../client/src/index.ts'
 import { lazy } from '../lazy.tsx'
 import type { MessageActions, Permissions } from './message-actions.ts'

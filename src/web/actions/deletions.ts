@@ -1,17 +1,17 @@
 /**
- * Delays deletions for a few seconds, in which the user can undo them. Deletions that wait are sent when the page is hidden or
- * left, because the user has decided to delete the message.
+ * Delays deletions for a few seconds, in which the user can undo them. When the user hides or leaves the page, sends the delayed
+ * deletions at once: the user has already decided to delete these messages.
  */
 import type { Room } from '../../../client/src/index.ts'
 
 export interface Deletions {
-  /** The messages of a room whose deletion waits, by `seq`. Each change creates a new set. */
+  /** The `seq` of the messages of a room whose deletion is delayed. Each change creates a new set. */
   waiting(room: string): ReadonlySet<number>
   start(room: Room, seq: number): void
   undo(room: Room, seq: number): void
-  /** Stops the time of a deletion, or starts it again from the beginning. */
+  /** Stops the timer of a deletion, or restarts it with the full delay. */
   hold(room: Room, seq: number, isHeld: boolean): void
-  /** Sends all deletions that wait. */
+  /** Sends all delayed deletions at once. */
   flush(): void
   subscribe(changed: () => void): () => void
 }
@@ -42,7 +42,7 @@ export const createDeletions = (): Deletions => {
     return true
   }
   const send = (room: Room, seq: number): void => {
-    // Deletes first, so that the message is not shown in between.
+    // Deletes the message first. Otherwise the page would show it for a moment.
     room.delete(seq)
     end(room, seq)
   }

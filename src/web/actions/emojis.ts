@@ -1,6 +1,6 @@
 /**
- * Lists the emojis of the picker by group, with the words by which they are found. The list is a selection, so that the page stays
- * small. Reactions with other emojis are shown as well.
+ * Lists the emojis of the picker by group, with their search words. The list is a selection, so that the page stays small. The
+ * page also shows reactions with other emojis.
  */
 export interface Emoji {
   readonly emoji: string
@@ -12,7 +12,7 @@ export interface EmojiGroup {
   readonly emojis: readonly Emoji[]
 }
 
-/** Per group, one line per emoji: the emoji, its name, and after a slash more words for the search. */
+/** The emojis of each group, one per line: the emoji, its name, and further search words after a slash. */
 const GROUPS: readonly (readonly [name: string, lines: string])[] = [
   [
     'Faces',
@@ -226,7 +226,10 @@ const entries: readonly { readonly name: string; readonly emojis: readonly Entry
   })
 )
 
-/** Returns the emojis of which a word starts with each word of the query, by group. Omits empty groups. */
+/**
+ * Returns the emojis that match every word of the query, by group. A word matches if a search word starts with it. Omits empty
+ * groups.
+ */
 export const searchEmojis = (query: string): readonly EmojiGroup[] => {
   const wanted = query.toLowerCase().split(/\s+/).filter(Boolean)
   return entries

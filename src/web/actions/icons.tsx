@@ -1,4 +1,4 @@
-/** The icons of the actions of messages. */
+/** Renders the icons of the actions that a user can take on a message. */
 import { Icon } from '../icons.tsx'
 
 export const Reply = () => (

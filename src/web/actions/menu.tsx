@@ -16,7 +16,6 @@ interface MessageMenuProps {
   readonly actions: MessageActions
   /** Called to close the menu and to set the focus to the message. */
   readonly onDone: () => void
-  /** Called after the menu was closed. */
   readonly onClose: () => void
   readonly onPicker: () => void
 }
@@ -27,7 +26,7 @@ export const MessageMenu = ({ anchor, message, may, actions, onDone, onClose, on
   const box = useRef<HTMLDivElement>(null)
   const { content, mine = [] } = message
   useLayoutEffect(() => box.current?.querySelector<HTMLElement>('[data-item]')?.focus(), [])
-  /** Closes the menu before the action, which may set the focus. */
+  /** Closes the menu before it runs the action, because the action may set the focus. */
   const choose = (action: () => unknown) => () => {
     onDone()
     void action()

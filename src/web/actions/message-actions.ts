@@ -1,17 +1,17 @@
-/** Defines what a user can do with a message, and which of it the service accepts. */
+/** Defines which actions a user can take on a message, and which of them the service accepts. */
 import type { Message, OutgoingChange } from '../../../client/src/index.ts'
 
-/** The functions of a room that the messages call. */
+/** The functions that the components of a message call. */
 export interface MessageActions {
   readonly may: Permissions
   reply(message: Message): void
   edit(message: Message): void
   /** Discards an edit that the service has refused, and puts its text into the composer. */
   editAgain(change: OutgoingChange): void
-  /** Deletes a message after a few seconds, unless `undo` is called before. */
+  /** Deletes a message after a few seconds, unless `undo` is called in that time. */
   remove(message: Message): void
   undo(seq: number): void
-  /** Stops the time of a deletion while the user is about to choose Undo. */
+  /** Stops the timer of a deletion while the pointer or the focus is on Undo. */
   hold(seq: number, isHeld: boolean): void
   /** Adds the user's reaction, or removes it. */
   toggle(message: Message, key: string): void
@@ -32,14 +32,14 @@ export interface Permissions {
 }
 
 export const permissionsOf = (features: readonly string[] = []): Permissions => ({
-  // An older service lists no features, and knows no replies.
+  // A service of an older release lists no features and does not support replies.
   reply: features.includes('message'),
   edit: features.includes('edit'),
   remove: features.includes('deletion'),
   react: features.includes('reaction')
 })
 
-/** Returns what the user can do with this message. Returns undefined if that is nothing. */
+/** Returns which actions the user can take on this message, or undefined if there are none. */
 export const permissionsFor = (
   { content, unavailable }: Message,
   isOwn: boolean,

@@ -35,10 +35,10 @@ export const Popup = ({ box, anchor, role, label, class: name, onClose, onKeyDow
       role={role}
       aria-label={label}
       class={`popup ${name}`}
-      // Preact passes the event without the type of the popover's events.
+      // Preact's types lack the type of popover events.
       onToggle={event => (event as unknown as ToggleEvent).newState === 'closed' && onClose()}
       onKeyDown={event => {
-        // The keys belong to the popup, so neither the list of messages nor the page must act on them.
+        // The popup handles the key. Stops it, so that the list of messages and the page don't handle it too.
         event.stopPropagation()
         if (isEscape(event)) {
           event.preventDefault()
@@ -52,7 +52,7 @@ export const Popup = ({ box, anchor, role, label, class: name, onClose, onKeyDow
   )
 }
 
-/** Places the popup below the anchor, or above it if there is more space, and inside of the window. */
+/** Places the popup below the anchor, or above if there is more space there. Keeps it inside the window. */
 export const place = (popup: HTMLElement, anchor: HTMLElement): void => {
   const { top, bottom, left, right } = anchor.getBoundingClientRect()
   const { offsetWidth: width, offsetHeight: height } = popup

@@ -3,7 +3,7 @@
 const EMOJI_STYLE = '\ufe0f'
 /** Matches a character that is shown as text unless U+FE0F follows. A skin tone makes it an emoji too. */
 const TEXT_BY_DEFAULT = /(?![\p{Emoji_Presentation}\p{ASCII}])\p{Emoji}(?!\p{Emoji_Modifier}|\ufe0f)/gu
-/** Matches the digit or sign of a keycap. */
+/** Matches the digit or sign of a keycap emoji, such as 1️⃣. */
 const KEYCAP = /[0-9#*](?=\u20e3)/g
 const NAME = /^[a-z0-9_+-]+$/
 

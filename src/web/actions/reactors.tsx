@@ -12,7 +12,7 @@ interface ReactorsProps {
 export const Reactors = ({ id, anchor, count, load }: ReactorsProps) => {
   const box = useRef<HTMLDivElement>(null)
   const [names, setNames] = useState<readonly string[]>()
-  // Loads the names again when the number of reactions has changed.
+  // `count` is a dependency, so that the names are loaded again when it changes.
   useEffect(() => {
     let isCurrent = true
     load().then(

@@ -1,4 +1,4 @@
-/** Writes of profiles, sessions, deletions and exports, and those of administrators. */
+/** Lists the writes to profiles, sessions, deletions and exports, and the writes of administrators. */
 import type { Accounts } from '../../../src/accounts/accounts.ts'
 import { createInvitations } from '../../../src/accounts/admin/invitations.ts'
 import { createExports } from '../../../src/accounts/export/export.ts'
@@ -16,7 +16,10 @@ import {
   type Write
 } from './subject.ts'
 
-/** Returns an administrator, as the routes pass it to the accounts. Makes the user and another user administrators. */
+/**
+ * Makes the user and a second user administrators. Returns the user in the form in which routes pass an administrator to the
+ * accounts, and a third user, who is not an administrator.
+ */
 const adminOf = async ({ database, user, sessionId, sql }: Subject) => {
   const root = await database.users.create({ username: `root${user.id}`, hashedPassword: null })
   await sql(`update @users set role = 'admin' where id in ($1, ${root.id})`)
@@ -24,7 +27,7 @@ const adminOf = async ({ database, user, sessionId, sql }: Subject) => {
   return { actor: { userId: user.id, generation: user.generation, sessionId, client }, other }
 }
 
-/** Returns the exports of accounts. Ignores the error of an export that cannot be ended. */
+/** Creates the exports of accounts. Ignores the error if the end of an export cannot be recorded. */
 const exportsOf = ({ context }: Accounts) => createExports({ ...context, onFailure: () => {} })
 
 const exportAll = async (paused: Accounts, { user: { id: userId, generation }, sessionId }: Subject) => {
@@ -32,7 +35,7 @@ const exportAll = async (paused: Accounts, { user: { id: userId, generation }, s
   try {
     for await (const _ of lines);
   } catch (error) {
-    // The response has begun before the error, so it contains no problem document.
+    // The response has started before the error, so it contains no problem document.
     throw new ChatError('invalid_token', String(error))
   } finally {
     end()

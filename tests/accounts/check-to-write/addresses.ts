@@ -1,4 +1,4 @@
-/** Writes of e-mail addresses. */
+/** Lists the writes to e-mail addresses. */
 import { hashToken, newToken } from '../../../src/accounts/mail/token.ts'
 import { client, ownerOf, type Write } from './subject.ts'
 

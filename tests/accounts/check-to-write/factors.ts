@@ -1,4 +1,4 @@
-/** Writes of second factors. */
+/** Lists the writes to second factors. */
 import type { Accounts } from '../../../src/accounts/accounts.ts'
 import type { PasskeyResponse } from '../../../src/accounts/two-factor/relying-party.ts'
 import { loadTwoFactor } from '../../../src/accounts/two-factor/two-factor.ts'

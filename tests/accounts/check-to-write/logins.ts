@@ -1,4 +1,4 @@
-/** Writes of logins, sessions, proofs and passwords. */
+/** Lists the writes to logins, sessions, proofs of identity and passwords. */
 import { loginOf } from '../../support/accounts.ts'
 import { client, codeOf, confirmTotp, OLD, SAME_SESSION, type Subject, strong, type Write, weak } from './subject.ts'
 

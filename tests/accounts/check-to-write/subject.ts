@@ -1,4 +1,4 @@
-/** Defines the account on which a write is tested, and what a test knows about a write. */
+/** Defines the account on which a test performs a write, and the properties of a write that the test needs. */
 import { Secret, TOTP } from 'otpauth'
 import type { Accounts } from '../../../src/accounts/accounts.ts'
 import type { AccountsContext } from '../../../src/accounts/context.ts'
@@ -35,7 +35,7 @@ export interface Write {
   /** Completes the sentence "the write of …". */
   readonly name: string
   readonly pausedAt: PausePoint
-  /** True if the write needs the session of the request. Such a write has no effect if that session ends. */
+  /** True if the write needs the session of the request, and so has no effect after that session has ended. */
   readonly isOfSession?: true
   /** Events that cannot happen between the check and the write, because they wait for a row that the check locks. */
   readonly excluded?: readonly string[]
@@ -47,7 +47,7 @@ export interface Write {
   hasEffect(subject: Subject, result: unknown): Promise<boolean>
 }
 
-/** Events that concern only a write that needs the session of the request. */
+/** Events that affect only writes that need the session of the request. */
 export const SESSION_END = 'the end of the session'
 export const SAME_SESSION = 'a change of the password by the same session'
 
@@ -58,7 +58,7 @@ export const subjectOf = async (database: ChatDatabase, username: string): Promi
   const resetTokens: [string, string] = [newToken(), newToken()]
   for (const token of resetTokens) {
     const purpose = 'reset_password' as const
-    // Both tokens have the same time of request. Otherwise, the later one would replace the other.
+    // Both tokens have the same request time. Otherwise, the later token would replace the other.
     const times = { requestedAt: 1, lifetimeMs: 60_000 }
     await database.oneTimeTokens.issue({
       hash: hashToken(token),

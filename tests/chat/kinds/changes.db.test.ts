@@ -56,7 +56,7 @@ describe('an edit', () => {
     expect(await reader.nextOf('edit')).toMatchObject({ content: 'second' })
   })
 
-  test('replaces the edit before it, whose text is shown nowhere any more', async () => {
+  test('replaces the earlier edit, whose text is not shown any more', async () => {
     const { socket, reader, list, newest } = await start()
     for (const content of ['second', 'third']) {
       socket.send({ type: 'edit', target: 1, content })
@@ -69,7 +69,7 @@ describe('an edit', () => {
     expect(JSON.stringify(await list('?after=0'))).not.toContain('second')
   })
 
-  test('is stored once per nonce, and is compared with what was first sent', async () => {
+  test('is stored once per nonce, and a repeat is compared with the content that was first sent', async () => {
     const { socket, newest } = await start()
     const edit = { type: 'edit', target: 1, content: 'second', nonce: 'e1' }
     socket.send(edit)
@@ -87,7 +87,7 @@ describe('an edit', () => {
     expect(await newest()).toMatchObject({ content: 'third' })
   })
 
-  test('is refused for another user’s message, for what is no message, and for a deleted message', async () => {
+  test('is refused for another user’s message, for an entry that is not a message, and for a deleted message', async () => {
     const { socket, reader, list } = await start()
     const refused = async (from: typeof socket, frame: object, code: string) => {
       from.send({ content: 'x', target: 1, ...frame })
@@ -149,7 +149,7 @@ describe('a deletion', () => {
     expect(await reader.nextOf('deletion')).toMatchObject({ target: 1, reason: 'a mistake' })
   })
 
-  test('is refused for another user’s message, and for a deleted one; a repeat is acknowledged', async () => {
+  test('is refused for another user’s message and for a deleted message, and a repeat is acknowledged', async () => {
     const { socket, reader, call, jane } = await start()
     reader.send({ type: 'delete', target: 1 })
     expect(await reader.nextOf('error')).toMatchObject({ code: 'not_author' })
@@ -198,7 +198,7 @@ describe('a deletion', () => {
 })
 
 describe('a reaction', () => {
-  test('is delivered with the count, and shown with the message and to whom it belongs', async () => {
+  test('is delivered with the count, and shown with the message and among the reactions of its user', async () => {
     const { socket, reader, list, john, jane } = await start()
     socket.send({ type: 'react', target: 1, key: '❤️' })
     expect(await reader.nextOf('reaction')).toMatchObject({
@@ -229,7 +229,7 @@ describe('a reaction', () => {
     expect(frame).not.toHaveProperty('reactions')
   })
 
-  test('that changes nothing is acknowledged with the entry that decided, and not stored', async () => {
+  test('that changes nothing is not stored, and is acknowledged with the earlier entry that had the same effect', async () => {
     const { socket, list } = await start()
     const react = async (more: object = {}) => {
       socket.send({ type: 'react', target: 1, key: '👍', ref: 'r', ...more })
@@ -287,7 +287,7 @@ describe('a reaction', () => {
 })
 
 describe('a reply', () => {
-  test('is shown with an excerpt of the message that it answers, in its current state', async () => {
+  test('is shown with an excerpt of the current text of the message that it replies to', async () => {
     const { socket, reader, list } = await start()
     const reply = async () => (await list('?after=1&view=messages')).messages[0]
     socket.send({ type: 'message', content: 'an answer', reply_to: 1, mentions: [2, 2, 999] })
@@ -325,7 +325,7 @@ describe('a reply', () => {
 })
 
 describe('the history of a room with entries of other kinds', () => {
-  /** Adds the messages 2 and 11, and reactions between them and after them. */
+  /** Adds the messages 2 and 11, with reactions between the two messages and after the message 11. */
   const fill = async ({ socket, reader }: Started) => {
     const send = async (frame: object) => {
       socket.send({ ...frame, ref: 'r' })
@@ -339,7 +339,7 @@ describe('the history of a room with entries of other kinds', () => {
   }
   const seqs = ({ messages }: { messages: { seq: number }[] }) => messages.map(({ seq }) => seq)
 
-  test('can be read by messages only, in both directions and around one', async () => {
+  test('can be read without the other entries, in both directions and around a message', async () => {
     const chat = await start({ settings: { messageRateLimit: 0 } })
     await fill(chat)
     const { list } = chat
@@ -365,7 +365,7 @@ describe('the history of a room with entries of other kinds', () => {
 })
 
 describe('one message', () => {
-  test('can be read with the own reactions, and with everybody who reacted', async () => {
+  test('can be read with the caller’s own reactions, and with all users who reacted', async () => {
     const { call, register, john, jane, socket } = await start()
     const get = async (path: string, { token } = john) => call('GET', `${room}/messages/${path}`, { token })
     const third = await register('third')
@@ -389,7 +389,7 @@ describe('one message', () => {
     expect((await get('6')).body).toMatchObject({ reply_to: 1, reply: { excerpt: 'first' } })
   })
 
-  test('and all other entries are in the log as subscribers receive them', async () => {
+  test('is in the log as subscribers receive it, like all other entries', async () => {
     const { call, john, socket } = await start()
     for (const frame of [
       { type: 'edit', target: 1, content: 'second' },
@@ -413,7 +413,7 @@ describe('one message', () => {
 })
 
 describe('two processes', () => {
-  test('show the same state of a message at once, also on a page that was cached before', async () => {
+  test('show the same state of a message at once, even if the page was cached before', async () => {
     const first = await start()
     const second = await startChat({ database: first.database })
     const read = async (chat: Pick<RunningChat, 'call'>) =>
@@ -421,12 +421,12 @@ describe('two processes', () => {
     expect(await read(second)).toMatchObject({ messages: [{ content: 'first' }] })
     first.socket.send({ type: 'edit', target: 1, content: 'second', ref: 'r' })
     await first.socket.nextOf('ack')
-    // The response reports the `seq` of the entries that its messages contain.
+    // The response reports the `seq` up to which its messages include all entries.
     await expect.poll(async () => (await read(second)).seq).toBe(2)
     expect(await read(second)).toMatchObject({ messages: [{ content: 'second', changed_seq: 2 }] })
   })
 
-  test('count reactions to one message exactly, also of the same user', async () => {
+  test('count concurrent reactions to one message exactly, even from the same user', async () => {
     const first = await start({ settings: { messageRateLimit: 0 } })
     const second = await startChat({ database: first.database, settings: { messageRateLimit: 0 } })
     const { token } = first.john

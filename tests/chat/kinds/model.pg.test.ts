@@ -1,6 +1,6 @@
 /**
- * Tests two processes on one database with random edits, deletions and reactions, while both are read. Every response must show each
- * message in exactly one state of the log, and never in a state before an entry that its `seq` includes.
+ * Tests two processes on one database with random edits, deletions and reactions, while clients read history from both. Every
+ * response must show each message in exactly one state of the log, and never in a state before an entry that its `seq` includes.
  */
 import { expect, test } from 'vitest'
 import fc, { SEED } from '../../support/properties.ts'
@@ -9,7 +9,7 @@ import { startChat } from '../../support/start-chat.ts'
 const room = '/api/chat/rooms/general'
 const KEYS = ['a', 'b', '❤']
 
-/** An item of a list, as far as this test compares it. */
+/** The fields of a list item that this test compares. */
 interface Item {
   readonly seq: number
   readonly content: string | null

@@ -1,6 +1,6 @@
 /**
- * Tests that no response shows a text that was edited or erased before: on other pages of the cache than the message, in batches, in
- * rooms that were not loaded meanwhile, and after changes by SQL.
+ * Tests that no response shows a text after it was edited or erased. Covers edits on another page of the cache than the message,
+ * batches, rooms that were not loaded during the change, and changes by SQL.
  */
 import { describe, expect, test } from 'vitest'
 import { fakeClock } from '../../support/clock.ts'
@@ -28,7 +28,7 @@ const start = async () => {
 }
 
 describe('the text of an edit', () => {
-  test('is gone from its own page when the message is edited again', async () => {
+  test('is removed from its own page when the message is edited again', async () => {
     const { send, fill, get } = await start()
     await fill()
     await send({ type: 'edit', target: 1, content: 'SECRET' })
@@ -43,7 +43,7 @@ describe('the text of an edit', () => {
   test('is not shown if the message is deleted in the same batch', async () => {
     const { send, fill, get, socket, call, john } = await start()
     await fill()
-    // What arrives in one turn of the event loop is appended together.
+    // Frames that arrive in one turn of the event loop are appended in one batch.
     socket.send({ type: 'edit', target: 1, content: 'SECRET', nonce: 'e' })
     socket.send({ type: 'delete', target: 1, nonce: 'd' })
     expect(await socket.nextOf('ack')).toMatchObject({ seq: 71, nonce: 'e' })
@@ -54,7 +54,7 @@ describe('the text of an edit', () => {
     expect((await call('GET', '/api/chat/messages', { token: john.token })).body.at(-1)).toMatchObject({ seq: 73 })
   })
 
-  test('is gone everywhere when SQL erases the message or the edit', async () => {
+  test('is removed everywhere when SQL erases the message or the edit', async () => {
     const { send, fill, get, sql } = await start()
     await fill()
     await send({ type: 'edit', target: 1, content: 'SECRET' })
@@ -91,7 +91,7 @@ test('a message is stored, or refused, if its nonce was used for a reaction that
   expect(await get('')).toMatchObject({ seq: 2 })
 })
 
-test('a deletion is refused as busy, and holds up nothing, while another transaction changes the message', async () => {
+test('a deletion is refused as busy, without a delay for other entries, while another transaction changes the message', async () => {
   const { send, socket, database, call, john } = await start()
   await send({ type: 'message', content: 'first' })
   if (database.client.engine === 'pglite') return
@@ -151,7 +151,7 @@ test('a reaction whose first entry was deleted by SQL is acknowledged with the m
   expect(await send({ type: 'react', target: 1, key: 'x' })).toMatchObject({ seq: 1 })
 })
 
-test('numbers beyond the integers are rejected before they reach the database', async () => {
+test('numbers that are out of range are rejected before they reach the database', async () => {
   const { call, john, send } = await start()
   await send({ type: 'message', content: 'first' })
   for (const number of ['1e30', '9223372036854775808']) {
@@ -162,7 +162,7 @@ test('numbers beyond the integers are rejected before they reach the database', 
   }
 })
 
-test('around a message beyond the newest one are the newest ones', async () => {
+test('a list around a seq beyond the newest message contains the newest messages', async () => {
   const { send, get } = await start()
   for (let at = 1; at <= 5; at++) await send({ type: 'message', content: `message ${at}` })
   const seqs = async () => {

@@ -97,7 +97,7 @@ test('a list contains an acknowledged entry that the room has not read yet', asy
   expect(seqs((await list({ limit: 10 })).items)).toEqual([1, 2, 3])
 })
 
-test('the seq of a list is that of the time of the request, because later entries may not be in its messages', async () => {
+test('the seq of a list is the newest one at the time of the request, because its messages may lack the effects of later entries', async () => {
   const { reading, room } = await start(4)
   await room.reaches({ epoch: 'another', lastSeq: 3, oldestSeq: 1 })
   const part = reading.part(room, { limit: 10 }, 1)
