@@ -1,4 +1,7 @@
-/** Serves the log of a room over HTTP: messages in pages, one message, who reacted to it, and the log as it is stored. */
+/**
+ * Serves the log of a room over HTTP: pages of messages, one message, the users who reacted to it, and the log with entries of
+ * all kinds.
+ */
 import { type FastifyPluginAsyncTypebox, Type } from '@fastify/type-provider-typebox'
 import { callerOf } from '../plugins/auth.ts'
 import { type LogPart, limitReads } from '../plugins/chat.ts'
@@ -21,7 +24,7 @@ const View = Type.Optional(
   Type.Literal('messages', {
     examples: ['messages'],
     description:
-      'With `after`: return only messages. Without it, `after` returns the entries of all kinds, so that there is no gap.'
+      'With `after`: return only messages. By default, `after` returns the entries of all kinds, so that there is no gap.'
   })
 )
 const Named = Type.Object({ room: RoomName })
@@ -73,7 +76,7 @@ const roomLogRoutes: FastifyPluginAsyncTypebox = async fastify => {
     schema: {
       operationId: 'getMessage',
       summary: 'A message in its current state',
-      description: 'With its reactions, and the keys of your own reactions in `mine`.',
+      description: 'Includes the reactions to the message, and the keys of your own reactions in `mine`.',
       tags: ['rooms'],
       security: SECURED,
       params: OneMessage,
@@ -131,7 +134,7 @@ const roomLogRoutes: FastifyPluginAsyncTypebox = async fastify => {
     ...list,
     schema: {
       operationId: 'readLog',
-      summary: 'A room’s log as it is stored, with entries of all kinds',
+      summary: 'A room’s log, with entries of all kinds',
       description: 'While `has_more` is true, request more with `after` set to the last `seq` of the response.',
       tags: ['rooms'],
       security: SECURED,

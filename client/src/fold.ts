@@ -112,7 +112,7 @@ export const replyOf = ({ seq, user_id, username, content, unavailable }: Messag
   ...textOf(content, unavailable)
 })
 
-/** Applies an entry of the log to what replies to the changed message show. */
+/** Applies an entry of the log to the excerpt of the changed message that replies show. */
 export const foldReply = (reply: Reply, change: MessageChange): Reply => {
   const { excerpt: _, unavailable, ...rest } = reply
   if (unavailable === 'erased' || unavailable === 'expired') return reply

@@ -22,7 +22,7 @@ import type { Message, Outgoing, Refusal } from './room-types.ts'
 import type { Frame } from './socket.ts'
 import type { Identity, Timing } from './types.ts'
 
-/** Wait in milliseconds before a refused message is sent again, if the service sends no `retry_after_ms`. */
+/** Delay in milliseconds before a refused message is sent again, if the service sends no `retry_after_ms`. */
 const RETRY_MS = 1000
 
 export interface OutboxOptions {

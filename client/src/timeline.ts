@@ -7,7 +7,7 @@ import type { Message, MessageChange, OutgoingChange } from './room-types.ts'
 export interface Timeline {
   /** Ascending by `seq`. Each change creates a new array. */
   readonly messages: readonly Message[]
-  /** The first `seq` of the part of the log that is held. Undefined before the room is joined. */
+  /** The first `seq` of the part of the log that is in memory. Undefined before the room is joined. */
   readonly first: number | undefined
   readonly hasOlder: boolean
   /** The number of calls to `begin`. A page that was requested in an earlier generation must not be inserted. */
@@ -96,7 +96,7 @@ export const createTimeline = ({ keep, isLoading, isMe, onMissing }: TimelineOpt
     return held?.message.seq === seq ? held : undefined
   }
 
-  /** Returns what replies to a message show of the message, or undefined if that is unknown. */
+  /** Returns the `reply` field for replies to a message, or undefined if the message is unknown. */
   const replyTo = (seq: number | undefined): Reply | undefined => {
     if (seq === undefined) return undefined
     const held = find(seq)

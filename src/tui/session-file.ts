@@ -20,7 +20,7 @@ export interface SessionFile {
   /** Stores a session. Replaces the stored session of the same user for the same service. */
   save(entry: StoredSession): void
   remove(url: string, username: string): void
-  /** Runs work while no other program runs its own. */
+  /** Runs work under a file lock, so that no other program runs such work at the same time. */
   readonly lock: SessionLock
 }
 

@@ -310,7 +310,7 @@ const check = async (apps: readonly App[], url: string, roomName: string, counts
   return wrong
 }
 
-/** Loads the whole history, and compares what the room shows with what the service shows to the user over HTTP. */
+/** Loads the whole history, and compares the messages of the room with the messages that the user receives over HTTP. */
 const compareView = async (name: string, room: Room, url: string): Promise<string[]> => {
   // A request on a half-open connection gets no response.
   while (await room.older(20).catch(() => true));

@@ -11,7 +11,7 @@ import { createModelLog } from './model-log.ts'
 const HISTORIES = Number(process.env.FOLD_HISTORIES ?? 60)
 const STEPS = 120
 
-/** Delivers one random history to a client. Returns what the client shows, and what the log says. */
+/** Delivers one random history to a client. Returns the messages of the client and the messages that the log contains. */
 const run = async (seed: number) => {
   const random = seeded(seed)
   const draw = (count: number): number => Math.floor(random() * count)

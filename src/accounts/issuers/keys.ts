@@ -103,7 +103,7 @@ export const createIssuerKeys = ({ load, clock, log }: IssuerKeysOptions): Issue
   }
 
   const stop = clock.every(CHECK_MS, () => {
-    // No keys are needed before the first token of the issuer arrives.
+    // The first token of the issuer triggers the first load. Before that, no keys are needed.
     const isDue = failedSince !== undefined || clock.monotonic() - loadedAt >= MAX_AGE_MS
     if (triedAt !== Number.NEGATIVE_INFINITY && isDue) void refresh()
   })

@@ -12,7 +12,7 @@ export class Liveness {
   readonly #socket: Socket
   #heardAt: number
   #pingedAt: number
-  /** The monotonic time in milliseconds at which `#written` last changed, or at which nothing was queued. */
+  /** The monotonic time in milliseconds of the last check at which `#written` had changed or nothing was queued. */
   #progressAt: number
   /** The number of bytes that were written to the network at `#progressAt`. */
   #written = 0

@@ -1,5 +1,5 @@
 /**
- * Adds to the items of HTTP lists what the page cache does not contain: excerpts of the messages that they reply to, and the
+ * Adds to the items of HTTP lists what the page cache does not contain: excerpts of the messages to which replies refer, and the
  * caller's own reactions. Reads both from the database for each request, so that no excerpt of an erased message is shown.
  */
 import type { Keyring } from '../../crypto/keyring.ts'

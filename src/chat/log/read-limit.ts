@@ -45,8 +45,8 @@ const MAX_WAITING_OF_USER = 100
 const MAX_OF_ALL = 512
 const MAX_WAITING = 2000
 /**
- * Maximum time in milliseconds that a request waits. After this time, the request is rejected. The reason is that the client
- * does not read its other responses, or that all users together have the maximum number of responses.
+ * Maximum time in milliseconds that a request waits before it is rejected. A request waits while the client does not read its
+ * other responses, or while all users together have the maximum number of responses.
  */
 const WAIT_MS = 5000
 /**

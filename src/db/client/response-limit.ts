@@ -11,7 +11,7 @@ export interface ResponseLimit {
   /** Returns a result. Throws a TimeoutError if the result does not arrive in time. */
   wait<T>(result: PromiseLike<T>): Promise<T>
   /**
-   * Returns what `work` returns. Rejects as soon as a call of `wait` throws a TimeoutError, because the work cannot end on a
+   * Returns the result of `work`. Rejects as soon as a call of `wait` throws a TimeoutError, because the work cannot end on a
    * connection that does not respond.
    */
   during<T>(work: () => Promise<T>): Promise<T>

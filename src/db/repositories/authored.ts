@@ -19,7 +19,7 @@ export interface ErasedBatch {
   readonly seq: number
 }
 
-/** The position of an entry of a user, and its write id. */
+/** The `seq` and the write id of an entry that a user appended. */
 export interface AuthoredEntry {
   readonly seq: number
   readonly writeId: string

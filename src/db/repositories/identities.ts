@@ -22,8 +22,8 @@ export interface IdentitiesRepository {
   /** Returns the users of people of an issuer, keyed by subject. Omits people without a user. */
   find(issuer: string, subjects: readonly string[]): Promise<Map<string, IssuerUser>>
   /**
-   * Stores the user of a person. Returns false, and stores nothing, if the person already has a user. Waits for any transaction
-   * that is storing a user for the same person.
+   * Links a user to a person of an issuer. Returns false, and stores nothing, if the person already has a user. Waits for any
+   * transaction that is linking a user to the same person.
    */
   add(identity: NewIdentity): Promise<boolean>
   /** Returns whether a user is a person of another issuer. */

@@ -91,8 +91,8 @@ export const createMessagesRepository = (client: SqlClient, schema: string): Mes
   const runsAfter = `select first, last from ${inSchema}.chat_messages_after($1, $2, $3, $4)`
   const extent = `select min(seq)::double precision as first, max(seq)::double precision as last
     from ${inSchema}.messages where room_id = $1 and seq between $2 and $3 and (kind = 'message' or not $4)`
-  // Subqueries select into one column what most entries do not have. A subquery is a look-up per entry, whereas a join could
-  // read whole tables. One column is used because receiving another column takes longer than a look-up.
+  // Subqueries select the fields that most entries lack. A subquery is a look-up per entry, whereas a join could read whole
+  // tables. All these fields are in one column, because each column of a row takes longer to receive than a look-up.
   const entries = (condition: string): string => `
     select entry.id::double precision, entry.room_id as "roomId", entry.seq::double precision, entry.kind,
       entry.target_seq::double precision as "targetSeq", entry.user_id as "userId", entry.write_id as "writeId",

@@ -54,8 +54,8 @@ export interface RefreshTokensRepository {
 }
 
 /**
- * A token is not exchanged again for this time after it was created. The previous token is accepted for this time after the
- * first use of the new token.
+ * For this time after a token was created, a refresh returns the same token instead of a new one. The previous token is still
+ * accepted for this time after the first use of the new token.
  */
 const GRACE = `interval '30 seconds'`
 

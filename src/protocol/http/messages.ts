@@ -242,8 +242,8 @@ export const SingleMessage = Type.Object(
 export type SingleMessage = Static<typeof SingleMessage>
 
 /**
- * Describes a part of a room’s log as it is stored, oldest entry first. Each entry is the frame that subscribers receive, with
- * messages and edits in their current state.
+ * Describes a part of a room’s log with entries of all kinds, oldest entry first. Each entry is the frame that subscribers
+ * receive, with messages and edits in their current state.
  */
 export const RawLog = Type.Object(
   {
