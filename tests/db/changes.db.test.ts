@@ -100,14 +100,20 @@ test('a new name from the host application is reported', async () => {
   expect(await seen()).toEqual({ ...NOTHING, renamedUsers: [{ id, username: 'Ann Other' }] })
 })
 
-test('erased and deleted entries are reported as a room and a range of seqs', async () => {
+test('a few erased or deleted entries are reported one by one, and many as a range of seqs', async () => {
   const { seen, run, room } = await start()
+  const entries = async () => (await seen())?.entries.toSorted((one, other) => one.from - other.from)
+  const one = (seq: number) => ({ roomId: room.id, from: seq, to: seq })
   await run('update messages set content = null where seq between 3 and 5')
-  expect(await seen()).toEqual({ ...NOTHING, entries: [{ roomId: room.id, from: 3, to: 5 }] })
+  expect(await entries()).toEqual([one(3), one(4), one(5)])
   await run('delete from messages where seq in (2, 7)')
-  expect(await seen()).toEqual({ ...NOTHING, entries: [{ roomId: room.id, from: 2, to: 7 }] })
+  expect(await entries()).toEqual([one(2), one(7)])
   await run('delete from messages where seq = 99')
   expect(await seen()).toEqual(NOTHING)
+  await run(`insert into messages (room_id, seq, kind, user_id, content, write_id, created_at)
+    select ${room.id}, n, 'message', 1, 'text', 'many' || n, now() from generate_series(1001, 1101) as n`)
+  await run('update messages set content = null where seq > 1000')
+  expect(await entries()).toEqual([{ roomId: room.id, from: 1001, to: 1101 }])
 })
 
 test('a room with a new title and a deleted room are reported, but not an unchanged title', async () => {

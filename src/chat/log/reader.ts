@@ -42,7 +42,7 @@ export interface LogReader {
    * with `undefined` if there is no such message.
    */
   message(room: Room, seq: number, userId: number): Promise<Buffer | undefined>
-  /** Returns the entry `seq` of a room, or `undefined` if there is none. */
+  /** Reads the entry `seq` of a room from the database. Resolves with `undefined` if there is none. */
   entry(room: Room, seq: number): Promise<Entry | undefined>
 }
 
@@ -83,7 +83,11 @@ export const createLogReader = (options: LogReaderOptions): LogReader => {
     completions,
     slices
   })
-  return { limited, pages, part, message, entry: async (room, seq) => (await pages.past(room.id, seq, seq))[0] }
+  const entry: LogReader['entry'] = async (room, seq) => {
+    const [stored] = await limited(() => messages.some(room.id, [seq]))
+    return stored && decryptEntry(stored, room.name, kinds, keyring)
+  }
+  return { limited, pages, part, message, entry }
 }
 
 /** Creates a function that counts the entries that cannot be decrypted, and logs their number at most once per `REPORT_MS`. */

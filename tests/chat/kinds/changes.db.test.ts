@@ -1,5 +1,6 @@
 /** Tests edits, deletions and reactions: what is stored, delivered, and shown in the history, and what is refused. */
 import { describe, expect, test } from 'vitest'
+import { engine } from '../../support/database.ts'
 import { type RunningChat, startChat } from '../../support/start-chat.ts'
 
 type Options = Parameters<typeof startChat>[0]
@@ -412,7 +413,8 @@ describe('one message', () => {
   })
 })
 
-describe('two processes', () => {
+// Only one process can use the embedded database.
+describe.skipIf(engine === 'pglite')('two processes', () => {
   test('show the same state of a message at once, even if the page was cached before', async () => {
     const first = await start()
     const second = await startChat({ database: first.database })
