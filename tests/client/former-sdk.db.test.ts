@@ -60,6 +60,8 @@ test.runIf(hasCommit(BEFORE_SESSIONS))(
     )
     const [ada, bob] = started
     const messages = bob.messages()
+    // A subscription begins at the newest entry.
+    await expect.poll(() => bob.state.status).toBe('live')
     ada.send('Hello from the former SDK')
     const { value } = await messages.next()
     expect(value).toMatchObject({ username: 'ada', content: 'Hello from the former SDK' })
