@@ -80,8 +80,8 @@ export interface Session {
     readonly shouldRemember?: boolean
   }): Promise<void>
   /**
-   * Continues the session of the storage or of the cookie. Returns false if there is none. Rejects if the service can't be
-   * reached, in which case the session continues and `token()` tries again.
+   * Continues the session that is in the storage or in the cookie. Returns false if there is none. Rejects if the service can't
+   * be reached. In this case, the stored session is kept, and `token()` tries again.
    */
   restore(): Promise<boolean>
   /**

@@ -55,8 +55,8 @@ export const createTurns = (): Turns => {
     if (known) return known
     const queue: RequestQueue = { current: undefined, waiting: [], isPaused: false, isClosed: false }
     queues.set(socket, queue)
-    // When a connection is closed, Node emits `close` only for the response that is being sent, so this listener ends the
-    // current request itself.
+    // When a connection is closed, Node emits `close` only on a response that is being sent. The current request may not have a
+    // response yet, so this listener ends the request.
     socket.once('close', () => {
       queue.isClosed = true
       queue.waiting = []

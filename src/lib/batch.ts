@@ -11,7 +11,7 @@ const MAX_WAIT_MS = 5
 const MAX_KEYS = 1000
 
 /**
- * Creates a lookup of one key from a lookup of many keys. If no query is running, a key is queried at the end of the current
+ * Creates a function that looks up one key, from a query that looks up many keys at once. If no query is running, a key is queried at the end of the current
  * turn of the event loop. Keys that are requested during a query wait until the query ends, for at most `MAX_WAIT_MS`, and are
  * then sent together in the next query.
  */

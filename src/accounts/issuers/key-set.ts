@@ -42,7 +42,7 @@ const algorithmOf = ({ kty, crv, alg, use, key_ops: operations }: Jwk): Algorith
   const isAlgorithm = (...names: string[]): boolean => alg === undefined || names.some(name => name === alg)
   if (kty === 'RSA' && isAlgorithm('RS256')) return 'RS256'
   if (kty === 'EC' && crv === 'P-256' && isAlgorithm('ES256')) return 'ES256'
-  // RFC 9864 calls EdDSA with this curve Ed25519.
+  // RFC 9864 adds `Ed25519` as the name of EdDSA with this curve.
   if (kty === 'OKP' && crv === 'Ed25519' && isAlgorithm('EdDSA', 'Ed25519')) return 'EdDSA'
   return undefined
 }

@@ -94,7 +94,7 @@ export const createHistory = ({ pages, extent, completions, slices, ...repositor
       for (let at = first; at <= last; ) {
         const batch = await readBatch(room, { first: at, last })
         if (room.epoch !== epoch)
-          throw new Error('The log of the room was replaced by a new incarnation while it was read. Request it again.')
+          throw new Error('The log of the room was replaced while it was read. Request the messages again.')
         if (batch.length === 0) break
         at = (batch.at(-1)?.seq ?? last) + 1
         yield batch

@@ -64,7 +64,7 @@ interface Reader {
 interface Turn {
   readonly since: number
   state: 'waiting' | 'begun' | 'refused'
-  /** True if the read has the slot of its user, and may wait for the slot of all users. */
+  /** True if the read has a slot of its user. Every read also needs one of the slots that all users share. */
   hasOwnSlot: boolean
   begin(): void
   refuse(error: ChatError): void

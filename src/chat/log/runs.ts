@@ -31,7 +31,8 @@ export interface Places {
 const NEAR = 64
 
 /**
- * Returns the places of a range in which `limit` counts entries of all kinds. There is no run if the range is empty.
+ * Returns which parts of the log (runs) a list consists of if entries of all kinds count towards `limit`. Returns no runs if the
+ * range is empty.
  */
 export const placesOf = (room: Room, range: Range): Places => {
   const last = lastOf(room, range)
