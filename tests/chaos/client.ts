@@ -92,7 +92,10 @@ export const createClient = ({ name, urls, password, random }: ClientOptions): C
       if (epoch !== undefined && frame.epoch !== epoch) record.faults.push('the epoch changed')
       epoch = String(frame.epoch)
       if (frame.type === 'resync') {
-        record.faults.push(`resync ${frame.reason} after ${lastSeq} at ${frame.seq}`)
+        // A client that misses more than 1,000 entries gets no others, and would load the history over HTTP.
+        const isFar = frame.reason === 'too_far' && Number(frame.seq) - (lastSeq ?? 0) > MAX_MISSED
+        if (!isFar) record.faults.push(`resync ${frame.reason} after ${lastSeq} at ${frame.seq}`)
+        view.clear()
         lastSeq = Number(frame.seq)
       } else lastSeq ??= Number(frame.seq)
     }
@@ -217,6 +220,8 @@ export const createClient = ({ name, urls, password, random }: ClientOptions): C
   }
 }
 
+/** Maximum number of entries that the service sends after a reconnection. */
+const MAX_MISSED = 1000
 const ENTRIES = new Set(['message', 'edit', 'deletion', 'reaction'])
 /** Codes of errors after which a change is not sent again. */
 const FINAL = new Set(['already_deleted', 'message_not_found', 'too_many_reactions'])
@@ -250,6 +255,7 @@ const createView = () => {
       if (type === 'edit') message.content = content
       if (type === 'deletion') message.content = null
     },
+    clear: () => messages.clear(),
     /** Returns the `seq` of the last messages. */
     recent: (): number[] => [...messages.keys()].slice(-20),
     messages: (): Map<number, Message> =>

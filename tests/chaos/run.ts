@@ -215,7 +215,7 @@ for (const [name, count] of [...counts].sort()) print(`  ${String(count).padStar
 const sum = (of: (record: (typeof records)[number]) => number) =>
   records.reduce((total, record) => total + of(record), 0)
 print(
-  `  ${log.length} entries, ${log.filter(({ type }) => type !== 'message').length} of them changes; ${sum(r => r.acknowledged.size)} acknowledged, ${sum(r => r.delivered.length)} delivered, ${sum(r => r.reconnects)} reconnections`
+  `  ${log.length} entries, ${log.filter(({ type }) => type !== 'message').length} of them changes; ${sum(r => r.acknowledged.size)} acknowledged, ${sum(r => r.delivered.length)} delivered, ${sum(r => r.reconnects)} reconnections, ${sum(r => r.resyncs)} too far behind`
 )
 if (violations.length > 0) {
   print(`FAILED, seed ${seed}:`)
