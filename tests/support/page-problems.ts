@@ -2,11 +2,23 @@
 import axe from 'axe-core'
 import type { Page } from 'playwright-core'
 
-/** Returns all findings as text. */
-export const problemsOf = async (page: Page): Promise<string[]> => {
-  if (await page.evaluate("typeof axe === 'undefined'")) await page.evaluate(axe.source)
+/** Time in milliseconds after which a finding is checked again. */
+const AGAIN_MS = 1000
+
+const findingsOf = async (page: Page): Promise<string[]> => {
   const { violations } = (await page.evaluate("axe.run({ resultTypes: ['violations'] })")) as axe.AxeResults
   return violations.flatMap(({ id, impact, nodes }) =>
     nodes.map(node => `${impact} ${id}: ${node.html.slice(0, 120)} ${node.failureSummary}`)
   )
+}
+
+/**
+ * Returns all findings as text. A finding counts only if the page still has it a second later, because the page may be changing
+ * while it is checked.
+ */
+export const problemsOf = async (page: Page): Promise<string[]> => {
+  if (await page.evaluate("typeof axe === 'undefined'")) await page.evaluate(axe.source)
+  if ((await findingsOf(page)).length === 0) return []
+  await page.waitForTimeout(AGAIN_MS)
+  return findingsOf(page)
 }

@@ -38,9 +38,11 @@ describe.skipIf(!hasChromium())('the page', { timeout: 600_000 }, () => {
           await page.setViewportSize(viewport)
           // Before the second frame, the page has been painted in the new width.
           await page.evaluate('new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))')
-          const overflow = await page.evaluate('document.documentElement.scrollWidth - innerWidth')
           const where = `${what}, ${viewport.width} px`
-          expect([where, overflow, await problemsOf(page)]).toEqual([where, 0, []])
+          await expect
+            .poll(async () => [where, await page.evaluate('document.documentElement.scrollWidth - innerWidth')])
+            .toEqual([where, 0])
+          expect([where, await problemsOf(page)]).toEqual([where, []])
         }
       }
       /** Opens the list of rooms, which contains the buttons of the dialogs. The list closes when the width changes. */
