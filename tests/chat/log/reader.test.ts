@@ -147,7 +147,7 @@ test('a list that cannot be read completely fails, and is never truncated silent
   await room.reaches({ epoch: 'another', lastSeq: 1000, oldestSeq: 1 })
   await expect(async () => {
     for await (const _ of body);
-  }).rejects.toThrow('replaced by a new incarnation')
+  }).rejects.toThrow('was replaced while it was read')
 })
 
 test.for([
