@@ -1,7 +1,7 @@
 /** The types of the account and admin APIs. */
 import type { User } from './protocol.ts'
 
-/** The authenticated user's account. The fields of an address are absent if the service sends no mail or there is no address. */
+/** The authenticated user's account. The e-mail fields are absent if the user has no address or the service sends no mail. */
 export interface Account extends User {
   readonly display_name?: string
   readonly role?: Role
@@ -89,7 +89,9 @@ export interface AuditEvent {
   readonly id: number
   readonly event: string
   readonly at: string
-  /** The user to whom the event happened, and the administrator who caused it if that is another user. */
+  /**
+   * `user_id`: the user that the event is about. `actor_id`: the administrator who caused the event, if this is another user.
+   */
   readonly user_id?: number
   readonly actor_id?: number
   readonly session_id?: string

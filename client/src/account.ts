@@ -30,7 +30,7 @@ export interface AccountApi {
   forgotPassword(email: string): Promise<void>
   /** Sets a new password with the token of the mail. Ends every session of the user. */
   resetPassword(token: string, password: string): Promise<void>
-  /** Sets the address, which takes effect when it is verified. Requires a proof. */
+  /** Sets the e-mail address. The address takes effect when it is verified. Requires a proof. */
   setEmail(email: string): Promise<void>
   /** Requires a proof. */
   removeEmail(): Promise<void>
@@ -46,7 +46,7 @@ export interface AccountApi {
   /** Ends every session, including the current one. Requires a proof. */
   endAllSessions(): Promise<void>
   factors(): Promise<Factors>
-  /** Starts to set up an authenticator app, which takes effect with `confirmTotp`. Requires a proof. */
+  /** Starts the setup of an authenticator app. `confirmTotp` completes the setup. Requires a proof. */
   startTotp(): Promise<TotpSecret>
   /** Requires a proof. */
   confirmTotp(code: string): Promise<RecoveryCodes>
@@ -56,7 +56,10 @@ export interface AccountApi {
   createRecoveryCodes(): Promise<RecoveryCodes>
   /** Requires a proof. */
   passkeyOptions(): Promise<PasskeyCeremony>
-  /** Adds a passkey. The first second factor also returns recovery codes, which can't be read again. Requires a proof. */
+  /**
+   * Adds a passkey. If it is the user's first second factor, also returns recovery codes. They can't be read again. Requires a
+   * proof.
+   */
   addPasskey(passkey: {
     readonly challenge: string
     readonly name: string
@@ -73,7 +76,7 @@ export interface AccountApi {
   proveWithPasskey(proof: { readonly challenge: string; readonly response: object }): Promise<unknown>
   /** Returns the user's data as lines of JSON. May take minutes, and is allowed once an hour. Requires a proof. */
   exportData(): Promise<string>
-  /** Deletes the account. With `shouldErase`, also erases its messages. Requires a proof. */
+  /** Deletes the account. With `shouldErase`, also erases the user's messages. Requires a proof. */
   deleteAccount(shouldErase?: boolean): Promise<void>
 }
 

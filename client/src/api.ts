@@ -48,7 +48,7 @@ export interface ChatApi {
   rooms(page?: { readonly after?: string; readonly limit?: number }): Promise<RoomList>
   /** Creates a room. Errors: `room_taken` (409), `not_allowed` (403). */
   createRoom(room: string, title?: string): Promise<RoomShown>
-  /** Returns a room. Error: `room_not_found` (404), which the functions below can also cause. */
+  /** Returns a room. Error: `room_not_found` (404). The functions below can also reject with this error. */
   showRoom(room: string): Promise<RoomShown>
   /** Returns a page of a room's messages, oldest first. */
   history(room: string, range?: HistoryRange): Promise<EntryList>

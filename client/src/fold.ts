@@ -1,9 +1,10 @@
 /**
- * Computes the current state of a message. Starts with the message's own entry, applies the later entries that change it in the
- * order of the log, and then this user's unconfirmed changes.
+ * Computes the current state of a message. Starts with the message's own entry. Then applies the later entries that change the
+ * message, in the order of the log. Last, applies this user's unconfirmed changes.
  *
- * A message that arrives in a frame after a gap has the text of its newest edit, but no reactions. Text and reactions are
- * therefore folded separately: an entry changes the text only after `changed_seq`, and the reactions only after `reactedSeq`.
+ * A message that arrives in a frame after a gap has the text of its newest edit, but no reactions. The text and the reactions
+ * are therefore updated separately. An entry changes the text only if its `seq` is above `changed_seq`. It changes the
+ * reactions only if its `seq` is above `reactedSeq`.
  */
 import { changedSeqOf, withChange, withoutText, withText } from './message.ts'
 import type { Message, MessageChange, OutgoingChange } from './room-types.ts'
@@ -31,8 +32,8 @@ const MAX_KEYS = 20
 const MAX_EXCERPT = 100
 
 /**
- * Converts a message to the form that is kept in memory. With `isItem`, the message is from an HTTP list, so it has its
- * reactions.
+ * Converts a message to the form that is kept in memory. `isItem` is true if the message is from an HTTP list. Only such a
+ * message includes its reactions.
  */
 export const heldOf = (given: Message, isItem: boolean, mine: readonly string[] = []): Held => {
   const { reactions = [], reply: _, ...message } = given
@@ -78,14 +79,14 @@ const withOwn = ({ message, reactions, mine, ...rest }: Held, own: OutgoingChang
 }
 
 /**
- * Returns the message as the app sees it. `changes` are this user's unconfirmed changes, and `reply` describes the message that
- * it replies to.
+ * Returns the message as the app sees it. `changes` are this user's unconfirmed changes, and `reply` describes the message
+ * that this message replies to.
  */
 export const shownOf = (held: Held, changes: readonly OutgoingChange[] = [], reply: Reply | undefined): Message => {
   const isErased = held.message.unavailable === 'erased'
   const { message, reactions, mine } = isErased ? held : changes.reduce(withOwn, held)
-  // The deletion clears the reactions. Those that a deleted message still has here were applied before the client received the
-  // deletion.
+  // A deletion also removes the reactions. If it has not been applied to them yet (`reactedSeq` is lower), they are hidden
+  // here.
   const isReacted = reactions.length > 0 && !(isErased && held.reactedSeq < changedSeqOf(held.message))
   return Object.freeze({
     ...message,
@@ -104,7 +105,7 @@ const textOf = (
     ? { unavailable }
     : { excerpt: [...content.slice(0, 2 * MAX_EXCERPT)].slice(0, MAX_EXCERPT).join('') }
 
-/** Returns the author and the excerpt that replies to a message show. */
+/** Returns what a reply shows of the message that it replies to: the author and an excerpt. */
 export const replyOf = ({ seq, user_id, username, content, unavailable }: Message): Reply => ({
   seq,
   user_id,
@@ -112,7 +113,7 @@ export const replyOf = ({ seq, user_id, username, content, unavailable }: Messag
   ...textOf(content, unavailable)
 })
 
-/** Applies an entry of the log to the excerpt of the changed message that replies show. */
+/** Applies an entry that changes a message to the excerpt of this message in replies. */
 export const foldReply = (reply: Reply, change: MessageChange): Reply => {
   const { excerpt: _, unavailable, ...rest } = reply
   if (unavailable === 'erased' || unavailable === 'expired') return reply

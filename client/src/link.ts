@@ -1,7 +1,7 @@
 /**
  * Maintains the client's connection: opens a new socket when the previous one has ended, and reports the state (connecting,
  * online, waiting or offline). Gets tokens, handles close codes, and renews the token of the open connection. Doesn't handle
- * rooms and messages.
+ * rooms or messages.
  */
 import type { ChatApi } from './api.ts'
 import { createBackoff } from './backoff.ts'
@@ -151,7 +151,8 @@ export const createLink = (options: LinkOptions): Link => {
   const ended = ({ code, reason }: SocketEnd): void => {
     const action = closeActionOf(code)
     const detail = reason || `The connection was closed with code ${code}.`
-    // After a `reconnect` frame, the client reconnects regardless of the close code, except after 4401.
+    // After a `reconnect` frame, the client waits as the frame says, whatever the close code is. Only after 4401 does it get a
+    // new token instead.
     if (afterMs !== undefined && action.type !== 'renew') return wait('restart', detail, afterMs)
     if (action.type === 'stop') return stop(action.reason, detail)
     if (action.type === 'renew') return refused(detail)
@@ -160,7 +161,8 @@ export const createLink = (options: LinkOptions): Link => {
   }
 
   /**
-   * Handles a token that the service refused. Retries the first time immediately with a new token, and after that with backoff.
+   * Handles a token that the service refused. Retries with a new token: immediately after the first refusal, and with backoff
+   * after each further one.
    */
   const refused = (detail: string): void => {
     tokens.refuse()

@@ -20,7 +20,7 @@ export const messageOf = (entry: Fields): Message | undefined => {
 export const changeOf = (entry: Fields): MessageChange | undefined =>
   ['edit', 'deletion', 'reaction'].includes(String(entry.type)) ? (entry as unknown as MessageChange) : undefined
 
-/** An entry of the log that erases all earlier entries of a user in its room. */
+/** An entry of the log that erases all earlier entries of a user in the room. */
 export interface Erasure {
   readonly userId: number
   /** The name that replaces the user's name. */
@@ -35,7 +35,10 @@ export const erasureOf = (entry: Fields): Erasure | undefined => {
   return type === 'erasure' ? { userId: Number(subject), username: String(username), seq: Number(seq) } : undefined
 }
 
-/** Returns the message without its content and the user's name if it was erased, or else the message itself. */
+/**
+ * If the erasure covers the message, returns a copy without content and with the replacement name. If not, returns the
+ * message.
+ */
 export const withErasure = (message: Message, { userId, username, seq }: Erasure): Message => {
   if (message.user_id !== userId || message.seq >= seq) return message
   if (message.unavailable === 'erased' && message.username === username) return message
@@ -51,7 +54,7 @@ const withoutContent = (message: Message, unavailable: NonNullable<Message['unav
   return { ...rest, content: null, unavailable }
 }
 
-/** Returns the message after its deletion. fold.ts removes the reactions. */
+/** Returns a deleted message: without its content and mentions. fold.ts removes the reactions. */
 export const withoutText = (message: Message): Message => {
   const { mentions: _, ...rest } = withoutContent(message, 'erased')
   return rest
@@ -72,7 +75,10 @@ const edited = (message: Message, change: MessageChange & { type: 'edit' }): Mes
   return unavailable ? withoutContent(next, unavailable) : { ...next, edited_at: timestamp }
 }
 
-/** Applies an entry to the text of its message, unless it is already applied. Reactions are applied by fold.ts. */
+/**
+ * Applies an entry to the text of the message that it changes. Returns the message if the entry was already applied. fold.ts
+ * applies reactions.
+ */
 export const withChange = (message: Message, change: MessageChange): Message => {
   const { seq, type } = change
   if (seq <= changedSeqOf(message)) return message

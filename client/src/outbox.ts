@@ -1,8 +1,8 @@
 /**
  * Sends the user's messages and changes of messages, one at a time per room. Sends the next one only after the service has
- * acknowledged or refused the previous one, so that a temporary refusal (`rate_limited`) can't change their order. Sends a
- * message without a response again with the same nonce, so that the service stores it only once. In this file, "message" stands
- * for messages and changes.
+ * acknowledged or refused the previous one, so that a temporary refusal (`rate_limited`) can't change their order. If no
+ * response arrives, sends the message again with the same nonce, so that the service stores it only once. In this file,
+ * "message" means a message or a change of a message.
  */
 import { TEMPORARY_ERRORS } from './errors.ts'
 import {
@@ -32,7 +32,7 @@ export interface OutboxOptions {
   readonly send: (frame: ClientFrame) => boolean
   /** Called with a message whose status has changed, or with undefined after a message was removed. */
   readonly onChange: (room: string, message: Outgoing | undefined) => void
-  /** Returns whether the room has not delivered the entry `seq` yet. Until then, the outgoing message stays in the outbox. */
+  /** Returns true until the room has delivered the entry `seq`. Until then, the acknowledged message stays in the outbox. */
   readonly isAhead: (room: string, seq: number) => boolean
 }
 
@@ -114,7 +114,8 @@ export const createOutbox = ({ timers, timing, send, onChange, isAhead }: Outbox
       return sendNext(room)
     }
     if (!send(frame)) return
-    // Without a response, either the message or the response was lost. The nonce makes it safe to send the message again.
+    // If no response arrives, the message or the response was lost. Because of the nonce, the message can safely be sent
+    // again.
     const cancel = timers.after(timing.answer, () => {
       clearInFlight(room, nonce)
       sendNext(room)
@@ -203,7 +204,7 @@ export const createOutbox = ({ timers, timing, send, onChange, isAhead }: Outbox
       if (message?.status !== 'failed') return
       const { error, seq: _, ...rest } = message
       messages.delete(nonce)
-      // The service would refuse this nonce again, because the nonce belongs to another message.
+      // After `nonce_reused`, the message needs a new nonce, because the service has stored another message with this one.
       add({ ...rest, nonce: error?.code === 'nonce_reused' ? newNonce() : nonce, status: 'pending' })
     },
     discard(nonce) {

@@ -9,7 +9,7 @@ export const TOO_BIG: Refusal = {
 }
 
 /**
- * Returns the size of a frame in bytes. Returns 0 for a frame that is certainly below 8 KiB, which then need not be encoded.
+ * Returns the size of a frame in bytes. Returns 0 if the frame is certainly smaller than 8 KiB, to avoid the cost of encoding.
  */
 export const bytesOf = (frame: object): number => {
   const text = JSON.stringify(frame)
@@ -30,10 +30,10 @@ export const NOT_ACCEPTED: Refusal = {
 /** An outgoing message or change before it gets its nonce and its status. */
 export type Draft = Omit<Outgoing, 'nonce' | 'createdAt' | 'status'>
 
-/** The kinds of entries in the log, by the types of outgoing changes. */
+/** Maps the type of an outgoing message or change to the kind of its log entry. */
 const KINDS = { message: 'message', edit: 'edit', delete: 'deletion', react: 'reaction' } as const
 
-/** Returns whether a service that accepts only the kinds in `features` accepts this message or change. */
+/** Returns whether the service accepts this message or change. `features` are the kinds that the service accepts. */
 export const isAccepted = ({ type }: Outgoing, features: readonly string[]): boolean =>
   type === 'message' || features.includes(KINDS[type])
 

@@ -63,7 +63,8 @@ export const findWebSocket = async (): Promise<SocketConstructor | undefined> =>
   const { WebSocket } = globalThis as { WebSocket?: SocketConstructor }
   if (WebSocket) return WebSocket
   try {
-    // Hides the package name from bundlers, which would otherwise look for the package. A browser never reaches this line.
+    // Hides the package name from bundlers, so that they don't look for the package. Browsers never run this line, because
+    // they have a WebSocket.
     const name = ['w', 's'].join('')
     const ws: { WebSocket: SocketConstructor } = await import(/* @vite-ignore */ /* webpackIgnore: true */ name)
     return ws.WebSocket

@@ -16,8 +16,8 @@ export interface ReadHistoryOptions {
 }
 
 /**
- * Reads a page whose messages include the effects of all entries up to the read mark at the time of the call. Rejects with a
- * ChatApiError.
+ * Reads a page of messages that include the effects of all entries that the room had received before the request. Rejects with
+ * a ChatApiError.
  */
 export type ReadHistory = (range: HistoryRange) => Promise<EntryList>
 

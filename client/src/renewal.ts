@@ -12,7 +12,7 @@ import type { Tokens } from './tokens.ts'
 const AHEAD_MS = 60_000
 /**
  * Minimum time in milliseconds between renewals. If the service's wall clock was set back, even a new token seems to have
- * expired, and would otherwise be renewed immediately.
+ * expired. Without the minimum, the client would renew such a token again and again without a pause.
  */
 const AT_LEAST_MS = 10_000
 const REF = 'auth'
@@ -63,7 +63,7 @@ export const createRenewal = ({ tokens, timers, send, onError, onWrongUser }: Re
       if (!isCurrent()) return
       onError(error instanceof Error ? error : new Error(String(error)))
     }
-    // The app has no new token yet. Retry until the service closes the connection.
+    // The app has no new token yet. Retry until the current token expires. The service then closes the connection.
     const left = endsAt - timers.monotonic()
     if (left > 0) schedule(Math.max(left / 4, 1000), endsAt)
   }

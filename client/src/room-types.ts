@@ -24,13 +24,13 @@ export interface Refusal {
   readonly detail: string
 }
 
-/** What a message or an edit has in addition to its text. `mentions` has the ids of users. */
+/** What a message or an edit has in addition to its text. `mentions` are the ids of the mentioned users. */
 export interface TextOptions {
   readonly meta?: Record<string, unknown>
   readonly mentions?: readonly number[]
 }
 
-/** A message that this user sent, or a change that this user made to a message, and that the room has not delivered yet. */
+/** A message that this user sent, or a change that this user made to a message. It is outgoing until the room delivers it. */
 export interface Outgoing extends TextOptions {
   readonly type: 'message' | 'edit' | 'delete' | 'react'
   /**
@@ -95,8 +95,8 @@ export interface RoomState {
   readonly hasOlder: boolean
   readonly isLoadingOlder: boolean
   /**
-   * The number of users who are online, and the users themselves if there are at most 100. Undefined until the service has sent
-   * this.
+   * The number of users who are online, and the users themselves if there are at most 100. Undefined until the service has
+   * sent the first presence frame of the connection.
    */
   readonly presence: Omit<Presence, 'room'> | undefined
   /** The other users who are typing. */
@@ -111,8 +111,8 @@ export interface Resync {
    */
   readonly reason: 'too_far' | 'expired' | 'epoch' | 'ahead'
   /**
-   * Whether `messages` was replaced by the newest page. If false, the missed messages are read over HTTP and delivered in
-   * order, as usual.
+   * If true, `messages` was emptied. The newest page is then loaded, provided that the app has called `older()` before. If
+   * false, the missed entries are read over HTTP and delivered in order.
    */
   readonly isReplaced: boolean
   /** The last `seq` before the missed entries. */
@@ -132,13 +132,14 @@ export interface RoomEvents {
   message: Message
   /**
    * All messages of a user before the entry `seq` were erased. `state.messages` no longer contains their contents, and has
-   * `username` in place of the user's name. If the app stores messages itself, it must do the same.
+   * `username` in place of the user's name. An app that stores messages itself must change them in the same way.
    */
   erasure: { readonly userId: number; readonly username: string; readonly seq: number }
   /**
-   * A message was edited or deleted, or a reaction to it was added or removed. Emitted once per entry, ascending by `seq`, also
-   * for entries that were missed while offline and for messages that are not in memory. `state.messages` already includes the
-   * change. An edit that a later edit replaced has no content. An app that stores messages itself must apply the entry to them.
+   * A message was edited or deleted, or a reaction to it was added or removed. Emitted once per entry, ascending by `seq`.
+   * Also emitted for entries that were missed while offline, and for messages that are not in memory. `state.messages` already
+   * includes the change. If a later edit has replaced an edit, the earlier edit has no content. An app that stores messages
+   * itself must apply the entry to its copy.
    */
   update: MessageChange
   /** The status of an outgoing message or change changed. */
@@ -154,9 +155,10 @@ export interface Room {
   readonly name: string
   readonly state: RoomState
   /**
-   * Sends a message, now or when the connection is back, after the earlier messages to this room. The service stores it once.
-   * Returns the outgoing message with its current status. `state.outgoing`, the event `outgoing` and `settled` report later
-   * changes. Doesn't throw if the service refuses the message. `replyTo` is the `seq` of the message that this one replies to.
+   * Sends a message after the earlier messages to this room. Without a connection, sends the message after the next
+   * connection. The service stores it once. Returns the outgoing message with its current status. `state.outgoing`, the event
+   * `outgoing` and `settled` report later changes. Doesn't throw if the service refuses the message. `replyTo` is the `seq` of
+   * the message that this one replies to.
    */
   send(content: string, options?: TextOptions & { readonly replyTo?: number }): Outgoing
   /**
@@ -183,7 +185,7 @@ export interface Room {
   /** Removes an outgoing message or change. The service may still store it if the frame was already sent. */
   discard(nonce: string): void
   /**
-   * Loads the page before `messages`, with up to `limit` messages (default 50). Resolves with whether there are even older
+   * Loads the page before `messages`, with up to `limit` messages (default 50). Resolves with true if there are still older
    * messages. Waits until the room is joined. If a page is already loading, returns the promise of that page. Rejects with a
    * ChatApiError.
    */

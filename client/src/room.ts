@@ -48,7 +48,7 @@ export interface OwnedRoom extends Room, Pick<Subscription, 'restore' | 'online'
   handle(frame: Frame): boolean
   /** Handles a changed outgoing message. Called with undefined after an outgoing message was removed. */
   outgoing(message: Outgoing | undefined): void
-  /** Returns whether the entry `seq` has not been delivered yet. */
+  /** Returns true until the entry `seq` has been delivered. Returns false after `leave()`. */
   isAhead(seq: number): boolean
   /** Ends all loops over `messages()`. */
   end(): void
@@ -132,7 +132,8 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
 
   const deliver = (entry: LogEntry): void => {
     apply(entry)
-    // The service acknowledges a reaction that changes nothing with an earlier entry, which has another nonce.
+    // If a reaction changes nothing, its acknowledgement contains the `seq` of an earlier entry. That entry has another nonce,
+    // so `delivered` doesn't remove the reaction from the outbox.
     outbox.skip(name, subscription.mark?.seq ?? 0)
   }
 
@@ -154,7 +155,7 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
   const resynced = (resync: Resync, oldest: number): void => {
     if (resync.isReplaced) {
       timeline.begin(resync.upTo, oldest)
-      // A `seq` of another incarnation of the log can't be compared with this one, so all sent messages are removed.
+      // If the log was replaced, a `seq` of the former log can't be compared with `upTo`, so all sent messages are removed.
       outbox.skip(name, resync.reason === 'epoch' || resync.reason === 'ahead' ? undefined : resync.upTo)
       changed()
       paging.reload()
@@ -215,7 +216,7 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
     send: (content, options = {}) => add({ type: 'message', content, ...options }),
     edit: (target, content, options = {}) => add({ type: 'edit', target, content, ...options }),
     delete: (target, options = {}) => add({ type: 'delete', target, content: '', ...options }),
-    // The service returns keys in NFC and without U+FE0F.
+    // Sends the key in the form in which the service returns it: in NFC and without U+FE0F.
     react: (target, key, options = {}) =>
       add({ type: 'react', target, content: '', key: key.normalize('NFC').replaceAll('\uFE0F', ''), ...options }),
     settled: outbox.settled,

@@ -19,7 +19,10 @@ export type SessionState =
  */
 export type SessionEnd = 'refused' | 'logged_out' | 'replaced'
 
-/** Runs `work` and returns its result. Waits until no other tab or program that shares the session is running `work`. */
+/**
+ * Runs `work` and returns its result. First waits until all other tabs and programs that share the session have finished their
+ * work.
+ */
 export type SessionLock = <Result>(work: () => Promise<Result>) => Promise<Result>
 
 /** The options of a session. Only `url` is required. */

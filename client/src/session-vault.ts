@@ -1,6 +1,7 @@
 /**
- * Keeps the tokens of a session in a place that all tabs and programs with this session can read. Without cookie mode, this is
- * memory or a storage. In cookie mode, it is memory, and tabs send each other the tokens over a BroadcastChannel.
+ * Keeps the tokens of a session. With a storage, all tabs and programs that use the storage share the tokens. In cookie mode,
+ * each tab keeps the tokens in memory, and sends new ones to the other tabs over a BroadcastChannel. Without cookie mode and
+ * storage, keeps the tokens in memory.
  */
 import { systemTimers, type Timers } from './platform.ts'
 import type { SessionLock, SessionOptions } from './session-types.ts'
@@ -42,8 +43,8 @@ interface Shared {
 }
 
 /**
- * Creates the vault of a session. `onForeign` is called with tokens that another tab has received, or with an empty object when
- * the user has logged out in another tab.
+ * Creates the vault of a session. In cookie mode, `onForeign` is called with tokens that another tab has received, or with an
+ * empty object when the user has logged out in another tab.
  */
 export const createVault = (options: SessionOptions, onForeign: (tokens: SessionTokens) => void): Vault => {
   const { storage, storageKey: key = 'fastify-chat:session', isCookieMode = false } = options
@@ -84,8 +85,8 @@ const parse = (text: string | null | undefined): SessionTokens | undefined => {
 }
 
 /**
- * Keeps the access token in memory, without the refresh token, which is in the cookie. `read` returns an object even if there
- * is no session, because only the service can read the cookie.
+ * Keeps the access token in memory. The refresh token is in the cookie. `read` returns an object even if there is no session,
+ * because only the service can read the cookie.
  */
 const cookieVault = (name: string, onForeign: (tokens: SessionTokens) => void): Omit<Vault, 'lock'> => {
   const { BroadcastChannel } = globalThis as unknown as Shared

@@ -1,7 +1,7 @@
 /**
- * Keeps a user logged in. Renews the access token before it expires, once for all tabs and programs that share the session.
- * Only a 401 `invalid_refresh_token` from the service ends a session. A broken network, or a service that is down or busy, does
- * not.
+ * Keeps a user logged in. Renews the access token before it expires, once for all tabs and programs that share the session. A
+ * failed renewal ends the session only if the service responds with 401 `invalid_refresh_token`. After any other failure, for
+ * example of the network, the session continues.
  */
 import { createBackoff } from './backoff.ts'
 import { createCall } from './call.ts'
@@ -39,8 +39,8 @@ export const createSession = (options: SessionOptions): Session => {
   let current: { readonly token: string; readonly endsAt: number } | undefined
   let pending: Promise<string> | undefined
   /**
-   * The error of the last failed renewal. Until `until`, `token` rejects with this error at once. A call with a `previous`
-   * token still sends a request, because such a caller has waited itself.
+   * The error of the last failed renewal. Until `until`, `token` sends no request and fails with this error. A call with a
+   * `previous` token sends a request in any case, because its caller waits between attempts.
    */
   let failure: { readonly error: ChatApiError; readonly until: number } | undefined
 
@@ -176,15 +176,15 @@ export const createSession = (options: SessionOptions): Session => {
     try {
       await call('POST', '/api/auth/logout', {
         body: leaving.refreshToken === undefined ? {} : { refresh_token: leaving.refreshToken },
-        // In cookie mode, the access token is not sent. Otherwise, the service would end its session instead of the session of
-        // the cookie.
+        // In cookie mode, the access token is not sent, because the service would end the session of this token instead of the
+        // session of the cookie.
         headers: isCookieMode || leaving.bearer === undefined ? {} : { authorization: `Bearer ${leaving.bearer}` },
         isPublic: true
       })
     } catch (error) {
       if (!(error instanceof ChatApiError) || error.status !== 401) throw error
-      // A 401 means that the session has already ended, or that no token was sent because the storage failed. Only the failure
-      // is reported.
+      // A 401 means that the session has already ended, or that no token was sent because the storage failed. Only a failure
+      // of the storage is an error.
       if (problem) throw problem
     }
     leaving = undefined
@@ -227,8 +227,8 @@ const endedError = (detail: string): ChatApiError =>
   new ChatApiError({ status: 401, code: 'invalid_refresh_token', detail })
 
 /**
- * Returns the error for a session that continues, for example after a failure of the storage. The status is never 401, not even
- * if a proxy has sent a 401, because the client would go offline.
+ * Returns the error for a session that continues, for example after a failure of the storage. A status of 401, for example
+ * from a proxy, is replaced by 0, because the client would go offline after a 401.
  */
 const temporary = (cause: unknown): ChatApiError => {
   if (cause instanceof ChatApiError && cause.status !== 401) return cause

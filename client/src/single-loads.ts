@@ -1,5 +1,6 @@
 /**
- * Loads single messages of a room: messages that others reply to, and messages whose reactions can't be computed from the log.
+ * Loads single messages of a room: messages that other messages reply to, and messages whose reactions can't be computed from
+ * the log.
  */
 import type { Timers } from './platform.ts'
 import type { ReadHistory } from './read-history.ts'

@@ -1,6 +1,6 @@
 /**
- * Persists the unsent messages and changes and the read mark of each room in the storage of the app. Without a storage, persists
- * nothing.
+ * Persists the unsent messages and changes, and the read mark (last received `seq`) of each room, in the storage of the app.
+ * Without a storage, persists nothing.
  */
 
 import { isChange } from './outgoing.ts'
@@ -83,7 +83,8 @@ export const createStore = ({ storage: given, key, timers, onError, snapshot: ta
     if (isForgotten) return
     const { userId, outgoing } = take()
     const unsent = outgoing.filter(({ status }) => status !== 'sent')
-    // Messages and changes are in separate lists, because an earlier version of the SDK would send a change as a message.
+    // Messages and changes are in separate lists. If a change were in the list of messages, an earlier version of the SDK
+    // would send it as a message.
     const messages = unsent.filter(one => !isChange(one))
     const changes = unsent.filter(isChange)
     const more = changes.length > 0 ? { changes } : {}

@@ -39,8 +39,8 @@ export interface SubscriptionOptions {
 export interface Subscription {
   readonly mark: Mark | undefined
   /**
-   * Sets the mark of an earlier run, after which the subscription continues. With undefined, the room is joined as if for the
-   * first time.
+   * Sets the mark of an earlier run. The subscription continues after this mark. With undefined, the room is joined as if for
+   * the first time.
    */
   restore(mark: Mark | undefined): void
   online(): void

@@ -1,4 +1,4 @@
-/** Holds the messages of a room in memory. They are a part of the log without gaps, which grows at both ends. */
+/** Holds the messages of a room in memory. The messages are a contiguous part of the log, which grows at both ends. */
 import { fold, foldReply, type Held, heldOf, type Reply, replyOf, shownOf } from './fold.ts'
 import { changedSeqOf, type Erasure, messageOf, withErasure } from './message.ts'
 import type { EntryList } from './protocol.ts'
@@ -32,7 +32,10 @@ export interface Timeline {
    * when it requested the page.
    */
   prepend(page: EntryList): void
-  /** Replaces the message `seq`, or the excerpt of it in replies. The message must be as new as `prepend` requires of a page. */
+  /**
+   * Replaces the message `seq`. If it is not in memory, replaces its excerpt in replies. The page must meet the requirement of
+   * `prepend`.
+   */
   replace(seq: number, page: EntryList): void
 }
 
@@ -40,8 +43,8 @@ export interface TimelineOptions {
   /** Number of messages to keep, in addition to those that the app has loaded from history. */
   readonly keep: number
   /**
-   * Whether a page is loading. Meanwhile, the timeline removes no message, and keeps the entries that change messages to apply
-   * them to the page.
+   * Whether a page is loading. Until the page is loaded, the timeline removes no messages. It also keeps the entries that
+   * change messages, so that it can apply them to the page.
    */
   readonly isLoading: () => boolean
   /** Returns whether the user is the user of this client. */
@@ -75,12 +78,12 @@ export const createTimeline = ({ keep, isLoading, isMe, onMissing }: TimelineOpt
   const erasures = new Map<number, Erasure>()
   // The entries that were received while pages were loading. The pages may not include their effects.
   let recent: MessageChange[] = []
-  // What replies show of messages that are not in memory, keyed by the `seq` of the message. `at` is the last entry that was
-  // applied.
+  // The excerpts of messages that are not in memory, because replies show them. Keyed by the `seq` of the message. `at` is the
+  // `seq` of the last entry that was applied to the excerpt.
   const replies = new Map<number, { readonly reply: Reply; readonly at: number }>()
   let own = new Map<number, OutgoingChange[]>()
 
-  /** Returns the index of the first message whose `seq` is not below the given one. */
+  /** Returns the index of the first message whose `seq` is equal to or above the given one. */
   const indexOf = (seq: number): number => {
     let [low, high] = [0, all.length]
     while (low < high) {
@@ -138,7 +141,7 @@ export const createTimeline = ({ keep, isLoading, isMe, onMissing }: TimelineOpt
     const held = all[at]
     if (held?.message.seq === target) {
       all[at] = fold(plain(held), change, isMe(change.user_id))
-      // A key that the client does not know may now be among the most frequent ones.
+      // After the removal, a reaction key that the client does not know may be among the most frequent ones.
       if (held.isPartial && change.type === 'reaction' && change.action === 'removed' && seq > held.reactedSeq)
         onMissing(target)
     }
@@ -152,8 +155,8 @@ export const createTimeline = ({ keep, isLoading, isMe, onMissing }: TimelineOpt
   }
 
   /**
-   * Inserts messages from HTTP at an index. Keeps the excerpts in their `reply`, unless the messages that they reply to are in
-   * memory.
+   * Inserts messages from HTTP at an index, in place of `replaced` messages. If a message replies to one that is not in
+   * memory, also keeps the excerpt of that one.
    */
   const insert = (at: number, replaced: number, { messages, mine = {}, seq }: EntryList): void => {
     const items = messages.map(messageOf).filter(message => message !== undefined)
@@ -163,7 +166,7 @@ export const createTimeline = ({ keep, isLoading, isMe, onMissing }: TimelineOpt
         replies.set(reply.seq, { reply: erasedReply(reply), at: seq })
   }
 
-  /** Removes the oldest messages. Keeps the excerpts of them that replies in memory show. */
+  /** Removes the oldest messages. Keeps their excerpts if replies in memory show them. */
   const trim = (): void => {
     const removed = all.splice(0, all.length - max)
     if (replies.size === 0 && !all.some(({ message }) => message.reply_to)) return

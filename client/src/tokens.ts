@@ -6,7 +6,7 @@ export interface Tokens {
   readonly current: string | undefined
   /**
    * Returns the current token, or a new one if the current one is missing, refused or expired. Rejects with the error of the
-   * callback, or with a ChatApiError (401) if the app has no other token than the refused one.
+   * callback, or with a ChatApiError (401) if the app returns the refused token again.
    */
   usable(): Promise<string>
   /** Gets a new token from the app. Returns undefined if the app returns the current token again. */
@@ -49,8 +49,8 @@ export const createTokens = (given: ChatClientOptions['token'], monotonic: () =>
     async usable() {
       if (current !== undefined && !isRefused && monotonic() < endsAt) return current
       const token = await renewed()
-      // The app returned the same token again. The client's clock may be wrong about its expiry, so the client sends it, and
-      // the service accepts or refuses it.
+      // The app returned the same token again. The client's clock may be wrong, so that the token only seems to have expired.
+      // The client therefore sends the token.
       if (token === undefined && !isRefused && current !== undefined) return current
       if (token === undefined) throw refusedTokenError()
       return token

@@ -8,8 +8,9 @@ import type { Room } from './room-types.ts'
  * The state of the connection. Times are in milliseconds since the epoch.
  * - `connecting`: the client is getting a token or opening a socket.
  * - `online`: the client has received the first frame.
- * - `waiting`: the client is disconnected, and tries again at `until` or when `connect()` is called. `reason` is what happened.
- *   `httpStatus` is the status of the HTTP response, from the service or a proxy, that refused the client, if there was one.
+ * - `waiting`: the client is disconnected, and tries again at `until` or when `connect()` is called. `reason` is what
+ *   happened. If the cause was an HTTP response, from the service or from a proxy, `httpStatus` is the status of this
+ *   response.
  * - `offline`: the client is disconnected, and doesn't try again until `connect()` is called. `reason` is why.
  */
 export type ConnectionState =
@@ -34,9 +35,9 @@ export type WaitingReason = 'lost' | 'restart' | 'limited' | 'unreachable' | 're
 
 /**
  * `closed`: the app called `close()`. `done`: the service closed the connection (close codes 1000 and 1001). `unauthorized`:
- * the service refused the token, and the callback returned no other token of the user, so the user has to log in again.
- * `not_allowed`: 4403. `protocol_error`: 4400 or another 44xx. `unsupported`: the platform has no WebSocket, and `detail` names
- * the package to install.
+ * the service refused the token, and the callback returned no other token for this user. The user has to log in again.
+ * `not_allowed`: 4403. `protocol_error`: 4400 or another 44xx. `unsupported`: the platform has no WebSocket, and `detail`
+ * names the package to install.
  */
 export type OfflineReason = 'closed' | 'done' | 'unauthorized' | 'not_allowed' | 'protocol_error' | 'unsupported'
 
@@ -58,7 +59,8 @@ export interface TokenRequest {
   /** The SDK's current token, if any. */
   readonly previous: string | undefined
   /**
-   * True if the service refused the previous token. False if there is no token yet, or if the token has expired or is about to.
+   * True if the service refused the previous token. False if there is no token yet, or if the token has expired or expires
+   * soon.
    */
   readonly isRefused: boolean
 }
@@ -90,16 +92,16 @@ export interface ChatClientOptions {
    */
   readonly token: string | ((request: TokenRequest) => string | Promise<string>)
   /**
-   * Stores unsent messages and changes, and the read mark of each room, so that they survive a restart of the app. Without a
-   * storage, they are kept only in memory.
+   * Stores unsent messages and changes, and the last received `seq` of each room, so that they survive a restart of the app.
+   * Without a storage, they are kept only in memory.
    */
   readonly storage?: Storage | WebStorage
   /** The prefix of the keys in `storage`; default `fastify-chat:`. */
   readonly storageKey?: string
   /**
-   * Maximum number of missed entries per room that the client reads over HTTP. The client does so after a long absence, when
-   * more than 1,000 entries are missing. If more than the maximum are missing, the newest page replaces the room's messages,
-   * and the room emits `resync`. Default: 10,000. With 0, the messages are always replaced.
+   * Maximum number of missed entries per room that the client reads over HTTP. The client uses HTTP if more than 1,000 entries
+   * are missing. If more entries than the maximum are missing, the client discards the room's messages and loads the newest
+   * page. In both cases, the room emits `resync`. Default: 10,000. With 0, the client never reads missed entries over HTTP.
    */
   readonly backfill?: number
   /** Number of messages per room that are kept in memory, in addition to those that `older()` loads. Default: 1,000. */
@@ -125,16 +127,14 @@ export interface Timing {
   /** Timeout of an attempt to connect, and of an HTTP call. Default: 10,000. */
   readonly connect: number
   /**
-   * `pingInterval`: how long the client receives nothing before it sends a `ping`. `pongTimeout`: how long it receives nothing
-   * after the `ping` before the connection is lost. Defaults: 15,000 and 10,000.
+   * `pingInterval`: the client sends a `ping` if it has received nothing for this time. `pongTimeout`: the client treats the
+   * connection as lost if it receives nothing for this time after the `ping`. Defaults: 15,000 and 10,000.
    */
   readonly pingInterval: number
   readonly pongTimeout: number
   /** How long the client waits for a response before it sends a frame again. Default: 10,000. */
   readonly answer: number
-  /**
-   * How long a room may stay behind its last known `seq` without progress, before the client subscribes again. Default: 3,000.
-   */
+  /** The client subscribes to a room again if entries are missing and none has arrived for this time. Default: 3,000. */
   readonly gap: number
 }
 
