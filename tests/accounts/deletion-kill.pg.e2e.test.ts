@@ -46,8 +46,8 @@ test('a deletion that was interrupted by kill -9 is finished by the next process
   const erasures = () => count(`kind = 'erasure'`)
   const texts = () => count(`user_id = ${john.id} and content is not null`)
 
-  // Locks a room in the middle. The job stops there, after it has cleared the texts of the room and before it has reported the
-  // erasure.
+  // Locks the row of the middle room. The job waits for this row after it has cleared the texts of the room, and before it
+  // reports the erasure.
   const blocked = rooms[ROOMS / 2]
   await client.transaction(async transaction => {
     await transaction.query(`select 1 as one from "${schema}".rooms where id = $1 for update`, [blocked])
@@ -56,13 +56,13 @@ test('a deletion that was interrupted by kill -9 is finished by the next process
     await expect.poll(texts).toBe((ROOMS / 2 - 1) * (MESSAGES - MESSAGES / 3))
     first.child.kill('SIGKILL')
     await first.ended
-    // Counts before the room is unlocked, because PostgreSQL completes the statement of the killed process afterwards.
+    // Counts before the room is unlocked, because PostgreSQL then completes the statement of the killed process.
     expect(await erasures()).toBe(ROOMS / 2)
   })
 
   await startBuilt(env)
   const update = (change: string) => client.query(`update "${schema}".deletions set ${change}`)
-  // The killed process holds the lease for up to a minute.
+  // Ends the lease, which the killed process would hold for up to a minute.
   await update('leased_until = clock_timestamp()')
   await expect.poll(texts).toBe(0)
   await update(`requested_at = requested_at - interval '3 minutes'`)

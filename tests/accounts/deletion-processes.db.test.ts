@@ -139,7 +139,8 @@ test('an erased text is shown neither by another process, which had cached it, n
   expect(await contents(two, jane)).toEqual(['a', 'b', 'of jane'])
   await eraseMe(one, john)
   await expect.poll(shown).toEqual(['erased', 'erased', 'of jane'])
-  // The texts are cleared before the erasure is committed. The other process reads the change with the erasure at the latest.
+  // The texts are cleared before the erasure is committed. So the other process has read that change when it delivers the
+  // erasure.
   expect(await contents(two, jane)).toEqual(['erased', 'erased', 'of jane'])
 })
 

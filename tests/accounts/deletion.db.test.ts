@@ -14,7 +14,10 @@ const inSchema = ({ schema }: ChatDatabase, table: string) => `"${schema}".${tab
 const deleteMe = ({ call }: RunningChat, { token }: Person, body: object = {}) =>
   call('DELETE', '/api/users/me', { token, body })
 
-/** Advances the clock by the time after which no entry of a deleted user is still being appended. */
+/**
+ * Sets the request times of all deletions back by three minutes, so that the job no longer waits for entries that are being
+ * appended.
+ */
 const settle = async ({ database }: RunningChat): Promise<void> => {
   await database.client.query(
     `update ${inSchema(database, 'deletions')} set requested_at = requested_at - interval '3 minutes'`

@@ -88,7 +88,7 @@ const RECORDS: Record<(typeof PERSONAL_TABLES)[number], string | null> = {
   totp: 'totp',
   recovery_codes: 'recovery_codes',
   passkeys: 'passkey',
-  // The table contains hashes of tokens and challenges, a random number, mails that are being sent, or the export itself.
+  // These tables contain only hashes of tokens, challenges, random numbers, mails to send, and the times of exports.
   one_time_tokens: null,
   challenges: null,
   passkey_handles: null,

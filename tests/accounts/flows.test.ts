@@ -1,6 +1,6 @@
 /**
- * Lists the flows of an account and, for each client, the test that covers the flow. A flow that a client does not offer is
- * listed too, so that a new flow requires a decision for every client.
+ * Lists the flows of an account and, for each client, the test that covers the flow. Each row also marks the clients that do not
+ * offer the flow, so that a new flow requires a decision for every client.
  */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -13,7 +13,7 @@ interface Covered {
 type Cell = Covered | 'not offered'
 type Row = readonly [flow: string, http: Cell, sdk: Cell, page: Cell, terminal: Cell, cli: Cell]
 
-/** Returns a function that refers to a test of a file by its title. */
+/** Returns a function that refers to a test in a file by the title of the test. */
 const testsOf =
   (file: string) =>
   (title: string): Covered => ({ file, title })
@@ -135,9 +135,9 @@ const FLOWS: readonly Row[] = [
   ['demote a user', PROMOTE, SDK_ADMIN, PAGE_MANAGE, NO, cli('of two concurrent demotions in two processes, one fails, so that an administrator remains')],
   ['suspend a user', SUSPEND, SDK_ADMIN, PAGE_ADMIN, NO, CLI_SUSPEND],
   ['restore a user', SUSPEND, SDK_ADMIN, PAGE_ADMIN, NO, CLI_SUSPEND],
-  ['end the sessions of a user', admin('ends every session of a user, and none of others'), SDK_ADMIN, PAGE_MANAGE, NO, CLI_SESSIONS],
+  ['end the sessions of a user', admin('ends every session of a user, and no session of another user'), SDK_ADMIN, PAGE_MANAGE, NO, CLI_SESSIONS],
   ['reset the password of a user', admin('returns a token, with which the user chooses a new password once'), SDK_ADMIN, PAGE_MANAGE, NO, CLI_SUSPEND],
-  ['delete a user', admin('ends the sessions at once, and is recorded with the administrator'), SDK_ADMIN, PAGE_ADMIN, NO, cli('deletes a user after a question, whose name cannot be given to another user')],
+  ['delete a user', admin('ends the sessions at once, and is recorded with the administrator'), SDK_ADMIN, PAGE_ADMIN, NO, cli('deletes a user after a question, and does not give the name to another user')],
   ['invite a person', INVITATION, SDK_INVITE, PAGE_ADMIN, NO, NO],
   ['read the audit log', admin('is read in pages and by filters, and records that it was read'), SDK_SEARCH, PAGE_ADMIN, NO, NO],
   ['create a user', NO, NO, NO, NO, cli('creates a user and an administrator, who can log in to the running service')],

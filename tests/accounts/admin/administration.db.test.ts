@@ -1,4 +1,4 @@
-/** Tests that the transaction of every change checks again that the administrator may make the change. */
+/** Tests that every change by an administrator checks the administrator's rights again in its transaction. */
 import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import type { Accounts } from '../../../src/accounts/accounts.ts'
@@ -82,7 +82,7 @@ describe('the reset of a password', () => {
 
 describe('an administrator', () => {
   test.for(Object.keys(WRITES).flatMap(write => Object.keys(ENDS).map(end => [write, end] as const)))(
-    'has no effect with %s, and records nothing, who %s',
+    'cannot change or record anything with %s if the administrator %s',
     async ([write, end]) => {
       const { database, accounts, first, john } = await start()
       await database.client.query((ENDS[end] ?? '').replaceAll('@', `"${database.schema}".`), [first.userId])
@@ -206,7 +206,7 @@ describe('of two writes at once that each remove an administrator', () => {
 })
 
 describe('the list of users', () => {
-  test('is read with an index, with a prefix and without', async () => {
+  test('is read with an index, whether or not a prefix is given', async () => {
     const { client: sql, schema } = await testDatabase()
     await sql.query(`insert into "${schema}".users (username)
       select chr(97 + n % 26) || 'user' || n from generate_series(1, 60000) as n`)

@@ -17,8 +17,8 @@ import {
 } from './subject.ts'
 
 /**
- * Makes the user and a second user administrators. Returns the user in the form in which routes pass an administrator to the
- * accounts, and a third user, who is not an administrator.
+ * Makes the user and a second user administrators, and creates a third user. Returns the first user in the form in which routes
+ * pass an administrator, and the third user.
  */
 const adminOf = async ({ database, user, sessionId, sql }: Subject) => {
   const root = await database.users.create({ username: `root${user.id}`, hashedPassword: null })

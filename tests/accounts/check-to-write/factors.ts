@@ -8,7 +8,7 @@ import { actorOf, client, codeOf, confirmTotp, OLD, type Subject, type Write } f
 
 const ORIGIN = 'https://chat.example.com'
 
-/** Returns the passkeys of accounts for a service with a host name. */
+/** Loads the passkey functions of a service whose public URL has a host name. */
 const withPasskeys = async ({ context }: Accounts) =>
   (await loadTwoFactor(context, { publicUrl: ORIGIN, passkeys: true })).passkeys
 

@@ -58,7 +58,7 @@ export const subjectOf = async (database: ChatDatabase, username: string): Promi
   const resetTokens: [string, string] = [newToken(), newToken()]
   for (const token of resetTokens) {
     const purpose = 'reset_password' as const
-    // Both tokens have the same request time. Otherwise, the later token would replace the other.
+    // Both tokens have the same request time, because a token with a later request time replaces the earlier one.
     const times = { requestedAt: 1, lifetimeMs: 60_000 }
     await database.oneTimeTokens.issue({
       hash: hashToken(token),
@@ -71,7 +71,7 @@ export const subjectOf = async (database: ChatDatabase, username: string): Promi
   const sql = <Row extends object>(text: string): Promise<Row[]> =>
     database.client.query<Row>(text.replaceAll('@', `"${database.schema}".`), text.includes('$1') ? [user.id] : [])
   const current = async () => (await database.users.findByIds([user.id])).get(user.id) ?? user
-  // A session without refresh tokens ends after two seconds here. On a busy machine, it would end during the test.
+  // In this test, a session without refresh tokens lasts only two seconds. On a busy machine, the test takes longer.
   await sql(`update @sessions set expires_at = now() + interval '1 hour' where user_id = $1`)
   const isUsable = async (id: string) => {
     const [found] = await database.sessions.find([{ userId: user.id, sessionId: id }])
@@ -83,13 +83,13 @@ export const subjectOf = async (database: ChatDatabase, username: string): Promi
 export const codeOf = (secret: string, steps = 0): string =>
   new TOTP({ secret: Secret.fromBase32(secret) }).generate({ timestamp: Date.now() + steps * 30_000 })
 
-/** Returns the user of a session, as the routes pass it to the accounts. */
+/** Returns the user, the session and the client in the form in which routes pass them. */
 export const actorOf = ({ user: { id, username, generation }, sessionId }: Subject) => ({
   user: { id, username, generation, sessionId },
   client
 })
 
-/** Like `actorOf`, but for a write that needs a proof. */
+/** Returns the user in the form in which routes pass the user to a write that needs a proof of identity. */
 export const ownerOf = ({ user: { id, generation }, sessionId }: Subject) => ({
   id,
   generation,

@@ -112,7 +112,7 @@ describe('a token of another issuer', () => {
     expect([await outcome(seen), await outcome(unseen)]).toEqual(['token_expired', 'token_expired'])
   })
 
-  test('is recognized by its issuer, exactly', async () => {
+  test('is recognized only if its issuer is exactly the configured one', async () => {
     const { issuer, tokens } = await start()
     expect(tokens.names(await issuer.token('person-1'))).toBe(true)
     for (const iss of [undefined, `${issuer.url}/`, issuer.url.toUpperCase(), [issuer.url]]) {

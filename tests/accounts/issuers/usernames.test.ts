@@ -1,4 +1,4 @@
-/** Tests the usernames of the people of another issuer. */
+/** Tests how usernames are derived from the names in tokens of another issuer. */
 import { expect, test } from 'vitest'
 import { usernameFrom, usernamesFor } from '../../../src/accounts/issuers/usernames.ts'
 import { isReservedName } from '../../../src/accounts/reserved-names.ts'

@@ -1,4 +1,4 @@
-/** Tests that a mail of a committed change is sent although the process that stored it is killed. Uses the built service. */
+/** Tests that a mail of a committed change is sent even if the process that stored the mail is killed. Uses the built service. */
 import { randomBytes } from 'node:crypto'
 import { expect, inject, onTestFinished, test } from 'vitest'
 import { openClient } from '../../../src/db/client/open.ts'
@@ -67,7 +67,7 @@ test('a mail is sent again with the same id, and both links work, if its process
       if (!isFirst) return undefined
       isFirst = false
       accepted()
-      // The server accepts the mail, but its response arrives only after the process has ended.
+      // The mail server accepts the mail, but delays its response until the process has ended.
       return isEnded
     }
   })

@@ -16,7 +16,7 @@ test('a start without nodemailer names the command that installs it', async () =
   vi.doUnmock('nodemailer')
 })
 
-test('what the server says about an address is not in the error', async () => {
+test('the error of a rejected mail does not contain the response of the server, which may name the address', async () => {
   const server = await startMailServer({
     onRecipient(address) {
       throw smtpError(550, `no such user ${address}`)

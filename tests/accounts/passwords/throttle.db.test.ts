@@ -48,7 +48,7 @@ const setup = async () => {
   return { database, throttle, attempt, attempts, pass, counted, table }
 }
 
-test('an address may make five attempts for a name, and then waits of 1 s to 5 min follow', async () => {
+test('an address may make five attempts for a name, and then must wait 1 s to 5 min before each attempt', async () => {
   const { attempts, attempt, pass } = await setup()
   expect(await attempts(7, 'john', '192.0.2.1')).toEqual([0, 0, 0, 0, 0, 1, 1])
   const waits = []
@@ -165,7 +165,7 @@ test('counts contain neither names nor addresses, and are not confused by a newl
   expect(keys.every(({ key }) => /^[0-9a-f]{64}$/.test(key))).toBe(true)
 })
 
-test('counts that would end too late, because the clock was set back, have ended', async () => {
+test('a count that would expire too late, because the clock was set back, is treated as expired', async () => {
   const { attempts, pass } = await setup()
   await attempts(6, 'john', '192.0.2.1')
   await pass(-86_400)
@@ -191,7 +191,7 @@ test('the look-up of a known network uses indexes', async () => {
   expect(plan).not.toContain('Seq Scan')
 })
 
-test('an attempt whose password could not be checked is taken back, also after a wait', async () => {
+test('an attempt whose password could not be checked is not counted, even after a wait', async () => {
   const { database, throttle, counted, pass, table } = await setup()
   const client = { address: '192.0.2.1', agent: undefined }
   const accounts = testAccounts(database, { throttle })

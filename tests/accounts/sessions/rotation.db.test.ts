@@ -1,6 +1,6 @@
 /**
- * Tests the rotation of refresh tokens with random sequences of steps by two tabs that share a stored token, and by a thief
- * with a copy. Responses may be lost. Compares each sequence with a model.
+ * Tests the rotation of refresh tokens with random sequences of steps. Two tabs share a stored token, and a thief has a copy of
+ * it. Responses may be lost. Compares each sequence with a model.
  */
 import { expect, test } from 'vitest'
 import { parseRefreshToken } from '../../../src/accounts/sessions/refresh-token.ts'
@@ -14,12 +14,12 @@ const CLIENT = { address: 'unknown', agent: undefined }
 
 type Who = 'owner' | 'thief'
 
-/** A step of a sequence. The owner's tabs share one token, as tabs that use a lock do. */
+/** A step of a sequence. The owner's tabs share one stored token. */
 type Step =
   | { readonly kind: 'refresh'; readonly who: Who; readonly isLost: boolean }
   | { readonly kind: 'late tab' }
   | { readonly kind: 'steal' }
-  // Each of these waits is longer than the 30 s of the rules. In sequences without a wait, hardly any time passes.
+  // Each wait is longer than the limits of 30 s in the model. Between other steps, hardly any time passes.
   | { readonly kind: 'wait'; readonly seconds: number }
 
 const step: fc.Arbitrary<Step> = fc.oneof(
@@ -69,7 +69,7 @@ test('every history of two tabs, lost responses and a thief has the outcome of t
     const model: Model = { number: 1, issuedAt: 0, usedAt: undefined, isEnded: false }
     const held = { owner: started.refresh?.token ?? '', thief: '' }
     let stale = held.owner
-    /** The token with each number, whether or not its response was received. */
+    /** Maps each number to its token, including tokens whose response was lost. */
     const issued = new Map([[1, held.owner]])
 
     const present = async (token: string): Promise<string | undefined> => {
@@ -140,7 +140,7 @@ test('a thief and the owner who both refresh every half hour are detected, whoev
           await passTime(database, 900)
           const { refresh } = await accounts.sessions.refresh({ token: held[who], isCookie: false, client: CLIENT })
           held[who] = refresh?.token ?? ''
-          // Each of them uses the access token that it has just received.
+          // The owner and the thief each use the access token that they have just received.
           await database.refreshTokens.markUsed(started.sessionId, parseRefreshToken(held[who])?.number ?? 0)
         }
       }
