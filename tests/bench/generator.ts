@@ -42,13 +42,16 @@ const argumentsFor = (subject: Subject, options: Readonly<Record<string, number>
   ...Object.entries(options).flatMap(([name, value]) => [`-${name}`, String(value)])
 ]
 
-/** Runs the generator, and returns its report. The generator inherits the CPU affinity of this process, the second core. */
+/**
+ * Runs the generator, and returns its report. The generator inherits the CPU affinity of this process, so it runs on the second
+ * core.
+ */
 const run = async (program: string, subject: Subject, options: Readonly<Record<string, number>>): Promise<Report> => {
   const { stdout } = await promisify(execFile)(program, argumentsFor(subject, options))
   return JSON.parse(stdout) as Report
 }
 
-/** Connects idle sockets. Resolves when the subject has accepted all of them, with a function that closes them. */
+/** Connects idle sockets, and waits until the subject has accepted all of them. Returns a function that closes them. */
 const hold = async (program: string, subject: Subject, sockets: number): Promise<() => void> => {
   const before = subject.openFiles()
   const child = spawn(program, argumentsFor(subject, { n: sockets, idle: 3600 }), {

@@ -174,7 +174,7 @@ static void handle(conn *c, const uint8_t *p, uint32_t len, int op) {
   }
 }
 
-static void feed(conn *c, uint8_t *b, int n) { // b holds carry+new
+static void feed(conn *c, uint8_t *b, int n) { // b holds the carried bytes, and then the new ones
   int o = 0;
   while (n - o >= 2) {
     uint8_t op = b[o] & 15;

@@ -14,7 +14,7 @@ import { createBenchDatabase } from './database.ts'
 const [users = 200_000, logins = 200, rounds = 12] = process.argv.slice(2).map(Number)
 /** The difference between the configured cost and the cost of an imported hash. */
 const LOWER = 2
-/** Maximum difference between two medians that nobody can distinguish in practice. */
+/** Maximum difference between two medians. A smaller difference does not reveal in practice whether a user exists. */
 const AIM_PERCENT = 5
 const WARM_UP = 10
 
@@ -23,7 +23,7 @@ const median = (values: readonly number[]): number => {
   return ((sorted[Math.floor((sorted.length - 1) / 2)] ?? 0) + (sorted[Math.floor(sorted.length / 2)] ?? 0)) / 2
 }
 
-/** Creates the users. Every third one has a hash with a lower cost. All users share two hashes, because hashing takes long. */
+/** Creates the users. Every third user has a hash with a lower cost. All users share two hashes, because hashing takes long. */
 const fill = async ({ sql }: Awaited<ReturnType<typeof createBenchDatabase>>): Promise<void> => {
   const [same, lower] = await Promise.all([rounds, rounds - LOWER].map(cost => hash('SecurePass123', { cost })))
   await sql`insert into users (username, hashed_password)
@@ -32,7 +32,7 @@ const fill = async ({ sql }: Awaited<ReturnType<typeof createBenchDatabase>>): P
   await sql`vacuum analyze users`
 }
 
-/** Returns the name of the nth login of a kind. Names are spread over the table. */
+/** Maps each kind to a function that returns the name for the nth login. Names are spread over the table. */
 const NAMES: Readonly<Record<string, (at: number) => string>> = {
   known: at => `user${3 * Math.floor((at * users) / (3 * (logins + WARM_UP))) + 1}`,
   unknown: at => `nobody${at}`,

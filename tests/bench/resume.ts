@@ -1,6 +1,6 @@
 /**
- * Measures clients that were connected to a killed service process and have missed many messages: how long they take to resume
- * on another service process, and how much CPU time, memory and queries this costs.
+ * Measures how clients of a killed process resume on another process after they have missed many messages. Measures the time
+ * until every client is up to date, and the CPU time, memory and queries of the other process.
  */
 import { connectMany, framesOf, hasFilesFor } from './clients.ts'
 import { type BenchDatabase, createBenchDatabase } from './database.ts'
@@ -87,7 +87,7 @@ const megabytes = (bytes: number): string => `${Math.round(bytes / 2 ** 20)} MB`
 const shown = (name: string, { connectSeconds, cpu, memory, queries }: Measurement): string =>
   `${name}: ${connectSeconds.toFixed(1)} s to connect; to resume ${cpu.toFixed(1)} s of CPU, at most ${megabytes(memory.peak)} (before: ${megabytes(memory.before)}), ${Math.round(queries)} queries.`
 
-/** Returns rows that compare a measurement with many clients with a measurement with few, to show how the costs grow. */
+/** Returns rows that compare the costs for many clients with the costs for few clients. */
 const growthOf = (results: ReadonlyMap<string, Measurement>): Row[] => {
   const [few = '', many = ''] = [...results.keys()]
   const row = (title: string, unit: string, atMost: number, of: (one: Measurement) => number): Row => ({

@@ -4,8 +4,8 @@
  *
  *   --write    updates the tables in docs/performance.md and the files docs/bench.json, docs/bench.svg and docs/growth.svg;
  *              if only some benchmarks run, replaces only their rows
- *   --compare  prints each result that has an aim beside the committed result, and marks those that moved by more than their
- *              spread
+ *   --compare  prints each result that has an aim, together with the committed result, and marks the results that moved by
+ *              more than their spread
  *   --short    uses fewer and shorter runs; if no benchmarks are named, runs only `fan-out` and `durable`, which takes about
  *              one minute
  */
