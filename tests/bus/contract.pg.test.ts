@@ -9,8 +9,8 @@ import { openClient } from '../../src/db/client/open.ts'
 import { testDatabaseUrl } from '../support/database.ts'
 
 /**
- * Prepares a driver. `make` creates buses that receive each other's events. `other` creates a bus of another chat instance,
- * which must not receive these events.
+ * Prepares a driver. `make` creates buses that receive each other's events. `other` creates a bus of another chat instance. That
+ * bus must not receive these events.
  */
 type Driver = () => Promise<{ make(): Promise<Bus>; other(): Promise<Bus> }>
 

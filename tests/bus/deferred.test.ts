@@ -4,7 +4,7 @@ import { deferBus } from '../../src/bus/deferred.ts'
 
 const listener = { grown() {}, event() {}, reset() {} }
 
-/** Creates a bus that records which of its methods are called. Its `listen` also calls the given function. */
+/** Creates a bus that records the calls of its methods. `bus.listen` also calls the given function. */
 const recordingBus = (listen: () => Promise<void> = async () => {}) => {
   const calls: string[] = []
   const record = (call: string) => void calls.push(call)
