@@ -38,7 +38,7 @@ const lost = (log: readonly LogEntry[], records: readonly ClientRecord[]): strin
       // A reaction that changes nothing is acknowledged with the earlier entry that had the same effect, or with the message.
       const target = reactions.get(nonce)
       if (target !== undefined && (entry?.target === target || entry?.seq === target)) return []
-      return [`${name}: ${nonce} was acknowledged as ${seq}, where there is another or none`]
+      return [`${name}: ${nonce} was acknowledged as ${seq}, but this entry has another nonce or does not exist`]
     })
   )
 

@@ -92,7 +92,7 @@ export const createClient = ({ name, urls, password, random }: ClientOptions): C
       if (epoch !== undefined && frame.epoch !== epoch) record.faults.push('the epoch changed')
       epoch = String(frame.epoch)
       if (frame.type === 'resync') {
-        // A client that misses more than 1,000 entries gets no others, and would load the history over HTTP.
+        // A client that missed more than 1,000 entries receives none of them. A real client would load the history over HTTP.
         const isFar = frame.reason === 'too_far' && Number(frame.seq) - (lastSeq ?? 0) > MAX_MISSED
         if (!isFar) record.faults.push(`resync ${frame.reason} after ${lastSeq} at ${frame.seq}`)
         view.clear()
@@ -227,8 +227,8 @@ const ENTRIES = new Set(['message', 'edit', 'deletion', 'reaction'])
 const FINAL = new Set(['already_deleted', 'message_not_found', 'too_many_reactions'])
 
 /**
- * Applies entries to messages by the rules of docs/protocol.md. The `count` of a reaction is absolute, so the reactions of a message
- * are complete if all its reactions were delivered.
+ * Applies entries to messages by the rules of docs/protocol.md. The `count` of a reaction is the new number of users, not a
+ * difference.
  */
 const createView = () => {
   const messages = new Map<
@@ -256,7 +256,7 @@ const createView = () => {
       if (type === 'deletion') message.content = null
     },
     clear: () => messages.clear(),
-    /** Returns the `seq` of the last messages. */
+    /** Returns the `seq` of each of the last 20 messages. */
     recent: (): number[] => [...messages.keys()].slice(-20),
     messages: (): Map<number, Message> =>
       new Map([...messages].map(([seq, { content, counts }]) => [seq, { content, reactions: shown(counts) }]))

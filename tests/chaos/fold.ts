@@ -1,6 +1,7 @@
 /**
- * Computes the state of the messages of a room from the entries of its log, independently of the service: each message has its
- * first text, the text of its newest edit, or none if it was deleted, and the reactions that were added and not removed.
+ * Computes the messages of a room from the entries of its log, without code of the service. A message has the text of its newest
+ * edit, or its first text if it was not edited, or no text if it was deleted. A message has the reactions that were added and not
+ * removed.
  */
 
 /** An entry of the log, as in the frames that subscribers receive. */
@@ -17,7 +18,7 @@ export interface LogEntry {
   readonly count?: number
 }
 
-/** The state of a message: its text, null after a deletion, and its reactions as `key=count`, in the order of the keys. */
+/** The state of a message: its text, or null after a deletion, and its reactions as `key=count`, sorted by key. */
 export interface Message {
   readonly content: string | null | undefined
   readonly reactions: readonly string[]
@@ -53,7 +54,7 @@ export const fold = (log: readonly LogEntry[]): { messages: Map<number, Message>
 const countsOf = (users: ReadonlyMap<string, ReadonlySet<number>> = new Map()): Map<string, number> =>
   new Map([...users].map(([key, { size }]) => [key, size]))
 
-/** Returns counts as `key=count`, in the order of the keys, without keys that nobody uses. */
+/** Returns counts as `key=count`, sorted by key. Omits keys that nobody uses. */
 export const shown = (counts: ReadonlyMap<string, number>): string[] =>
   [...counts]
     .filter(([, count]) => count > 0)
