@@ -1,6 +1,6 @@
 /**
- * Tests a service process whose wall clock is changed by libfaketime while the process runs. The steps of the clock are those
- * of clock-steps.test.ts, but with real timers, drivers and libraries. Skipped if libfaketime is not installed.
+ * Tests a service process whose wall clock is changed by libfaketime while the process runs. Repeats the steps of
+ * clock-steps.test.ts with real timers, drivers and libraries. Skipped if libfaketime is not installed.
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'

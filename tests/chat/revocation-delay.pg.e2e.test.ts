@@ -1,6 +1,6 @@
 /**
- * Measures the time from the end of a session until another process closes the connection of the session, and prints it.
- * Asserts no limit, because the time depends on the load of the machine.
+ * Measures and prints the time from the end of a session until another process closes the connection of the session. Does not
+ * assert a limit, because the time depends on the load of the machine.
  */
 import { test } from 'vitest'
 import { startBuilt } from '../support/built-service.ts'

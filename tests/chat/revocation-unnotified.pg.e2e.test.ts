@@ -1,6 +1,6 @@
 /**
- * Tests that the end of a session closes its connections on a process that receives no notifications: its listening connection is
- * blackholed, or leads to a transaction pooler.
+ * Tests that the end of a session closes its connections on a process that receives no notifications. The process's listening
+ * connection is blackholed, or leads to a transaction pooler.
  */
 import { expect, onTestFinished, test } from 'vitest'
 import { startProxy } from '../chaos/proxy.ts'
@@ -10,9 +10,9 @@ import { hasPgbouncer, startPgbouncer } from '../support/pgbouncer.ts'
 import { createSessionEnds } from '../support/session-ends.ts'
 
 /**
- * Maximum time in milliseconds: five polls of the change feed (src/chat/log/change-feed.ts), which is a third of the 30 s that
- * docs/security.md names. Without these polls, the connections of three sessions would be closed by the look-up of all connected
- * users, which runs every 20 s.
+ * Maximum time in milliseconds: five polls of the change feed (src/chat/log/change-feed.ts). This is a third of the 30 s in
+ * docs/security.md. Without these polls, only the look-up of all connected users, which runs every 20 s, would close the
+ * connections.
  */
 const MAX_MS = 10_000
 const ENDED = 3

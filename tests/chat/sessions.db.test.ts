@@ -9,7 +9,7 @@ type Notified = 'with notifications' | 'with notifications lost'
 const WAYS: readonly Notified[] =
   engine === 'pglite' ? ['with notifications lost'] : ['with notifications', 'with notifications lost']
 
-/** Starts two processes on one database, each of which has its own bus if notifications are lost. */
+/** Starts two processes on one database. If notifications are lost, each process has a bus of its own. */
 const startTwo = async (way: Notified) => {
   const bus = () => (way === 'with notifications' ? {} : { bus: createMemoryBus(createMemoryNetwork()) })
   const one = await startChat(bus())

@@ -31,8 +31,8 @@ describe('a slow reader', () => {
     slow.socket.pause()
     await talk(sender, 4000)
     const grown = process.memoryUsage().external - before.external
-    // At most 1 MB of the 16 MB of messages is queued for the slow reader. The limit is higher, because `external` also counts the
-    // page cache, which keeps several copies of a message, and buffers that are not garbage-collected yet.
+    // At most 1 MB of the 16 MB of messages is queued for the slow reader. The limit of this test is higher, because `external`
+    // also counts buffers that are not garbage-collected yet, and the page cache, which keeps several copies of a message.
     expect(grown).toBeLessThan(100 * 1024 * 1024)
     slow.socket.resume()
     const seqs: number[] = []

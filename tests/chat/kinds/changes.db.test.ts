@@ -423,7 +423,7 @@ describe.skipIf(engine === 'pglite')('two processes', () => {
     expect(await read(second)).toMatchObject({ messages: [{ content: 'first' }] })
     first.socket.send({ type: 'edit', target: 1, content: 'second', ref: 'r' })
     await first.socket.nextOf('ack')
-    // The response reports the `seq` up to which its messages include all entries.
+    // The `seq` of a response is that of the newest entry that its messages include.
     await expect.poll(async () => (await read(second)).seq).toBe(2)
     expect(await read(second)).toMatchObject({ messages: [{ content: 'second', changed_seq: 2 }] })
   })

@@ -188,7 +188,7 @@ describe('a service whose upgrade is not finished', () => {
     await expect.poll(async () => (await chat.join(john)).first.features).toEqual(['message', 'erasure', 'wave'])
     before.send({ ...greet, ref: 'r3' })
     expect(await before.nextOf('ack')).toMatchObject({ seq: 2 })
-    // Entries that change messages need their own step of the upgrade.
+    // Entries that change messages are accepted only after a further step of the upgrade.
     const edit = { type: 'edit', target: 1, content: 'x' }
     before.send({ ...edit, ref: 'r4' })
     expect(await before.nextOf('error')).toMatchObject({ code: 'upgrade_pending', ref: 'r4' })

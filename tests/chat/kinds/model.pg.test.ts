@@ -1,6 +1,7 @@
 /**
  * Tests two processes on one database with random edits, deletions and reactions, while clients read history from both. Every
- * response must show each message in exactly one state of the log, and never in a state before an entry that its `seq` includes.
+ * response must show each message in a state that the log has had. This state must include all entries up to the `seq` of the
+ * response.
  */
 import { expect, test } from 'vitest'
 import fc, { SEED } from '../../support/properties.ts'

@@ -334,7 +334,7 @@ describe('a change of the log', () => {
       for (let room = 1; room <= 10_000; room++) pages.invalidate(room, 1, 1)
       for (let room = 10_001; room <= 20_000; room++) pages.forget(room)
     })
-    // If each change searched all pages, this would take half a minute.
+    // If each change searched all pages, the changes would take half a minute.
     expect(spent).toBeLessThan(5000)
     expect(pages.bytes).toBe(300_000)
   })

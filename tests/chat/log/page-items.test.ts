@@ -1,4 +1,4 @@
-/** Tests the memory of the responses that are kept beside the page cache. */
+/** Tests that cached responses do not keep removed pages in memory. */
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { expect, test } from 'vitest'

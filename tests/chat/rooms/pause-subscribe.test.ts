@@ -1,4 +1,6 @@
-/** Tests subscriptions while a room holds entries back during a pause, or reads entries that were acknowledged. */
+/**
+ * Tests subscriptions while a room holds entries back during a pause, or while it reads acknowledged entries from the database.
+ */
 import { expect, test } from 'vitest'
 import { createMemoryBus } from '../../../src/bus/drivers/memory.ts'
 import type { Entry } from '../../../src/chat/log/entry.ts'
@@ -85,7 +87,7 @@ test('a subscription after an entry that the room holds back is not ahead of the
   expect(it.frames[0]).toMatchObject({ type: 'subscribed', seq: 2 })
 })
 
-test('a subscription after an entry of another process, which is read for it, is not ahead of the log', async () => {
+test('a subscription after an entry of another process reads the entry, and is not ahead of the log', async () => {
   const it = start()
   await longDelivery(it)
   it.setLast(2)
@@ -122,7 +124,7 @@ test.for([undefined, 2])(
     const it = start()
     await longDelivery(it)
     it.setLast(2)
-    // The entry is read from the database, because another entry changed while it was appended.
+    // The room reads the entry from the database, because another entry was changed during the append.
     it.room.committed(entryAt(2), -1)
     expect(it.room.tail).toBe(1)
     await it.manager.subscribe(it.connection, it.room, {
