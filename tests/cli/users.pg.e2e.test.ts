@@ -1,4 +1,4 @@
-/** Tests `fastify-chat users`, `sessions` and `keys` of the built program, next to a running service. */
+/** Tests `fastify-chat users`, `sessions` and `keys` of the built program while a service runs on the same database. */
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -244,7 +244,7 @@ describe('users', () => {
     expect((await database.audit.list({ userId: 1 }, 1))[0]).toMatchObject({ event: 'factor_removed' })
   })
 
-  test('deletes a user after a question, whose name cannot be given to another user', async () => {
+  test('deletes a user after a question, and does not give the name to another user', async () => {
     const { run, type, database } = await start()
     await register(database, 'john', 'jane')
     await database.administration.change(null, 2, { role: 'admin' })
