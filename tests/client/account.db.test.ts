@@ -28,7 +28,7 @@ const enter = async ({ url }: Pick<RunningChat, 'url'>, username: string, passwo
   return { session, account: createAccountApi({ url, token: session.token }) }
 }
 
-/** Moves the proof of every login into the past. */
+/** Sets the time of every proof of identity to an hour ago. */
 const ageProof = ({ database }: RunningChat): Promise<unknown> =>
   database.client.query(`update ${database.schema}.sessions set proven_at = now() - interval '1 hour'`)
 

@@ -110,7 +110,7 @@ const ADMIN: Record<keyof AdminApi, ReturnType<typeof admin>[]> = {
   ]
 }
 
-/** Makes a call with the functions that `create` returns. Returns its request. */
+/** Calls one of the functions that `create` returns. Returns the request that the function sends. */
 const requestOf = async <Api>(create: typeof createAccountApi, call: (api: Api) => Promise<unknown>): Promise<Row> => {
   let sent: Row | undefined
   const api = create({
@@ -138,7 +138,7 @@ interface Operation {
 
 const { paths, components } = JSON.parse(readFileSync('docs/openapi.json', 'utf8'))
 
-/** Returns what the document says about a request: the fields of its query and of its body. */
+/** Returns the documented fields of the query and of the body of a request. */
 const documented = (request: string) => {
   const [method = '', path = ''] = request.split(/[ ?]/)
   const isPath = (template: string) => new RegExp(`^${template.replace(/\{.*?\}/g, '[^/]+')}$`).test(path)

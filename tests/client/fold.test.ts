@@ -28,7 +28,7 @@ const run = async (seed: number) => {
   room.on('erasure', ({ seq }) => seen.push(seq))
   let opened = 1
   let current = await socket(1)
-  // The last entry that is delivered to the current subscription, and whether there is one.
+  // The last entry that was delivered, and whether the client is subscribed.
   let delivered = 0
   let isSubscribed = false
   const waiting: (() => void)[] = []

@@ -13,7 +13,7 @@ import { WebSocket } from 'ws'
 import { connect } from '../support/socket-client.ts'
 import { PASSWORD, startChat } from '../support/start-chat.ts'
 
-/** The last commit whose SDK had no sessions. A clone without the history does not have it. */
+/** The last commit whose SDK had no sessions. A shallow clone does not contain this commit. */
 const BEFORE_SESSIONS = { commit: '258e117', folder: 'src/client' }
 /** The last commit whose SDK did not support edits, deletions and reactions. */
 const BEFORE_CHANGES = { commit: '3d6bad8', folder: 'client/src' }
@@ -36,7 +36,7 @@ const loadFormerSdk = async ({ commit, folder: source }: { commit: string; folde
   const outfile = join(folder, 'client.mjs')
   const entry = join(folder, source, 'index.ts')
   await build({ entryPoints: [entry], bundle: true, platform: 'node', format: 'esm', outfile, external: ['ws'] })
-  // Its types differ from those of the current SDK.
+  // The types of the former SDK differ from those of the current SDK.
   return (await import(/* @vite-ignore */ pathToFileURL(outfile).href)) as {
     // biome-ignore lint/suspicious/noExplicitAny: see above.
     readonly [name in 'createChatApi' | 'createChatClient']: (options: object) => any

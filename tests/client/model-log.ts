@@ -1,6 +1,6 @@
 /**
  * Models the log of a room with messages, edits, deletions, reactions and erasures. Returns frames, parts of the log and HTTP
- * lists as a service would that has read only the first `known` entries.
+ * lists like a service that has read only the first `known` entries.
  */
 import type { Sent } from '../support/fake-service.ts'
 
@@ -150,8 +150,8 @@ export const createModelLog = (random: Random, me: number) => {
   }
 
   /**
-   * Responds to a request for history. The items include the effects of the first `items` entries, the other fields those of the
-   * first `known` entries.
+   * Responds to a request for history. The list items include the effects of the first `items` entries. The other fields include
+   * the effects of the first `known` entries.
    */
   const history = (query: URLSearchParams, items: number, known = items): Sent => {
     const [after, before, limit] = ['after', 'before', 'limit'].map(name => Number(query.get(name) ?? Number.NaN)) as [
