@@ -135,7 +135,7 @@ const headerFaults = ({ headers: documented = {} }: Response, headers: Reply['he
 const FLOW_TAGS = new Set(['auth', 'users', 'admin'])
 const SINGLE_REQUESTS = new Set(['register', 'login', 'getMe', 'getAuthFeatures'])
 
-/** Returns whether an operation is a step of such a flow. */
+/** Returns whether an operation is a step of a flow that needs several requests. */
 export const isFlow = ({ operationId, tags }: Operation): boolean =>
   tags.some(tag => FLOW_TAGS.has(tag)) && !SINGLE_REQUESTS.has(operationId)
 

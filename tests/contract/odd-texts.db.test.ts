@@ -1,6 +1,6 @@
 /**
- * Tests requests with a NUL character, which PostgreSQL cannot store, or half of a surrogate pair. Puts it into each text of
- * each request, one at a time. No request may get a 5xx.
+ * Tests requests with odd texts. An odd text contains a NUL character, which PostgreSQL cannot store, or half of a surrogate
+ * pair. Replaces the texts of each request by odd texts, one at a time. No request may get a 5xx.
  */
 import { expect, test } from 'vitest'
 import { createAuthenticator } from '../support/authenticator.ts'
@@ -10,7 +10,7 @@ import { type Operation, operations, resolve } from './document.ts'
 const ORIGIN = 'https://chat.example.com'
 const ODD = ['\u0000', 'a\u0000b', '\ud800']
 
-/** Returns copies of a value. In each, one of the texts is an odd one. */
+/** Returns copies of a value. In each copy, one text is replaced by an odd text. */
 const withOddText = (value: unknown): unknown[] => {
   if (typeof value === 'string') return ODD
   if (typeof value !== 'object' || value === null) return []
@@ -81,7 +81,7 @@ test('no request with an odd text gets a 5xx', { timeout: 300_000 }, async () =>
   expect(sent).toBeGreaterThan(100)
 })
 
-test('a passkey with an odd text is a 4xx, wherever the text is', async () => {
+test('a passkey with an odd text in any field gets a 4xx', async () => {
   const { call, login, unlimited } = await start()
   const token = await login()
   const key = createAuthenticator(ORIGIN)
