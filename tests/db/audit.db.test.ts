@@ -8,7 +8,7 @@ const CLIENT = { address: '192.0.2.7', agent: 'curl/8' }
 
 const tableOf = ({ schema }: ChatDatabase): string => `"${schema}".audit`
 
-/** Makes every event `days` older. A superuser disables the triggers for this, which the service never does. */
+/** Makes every event `days` days older. Disables the triggers for this update, which the service never does. */
 const age = ({ client, schema }: ChatDatabase, days: number): Promise<void> =>
   client.transaction(async transaction => {
     await transaction.exec(`alter table "${schema}".audit disable trigger user`)

@@ -86,7 +86,8 @@ describe('listening', () => {
   })
 
   test('retries with increasing delays if the server rejects it', async () => {
-    // A client of the service would end `drop database` after 10 s, but the checkpoint in it takes longer on a busy server.
+    // Does not use a client of the service, because that client cancels statements after 10 s. On a busy server, `drop database`
+    // takes longer, because it includes a checkpoint.
     const admin = postgres(await testDatabaseUrl(), { max: 1, onnotice: () => {} })
     const name = `chat_gone_${Math.random().toString(36).slice(2)}`
     await admin.unsafe(`create database ${name}`)

@@ -21,7 +21,7 @@ test('a challenge is found for its purpose only, and taken once', async () => {
   expect(taken.filter(one => one !== undefined)).toHaveLength(1)
 })
 
-test('a challenge has a limited number of attempts, also of concurrent ones', async () => {
+test('a challenge has a limited number of attempts, even if they are concurrent', async () => {
   const { database } = await setup()
   await database.challenges.create(challenge)
   const attempts = await Promise.all(Array.from({ length: 12 }, () => database.challenges.attempt('h', 'login', 5)))
@@ -120,7 +120,7 @@ test('the lock of a user fails after any change of what was checked', async () =
   expect(await lock()).toBe(false)
 })
 
-test('the codes of a user are counted per period, also concurrent ones, and a right one is not counted', async () => {
+test('the attempts of a user with codes are counted per period, even if concurrent, and one with a right code is not counted', async () => {
   const { database, john, run } = await setup()
   const { factors } = database
   const waits = await Promise.all(Array.from({ length: 8 }, () => factors.countCode(john.id, 3, 60_000)))

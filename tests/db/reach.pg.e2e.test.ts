@@ -149,7 +149,7 @@ describeWithCluster('the parameters of a URL', () => {
     '&application_name=mine&connect_timeout=4&target_session_attrs=any&options=-c%20geqo%3Doff%20-c%20statement_timeout%3D1' +
     '&work_mem=5MB&ssl_min_protocol_version=TLSv1.2&keepalives_idle=30&client_encoding=latin1'
 
-  test('are sent to the server if they are its settings, and otherwise ignored with one warning', async () => {
+  test('are sent to the server if they are server settings, and are ignored with one warning if they are not', async () => {
     const warnings: string[] = []
     const client = await open({ url: url('127.0.0.1', parameters), onWarning: sentence => warnings.push(sentence) })
     const [row] =

@@ -1,4 +1,4 @@
-/** Tests the pool of schemas that the other tests use. */
+/** Tests the schema pool, from which the other tests take their schemas. */
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { SqlClient } from '../../src/db/client/types.ts'
 import { engine, testClient } from '../support/database.ts'

@@ -45,14 +45,14 @@ const FAULTS: Readonly<Record<string, Fault>> = {
 test.for(Object.entries(FAULTS))('statements fail and then work again if the connections %s', async ([, cause]) => {
   const { client, proxy, port, one } = await start()
   const end = await cause(proxy, port)
-  // Runs more statements than connections, so that some wait for a connection.
+  // Runs more statements than the pool has connections, so that some statements wait for a connection.
   const statements = Array.from({ length: 12 }, one)
   const transactions = [
     client.transaction(({ query }) => query('select 1 as n')),
     client.transaction(({ query }) => query('select 1 as n'), { isUrgent: true })
   ]
   for (const result of await Promise.allSettled([...statements, ...transactions])) {
-    // A half-open connection is replaced while some statements still wait for a connection.
+    // Some statements may succeed, because a half-open connection is replaced while they wait for a connection.
     if (result.status === 'fulfilled') expect(result.value).toEqual([{ n: 1 }])
     else expect(isUnavailable(result.reason), String(result.reason)).toBe(true)
   }
@@ -84,7 +84,7 @@ test('a long transaction is not limited, but each of its statements is', async (
 
 test('work that waits too long for a connection is not run', async () => {
   const { client, one } = await start()
-  // The pool runs three at the same time.
+  // The pool runs three statements at the same time.
   const others = Promise.allSettled(Array.from({ length: 9 }, () => client.query('select pg_sleep(1.5)')))
   let isRun = false
   const last = client.transaction(async () => {

@@ -83,7 +83,7 @@ test('a finished upgrade can be reverted with its migration if there is data', a
   expect(await database.processes.live()).toEqual([])
 })
 
-test('a running process continues to append when the append function is replaced, and when that is reverted', async () => {
+test('a running process continues to append when the append function is replaced, and when the replacement is reverted', async () => {
   const { client, schema, append } = await start()
   expect(await append('a')).toMatchObject([{ seq: 1 }])
   expect(await migrateDown(client, schema)).toBe('0012_message_changes')
