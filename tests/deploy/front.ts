@@ -16,7 +16,10 @@ import { freePort } from '../support/free-port.ts'
 
 export const DOMAIN = 'chat.example.com'
 const DEPLOY = join(import.meta.dirname, '../../deploy')
-/** Caddy 2.6 may delete the certificate that it is creating when it cleans its storage. It then tries again after 60 s. */
+/**
+ * Timeout for a start, in milliseconds. When Caddy 2.6 cleans its storage, it may delete the certificate that it is creating. It
+ * then tries again after 60 s.
+ */
 const START_MS = 100_000
 
 /** A running proxy in front of a service. It accepts TLS connections for DOMAIN on 127.0.0.1. */
