@@ -1,4 +1,7 @@
-/** Tests a host's own database client. The chat qualifies every name with its schema. The client is not changed or closed. */
+/**
+ * Tests the chat over a host's own database client. The chat qualifies every name with the chat's schema. The chat neither
+ * changes nor closes the client.
+ */
 import { PGlite } from '@electric-sql/pglite'
 import postgres from 'postgres'
 import { expect, inject, onTestFinished, test } from 'vitest'

@@ -48,7 +48,7 @@ test('logs a rejected origin without control characters', async () => {
   expect(log()).toContain('https://evil%9B31m.example')
 })
 
-test('accepts a page with cookies if the host allows the page credentials', async () => {
+test('accepts a page with cookies if the host allows credentials for the page', async () => {
   const { join } = await startHost({
     before: host => host.register(cors, { origin: [PAGE], credentials: true })
   })

@@ -43,7 +43,7 @@ test('responds to any error of a host with a problem document after problems is 
   expect((await app.inject('/')).json()).toMatchObject({ status: 500, code: 'internal_error' })
 })
 
-test('registers auth and chat after db, which has a client', async () => {
+test('registers auth and chat after db with a client', async () => {
   const app = bare()
   const databaseSchema = await testSchema()
   await app.register(db, { client: await testClient(), databaseSchema })
@@ -132,7 +132,7 @@ test.for<[string, unknown, object, RegExp]>([
   await expect(async () => app.register(plugin as never, options as never)).rejects.toThrow(message)
 })
 
-test('registers mail after db and crypto, which sends nothing without a server', async () => {
+test('registers mail after db and crypto, and sends nothing without a mail server', async () => {
   const app = bare()
   await app.register(db, { client: await testClient(), databaseSchema: await testSchema() })
   await app.register(crypto, { encryptionKey: ENCRYPTION_KEY })

@@ -1,5 +1,5 @@
 /**
- * Tests two shutdowns: that of a host application, which skips the steps for the server and the process, and that of the
+ * Tests the shutdown of a host application, which skips the steps for the server and the process. Also tests the shutdown of the
  * standalone service.
  */
 import { once } from 'node:events'

@@ -66,7 +66,7 @@ test.for(['before', 'after'] as const)(
   }
 )
 
-test('works beside Socket.IO, even if authenticate takes longer than its timeout for upgrades of others', async () => {
+test('works beside Socket.IO, even if authenticate takes longer than the timeout of Socket.IO for upgrades of others', async () => {
   let io: SocketIo | undefined
   const host = await startHost({
     before(app) {
