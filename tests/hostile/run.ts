@@ -105,8 +105,8 @@ const attackOnce = async (attack: Attack, victim: Victim, people: People, accoun
   attacker.send({ attack: attack.name, ms: attackMs, target: { port: victim.port, accounts } } satisfies Order)
   await Promise.race([done, once(attacker, 'exit')])
   const seen = await people.take()
-  // If `leavesOpen` is set, the service must close the connections before the attacker's process ends. Otherwise, they are
-  // closed when that process ends.
+  // If `leavesOpen` is set, the service must close the connections before the attacker's process ends. Without `leavesOpen`, the
+  // connections are closed when that process ends.
   const held = attack.leavesOpen ? await socketsAfter(victim, before) : 0
   attacker.kill('SIGKILL')
   const socketsLeft = held + (await socketsAfter(victim, before))

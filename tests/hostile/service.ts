@@ -1,6 +1,6 @@
 /**
- * Runs the built service under attack in a separate process with a new database. Reads the memory, the sockets and the log
- * lines of the service, which starts like `fastify-chat serve`, but with shorter timeouts.
+ * Runs the built service under attack in a separate process with a new database. Reads the memory, the sockets and the log lines
+ * of the service. The service starts like `fastify-chat serve`, but with shorter timeouts.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
@@ -98,7 +98,7 @@ const ready = async (child: ChildProcess): Promise<void> => {
   if (message !== 'ready') throw new Error(String(message))
 }
 
-/** Counts the sockets on the service's port that a process still holds, according to Linux's table of connections. */
+/** Counts the sockets on the service's port in Linux's table of connections. Ignores sockets that no process holds anymore. */
 const clientSockets = (port: number): number => {
   const local = `:${port.toString(16).toUpperCase().padStart(4, '0')}`
   return ['/proc/net/tcp', '/proc/net/tcp6']

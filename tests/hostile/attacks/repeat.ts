@@ -1,4 +1,4 @@
-/** Provides the functions with which attacks repeat work until the time of the attack is over, and run work in parallel. */
+/** Provides functions that repeat work until the time of an attack is over, and functions that run work in parallel. */
 import type { Socket } from 'node:net'
 import type { Target } from '../attacks.ts'
 import type { Account } from '../people.ts'
