@@ -110,7 +110,7 @@ test('an upgrade request to the WebSocket route that opens no WebSocket is handl
   expect(await old.response()).toMatchObject({ status: 426 })
 })
 
-test('a WebSocket request that is pipelined behind an unfinished request waits for its response and is rejected', async () => {
+test('a WebSocket request that is pipelined behind an unfinished request waits for the response to that request, and is rejected', async () => {
   let finish = () => {}
   const { port } = await startSockets({
     before: app =>

@@ -1,4 +1,4 @@
-/** Tests that a client receives the response to a body that is too large, although it is still sending the body. */
+/** Tests that a client receives the response to a body that is too large while the client is still sending the body. */
 import { expect, test } from 'vitest'
 import { connectRaw, requestText } from '../support/raw-http.ts'
 import { startChat } from '../support/start-chat.ts'
