@@ -13,7 +13,7 @@ const start = async (options?: Parameters<typeof startChat>[0]) => {
 const promote = ({ database }: RunningChat, { id }: Person) =>
   database.administration.change(null, id, { role: 'admin' })
 
-/** Waits until the role of a cached user has expired. */
+/** Returns a function that sends requests to the routes for administrators with the token of a user. */
 const adminCall =
   (chat: RunningChat, { token }: Person) =>
   (method: string, path: string, body?: unknown) =>
@@ -188,7 +188,7 @@ describe('a change of a user', () => {
     expect((await call('PATCH', `/users/${2 ** 31}`, { role: 'user' })).status).toBe(422)
   })
 
-  test('ends every session of a user, and none of others', async () => {
+  test('ends every session of a user, and no session of another user', async () => {
     const { chat, admin, john, jane } = await start()
     const sockets = [await chat.join(john), await chat.join(jane)] as const
     expect((await adminCall(chat, admin)('POST', `/users/${john.id}/logout-all`)).status).toBe(204)

@@ -1,6 +1,6 @@
 /**
- * Tests that the routes that need or issue tokens respond with 503 while the database is unreachable, and that no session ends
- * because of it.
+ * Tests that the routes that need or issue tokens respond with 503 while the database is unreachable. The outage must not end a
+ * session.
  */
 import { expect, inject, onTestFinished, test } from 'vitest'
 import { openClient } from '../../src/db/client/open.ts'
@@ -12,7 +12,7 @@ import { PASSWORD, startChat } from '../support/start-chat.ts'
 
 const CHALLENGE = 'A'.repeat(43)
 
-test('what needs a token, or issues one, is a 503 with Retry-After while the database is away, and then works again', async () => {
+test('requests that need or issue a token get 503 with Retry-After while the database is away, and then work again', async () => {
   const { schema } = await testDatabase()
   const url = new URL(inject('testListenUrl'))
   const port = Number(url.port || 5432)

@@ -173,7 +173,7 @@ describe('a link', () => {
     expect((await verify(chat, mail?.token)).status).toBe(410)
   })
 
-  test('stays valid when no more mails are sent, because too many were', async () => {
+  test('stays valid when the limit of mails prevents further mails', async () => {
     const chat = await startMailChat()
     await register(chat, 'john', 'john@example.com')
     const token = await tokenOf(chat, 'john')
@@ -272,7 +272,7 @@ describe('with REQUIRE_VERIFIED_EMAIL', () => {
     expect((await chat.call('DELETE', '/api/users/me/email', { token })).body).toMatchObject({ code: 'not_allowed' })
   })
 
-  test('a challenge ends after ten requests, with the generation of its user, and when it is invented', async () => {
+  test('a challenge is refused after ten requests, after a new generation of its user, and if it is invented', async () => {
     const chat = await startMailChat({ requireVerifiedEmail: true })
     await register(chat, 'john', 'john@example.com')
     const { body } = await chat.login('john')

@@ -92,7 +92,7 @@ describe('adding a passkey', () => {
     expect(both.map(({ status }) => status).sort()).toEqual([201, 401])
   })
 
-  test('adds an authenticator once, also to another account', async () => {
+  test('refuses an authenticator that was added before, also to another account', async () => {
     const { chat, john } = await start()
     const jane = await chat.register('jane')
     const key = createAuthenticator(ORIGIN)

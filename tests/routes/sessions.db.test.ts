@@ -15,7 +15,7 @@ const start = async (settings: Parameters<typeof startChat>[0] = {}) => {
   return { ...chat, ...clientOf(chat) }
 }
 
-/** The requests of one client. */
+/** Returns functions that send the requests of one client. */
 const clientOf = ({ call, database }: RunningChat) => ({
   login: async (options: object = { session: true }) =>
     (await call('POST', '/api/auth/login', { body: { username: 'john', password: PASSWORD, ...options } })).body,
@@ -288,7 +288,7 @@ describe('the list of sessions', () => {
       },
       expect.objectContaining({ id: old.session_id, current: false })
     ])
-    // The list contains the session of this request only if its time of last use is already stored.
+    // Ignores the session of this request, because the list contains it only after its first use has been stored.
     const { sessions } = (await call('GET', '/api/auth/sessions', { token: jane.token })).body
     expect(sessions.filter(({ current }: { current: boolean }) => !current)).toEqual([])
   })
@@ -387,6 +387,6 @@ test('an id with characters that no id has is rejected', async () => {
   for (const id of ['%00', 'a%00b', '%F0%9F%98%80', 'a.b'])
     expect(await call('DELETE', `/api/auth/sessions/${id}`, { token })).toMatchObject({ status: 422 })
   expect(await call('DELETE', '/api/auth/sessions/unknown', { token })).toMatchObject({ status: 404 })
-  // The database compares none of these values.
+  // The service compares the ids of passkeys itself, so this id never reaches the database.
   expect(await call('DELETE', '/api/auth/passkeys/%00', { token })).toMatchObject({ status: 404 })
 })

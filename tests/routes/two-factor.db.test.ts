@@ -383,7 +383,7 @@ test('the owner receives a mail about every change', async () => {
   ])
 })
 
-test('the audit log contains every change, and neither it nor the log nor the database contains a secret', async () => {
+test('the audit log contains every change, and no secret is in the audit log, the log or the database', async () => {
   const { chat, john, secret, recoveryCodes, nextCode, run } = await start()
   const challenge = await challengeOf(chat, 'john')
   await enterCode(chat, challenge, wrong)
