@@ -8,7 +8,10 @@ import type { RunningChat } from './start-chat.ts'
 
 const paths = [process.env.CHROMIUM, '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']
 
-/** The path of Chromium: the environment variable `CHROMIUM`, or where packages install it. Undefined if no file exists. */
+/**
+ * The path of Chromium: the environment variable `CHROMIUM`, or the path where packages install Chromium. Undefined if no file
+ * exists.
+ */
 export const chromiumPath = paths.find(path => path !== undefined && existsSync(path))
 
 /** Returns whether Chromium was found, and prints a message if not. Throws if CI=true and Chromium was not found. */
@@ -29,7 +32,7 @@ export const launchChromium = (): Promise<Browser> =>
       '--disable-background-networking',
       '--disable-component-update',
       '--no-first-run',
-      // A host that browsers do not treat as secure, unlike localhost.
+      // Adds the host name chat.test. Unlike localhost, browsers do not treat this host as secure.
       '--host-resolver-rules=MAP chat.test 127.0.0.1'
     ]
   })
@@ -55,7 +58,7 @@ export const openTab = async (browser: Browser, options: BrowserContextOptions =
   return { page, complaints }
 }
 
-/** Logs a registered user in with the cookie of the page, and loads the page. Faster than the login form. */
+/** Logs a registered user in with the cookie of the page, and loads the page. This is faster than the login form. */
 export const enterAs = async (
   { page }: Tab,
   url: string,

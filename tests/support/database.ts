@@ -14,7 +14,7 @@ export const engine = process.env.TEST_ENGINE === 'postgres' ? 'postgres' : 'pgl
 let opened: Promise<SqlClient> | undefined
 const folders: string[] = []
 
-/** Cleans up the schemas of finished tests. */
+/** Functions that clean up the schemas of finished tests. */
 const cleanUps: (() => Promise<void>)[] = []
 
 const cleanUp = async (): Promise<void> => {

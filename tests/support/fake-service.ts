@@ -195,8 +195,8 @@ export const subscribedFrame = (seq: number, { ref }: Sent, more: object = {}) =
 })
 
 /**
- * Creates a page of history, as the HTTP API returns it. With `entries`, the page also has the form of a part of the log. The
- * modelled log has later entries.
+ * Creates a page of history, as the HTTP API returns it. Because of `entries`, the page can also be used as a part of the log.
+ * The `seq` is high, because the log of the fake service has later entries.
  */
 export const historyPage = (from: number, to: number, more: object = {}) => ({
   room: 'general',

@@ -19,7 +19,10 @@ const LARGE = 16_384
  */
 const NEGLIGIBLE_MS = 25
 
-/** Maximum number of measurements. More than one may be needed, because even CPU time varies somewhat on a busy machine. */
+/**
+ * Maximum number of measurements. More than one measurement may be needed, because even CPU time varies somewhat on a busy
+ * machine.
+ */
 const ATTEMPTS = 5
 
 /**

@@ -32,7 +32,10 @@ export interface MailServer {
 }
 
 export interface MailServerOptions {
-  /** Decides whether to accept a recipient. Throws `smtpError` to refuse it. The response waits for the promise. */
+  /**
+   * Decides whether to accept a recipient. Throws `smtpError` to refuse the recipient. The server responds after the returned
+   * promise.
+   */
   readonly onRecipient?: (address: string) => unknown
   /** Decides whether to accept a mail that was received completely. */
   readonly onData?: (address: string) => unknown
@@ -113,7 +116,7 @@ export const startMailServer = async (options: MailServerOptions = {}): Promise<
         })
       }
     })
-    // Connections that the service ends before a response are expected.
+    // Ignores the errors of connections that the service ends before a response.
     started.on('error', () => {})
     started.listen(port, '127.0.0.1')
     await once(started.server, 'listening')

@@ -3,7 +3,7 @@ import type { ChatDatabase, Repositories } from '../../src/db/database.ts'
 
 /**
  * The point at which an action is paused: before it begins a transaction, or before it calls a method of a repository, such as
- * `sessions.start`. Choose the method only if the transaction has not locked a row that a change of the account needs.
+ * `sessions.start`. When the method is called, the transaction must not have locked a row that a change of the account needs.
  */
 export type PausePoint = 'transaction' | `${keyof Repositories}.${string}`
 

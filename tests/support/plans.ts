@@ -15,7 +15,7 @@ export const planOf = async (client: SqlClient, look: () => Promise<unknown>): P
 
 const queries: { query: string; params: unknown[] }[] = []
 
-/** Records every statement that Drizzle runs. Call it before the repository prepares its statements. */
+/** Records every statement that Drizzle runs. Call this function before the repository prepares its statements. */
 export const recordQueries = ({ drizzle }: SqlClient): void => {
   const { session } = drizzle as unknown as { session: { logger: Logger } }
   session.logger = { logQuery: (query, params) => void queries.push({ query, params }) }

@@ -7,7 +7,7 @@ import fc from 'fast-check'
 /** The seed of every property. */
 export const SEED = Number(process.env.PROPERTY_SEED ?? 1)
 
-// Disables shrinking, which can take longer than the test's timeout, so that a failure would look like a hang.
+// Disables shrinking, because shrinking can take longer than the timeout of the test. A failure would then look like a hang.
 fc.configureGlobal({ seed: SEED, endOnFailure: true })
 
 export default fc

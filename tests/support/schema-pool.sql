@@ -90,7 +90,7 @@ begin
   select array_agg(format('%I.%I', target, relname)) into tables
   from pg_class where relnamespace = target::regnamespace and relkind = 'r';
   execute format('lock table %s in access exclusive mode nowait', array_to_string(tables, ', '));
-  -- Disables triggers, including the one that protects the audit log, and the checks of foreign keys.
+  -- Disables the checks of foreign keys, and all triggers. One of these triggers protects the audit log.
   perform set_config('session_replication_role', 'replica', true);
   -- Uses DELETE, because TRUNCATE takes 20 times as long. TRUNCATE creates new files.
   foreach relation in array tables loop

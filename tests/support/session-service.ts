@@ -1,6 +1,6 @@
 /**
  * Models the part of the service that issues and renews tokens, for tests of the SDK. An exchange of a refresh token can be
- * repeated, and the reuse of an old one revokes its session. Responses can be lost, delayed or replaced by errors.
+ * repeated. The reuse of an old token revokes its session. Responses can be lost, delayed or replaced by errors.
  */
 import type { FetchLike, ResponseLike } from '../../client/src/index.ts'
 
@@ -33,7 +33,7 @@ export const sessionService = ({ lifetime = 1800 } = {}) => {
   const rows = new Map<string, Row>()
   const calls: { readonly path: string; readonly body: Record<string, unknown>; readonly token: string | undefined }[] =
     []
-  /** The cookie of the browser, as all tabs share it. */
+  /** The cookie of the browser, which all tabs share. */
   let cookie: string | undefined
   let issued = 0
   let faults: ('lost' | 'offline' | Fault)[] = []

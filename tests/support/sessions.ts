@@ -9,7 +9,7 @@ export const passTime = async ({ client, schema }: ChatDatabase, seconds: number
   await client.query(`update "${schema}".sessions set ${moved.join(', ')}`, [seconds])
 }
 
-/** Returns rows of the audit log with these events, the oldest first. */
+/** Returns the rows of the audit log with this event, the oldest first. */
 export const auditOf = ({ client, schema }: ChatDatabase, event: string) =>
   client.query<{ user_id: number; session_id: string | null; detail: string | null }>(
     `select user_id, session_id, detail::text as detail from "${schema}".audit where event = $1 order by id`,

@@ -5,7 +5,7 @@ import { PASSWORD, type RunningChat, type StartOptions, startChat } from './star
 
 export interface MailChat extends RunningChat {
   readonly mail: MailServer
-  /** Registers a user with an address, confirms it, and logs the user in. */
+  /** Registers a user with an address, confirms the address, and logs the user in. */
   verified(username: string, email: string): Promise<{ id: number; token: string }>
   login(username: string, password?: string): Promise<{ status: number; body: Record<string, string> }>
   /** Returns all rows of all tables as text, as a database dump would contain them. */
@@ -17,7 +17,7 @@ export interface MailChat extends RunningChat {
 /** The settings of mail, except `smtpUrl`. */
 export const mailValues = { mailFrom: 'Chat <chat@example.com>', publicUrl: 'https://chat.example.com' } as const
 
-/** Starts the service. `settings` change its settings, and `server` the SMTP server. */
+/** Starts the service. `settings` contains the changed settings, and `server` contains the options of the SMTP server. */
 export const startMailChat = async (
   settings: Partial<Settings> = {},
   server: MailServerOptions = {},
