@@ -6,8 +6,8 @@ import { ChatApiError } from '../../client/src/index.ts'
 import { type SendOptions, sendInput } from '../../src/tui/send.ts'
 
 /**
- * Sends to a server that rejects the first attempt with the first of the given statuses, the second with the second and so on,
- * and every attempt after that with the last status.
+ * Sends to a server that rejects each attempt with the next of the given statuses. Rejects all further attempts with the last
+ * status.
  */
 const sendTo = async (statuses: number[], options: Partial<SendOptions> = {}): Promise<void> => {
   const server = createServer(({ url }, response) => {
