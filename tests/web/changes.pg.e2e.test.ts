@@ -60,7 +60,7 @@ describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
     await openMenu(bob, 'Shall we ship?')
     // A second click on the button closes the menu.
     await bob.getByRole('button', { name: 'Actions' }).click()
-    // Checks again, because the menu must not disappear at the press and open again at the click.
+    // Checks again after a while, because a menu that closes at the press could open again at the click.
     await bob.waitForTimeout(300)
     expect(await bob.getByRole('menu').count()).toBe(0)
     await openMenu(bob, 'Shall we ship?')
@@ -257,7 +257,7 @@ describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
       await leave(page)
       const { token } = await chat.register('bob')
       const read = async () => (await chat.call('GET', `${ROOM}?view=messages`, { token })).body.messages[0].content
-      // Less than the time to undo.
+      // This timeout is shorter than the time to undo.
       await expect.poll(read, { timeout: 4000 }).toBe(null)
     }
   })
@@ -268,7 +268,7 @@ describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
     await say(page, 'shown')
     const { token = '' } = people[0] ?? {}
     const bob = await chat.register('bob')
-    // The limit of ten keys per person is reached by another client.
+    // Another client of the user reaches the limit of ten keys per person.
     for (const key of ['1', '2', '3', '4', '5', '6', '7', '8', '9', '0'])
       await chat.call('PUT', `${ROOM}/1/reactions/${key}`, { token })
     await chat.call('PUT', `${ROOM}/1/reactions/bob`, { token: bob.token })

@@ -140,7 +140,10 @@ const seed = async () => {
   return tokens
 }
 
-/** Returns the code that an authenticator app shows at a time. Vitest, which the helpers of tests import, does not run here. */
+/**
+ * Returns the code that an authenticator app shows at a time. Does not use tests/support/two-factor.ts, because that file imports
+ * Vitest, which does not run here.
+ */
 const codeAt = (secret: string, timestamp: number): string =>
   new TOTP({ secret: Secret.fromBase32(secret) }).generate({ timestamp })
 

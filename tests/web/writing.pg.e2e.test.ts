@@ -15,7 +15,9 @@ const start = async (options = {}) => {
   return { chat, page: tab.page, composer: tab.page.getByRole('textbox', { name: /^Message to/ }) }
 }
 
-/** Presses Enter as an input method does in Safari: after `compositionend`, recognizable only by its key code. */
+/**
+ * Presses Enter as an input method does in Safari. The event follows `compositionend`, and only its key code shows its source.
+ */
 const pressEnterOfInputMethod = (page: Page): Promise<void> =>
   page.evaluate(`document.querySelector('textarea').dispatchEvent(
   new KeyboardEvent('keydown', { key: 'Enter', keyCode: 229, isComposing: false, bubbles: true, cancelable: true }))`)
