@@ -55,7 +55,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   tui: ['client'],
   web: ['client']
 }
-/** The parts from which each part may also import types. A sibling's values are passed as arguments. */
+/** The parts from which each part may also import types. A part receives the values of a sibling as arguments. */
 const MAY_IMPORT_TYPES: Record<string, readonly string[]> = {
   ...Object.fromEntries(SIBLINGS.map(part => [part, SIBLINGS])),
   chat: SIBLINGS,

@@ -59,7 +59,7 @@ const linksIn = (page: string): Link[] =>
 /** Returns the files that a page links to. */
 const filesLinkedFrom = (page: string): string[] => [...new Set(linksIn(page).map(({ file }) => file))]
 
-/** Returns the anchors of a page, as GitHub creates them from headings, and those of its HTML. */
+/** Returns the anchors of a page: those that GitHub creates from headings, and those in its HTML. */
 const targetsOf = (page: string): Set<string> => {
   const text = read(page).replace(/^```.*?^```/gms, '')
   const headings = [...text.matchAll(/^#+ (.*)$/gm)].map(([, title = '']) =>
