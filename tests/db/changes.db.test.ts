@@ -116,6 +116,25 @@ test('a few erased or deleted entries are reported one by one, and many as a ran
   expect(await entries()).toEqual([{ roomId: room.id, from: 1001, to: 1101 }])
 })
 
+test('a message and its edits are reported once each, without the entries between them', async () => {
+  const { database, seen, run, room, john, entry } = await start()
+  const edit = (targetSeq: number) => ({
+    ...entry,
+    kind: 'edit',
+    targetSeq,
+    writeId: `edit ${targetSeq}`,
+    detail: '{}'
+  })
+  expect(await database.messages.append([edit(1), edit(9)])).toMatchObject([{ seq: 11 }, { seq: 12 }])
+  await seen()
+  const entries = async () => (await seen())?.entries.toSorted((first, second) => first.from - second.from)
+  const one = (seq: number) => ({ roomId: room.id, from: seq, to: seq })
+  await run('update messages set content = null where user_id = $1 and seq in (1, 9, 11)', [john.id])
+  expect(await entries()).toEqual([one(1), one(9), one(11), one(12)])
+  await run('delete from messages where seq in (1, 11, 12)')
+  expect(await entries()).toEqual([one(1), one(9), one(11), one(12)])
+})
+
 test('a room with a new title and a deleted room are reported, but not an unchanged title', async () => {
   const { seen, run, room } = await start()
   await run(`update rooms set title = 'Coffee' where id = $1`, [room.id])

@@ -66,6 +66,7 @@ test('a finished upgrade can be reverted with its migration if there is data', a
   const { client, schema, append, appendAsOlder, finish, database } = await start()
   await append('a')
   await finish()
+  expect(await migrateDown(client, schema)).toBe('0013_change_reports')
   expect(await migrateDown(client, schema)).toBe('0012_message_changes')
   expect(await migrateDown(client, schema)).toBe('0011_accounts')
   expect(await migrateDown(client, schema)).toBe('0010_append_messages')
@@ -75,7 +76,8 @@ test('a finished upgrade can be reverted with its migration if there is data', a
     '0009_upgrade_guard',
     '0010_append_messages',
     '0011_accounts',
-    '0012_message_changes'
+    '0012_message_changes',
+    '0013_change_reports'
   ])
   expect(await append('c', 'wave')).toEqual([{ refused: 'upgrade_pending' }])
   await finish()
@@ -86,6 +88,7 @@ test('a finished upgrade can be reverted with its migration if there is data', a
 test('a running process continues to append when the append function is replaced, and when the replacement is reverted', async () => {
   const { client, schema, append } = await start()
   expect(await append('a')).toMatchObject([{ seq: 1 }])
+  expect(await migrateDown(client, schema)).toBe('0013_change_reports')
   expect(await migrateDown(client, schema)).toBe('0012_message_changes')
   expect(await migrateDown(client, schema)).toBe('0011_accounts')
   expect(await migrateDown(client, schema)).toBe('0010_append_messages')
@@ -139,18 +142,19 @@ test('entries that changed messages while the migration was applied have the sam
   const react = (key: string, action: string) => append('reaction', 1, null, { key, action })
   for (const text of ['first', 'second', 'third']) await append('message', null, text, null)
   await append('edit', 1, 'edited', {})
-  await append('edit', 1, 'edited again', {})
+  await append('edit', 1, 'edited again', { mentions: [user.id] })
   await react('a', 'added')
   await react('b', 'added')
   await react('b', 'removed')
+  await append('edit', 2, 'edited before it was deleted', { mentions: [user.id] })
   await append('deletion', 2, null, null)
   const before = [await messages.range(room, 1, 99), await reactions.own(room, [1], user.id)]
   expect(await messages.range(room, 1, 3)).toMatchObject([
-    { content: 'edited again', state: { reactions: { a: 1 } } },
-    { content: null },
+    { content: 'edited again', state: { reactions: { a: 1 }, mentions: [user.id] } },
+    { content: null, state: { mentions: null } },
     { content: 'third' }
   ])
-  await migrateDown(client, schema)
+  while ((await migrateDown(client, schema)) !== '0012_message_changes');
   await migrateUp(client, schema)
   expect([await messages.range(room, 1, 99), await reactions.own(room, [1], user.id)]).toEqual(before)
   await client.query(`select "${schema}".chat_finish_upgrade()`)
