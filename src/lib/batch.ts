@@ -11,9 +11,9 @@ const MAX_WAIT_MS = 5
 const MAX_KEYS = 1000
 
 /**
- * Creates a function that looks up one key, from a query that looks up many keys at once. If no query is running, a key is queried at the end of the current
- * turn of the event loop. Keys that are requested during a query wait until the query ends, for at most `MAX_WAIT_MS`, and are
- * then sent together in the next query.
+ * Creates a function that looks up one key. The function collects keys and calls `find` with all of them. If no query is
+ * running, it calls `find` at the end of the current turn of the event loop. During a query, new keys wait until the query
+ * ends, but at most `MAX_WAIT_MS`. Then one query looks up all waiting keys.
  */
 export const createBatch = <Key, Value>(
   find: (keys: readonly Key[]) => Promise<ReadonlyMap<Key, Value>>

@@ -19,8 +19,8 @@ export interface DatabaseUrl {
   readonly password: string | undefined
   readonly database: string | undefined
   /**
-   * The parameter `sslmode`, if libpq supports its value. Otherwise `require`, if the URL has `ssl` with a value other than
-   * `false`.
+   * The parameter `sslmode`, if libpq supports its value. If a URL has the parameter `ssl` instead, with a value other than
+   * `false`, this is `require`.
    */
   readonly sslmode: SslMode | undefined
   /** The remaining parameters. */
@@ -62,8 +62,8 @@ export const parseDatabaseUrl = (url: string): DatabaseUrl => {
 }
 
 /**
- * Decodes a host. For the folder of a Unix socket with a port, returns the path of the socket's file, whose name contains the
- * port.
+ * Decodes a host. If the host is the folder of a Unix socket and has a port, returns the path of the socket's file. The name of
+ * this file contains the port.
  */
 const decodeHost = (entry: string): string => {
   const [, folder, port] = /^(%2F.*?)(?::(\d+))?$/i.exec(entry) ?? []
@@ -92,8 +92,8 @@ const hostOf = (entry: string, port: string | undefined): DatabaseHost => {
 }
 
 /**
- * If the host is the path of a Unix socket's file, returns its folder, and the port in the file's name. Returns other hosts
- * unchanged.
+ * If the host is the path of a Unix socket's file, returns the folder of the file, and the port in the name of the file.
+ * Returns any other host unchanged.
  */
 const fromSocketFile = (host: DatabaseHost): DatabaseHost => {
   const [, folder, port] = /^(.*)\/\.s\.PGSQL\.(\d+)$/.exec(host.host) ?? []

@@ -1,19 +1,22 @@
 /**
  * Limits the cost of a JSON text before it is parsed. A text with deep nesting or many values costs far more than other text of
- * the same length: 48 kB of nested objects take 2 ms to parse and 7 ms to serialize, and 56 kB of objects with one key each take
- * 7 ms to parse.
+ * the same length. For example, 48 kB of nested objects take 2 ms to parse and 7 ms to serialize. 56 kB of objects with one key
+ * each take 7 ms to parse.
  */
 
 /** Maximum nesting depth of objects and arrays, including the outermost one. */
 export const MAX_JSON_DEPTH = 32
 /**
- * Maximum number of objects, arrays and commas in total. No valid `meta` exceeds this number: a `meta` of 2 KiB has at most
- * 1,366 of them, because an empty array and its comma take three bytes.
+ * Maximum number of objects, arrays and commas in total. No valid `meta` exceeds this number. An empty array with a comma has
+ * two parts in three bytes, so a `meta` of 2 KiB has at most 1,366 parts.
  */
 export const MAX_JSON_PARTS = 2048
 /** Maximum number of commas at the top level of an object that `outlineOf` accepts. */
 const MAX_OUTLINE_COMMAS = 64
-/** How many characters of a string are read one by one before `indexOf` is used, which is faster only for long strings. */
+/**
+ * Number of characters of a string that are read one by one. The rest is searched with `indexOf`, which is faster only for long
+ * strings.
+ */
 const SHORT_STRING = 32
 
 const QUOTE = 0x22
@@ -48,8 +51,9 @@ const endOfString = (text: string, start: number): number => {
 }
 
 /**
- * Returns the rule that a JSON text violates, as the end of a sentence, or `undefined` if the text may be parsed. Takes linear
- * time, stops at the first violation and allocates nothing. The result for a text that is not JSON is unspecified.
+ * Returns the rule that a JSON text violates, for example `must have at most 32 levels of objects and arrays`. Returns
+ * `undefined` if the text may be parsed. Takes linear time, stops at the first violation and allocates nothing. The result for
+ * a text that is not JSON is unspecified.
  */
 export const brokenBound = (
   text: string,
@@ -79,8 +83,8 @@ export const brokenBound = (
 }
 
 /**
- * Returns the text of a JSON object in which each nested object or array is replaced with null, so that the other members can be
- * parsed at little cost. Returns `undefined` if the object has too many members.
+ * Replaces each nested object or array in the text of a JSON object with null, and returns the new text. Parsing the new text
+ * costs little. Returns `undefined` if the object has too many members.
  */
 export const outlineOf = (text: string): string | undefined => {
   let outline = ''

@@ -81,14 +81,14 @@ const METHODS = {
   }
 }
 
-/** Wraps the logger of a host application, which need not be pino, so that the chat's log lines are redacted. */
+/** Wraps the logger of a host application, so that the chat's log lines are redacted. The logger need not be a pino logger. */
 export const redactingLogger = <T extends Logger>(logger: T): T =>
   redacts in logger ? logger : Object.assign(Object.create(logger), METHODS, { [wrapped]: logger })
 
 /**
  * Creates the logger of a request. If the parent already redacts its lines, the child logger is created only when the request
- * logs its first line. If the log level is above `info`, most requests log nothing, and creating a child would take longer than
- * the rest of a short request.
+ * logs its first line. This saves time: if the log level is above `info`, most requests log nothing, and creating a child takes
+ * longer than the rest of a short request.
  */
 export const requestLogger = <T extends Logger>(parent: T, bindings: object, options: object): T => {
   if (!(redacts in parent) || 'level' in options || 'serializers' in options)

@@ -22,8 +22,8 @@ const WILDCARD = '*.'
 /**
  * Parses an origin from a setting or a request. Pages have an origin with the scheme http or https; hybrid apps and extensions
  * have schemes of their own (`capacitor://localhost`, `chrome-extension://…`). The wildcards `*` and `*.example.com` are
- * accepted too. Any other text is rejected if no browser sends it as an origin, or if any website can send it. The reason is
- * the end of a sentence about the origin.
+ * accepted too. Rejects a text that no browser sends as an origin, and `null`, because any website can send it. `reason`
+ * completes a sentence whose subject is the origin.
  */
 export const parseOrigin = (text: string): ParsedOrigin => {
   const lower = text.toLowerCase()
@@ -85,8 +85,8 @@ export const createOrigins = (allowed: readonly string[], publicUrl?: string): O
 }
 
 /**
- * Returns whether an origin is that of a subdomain. `end` starts with a dot, so neither `example.com` nor `myexample.com` matches
- * `*.example.com`.
+ * Returns whether an origin has a subdomain between `start` and `end`. For `*.example.com`, `end` is `.example.com`. Because of
+ * the dot, `example.com` and `myexample.com` do not match.
  */
 const isBetween = (origin: string, start: string, end: string): boolean =>
   origin.length > start.length + end.length && origin.startsWith(start) && origin.endsWith(end)
@@ -99,8 +99,8 @@ const required = (text: string): string => {
 }
 
 /**
- * Returns whether the host and port of an origin are those of `host`, the host of a request. Each of the two may omit the
- * default port.
+ * Returns whether an origin has the host and port to which a request was sent. `host` is the `Host` header of the request. The
+ * origin and the header may omit the default port.
  */
 export const isOwnOrigin = (origin: string, host: string): boolean => {
   const own = `${origin.split(':', 1)[0]}://${host}`
@@ -111,8 +111,7 @@ export const isOwnOrigin = (origin: string, host: string): boolean => {
 
 /**
  * Returns whether the CORS headers of a response allow a page to open a WebSocket. A browser sends cookies with a WebSocket
- * regardless of CORS. If the request has cookies, the headers must therefore allow credentials, as for a `fetch` with
- * credentials.
+ * regardless of CORS. So if the request has cookies, the headers must allow credentials, as for a `fetch` with credentials.
  */
 export const isAllowedByCors = (
   headers: Readonly<Record<string, unknown>>,

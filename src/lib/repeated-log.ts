@@ -12,7 +12,7 @@ interface Repeated {
 
 /** Interval in milliseconds at which a repeated line is written. */
 const INTERVAL_MS = 10_000
-/** Maximum number of different lines that are tracked. Any other line is written each time it is logged. */
+/** Maximum number of different lines that are tracked. A line that is not tracked is written each time it is logged. */
 const MAX_KINDS = 500
 /** Maximum number of nested causes of an error that are read. */
 const MAX_CAUSES = 8
@@ -56,8 +56,8 @@ export const createRepeats = (clock: Clock = systemClock, intervalMs = INTERVAL_
 type WriteTo = (log: Log, level: keyof Log, fields: object, message: string) => void
 
 /**
- * A log without repeated lines. Each connection has such a log, so it is a class: closures would need several times as much
- * memory.
+ * A log without repeated lines. This is a class to save memory: each connection has such a log, and closures would need several
+ * times as much memory.
  */
 class MergedLog implements Log {
   readonly #log: Log

@@ -17,7 +17,7 @@ export const isSecureUrl = (text: string): boolean => {
 }
 
 /**
- * Returns whether a document from the URL `from` may refer the service to the URL `to`. A document from another computer may
- * not refer it to this computer.
+ * Returns whether a document from the URL `from` may refer the service to the URL `to`. A document from another computer must
+ * not refer the service to this computer.
  */
 export const mayLeadTo = (from: string, to: string): boolean => isSecureUrl(to) && (isLocalUrl(from) || !isLocalUrl(to))

@@ -51,7 +51,7 @@ const isInvisible = (codePoint: number): boolean => {
   return false
 }
 
-/** Returns whether a text has a visible character. Takes linear time and stops at the first one. */
+/** Returns whether a text has a visible character. Takes linear time and stops at the first visible character. */
 export const isVisible = (text: string): boolean => {
   for (const character of text) if (!isInvisible(character.codePointAt(0) as number)) return true
   return false
