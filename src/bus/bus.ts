@@ -20,7 +20,8 @@ export interface Bus {
   /** Identifies this process to the others. */
   readonly processId: string
   /**
-   * Announces that a room's log has grown. Announcements within a few milliseconds are merged: only the newest `seq` is sent.
+   * Announces that a room's log has grown. Announcements within a few milliseconds are merged: only the highest `seq` of each
+   * room is sent.
    */
   announce(roomId: number, seq: number): void
   /**

@@ -11,7 +11,7 @@ export interface DeferredBus extends Bus {
 
 /** Delay in milliseconds between a failed attempt to listen and the next attempt. */
 const RETRY_MS = 1000
-/** Timeout in milliseconds for `close` to wait for an attempt to listen that is in progress. */
+/** Maximum time in milliseconds that `close` waits for a running attempt to listen. */
 const CLOSE_TIMEOUT_MS = 1000
 
 /**

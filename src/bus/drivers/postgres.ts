@@ -23,7 +23,10 @@ export interface NotifyingDatabase {
 
 export interface PostgresBusOptions {
   readonly database: NotifyingDatabase
-  /** Returns what distinguishes this service from others on the same database: its schema, and the epoch of `general`. */
+  /**
+   * Returns texts that identify this service among the services on the same database: its schema, and the `epoch` of the room
+   * `general`, which is an id of the incarnation of the log.
+   */
   readonly instance: () => Promise<readonly string[]>
   /** Called with the error each time sending fails. The send is not retried, because other processes poll. */
   readonly onFailure?: (error: unknown) => void
@@ -137,7 +140,7 @@ export const createPostgresBus = ({
         let isLate = false
         try {
           const listening = database.listen(name, receive, () => listener.reset(), onListenFailure)
-          // A listener that is opened after the timeout is replaced by another one, so it must not stay.
+          // If a listener opens after the timeout, it is stopped, because a later attempt opens another listener.
           listening.then(end => (isLate ? end() : undefined)).catch(() => {})
           stop = await withTimeout(OPEN_TIMEOUT_MS, 'the database', listening)
         } catch (error) {
@@ -151,7 +154,7 @@ export const createPostgresBus = ({
       }
       const beat = (): void => {
         database.notify(name, [`${ours}}`]).catch(onFailure)
-        // Only one connection is opened at a time. Otherwise the listener of an earlier attempt would stay.
+        // Only one connection is opened at a time, so that the listener of an earlier attempt does not stay open.
         if (isOpening || clock.monotonic() - Math.max(heardAt, builtAt) < REBUILD_MS) return
         isOpening = true
         onListenFailure(new Error(NO_HEARTBEAT))
