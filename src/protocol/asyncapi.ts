@@ -17,7 +17,7 @@ const messagesOf = (frames: DocumentedFrames, prefix: string) =>
     ])
   )
 
-/** Returns a copy of a schema without TypeBox's symbols, and without each `$id`, which would create a reference. */
+/** Returns a copy of a schema without TypeBox's symbols and without any `$id`, because an `$id` would create a reference. */
 const plain = (schema: object): object =>
   JSON.parse(JSON.stringify(schema, (key, value) => (key === '$id' ? undefined : value)))
 

@@ -167,8 +167,8 @@ export interface ChatErrorOptions {
 }
 
 /**
- * Thrown for every expected error. `detail` says what to do and is sent to the client unchanged, so it must not contain a secret,
- * the text of a message, or internals.
+ * Thrown for every expected error. `detail` says what to do. It is sent to the client unchanged, so it must not contain a
+ * secret, the text of a message, or internals.
  */
 export class ChatError extends Error {
   readonly code: ErrorCode
@@ -185,7 +185,10 @@ export class ChatError extends Error {
     this.extra = options.extra
   }
 
-  /** Returns the code that is sent to the client. Differs from `code` only for a ChatRejection, whose code the host chooses. */
+  /**
+   * Returns the code that is sent to the client. It differs from `code` only for a ChatRejection, because the host chooses the
+   * code of a ChatRejection.
+   */
   get word(): string {
     return this.code
   }

@@ -63,8 +63,8 @@ const inSchema = ({ parentSchema }: ErrorObject): string =>
   parentSchema?.['x-rule'] ?? parentSchema?.description ?? 'is not valid'
 
 /**
- * Maps the keyword of an error to a function that returns the violated rule, as the end of a sentence that begins with the name
- * of a value.
+ * Maps the keyword of an error to a function that returns the violated rule, for example `must not be empty`. The rule
+ * completes a sentence that begins with the name of a value.
  */
 const RULES: Readonly<Record<string, (error: ErrorObject) => string>> = {
   required: () => 'is missing',
@@ -110,14 +110,14 @@ const property = ({ keyword, params }: ErrorObject): string => {
   return keyword === 'additionalProperties' ? pointer(params.additionalProperty) : ''
 }
 
-/** A violated rule. `rule` is the end of a sentence, such as `must not be empty`. */
+/** A violated rule. `rule` completes a sentence that begins with the name of a value, for example `must not be empty`. */
 export interface BrokenRule {
   /** A JSON Pointer (RFC 6901) to the invalid value. */
   readonly path: string
   readonly rule: string
 }
 
-/** Converts Ajv's errors to violated rules, whose paths are prefixed with `base`. */
+/** Converts Ajv's errors to violated rules. Each path begins with `base`. */
 export const brokenRules = (errors: readonly ErrorObject[], base = ''): BrokenRule[] =>
   errors
     .filter(error => error.keyword !== 'allOf')
@@ -141,7 +141,7 @@ const subjectOf = (path: string): string => {
   return name.charAt(0).toUpperCase() + name.slice(1)
 }
 
-/** Converts Ajv's errors to violations. The message of each is one sentence, and its path is prefixed with `base`. */
+/** Converts Ajv's errors to violations. Each message is one sentence, and each path begins with `base`. */
 export const violations = (errors: readonly ErrorObject[], base = ''): Violation[] =>
   brokenRules(errors, base).map(({ path, rule }) => ({ path, message: `${subjectOf(path)} ${rule}.` }))
 

@@ -56,7 +56,8 @@ export const Nonce = Type.String({
  */
 export const Meta = Type.Unsafe<Record<string, unknown>>({
   type: 'object',
-  // `Type.Record` is not used, because serializers use its pattern as a filter and would drop a key with a line break.
+  // `Type.Record` is not used, because it adds a pattern for the keys. Serializers use the pattern as a filter and would drop a
+  // key with a line break.
   additionalProperties: true,
   description: 'The client’s own data, at most 2 KiB as JSON; encrypted at rest like the content.'
 })
@@ -140,7 +141,9 @@ export const shown = {
   unavailable: Type.Optional(Type.Union([Type.Literal('key'), Type.Literal('erased')]))
 }
 
-/** Describes, in a reply, the message that it replies to: the first characters of its text, or why they can’t be shown. */
+/**
+ * Describes the message to which a reply refers: the first characters of the text of that message, or why they can’t be shown.
+ */
 export const Reply = Type.Object({
   seq: Int64({ minimum: 1 }),
   user_id: Type.Optional(Int64({ minimum: 1 })),
@@ -283,7 +286,10 @@ export const DeletionReason = Type.Optional(
   })
 )
 
-/** Describes the body of `DELETE /api/chat/rooms/{room}/messages/{seq}`. Without a body, Fastify validates null. */
+/**
+ * Describes the body of `DELETE /api/chat/rooms/{room}/messages/{seq}`. If a request has no body, Fastify validates null
+ * instead.
+ */
 export const MessageDeletion = Type.Union([Type.Object({ reason: DeletionReason }), Type.Null()], {
   $id: 'ChatMessageDeletion',
   examples: [{ reason: 'Sent to the wrong room' }]

@@ -5,7 +5,8 @@ import { Int64 } from '../integers.ts'
 const NAME = /^[a-z0-9_+-]{1,32}$/
 // One emoji that is recommended for general interchange (Unicode Technical Standard 51), in its fully qualified form.
 const EMOJI = /^\p{RGI_Emoji}$/v
-// A character that is shown as text unless U+FE0F follows. A skin tone makes it an emoji too.
+// Matches a character that is shown as text unless U+FE0F follows it. Does not match if a skin tone follows, because then the
+// character is shown as an emoji.
 const TEXT_BY_DEFAULT = /(?!\p{Emoji_Presentation})\p{Emoji}(?!\p{Emoji_Modifier})/gu
 const EMOJI_STYLE = '\uFE0F'
 

@@ -53,7 +53,7 @@ export type RoomList = Static<typeof RoomList>
 
 /**
  * Defines the query parameter `after` of `GET /api/chat/rooms`. The value is the `next` of the previous page, or a name. The
- * name is only compared with the names of rooms, so there need not be a room with this name.
+ * name is only compared with the names of rooms, so a room with this name need not exist.
  */
 export const AfterRoom = Type.Optional(
   Type.String({

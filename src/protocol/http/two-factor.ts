@@ -123,7 +123,7 @@ const reply = {
   challenge: Challenge,
   response: Type.Object(
     {
-      // 1,023 bytes, the maximum of WebAuthn.
+      // 1,364 characters of base64url are 1,023 bytes, the maximum length of a credential id in WebAuthn.
       id: base64url(1364),
       rawId: base64url(1364),
       type: Type.Literal('public-key'),
@@ -159,7 +159,10 @@ export const PasskeyLoginStart = Type.Object(
   { $id: 'ChatPasskeyLoginStart', examples: [{ challenge: Challenge.examples[0] }, {}] }
 )
 
-/** Describes a login with a passkey. The options of the login are those of the first step, if there is one. */
+/**
+ * Describes a login with a passkey. If the login began with a password, the options that were sent with the password apply, and
+ * the options in this body are ignored.
+ */
 export const PasskeyLogin = Type.Object(
   {
     ...reply,

@@ -153,8 +153,8 @@ export const AccessToken = Type.Object(
 export type AccessToken = Static<typeof AccessToken>
 
 /**
- * Maximum length in UTF-16 units of a password that is normalized. Normalization takes quadratic time for combining marks, and
- * a longer password would be rejected in any form.
+ * Maximum length in UTF-16 units of a password that is normalized. A longer password is not normalized, because normalization
+ * takes quadratic time for combining marks. Such a password is too long in any form.
  */
 const MAX_UNITS = 1024
 
