@@ -66,9 +66,9 @@ export interface ChatOptions {
   readonly kinds?: Kinds | undefined
   readonly storage: ChatStorage
   /**
-   * Returns whether a step of a rolling upgrade is finished, by default the step `kinds`. A step is finished when all processes
-   * of older releases have stopped. Until then, entries of the kinds that need the step are rejected. If the function is absent,
-   * entries of all kinds are accepted.
+   * Returns whether a step of a rolling upgrade is finished. The default step is `kinds`. A step is finished when all processes
+   * of older releases have stopped. Until then, entries of the kinds that need the step are rejected. If the function is
+   * absent, entries of all kinds are accepted.
    */
   readonly isUpgradeFinished?: ((step?: string) => boolean) | undefined
   readonly limits: ChatLimits

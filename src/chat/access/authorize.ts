@@ -26,14 +26,17 @@ export interface Principal {
   readonly askedAt?: number | undefined
   /** The session of the user. Null or absent if a host application authenticates the users. */
   readonly sessionId?: string | null | undefined
-  /** The generation of the session at that time. The principal is no longer valid if the user now has a higher generation. */
+  /**
+   * The generation of the session when the user was authenticated. If the generation of the user is higher now,
+   * revoked-sessions.ts determines whether the principal is still valid.
+   */
   readonly generation?: number | undefined
 }
 
 /**
  * A user in the form that host applications receive. `id` is the user's id in the host application. For a user who registered
- * with the chat, `id` is the chat's numeric id as a string. If users can register with the chat, ids of the host's own users
- * (such as bots) should not be numbers. Otherwise, two users could have the same id.
+ * with the chat, `id` is the chat's numeric id as a string. If users can register with the chat, the host should not use
+ * numbers as ids of its own users (such as bots), because then two users could have the same id.
  */
 export interface PublicUser {
   readonly id: string
@@ -49,7 +52,8 @@ export interface AccessRequest {
 }
 
 /**
- * Returns whether the user may perform the action. A room that a user may not read looks to that user as if it did not exist.
+ * Returns whether the user may perform the action. If the user may not read a room, the service responds as if the room did not
+ * exist.
  */
 export type Authorize = (request: AccessRequest) => boolean | Promise<boolean>
 

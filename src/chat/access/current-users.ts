@@ -83,7 +83,10 @@ export const createCurrentUsers = ({
 
   const isDeleted = (userId: number): boolean => deleted.has(userId) || deletedBefore.has(userId)
 
-  /** Closes the connection if its session was revoked. If the session was kept, sets its new generation in the principal. */
+  /**
+   * Closes a connection whose session was revoked. If the session was kept, stores the new generation of the session in the
+   * principal.
+   */
   const check = (connection: Connection): void => {
     const standing = revoked.standingOf(connection.principal)
     if (!standing) return
@@ -147,7 +150,10 @@ const keyOf = ({ userId, sessionId }: Principal): string => `${userId} ${session
 const pagesOf = (principals: readonly Principal[]): Principal[][] =>
   Array.from({ length: Math.ceil(principals.length / PAGE) }, (_, at) => principals.slice(at * PAGE, (at + 1) * PAGE))
 
-/** The principal of a connection, and the current record of its user and session. `now` is undefined for a deleted user. */
+/**
+ * The principal of a connection, and in `now` the current record of the user and the session. For a deleted user, `now` is
+ * undefined.
+ */
 interface Pair {
   readonly principal: Principal
   readonly now: SessionUser | undefined

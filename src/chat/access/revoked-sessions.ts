@@ -46,7 +46,8 @@ export const createRevokedSessions = (clock: Clock): RevokedSessions => {
     standingOf(principal) {
       const { userId, sessionId } = principal
       const user = users.get(userId) ?? usersBefore.get(userId)
-      // Suspending a user also ends the sessions, and the client must not reconnect.
+      // This check comes first, because the sessions of a suspended user have ended too. A client that receives `notAllowed`
+      // does not reconnect.
       if (user?.status === 'suspended') return { close: CLOSE.notAllowed }
       const isEnded = sessionId != null && (sessions.has(sessionId) || sessionsBefore.has(sessionId))
       if (isEnded) return { close: CLOSE.tokenExpired }
@@ -57,8 +58,8 @@ export const createRevokedSessions = (clock: Clock): RevokedSessions => {
 }
 
 /**
- * Compares generations and not times. A session has the new generation, and stays valid, if it began after the revocation. A
- * session that was kept gets the new generation, for example the session that changed the password.
+ * Compares generations and not times. A session that began after the revocation already has the new generation and stays valid.
+ * A session that was kept, for example the one that changed the password, receives the new generation.
  */
 const standingAfter = (
   { status, generation, keptSessions }: RevokedUser,

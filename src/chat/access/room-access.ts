@@ -18,8 +18,8 @@ export type FindRoom = (principal: Principal, name: string, action: Action, isAb
 
 /**
  * Creates a function that finds a room. The time that the function takes must not reveal whether a room exists. So the function
- * also calls `authorize` for a room that doesn't exist, and looks up a denied room in the database even if the room is loaded.
- * If `isAbsent` is given, the caller has already looked up the room, and the function does not repeat the lookup.
+ * also calls `authorize` for a room that doesn't exist. It also looks up a denied room in the database, even if the room is
+ * loaded. If `isAbsent` is given, the caller has already looked up the room, and the function does not repeat the lookup.
  */
 export const createRoomAccess =
   ({ rooms, access }: { readonly rooms: RoomRegistry; readonly access: Access }): FindRoom =>

@@ -1,7 +1,7 @@
 /**
- * Represents one connection of a client. Combines the parts that receive frames (incoming.ts), send frames (outgoing.ts),
- * detect that the client no longer responds (liveness.ts), and limit the duration of the connection (lifetime.ts). A connection
- * ends only once, for the first reason that applies.
+ * Represents one connection of a client. Its parts receive frames (incoming.ts), send frames (outgoing.ts), detect a client
+ * that no longer responds (liveness.ts), and limit the duration of the connection (lifetime.ts). A connection ends only once,
+ * for the first reason that applies.
  */
 import type { Log } from '../../lib/logging.ts'
 import { CLOSE, type CloseCode } from '../../protocol/close-codes.ts'
@@ -106,7 +106,7 @@ export class Connection {
     if (this.#isEnded) return
     this.outgoing.flush()
     this.#end()
-    // Reads are resumed, because the client's close frame could not be received otherwise.
+    // Resumes reads, so that the client's close frame can be received.
     if (this.#incoming.isPaused) this.#socket.resume()
     this.#socket.close(code, reason)
   }
@@ -118,8 +118,8 @@ export class Connection {
   }
 
   /**
-   * Sends pings. Ends the connection if its lifetime is over, or if the client is silent or stuck. Otherwise continues work
-   * that waited for the socket. Called about once per second.
+   * Sends pings. Ends the connection if its lifetime is over, or if the client is silent or stuck. If not, continues work that
+   * waited for the socket. Called about once per second.
    */
   tick(): void {
     if (this.#isEnded) return
@@ -141,8 +141,8 @@ export class Connection {
   }
 
   /**
-   * Returns whether the next frame may be handled. Unless the connection has ended, returns false while too many frames are in
-   * progress, or while too many bytes are queued to be sent.
+   * Returns whether the next frame may be handled. While the connection is open, returns false if too many frames are in
+   * progress or too many bytes are queued to be sent. After the connection has ended, returns true.
    */
   mayHandle(): boolean {
     return this.#isEnded || !(this.#tasks.isBehind || this.outgoing.isFull)

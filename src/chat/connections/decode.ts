@@ -7,8 +7,8 @@ import type { Kinds } from '../kinds/index.ts'
 import type { Command, Kind } from '../kinds/kind.ts'
 
 /**
- * Returns the maximum size of a frame, in bytes. The size allows 8 KiB, and in addition 12 bytes for each character of a
- * message, because a client may escape a character as two `\uXXXX` sequences.
+ * Returns the maximum size of a frame, in bytes. A message takes up to 12 bytes per character, because a client may escape a
+ * character as two `\uXXXX` sequences. The rest of the frame may take 8 KiB.
  */
 export const maxFrameBytes = (maxMessageLength: number): number => 12 * maxMessageLength + 8192
 

@@ -12,8 +12,8 @@ import { TokenBucket } from './token-bucket.ts'
 const FRAMES_PER_SECOND = 50
 const FRAME_BURST = 200
 /**
- * Maximum number of subscriptions per second, and in a burst. They have a limit of their own, because the service may send a
- * thousand missed entries for each subscription.
+ * Maximum number of subscriptions per second, and in a burst. Subscriptions have their own limit, because the service may send
+ * a thousand missed entries for each of them.
  */
 const SUBSCRIPTIONS_PER_SECOND = 4
 const SUBSCRIPTION_BURST = 256
@@ -65,7 +65,8 @@ export class FrameQuota {
 }
 
 /**
- * Returns the maximum number of bytes per second that a connection may send. This is twice the size of the largest messages at
- * the maximum rate, so that half of it is left for other frames. Returns 0, which means no limit, if `messageRate` is 0.
+ * Returns the maximum number of bytes per second that a connection may send. The result is twice what the largest frames need
+ * at the maximum message rate, so that half of it is left for other frames. If `messageRate` is 0, returns 0, which means no
+ * limit.
  */
 export const bytesPerSecond = (messageRate: number, maxFrameBytes: number): number => 2 * messageRate * maxFrameBytes

@@ -42,8 +42,8 @@ export class Inbox<Frame> implements Waiting {
     return this.#at < this.#held.length
   }
 
-  // While `mayHandle` returns false, a later turn would not help. The connection calls `proceed` when the result may have
-  // changed.
+  // While `mayHandle` returns false, the inbox does not wait for a later turn. Instead, the connection calls `proceed` when the
+  // result may have changed.
   get isWaiting(): boolean {
     return this.isHolding && this.#owner.mayHandle()
   }

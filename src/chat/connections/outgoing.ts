@@ -4,9 +4,9 @@
  * reads them from the log when the socket drains.
  *
  * Bypasses `ws` and writes to its net.Socket, `_socket`, which is private. This is safe only while `ws` itself has nothing
- * queued, that is, while the `bufferedAmount` of `ws` equals the `writableLength` of the net.Socket. Otherwise, and if `ws`
- * compresses, frames are sent with `ws.send`. tests/chat/connections/outgoing.test.ts checks that `bufferedAmount` of the
- * installed `ws` has this meaning.
+ * queued. The `bufferedAmount` of `ws` then equals the `writableLength` of the net.Socket. If `ws` has queued something, or if
+ * it compresses, frames are sent with `ws.send`. tests/chat/connections/outgoing.test.ts checks the meaning of `bufferedAmount`
+ * in the installed version of `ws`.
  */
 import type { Socket as NetSocket } from 'node:net'
 import { type Chunk, chunkOf, type Encoded } from './encoded.ts'
@@ -58,8 +58,8 @@ export class Outgoing {
   }
 
   /**
-   * Writes entries of a log, unless they don't fit into the queue. Returns whether they were written. This is called for every
-   * socket and delivery, so it reads as few objects of the socket as possible.
+   * Writes entries of a log if they fit into the queue, or if the queue is empty. Returns whether they were written. This
+   * method is called for every socket and delivery, so it reads as few properties of the socket as possible.
    */
   write(chunk: Chunk): boolean {
     if (this.#isEnded) return false
@@ -71,8 +71,8 @@ export class Outgoing {
   }
 
   /**
-   * Sends a frame that may be lost (presence, typing), unless more than half of the queue is used. Returns whether the frame
-   * was sent.
+   * Sends a frame that may be lost (presence, typing). Drops the frame if more than half of the queue is used. Returns whether
+   * the frame was sent.
    */
   hint(frame: Encoded): boolean {
     if (this.#isEnded) return false

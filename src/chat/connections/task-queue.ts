@@ -5,7 +5,7 @@ export interface Task<Marks> {
   /** Performs the task. Throws, or rejects, with the error to report to the client. */
   work(): void | Promise<void>
   /**
-   * The fields that identify the frame. An `error` frame that is sent to the client repeats them. The queue gets this property
+   * The fields that identify the frame. The `error` frame for a failed task repeats these fields. The queue reads this property
    * only if the task fails.
    */
   readonly marks: Marks

@@ -32,8 +32,8 @@ const schedule = (): void => {
 }
 
 /**
- * Starts a turn. A connection that handled frames and has more of them moves to the end of the queue. A connection that handled
- * none keeps its position.
+ * Starts a turn. A connection that has handled frames and has more frames moves to the end of the queue. A connection that has
+ * handled no frame keeps its position.
  */
 const begin = (): void => {
   isScheduled = false
@@ -56,7 +56,10 @@ export const currentTurn = (): number => {
   return turn
 }
 
-/** Adds a connection with queued frames to the end of the queue of connections, unless the connection is already in it. */
+/**
+ * Adds a connection with queued frames to the end of the queue of connections. A connection that is already in the queue keeps
+ * its position.
+ */
 export const wait = (waiting: Waiting): void => {
   queue.add(waiting)
   schedule()

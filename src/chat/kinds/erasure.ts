@@ -1,6 +1,6 @@
 /**
- * Defines the kind `erasure`, which the service appends when it has erased all entries of a user in a room. Whoever keeps
- * entries of the room, such as a page cache or a client, removes the contents of the user's entries before this one.
+ * Defines the kind `erasure`, which the service appends when it has erased all entries of a user in a room. A page cache or a
+ * client that keeps entries of the room removes the contents of the entries that the user appended before the erasure.
  */
 import { Type } from '@sinclair/typebox'
 import { ERASURE, messageFields } from '../../protocol/http/messages.ts'

@@ -27,7 +27,7 @@ export interface Kinds {
 
 /**
  * Creates a registry. Throws a TypeError if two kinds have the same name or command type, or if the name or command type of a
- * kind is already the type of another frame.
+ * kind is the `type` of another frame.
  */
 export const createKinds = (all: readonly Kind[] = BUILT_IN): Kinds => {
   const sent = all.filter(({ isServiceOnly }) => !isServiceOnly)

@@ -56,7 +56,7 @@ export interface HttpTwin {
   readonly fixed?: Readonly<Record<string, unknown>>
   /** The path, relative to the path of the room. A parameter `:name` sets the field `name` of the command. */
   readonly path: string
-  /** The command field that each parameter of the path sets, for parameters whose name is not that of the field. */
+  /** Maps the name of a path parameter to the name of the command field that it sets. Required only if the two names differ. */
   readonly parameters?: Readonly<Record<string, string>>
   readonly operationId: string
   readonly summary: string
@@ -97,8 +97,8 @@ export interface KindDefinition<Schema extends CommandSchema> {
    */
   readonly isEditable?: boolean
   /**
-   * True if only the service appends entries of the kind. Clients then have no frame for it, and `command` describes what the
-   * service passes to `prepare`.
+   * True if only the service appends entries of the kind. Then no frame of a client appends such an entry, and `command`
+   * describes what the service passes to `prepare`.
    */
   readonly isServiceOnly?: boolean
   /**
@@ -119,9 +119,12 @@ export interface KindDefinition<Schema extends CommandSchema> {
   prepare(command: Omit<Static<Schema>, 'type'>, context: PrepareContext): Body
   /** Returns the fields of the frame that are specific to the kind. */
   show(body: ShownBody): object
-  /** Returns the fields of an item of an HTTP list that the frame does not have. */
+  /** Returns the fields that an item of an HTTP list has in addition to the fields of the frame. */
   showItem?(body: ShownBody): object | undefined
-  /** Compares the unencrypted data of two entries whose nonce, target and text are equal. By default, the data must be equal. */
+  /**
+   * Returns whether the unencrypted data of two entries with the same nonce and target counts as the same. By default, the data
+   * must be equal.
+   */
   isSameDetail?(one: ShownBody['detail'], other: ShownBody['detail']): boolean
 }
 

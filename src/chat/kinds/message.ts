@@ -54,8 +54,8 @@ export const MessageFrame = Type.Object(
 export type MessageFrame = Static<typeof MessageFrame>
 
 /**
- * Serializes the `meta` of a message as JSON. Throws `invalid_frame` if the JSON is larger than `MAX_META_BYTES`. Also throws
- * it if `JSON.stringify` cannot serialize an object from a host application, for example because it is nested too deeply.
+ * Serializes the `meta` of a message as JSON. Throws `invalid_frame` if the JSON is larger than `MAX_META_BYTES`, or if
+ * `JSON.stringify` cannot serialize `meta`. For example, a host application may pass an object that is nested too deeply.
  */
 export const metaText = (meta: Record<string, unknown> | undefined): string | null => {
   if (meta === undefined) return null
@@ -72,9 +72,9 @@ export const metaText = (meta: Record<string, unknown> | undefined): string | nu
 }
 
 /**
- * Returns the text of a message as it is stored and shown. Throws `message_too_long` if it has more than `max` characters
- * (Unicode code points), and `invalid_frame` if it has no visible character. Replaces each lone surrogate by U+FFFD, as the
- * UTF-8 encoding of the stored text does. Otherwise, the live frame and the history would have different texts.
+ * Returns the text of a message as it is stored and shown. Throws `message_too_long` if the text has more than `max` characters
+ * (Unicode code points), and `invalid_frame` if the text has no visible character. Replaces each lone surrogate by U+FFFD, as
+ * the UTF-8 encoding of the stored text does, so that the live frame and the history have the same text.
  */
 export const messageText = (content: string, max: number): string => {
   const text = content.toWellFormed()
@@ -91,7 +91,7 @@ export const messageText = (content: string, max: number): string => {
 export const mentionsDetail = (mentions: readonly number[] = []): string | null =>
   mentions.length === 0 ? null : JSON.stringify({ mentions: [...new Set(mentions)].sort((one, other) => one - other) })
 
-/** Maximum number of keys in an item of a list. `GET .../reactions` returns all of them. */
+/** Maximum number of keys in an item of a list. The least frequent keys are omitted. */
 const MAX_KEYS = 20
 
 /** Returns the reactions to a message, the most frequent key first. */

@@ -1,6 +1,7 @@
 /**
- * Defines the kind `reaction`, which adds a reaction to a message, or removes it. A reaction that changes nothing is not stored.
- * The ack refers to the earlier entry that already had the same effect.
+ * Defines the kind `reaction`, which adds a reaction to a message, or removes it. A reaction that changes nothing is not
+ * stored. In that case, the ack refers to the entry that added the reaction, or to the message if there was no reaction to
+ * remove.
  */
 import { Type } from '@sinclair/typebox'
 import { ChatError } from '../../protocol/errors.ts'

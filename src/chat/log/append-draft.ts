@@ -18,9 +18,9 @@ import { restarting } from './refusals.ts'
 export type Position = Pick<Entry, 'id' | 'seq' | 'createdAt'>
 
 /**
- * The result of an append: the stored entry, or the error. `entry` is undefined if the entry at `position` must be read from the
- * log. It must be read if it was already stored with the same nonce, if it is an earlier entry with the same effect, or if a
- * later entry has erased it.
+ * The result of an append: the stored entry, or the error. `entry` is undefined if the entry at `position` must be read from
+ * the log. This is the case if nothing was appended, because the nonce was already stored or the draft would change nothing. It
+ * is also the case if a later entry has already erased the new entry.
  */
 export type PublishResult =
   | { readonly error: ChatError }
@@ -67,8 +67,9 @@ export const createAppendDraft =
       if (appended.stored && !isSameEntry(draft, appended.stored, keyring)) return posted({ error: nonceReused() })
       if (appended.outcome !== 'stored') {
         posted({ position: appended, entry: undefined })
-        // An entry that was already stored is announced again, because the process that committed it may have failed before it
-        // announced it. The entry is read from the database, because it may have been changed or erased in the meantime.
+        // An entry that was already stored is announced again, because the process that committed the entry may have failed
+        // before the announcement. `grown` reads the entry from the database, because the entry may have been changed or erased
+        // in the meantime.
         if (appended.seq <= room.tail) return
         room.grown(appended.seq)
         return bus.announce(room.id, appended.seq)

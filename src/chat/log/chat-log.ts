@@ -40,8 +40,8 @@ export interface ChatLog {
   /** Returns a message as JSON. See `LogReader.message`. Rejects with `message_not_found`. */
   message(principal: Principal, room: string, seq: number): Promise<Buffer>
   /**
-   * Returns at most `limit` reactions to a message with one key that were added after the entry `after`, in the order in which
-   * they were added. Rejects with `message_not_found`.
+   * Returns the reactions with one key to a message, in the order in which they were added. Starts after the entry `after`, and
+   * returns at most `limit` reactions. Rejects with `message_not_found`.
    */
   reactions(principal: Principal, room: string, query: ReactionQuery): Promise<ReactionRow[]>
   /** Appends an entry. Resolves after the commit. Rejects with the ChatError that an `error` frame would contain. */

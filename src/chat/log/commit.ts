@@ -18,9 +18,9 @@ export interface CommitOptions {
   /** Classifies a failure of `append`. See src/db/client/errors.ts. */
   readonly faultOf: (error: unknown) => DatabaseFault
   /**
-   * Finds the locked rooms of `batch`. Adds the entries of these rooms in `batch` and `later`, and those that are queued, to a
-   * separate queue for each room (see lane.ts). Returns the ids of the locked rooms. Does not change `batch` and `later`, so the
-   * caller must skip the entries of these rooms.
+   * Finds the locked rooms of `batch`, and returns their ids. Adds the entries of each locked room to a separate queue (see
+   * lane.ts): those in `batch` and `later`, and those that are still queued. Does not change `batch` and `later`, so the caller
+   * must skip the entries of the locked rooms.
    */
   readonly setAside?: (batch: Pending[], later: Pending[]) => Promise<ReadonlySet<number>>
   /** Called when all entries of a batch have been settled. */

@@ -26,8 +26,8 @@ export interface Entry extends Encoded, Placed {
   /** The user whose earlier entries in the room this entry erases. */
   readonly erasedUser?: number
   /**
-   * The entry as an item of an HTTP list, in JSON. Absent for most messages, because the item of a message is derived from its
-   * frame, unless it has fields that the frame does not have.
+   * The entry as an item of an HTTP list, in JSON. Present if the entry is not a message, or if the item has fields that the
+   * frame does not have. If absent, the item is derived from the frame.
    */
   readonly item?: Buffer
 }
@@ -106,8 +106,8 @@ const entryOfFrame = (
   more: Omit<Entry, 'frame' | 'head' | 'bytes' | 'createdAt' | keyof Placed | 'id'>
 ): Entry => {
   const encoded = encode(JSON.stringify(frame))
-  // The size is counted three times. A small frame is part of a larger buffer of Node's buffer pool, and the whole buffer stays
-  // in memory as long as the frame does. In addition, page-items.ts keeps the JSON of the page and a response.
+  // The size is counted three times. A small frame is part of a larger buffer of Node's buffer pool, and the frame keeps the
+  // whole buffer in memory. In addition, page-items.ts keeps the JSON of the page and a response.
   const bytes = 3 * (encoded.frame.length + (more.item?.length ?? 0)) + 200
   return { frame: encoded.frame, head: encoded.head, id, seq, userId, createdAt, ...more, bytes }
 }

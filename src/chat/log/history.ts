@@ -31,9 +31,10 @@ export interface LogPart {
   readonly hasMore: boolean
   readonly hasNewer?: boolean
   /**
-   * Returns UTF-8 text: `before`, then the entries as comma-separated JSON items, then the result of `after`. Both must be
-   * ASCII. `after` receives a JSON object with the keys of the caller's own reactions, by the `seq` of the message. Returns a
-   * buffer if the part is short. Otherwise returns a stream, which emits an error if the rest of the part cannot be read.
+   * Returns UTF-8 text: `before`, then the entries as comma-separated JSON items, then the result of `after`. `before` and the
+   * result of `after` must be ASCII. `after` receives a JSON object with the keys of the caller's own reactions, by the `seq`
+   * of the message. Returns a buffer if the part is short, and a stream if it is long. The stream emits an error if the rest of
+   * the part cannot be read.
    */
   json(before: string, after: (mine: string | undefined) => string, options?: ListOptions): Buffer | Readable
 }
@@ -144,8 +145,8 @@ export const createHistory = ({ pages, extent, completions, slices, ...repositor
   }
 
   /**
-   * Waits until the room has read all entries that it knows of at the time of the call. Afterwards, the page cache contains no
-   * message in a state before one of these entries. Returns the `seq` of the last of them.
+   * Waits until the room has read all entries that it knows of at the time of the call. Afterwards, all messages in the page
+   * cache include the effects of these entries. Returns the `seq` of the last of these entries.
    */
   const catchUp = async (room: Room): Promise<number> => {
     const { known } = room
@@ -158,8 +159,8 @@ export const createHistory = ({ pages, extent, completions, slices, ...repositor
   const readPart = async (room: Room, given: Range, userId: number): Promise<LogPart> => {
     const seq = await catchUp(room)
     const shown = { ...publicRoom(room), seq }
-    // The response ends at the `seq` that it reports. It must not contain later entries, because messages that were read before
-    // may lack their effects.
+    // The response ends at the `seq` that it reports. It must not contain later entries, because messages that were read
+    // earlier may lack the effects of these entries.
     const range = { ...given, before: Math.min(given.before ?? seq + 1, seq + 1) }
     const { epoch } = room
     let places = await find(room, range)

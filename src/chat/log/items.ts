@@ -31,7 +31,7 @@ export const itemsOf = (entries: readonly Entry[]): Items => {
   return { bytes, starts }
 }
 
-/** Further fields of items, by the `seq` of their entries: `,"name":value` in JSON. */
+/** Additional fields of items, keyed by the `seq` of the entry. Each value is JSON of the form `,"name":value`. */
 export type MoreFields = ReadonlyMap<number, Buffer>
 
 /**
@@ -64,7 +64,7 @@ export const restFrames = (before: string, entries: readonly Entry[], after: str
     after
   )
 
-/** Returns `before`, then pieces of items, comma-separated, then `after`. See `restItems`. */
+/** Returns `before`, then the comma-separated pieces, then `after`. Each piece contains one or more items. See `restItems`. */
 export const joinItems = (before: string, pieces: readonly Buffer[], after: string): Buffer => {
   const length = pieces.reduce((sum, piece) => sum + piece.length + 1, before.length + after.length)
   const bytes = Buffer.allocUnsafe(length)

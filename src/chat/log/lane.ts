@@ -92,8 +92,8 @@ export const createLane = ({ commit, onIdle = () => {}, maxBatch, maxBatchBytes 
 const keyOf = ({ roomId, userId, writeId }: NewEntry): string => `${roomId} ${userId} ${writeId}`
 
 /**
- * Settles the second of two entries in a batch that have the same write id. The second entry gets the result of the first, and
- * the first entry, so that the caller can compare them.
+ * Returns a callback for an entry with the same write id as a queued entry. The callback passes the result of the queued entry
+ * to `settled`. It also passes the queued entry as `stored`, so that the caller can compare the two entries.
  */
 const asReplay =
   (settled: Pending['settle'][number], { kind, targetSeq = null, content, meta, detail = null }: NewEntry) =>

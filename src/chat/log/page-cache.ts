@@ -24,7 +24,7 @@ export interface PageCache<Entry> {
   /** The size of all pages together, in bytes. */
   readonly bytes: number
   /**
-   * Adds an entry that was just committed or read. If the page of the entry is cached, ignores the entry unless it directly
+   * Adds an entry that was just committed or read. If the page of the entry is cached, adds the entry only if it directly
    * follows the last entry of that page.
    */
   add(roomId: number, entry: Entry): void
@@ -50,8 +50,8 @@ export interface PageCache<Entry> {
    */
   invalidate(roomId: number, from: number, to: number): void
   /**
-   * Removes the page that contains the message `seq`, because a later entry changed the message. Does not change the version: a
-   * room adds its entries in order, so its own copy of the message is already in the page.
+   * Removes the page that contains the message `seq`, because a later entry changed the message. Does not change the version,
+   * because a room adds its entries in order: the message was added to the cache before the entry that changed it.
    */
   changed(roomId: number, seq: number): void
   /** Removes the pages that contain entries with the names of these users. */

@@ -14,8 +14,8 @@ export interface CachedPart {
 }
 
 /**
- * Returns the messages from `from` to `to`. Returns `undefined` if the messages are longer than `maxBytes`, or if not all of them
- * are cached. Also returns `undefined` if one of the pages has a gap, or an entry that is not a message or cannot be shown.
+ * Returns the messages from `from` to `to`. Returns `undefined` if the messages are longer than `maxBytes`, or if not all of
+ * them are cached. Also returns `undefined` if the entries of one of the pages are not plain (see `isPlain`).
  */
 export type FindCachedPart = (roomId: number, from: number, to: number, maxBytes: number) => CachedPart | undefined
 
@@ -25,8 +25,9 @@ interface PageItems extends Items {
 }
 
 /**
- * The last response of a room that ended with the last message of a page. `pages` contains the ids of the items from which the
- * response was copied. It does not contain the items, so that a response does not keep removed pages in memory.
+ * A response that ends with the last message of a page. Only the latest one of each room is kept. `pages` contains the ids of
+ * the items from which the response was copied. It does not contain the items, so that a response does not keep removed pages
+ * in memory.
  */
 interface Response {
   readonly pages: readonly number[]
@@ -112,7 +113,7 @@ const isSame = (kept: Response, { pages, from, before, after }: Omit<Response, '
 
 /**
  * Returns whether all entries are messages that can be shown, without a gap between them. Messages with reactions or a `reply`
- * are not plain, because their items differ from request to request.
+ * are not plain, because parts of their items are read for each request (see completions.ts).
  */
 const isPlain = (entries: readonly Entry[]): boolean => {
   const first = entries[0]?.seq ?? 0

@@ -58,13 +58,13 @@ export const createPageLoads = <Entry extends Placed>({
     return page && page.last < seq && isCurrent() ? page.last + 1 : pages.firstOf(seq)
   }
 
-  /** Adds all entries that were read from the position `first` on to their page. */
+  /** Adds entries to their page. `entries` has all entries that a read from the position `first` returned. */
   const keep = (roomId: number, first: number, entries: Entry[]): void => {
     // The page ends with the last entry that was read, because the entries after it may not be committed yet.
     const end = entries.at(-1)?.seq ?? 0
     const cached = pages.get(roomId, first)
-    // Cached entries that directly precede or follow the entries that were read are kept. `PageCache.add` has added the
-    // following ones during the read.
+    // Cached entries that directly precede or follow the entries that were read are kept. During the read, `PageCache.add` may
+    // have added the entries that follow.
     const before = cached && cached.last >= first - 1 ? cached.entries.filter(({ seq }) => seq < first) : []
     const after = cached && cached.first <= end + 1 ? cached.entries.filter(({ seq }) => seq > end) : []
     const start = cached && before.length > 0 ? cached.first : first

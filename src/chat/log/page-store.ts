@@ -40,7 +40,10 @@ export interface PageStore<Entry> {
   get(roomId: number, seq: number): Page<Entry> | undefined
   /** Marks a page as the most recently read one. */
   touch(page: Page<Entry>): void
-  /** Adds the page that contains all existing entries from the position `first` on. Replaces a page of the same positions. */
+  /**
+   * Adds a page. `entries` has all existing entries of the page from the position `first` on. Replaces a page of the same
+   * positions.
+   */
   add(roomId: number, entries: Entry[], first: number): void
   /** Adds an entry at the end of a page. */
   append(page: Page<Entry>, entry: Entry): void

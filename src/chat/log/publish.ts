@@ -1,6 +1,6 @@
 /**
- * Checks entries before they are appended: the rate limit, the state of the service, and the content, which the host
- * application may edit. Appends the accepted entries with append-draft.ts.
+ * Checks entries before they are appended: the rate limit, the state of the service, and the content. The host application may
+ * edit the content. Appends the accepted entries with append-draft.ts.
  */
 import type { Log } from '../../lib/logging.ts'
 import { ChatError } from '../../protocol/errors.ts'

@@ -50,7 +50,8 @@ const MAX_WAITING = 2000
  */
 const WAIT_MS = 5000
 /**
- * Interval in milliseconds at which idle users are removed. Their token buckets are full, so new buckets would be no different.
+ * Interval in milliseconds at which idle users are removed. Their token buckets are full. They can be removed, because new
+ * buckets are full too.
  */
 const SWEEP_MS = 10_000
 

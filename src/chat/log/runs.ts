@@ -4,9 +4,10 @@ import type { Room } from '../rooms/room.ts'
 
 /**
  * Selects a part of a room's log by `seq`. Without `after` and `around`, selects the newest `limit` messages, or the newest
- * `limit` messages before `before`. With `after`, selects the first `limit` entries of all kinds after `after`, or only messages
- * if `messagesOnly` is set. If `before` is also set, selects only entries before `before`. With `around`, selects half of the
- * messages before the entry `around` and the others from that entry on. `after` and `before` limit them too.
+ * `limit` messages before `before`. With `after`, selects the first `limit` entries of all kinds after `after`, or only
+ * messages if `messagesOnly` is set. If `before` is also set, selects only entries before `before`. With `around`, selects
+ * `limit` messages: half of them before the entry `around`, and the rest from that entry on. `after` and `before` limit this
+ * selection too.
  */
 export interface Range {
   readonly before?: number | undefined
@@ -18,20 +19,22 @@ export interface Range {
   readonly isRaw?: boolean | undefined
 }
 
-/** The parts of the log that contain a list, in ascending order. They may also contain entries that are not in the list. */
+/**
+ * The parts of the log (runs) that contain a list, in ascending order. A run may also contain entries that are not in the list.
+ */
 export interface Places {
   readonly runs: readonly Extent[]
-  /** Whether the log has more entries in the requested direction. With `around`, whether it has older ones. */
+  /** Whether the log has more entries in the requested direction. With `around`, whether the log has older entries. */
   readonly hasMore: boolean
   /** With `around`: whether the log has newer entries. */
   readonly hasNewer?: boolean
 }
 
-/** Maximum number of entries between two runs that are read as one. */
+/** Two runs are read as one if the second starts at most this many positions after the end of the first. */
 const NEAR = 64
 
 /**
- * Returns which parts of the log (runs) a list consists of if entries of all kinds count towards `limit`. Returns no runs if the
+ * Returns the parts of the log (runs) that contain a list. Entries of all kinds count towards `limit`. Returns no runs if the
  * range is empty.
  */
 export const placesOf = (room: Room, range: Range): Places => {
@@ -52,7 +55,7 @@ export const placesOf = (room: Room, range: Range): Places => {
   return { runs: runOf(oldest, end), hasMore: end < last }
 }
 
-/** Like `placesOf`, but `limit` counts only messages. Looks up in the database where the messages are. */
+/** Like `placesOf`, but only messages count towards `limit`. Looks up the positions of the messages in the database. */
 export const messagePlaces = async (
   { runsBefore, runsAfter }: Pick<MessagesRepository, 'runsBefore' | 'runsAfter'>,
   room: Room,
@@ -61,7 +64,7 @@ export const messagePlaces = async (
   const { id } = room
   const oldest = firstOf(room, range)
   const last = lastOf(room, range)
-  // One message more than requested shows whether there are more.
+  // Looks up one message more than requested, to find out whether there are more messages.
   const older = async (to: number, count: number): Promise<Part> => {
     const found = await runsBefore(id, to, count + 1)
     const runs = found.flatMap(run => runOf(Math.max(run.first, oldest), run.last))
@@ -109,7 +112,7 @@ const halfOf = (limit: number): number => Math.floor(limit / 2)
 
 const runOf = (first: number, last: number): Extent[] => (first <= last ? [{ first, last }] : [])
 
-/** Joins runs with at most `NEAR` entries between them. */
+/** Joins runs that are near each other. See `NEAR`. */
 const joined = (runs: readonly Extent[]): Extent[] => {
   const result: Extent[] = []
   for (const run of runs) {

@@ -12,7 +12,10 @@ const SENTENCES = {
   left: (name: string) => `${name} left the chat`
 }
 
-/** Returns the frame for a user who connected, joined or left. The frame's `message` is the same as in the FastAPI backend. */
+/**
+ * Returns the frame for a user who connected, joined or left. `message` has the same text as in the FastAPI Chat Backend,
+ * because clients that were written for that backend may show it.
+ */
 export const systemFrame = (
   event: SystemFrame['event'],
   { userId, username }: Pick<Principal, 'userId' | 'username'>,

@@ -63,7 +63,7 @@ export class PresentUsers {
     this.#isLeaving = true
   }
 
-  /** Removes a process from all users except these. */
+  /** Removes a process from every user whose id is not in `userIds`. */
   releaseOthers(userIds: ReadonlySet<number>, holder: string, now: number): void {
     for (const userId of this.#seen.keys()) if (!userIds.has(userId)) this.release(userId, holder, now)
   }

@@ -159,8 +159,9 @@ export class RoomPresence {
   #add(person: Present, holder: string): void {
     const { userId } = person
     if (this.#users.hold(userId, holder)) {
-      // Another process may publish an old name until that process has read the rename. So if a user is also connected here,
-      // the name comes only from this process. Otherwise, two processes could keep sending an old name to each other.
+      // Another process may publish an old name until that process has read the rename. So if a user is also connected to this
+      // process, the name that the other process publishes is ignored. If it were applied, two processes could keep sending an
+      // old name to each other.
       const isKnownHere = holder !== this.#context.processId && this.#here.has(userId)
       if (!isKnownHere && this.#users.rename(person)) this.#isChanged = true
       return

@@ -15,7 +15,10 @@ const BURST = 10
  */
 const NOTICES_PER_SECOND = 2000
 const NOTICE_BURST = 4000
-/** Maximum number of tracked rooms, and maximum number of tracked pairs of a user and a room. Each takes about 100 bytes. */
+/**
+ * Maximum number of tracked rooms, and maximum number of tracked pairs of a user and a room. Each room and each pair takes
+ * about 100 bytes.
+ */
 const MAX_REMEMBERED = 10_000
 
 export interface Typing {

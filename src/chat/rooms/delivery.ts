@@ -45,12 +45,12 @@ export class Delivery {
     return this.head + this.#pending.length
   }
 
-  /** Called when the append of an entry of this process starts. `appendEnded` must be called for it later. */
+  /** Called when this process starts to append an entry. `appendEnded` must be called when the append ends. */
   appendStarted(): void {
     this.#pause.appendStarted()
   }
 
-  /** Called when the append has ended, and before the entry is added. */
+  /** Called after the append has ended and before the entry is added. */
   appendEnded(): void {
     this.#pause.appendEnded()
   }
@@ -76,7 +76,7 @@ export class Delivery {
   }
 
   /**
-   * Continues after the entry `head`, because the entries before it cannot be delivered. Drops the pending entries, and
+   * Continues after the entry `head`, because the entries up to `head` cannot be delivered. Drops the pending entries, and
    * notifies the subscribers.
    */
   restart(head: number, reason: 'epoch' | 'expired'): void {

@@ -23,7 +23,7 @@ export interface RoomListPart {
  * a few of many rooms.
  */
 const MAX_EXAMINED = 1000
-/** The number of rooms per query if the host application authorizes reads. It may deny some of these rooms. */
+/** The number of rooms per query if the host application authorizes reads. The host application may deny some of these rooms. */
 const PAGE = 100
 /** Maximum number of concurrent calls of `authorize` for one page. */
 const AT_ONCE = 16

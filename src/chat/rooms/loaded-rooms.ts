@@ -22,7 +22,7 @@ export interface LoadedRooms {
   sweep(): void
 }
 
-/** Maximum number of rooms whose `seq` is remembered because it was announced while the room was not loaded. */
+/** Maximum number of rooms that are not loaded and whose announced `seq` is remembered. */
 const MAX_UNLOADED = 10_000
 const MAX_IDLE = 10_000
 
@@ -34,7 +34,8 @@ export const createLoadedRooms = ({ maxIdle = MAX_IDLE, pages, log, clock }: Loa
   let evictAt = maxIdle
 
   const drop = (room: Room): void => {
-    // Removes the pages, because an unloaded room does not read the entries of other processes that change cached messages.
+    // Removes the pages too. An unloaded room does not read new entries, and an entry of another process may change a cached
+    // message.
     pages.forget(room.id)
     byId.delete(room.id)
     byName.delete(room.name)

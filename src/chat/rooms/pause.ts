@@ -1,9 +1,10 @@
 /**
  * Decides when a room delivers its pending entries. A delivery to many subscribers takes a long time, and one write costs about
- * the same for one entry as for twenty. So entries that are about to be committed are awaited and delivered in the same write.
+ * the same for one entry as for twenty. So the room waits for entries that are about to be committed, and delivers them in the
+ * same write.
  *
- * The room waits only while this process is appending entries to it, at most as long as its last delivery took, and at most
- * `MAX_MS`. A room with few messages or few subscribers never waits. See docs/performance.md.
+ * The room waits only while this process is appending entries to it. It waits at most as long as its last delivery took, and at
+ * most `MAX_MS`. A room with few messages or few subscribers never waits. See docs/performance.md.
  */
 import type { Clock } from '../../lib/clock.ts'
 
@@ -26,12 +27,12 @@ export class Pause {
     this.#deliver = deliver
   }
 
-  /** Called when the append of an entry starts. `appendEnded` must be called for it later. */
+  /** Called when this process starts to append an entry. `appendEnded` must be called when the append ends. */
   appendStarted(): void {
     this.#appending++
   }
 
-  /** Called when the append of an entry has ended, and before the entry is added to the room. */
+  /** Called after the append of an entry has ended and before the entry is added to the room. */
   appendEnded(): void {
     this.#appending--
     if (this.#timer) this.#check()

@@ -1,6 +1,7 @@
 /**
  * Orders the entries of a room's log for the subscribers of this process. An entry is passed to delivery.ts only after all
- * entries before it. Other processes announce only the `seq` of their entries, so this process reads these from the log.
+ * entries before it. Other processes announce only the `seq` of their entries, so this process reads the entries of other
+ * processes from the log.
  */
 import type { Clock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/logging.ts'
@@ -36,8 +37,8 @@ export class Room {
   epoch: string
   oldest: number
   /**
-   * True if the log may have gaps, or entries that are not messages. In this case, the first `seq` of the last n messages must
-   * be looked up in the database.
+   * True if the log may have gaps, or entries that are not messages. In this case, the positions of messages cannot be computed
+   * and must be looked up in the database.
    */
   hasOthers: boolean
   readonly #pages: PageCache<Entry>
@@ -86,20 +87,20 @@ export class Room {
     return this.#pages.version
   }
 
-  /** Called when the append of an entry of this process starts. `appendEnded` must be called for it later. */
+  /** Called when this process starts to append an entry. `appendEnded` must be called when the append ends. */
   appendStarted(): void {
     this.#delivery.appendStarted()
   }
 
-  /** Called when the append has ended, and before `committed`. */
+  /** Called after the append has ended and before `committed` is called. */
   appendEnded(): void {
     this.#delivery.appendEnded()
   }
 
   /**
    * Adds an entry that this process committed. Returns false if the room already has the entry. `version` is the version of the
-   * room when the entry was created. If the version has changed since then, the entry may contain an old name or erased text,
-   * so the entry is read from the database instead.
+   * room when the entry was created. If the version has changed since then, the entry may contain an old name or erased text.
+   * In this case, the entry is read from the database instead.
    */
   committed(entry: Entry, version = this.version): boolean {
     const tail = this.tail
@@ -150,7 +151,7 @@ export class Room {
     const known = this.#known
     this.grown(known)
     await this.#reading
-    // The read may have started before `known` was announced. Then another read follows it.
+    // If the read started before `known` was announced, another read has followed it.
     if (this.tail < known) await this.#reading
   }
 
@@ -162,7 +163,7 @@ export class Room {
   #append(entry: Entry): void {
     this.hasOthers ||= !entry.isMessage
     for (const seq of entry.changes ?? []) this.#pages.changed(this.id, seq)
-    // The change feed also removes these pages, but this entry may arrive first.
+    // The change feed also removes the pages that contain erased entries, but this entry may arrive before the change.
     if (entry.erasedUser !== undefined) this.#pages.eraseUser(this.id, entry.erasedUser, entry.seq)
     this.#pages.add(this.id, entry)
     this.#ahead.delete(entry.seq)
@@ -177,7 +178,8 @@ export class Room {
       while (to > this.tail) {
         const from = this.tail + 1
         const entries = await this.#pages.from(this.id, from, to)
-        // If entries were committed here during the read, or if the log became a new incarnation, the result is out of date.
+        // If this process committed entries during the read, or if the log was replaced by a new incarnation, the result is out
+        // of date.
         if (this.tail !== from - 1) continue
         const [first] = entries
         // If nothing was read, the announced entry doesn't exist, for example because the database was restored from a backup.

@@ -38,9 +38,9 @@ export interface SubscriptionManager {
    */
   add(connection: Connection, room: Room, since: Since, ref?: string): void | Promise<void>
   /**
-   * Handles a `subscribe` frame. Its `after` may be greater than the newest `seq` that this process knows, because another
-   * process may have appended entries. In this case, first queries the newest `seq` in the database and reads the missing
-   * entries.
+   * Handles a `subscribe` frame. The `after` of the frame may be greater than the newest `seq` that this process knows, because
+   * another process may have appended entries. In this case, first queries the newest `seq` in the database and reads the
+   * missing entries.
    */
   subscribe(connection: Connection, room: Room, frame: FrameOf<'subscribe'>): Promise<void>
   unsubscribe(connection: Connection, frame: FrameOf<'unsubscribe'>): void
@@ -86,8 +86,8 @@ export const createSubscriptionManager = ({ reach, ...options }: SubscriptionMan
     const before = subscriptions.get(room.name)
     if (!before && subscriptions.size >= MAX_SUBSCRIPTIONS) throw tooManyRooms()
     if (!before) admit(room.id, principal.userId)
-    // `subscribed` contains the newest `seq`, so the room must not hold back committed entries. It delivers them before the
-    // earlier subscription of the connection ends, because the new subscription begins after these entries.
+    // `subscribed` contains the newest `seq`, so the room must not hold back committed entries. The room delivers these entries
+    // before the earlier subscription of the connection ends, because the new subscription begins after them.
     room.deliver()
     before?.end()
     const subscription = new Subscription(connection, room, since, ref)

@@ -1,7 +1,7 @@
 /**
  * Subscribes one connection to one room. A live subscription sends entries as the room delivers them. If the client reads
- * slowly or was disconnected, the subscription catches up instead. It then reads the log from its cursor on as the socket
- * drains, and queues nothing itself. When the cursor reaches the head of the log, the subscription is live again.
+ * slowly or was disconnected, the subscription catches up instead. While it catches up, it reads the log from its cursor on as
+ * the socket drains, and has no queue of its own. When the cursor reaches the head of the log, the subscription is live again.
  */
 import type { Connection } from '../connections/connection.ts'
 import { type Chunk, chunkOf, type Encoded, encode } from '../connections/encoded.ts'
@@ -30,7 +30,7 @@ export class Subscription implements Subscriber {
   readonly #connection: Connection
   readonly #outgoing: Outgoing
   readonly #room: Room
-  /** The next entry to write to the socket is the first one after this `seq`. */
+  /** The `seq` after which the next entry is written to the socket. */
   #cursor: number
   #isLive = true
   #isReading = false
@@ -103,7 +103,8 @@ export class Subscription implements Subscriber {
         if (from < this.#room.oldest) return this.#resync('expired')
         const found = this.#room.from(from)
         const entries = Array.isArray(found) ? found : await found
-        // If the subscription ended during the read, or if the log became a new incarnation, the result is out of date.
+        // If the subscription ended during the read, or if the log was replaced by a new incarnation, the result is out of
+        // date.
         if (this.#isEnded || this.#cursor !== from - 1) continue
         // If the next entry was deleted, sends `resync` and not the later entries, because a client relies on receiving the
         // missed entries without a gap.
