@@ -75,7 +75,8 @@ test('two concurrent logins that renew the hash both succeed', async () => {
 })
 
 test('many concurrent logins that renew the hash all succeed', async () => {
-  // The é is decomposed, as some keyboards send it. Normalization changes this password, so each login renews its hash.
+  // The é is decomposed, because some keyboards send it in this form. Normalization changes this password, so each login renews
+  // the hash.
   const password = 'Se\u0301curePass123'
   const { accounts, database, john } = await setup(strong, () => {})
   await sql(database, 'update users set hashed_password = $1', [await strong.hash(password)])

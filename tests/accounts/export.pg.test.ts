@@ -12,7 +12,7 @@ test('a paused export has no open transaction', async () => {
   const { client, schema } = database
   const john = await register('john')
   await call('POST', '/api/chat/rooms/general/messages', { token: john.token, body: { content: 'x'.repeat(4000) } })
-  // 4,000 copies of the message, which are far larger than the buffers of a connection.
+  // Adds 4,000 copies of the message. Together they are far larger than the buffers of a connection.
   await client.query(
     `insert into "${schema}".messages (room_id, seq, id, user_id, write_id, kind, content, key_id, created_at)
      select room_id, seq + n, id + n, user_id, write_id || n, kind, content, key_id, created_at

@@ -10,7 +10,7 @@ import { compile } from '../../../src/protocol/validation.ts'
 import { COMMON_PASSWORDS, commonWordsFile } from '../../../tools/common-passwords.ts'
 import fc from '../../support/properties.ts'
 
-/** Checks a password against the other rules of registration. */
+/** Checks a password against the schema of registration. The schema does not look for common passwords. */
 const isValidBody = compile(Type.Object({ password: Password }))
 const satisfiesRules = (password: string): boolean => isValidBody({ password }) as boolean
 

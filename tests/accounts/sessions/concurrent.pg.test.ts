@@ -1,4 +1,4 @@
-/** Tests concurrent refreshes over two connection pools, which stand for two processes. */
+/** Tests concurrent refreshes over two connection pools. Each pool simulates a process. */
 import { expect, inject, onTestFinished, test } from 'vitest'
 import { openClient } from '../../../src/db/client/open.ts'
 import { createDatabase } from '../../../src/db/database.ts'

@@ -1,4 +1,4 @@
-/** Tests the mail about a session that was ended because somebody has a copy of its refresh token. */
+/** Tests the mail that the owner of a session receives when the session ends because its refresh token was copied. */
 import { expect, test } from 'vitest'
 import { passTime } from '../../support/sessions.ts'
 import { PASSWORD } from '../../support/start-chat.ts'
