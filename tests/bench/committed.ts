@@ -31,7 +31,7 @@ export const mergeRows = (committed: readonly Row[], rows: readonly Row[]): Row[
 }
 
 /**
- * Returns whether a value moved by more than its spread, which means that the median of each run is outside the range of the
+ * Returns whether a value moved by more than its spread. This is the case if the median of each run is outside the range of the
  * other run.
  */
 export const hasMoved = (before: Spread, now: Spread): boolean => {

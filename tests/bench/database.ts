@@ -13,7 +13,7 @@ export interface BenchDatabase {
   drop(): Promise<void>
 }
 
-/** Runs a statement on the server, over a connection of its own. */
+/** Runs a statement on the server over a separate connection. */
 const onServer = async (text: string) => {
   const sql = postgres(SERVER_URL, { max: 1, onnotice: () => {} })
   try {
@@ -30,7 +30,7 @@ export const dropDatabases = async (): Promise<void> => {
   for (const database of open) await database.drop()
 }
 
-/** Creates a new database, so that its statistics do not include other clients of the server. */
+/** Creates a new database, because the statistics of a shared database would include other clients. */
 export const createBenchDatabase = async (): Promise<BenchDatabase> => {
   const name = `bench_${randomBytes(4).toString('hex')}`
   await onServer(`create database ${name}`)

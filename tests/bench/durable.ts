@@ -1,6 +1,6 @@
 /**
  * Measures stored messages per second. Compares the complete service (auth, encryption, numbering, group commit, one ack per
- * message) with bare inserts of rows of about the same size into a table with the same columns and indexes.
+ * message) with bare inserts. The inserted rows have about the same size, and their table has the same columns and indexes.
  */
 import { closeAll, connectMany, framesOf } from './clients.ts'
 import { createBenchDatabase } from './database.ts'

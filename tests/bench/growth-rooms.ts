@@ -10,7 +10,7 @@ const SIZES = [1, 10, 100, 1000, 10_000]
 const ROOMS_EACH = 100
 const IN_FLIGHT = 100
 const WARM_UP_MS = 2000
-/** The number of measured look-ups of changed rooms. The service starts one every `PASS_SECONDS` seconds. */
+/** The number of measured look-ups of changed rooms. The service starts a look-up every `PASS_SECONDS` seconds. */
 const PASSES = 5
 const PASS_SECONDS = 5
 

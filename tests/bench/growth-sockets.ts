@@ -13,7 +13,8 @@ export const growthOfSockets = async ({ seconds }: Effort): Promise<Row> => {
   const runs = new Map<string, number[]>()
   for (const size of sizes) {
     const database = await createBenchDatabase()
-    // All sockets belong to one user, so that the service sends no presence changes, which would count as deliveries.
+    // All sockets belong to one user, because the service then sends no changes of presence. Such frames would count as
+    // deliveries.
     const service = await startService(database)
     const crowd = await nodeGenerator.connect(service, size)
     await pause(1000)

@@ -1,6 +1,6 @@
 /**
- * Measures requests per second for history pages of 50 messages on ten HTTP connections: for the newest page, and for pages at
- * random positions of the log.
+ * Measures how many history pages of 50 messages per second the service returns on ten HTTP connections. Measures the newest
+ * page, and pages at random positions of the log.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -15,8 +15,8 @@ import { loadCpu, type Subject } from './subjects.ts'
 const ROWS = 20_000
 const PAGE = 50
 
-// The package is installed only in this folder. `require` loads it without types, so that the type check of the project does
-// not depend on the package.
+// Uses `require`, because it needs no types. The package is installed only in this folder, so the type check of the project
+// cannot find its types.
 const autocannon = createRequire(import.meta.url)('autocannon')
 
 interface Run {

@@ -12,8 +12,8 @@
  *   -r messages per second  -rd seconds at this rate, for latency
  *   -idle seconds, for memory   -q seconds without traffic before each step   -sio 1 for Socket.IO   -pid server process
  *
- * Prints JSON. `sat.cpu_per_M` is the server's CPU seconds per million deliveries, `sat.per_write` is deliveries per write
- * call of the server (`syscw` in /proc/PID/io), `lg_cpu` is the generator's use of its core.
+ * Prints JSON. `sat.cpu_per_M` is the server's CPU seconds per million deliveries. `sat.per_write` is deliveries per write
+ * call of the server (`syscw` in /proc/PID/io). `lg_cpu` is the generator's use of its core.
  */
 #define _GNU_SOURCE
 #include <stdio.h>

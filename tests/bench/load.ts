@@ -9,7 +9,7 @@ export interface Saturation {
   readonly perCpuSecond: number
   /** Deliveries per second. */
   readonly perSecond: number
-  /** Deliveries per write system call of the subject, which is the mean number of entries per socket write. */
+  /** Deliveries per write system call of the subject. This is the mean number of entries per socket write. */
   readonly perWrite: number
   /** The share of its core that the generator uses, from 0 to 1. */
   readonly load: number

@@ -1,4 +1,4 @@
-/** Starts one of the peers that peers.ts defines, in its own process. */
+/** Starts a peer of peers.ts in a separate process. */
 import { createInterface } from 'node:readline'
 import { connectRaw } from './raw-client.ts'
 import { measuredOf, type Subject, start } from './subjects.ts'

@@ -1,6 +1,6 @@
 /**
  * Runs one peer in its own process: `peers.ts KIND`. A peer is a program that the service is compared with, such as a `ws` server
- * or Socket.IO. When the peer is ready, it prints its port, or 0 if it has none.
+ * or Socket.IO. When the peer is ready, it prints its port, or 0 if it listens on no port.
  */
 import { createServer } from 'node:http'
 import { createRequire } from 'node:module'
@@ -18,7 +18,7 @@ const listen = (server: ReturnType<typeof createServer>): void => {
   server.listen(0, '127.0.0.1', () => ready((server.address() as AddressInfo).port))
 }
 
-/** Returns the bytes of a text frame. The payload must be shorter than 64 KiB, as all messages of the benchmarks are. */
+/** Returns the bytes of a text frame. The payload must be shorter than 64 KiB. All messages of the benchmarks are shorter. */
 const frameOf = (data: Buffer): Buffer => {
   const head =
     data.length < 126 ? Buffer.from([0x81, data.length]) : Buffer.from([0x81, 126, data.length >> 8, data.length & 255])
@@ -53,8 +53,8 @@ const bareWs = (isChunked: boolean): void => {
 
 const socketIo = (): void => {
   const server = createServer()
-  // The package is installed only in this folder. `require` loads it without types, so that the type check of the project does
-  // not depend on the package.
+  // Uses `require`, because it needs no types. The package is installed only in this folder, so the type check of the project
+  // cannot find its types.
   const { Server } = createRequire(import.meta.url)('socket.io')
   const io = new Server(server, { transports: ['websocket'], perMessageDeflate: false, pingInterval: 600_000 })
   io.on('connection', (socket: NodeJS.EventEmitter) => socket.on('message', data => io.emit('message', data)))

@@ -1,4 +1,4 @@
-/** Draws how the rows compare with their aims. Rows about growth are left out, because growth-plot.ts draws them. */
+/** Draws the results of the rows relative to their aims. Rows about growth are left out, because growth-plot.ts draws them. */
 import { figure } from './report.ts'
 import { type Aim, compare, type Row } from './rows.ts'
 

@@ -1,6 +1,6 @@
 /**
- * Measures how much longer it takes to deliver a message through another process on the same database than through the process
- * that stored the message.
+ * Compares the delivery times of a message through two processes on the same database: the process that stored the message, and
+ * another process.
  */
 import { createBenchDatabase } from './database.ts'
 import { type Effort, interleave, pause, percentile, type Row } from './rows.ts'

@@ -17,7 +17,7 @@ interface Measurement {
   readonly seconds: number
   readonly cpu: number
   readonly memory: { readonly before: number; readonly peak: number }
-  /** The number of queries that the service sent for the resumption. Excludes the queries that it also sends when idle. */
+  /** The number of queries that the service sent for the resumption. Excludes the queries that an idle service also sends. */
   readonly queries: number
 }
 

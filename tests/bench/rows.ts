@@ -4,22 +4,22 @@
  */
 
 /**
- * An aim for the service's result, which is the last value in the `runs` of a row. `as` selects the number that must be within
- * the limits. `beside` is the key in `runs` of the result to compare with. That is the result of a peer, or the service's result
- * at a smaller size.
+ * An aim for the service's result. This result is the last value in the `runs` of a row. `as` selects the number that must be
+ * within the limits. `beside` is the key in `runs` of the result to compare with. That is the result of a peer, or the service's
+ * result at a smaller size.
  */
 export interface Aim {
   readonly beside: string
   /**
-   * `ratio` is the service's value divided by the value of `beside`, `difference` is the service's value minus the value of
-   * `beside`, and `value` is the service's value alone.
+   * `ratio` is the service's value divided by the value of `beside`. `difference` is the service's value minus the value of
+   * `beside`. `value` is the service's value alone.
    */
   readonly as: 'ratio' | 'difference' | 'value'
   readonly atLeast?: number
   readonly atMost?: number
 }
 
-/** One measurement. If it compares subjects, all of them do the same work in interleaved runs. */
+/** One measurement. If the measurement compares subjects, all subjects do the same work in interleaved runs. */
 export interface Row {
   readonly title: string
   /** A shorter title for the plot. */
@@ -79,7 +79,7 @@ export const interleave = async <Result>(
   return results
 }
 
-/** Returns the runs of the service, which is the last subject. */
+/** Returns the runs of the service. The service is the last subject. */
 const ours = ({ runs }: Row): readonly number[] => [...runs.values()].at(-1) ?? []
 
 /** Compares the service with the peer of an aim in each round, so that changes of the machine's load cancel out. */

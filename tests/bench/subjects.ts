@@ -41,7 +41,7 @@ export interface Subject extends Measured {
 
 /**
  * Binds a process to a core, if `taskset` is available. The subjects share the first core, and the load generator runs on the
- * second.
+ * second core.
  */
 export const pinTo = (core: number, pid: number): void => {
   try {
