@@ -165,7 +165,7 @@ export const createClient = ({ name, urls, password, random }: ClientOptions): C
       socket = opened
       let receivedAt = Date.now()
       const again = setInterval(() => {
-        // A service that sends nothing is down or paused, so the client reconnects, perhaps to the other service.
+        // A service that sends nothing is down or paused. So the client reconnects, perhaps to another service.
         if (Date.now() - receivedAt > 6000) opened.terminate()
         else write({ type: 'ping' })
         resend()

@@ -1,7 +1,7 @@
 /**
  * Computes the messages of a room from the entries of its log, without code of the service. A message has the text of its newest
- * edit, or its first text if it was not edited, or no text if it was deleted. A message has the reactions that were added and not
- * removed.
+ * edit. A message without an edit has its first text, and a deleted message has no text. A message has the reactions that were
+ * added and not removed.
  */
 
 /** An entry of the log, as in the frames that subscribers receive. */
