@@ -1,4 +1,4 @@
-/** Tests that a step of the wall clock changes only timestamps and the expiry of tokens, and no timeout or interval. */
+/** Tests that a step of the wall clock changes timestamps and the expiry of tokens, but no timeout or interval. */
 import { describe, expect, test } from 'vitest'
 import { createMemoryBus, createMemoryNetwork } from '../../src/bus/drivers/memory.ts'
 import type { Access, Principal } from '../../src/chat/access/authorize.ts'

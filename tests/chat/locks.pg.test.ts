@@ -52,8 +52,8 @@ describe('a lock that another session holds', () => {
     const acks = [await socket.nextOf('ack'), await socket.nextOf('ack')]
     expect(acks.map(({ nonce }) => nonce).sort()).toEqual(['other-1', 'third-1'])
     // The append queue has detected that the room is locked, so messages to other rooms no longer wait for the lock. On a busy
-    // machine some acks are late. If the messages still waited for the lock timeout of appends, which is one second, all acks
-    // would be late.
+    // machine some acks are late. If the messages still waited for the lock timeout of appends (one second), all acks would be
+    // late.
     const waits: number[] = []
     for (let at = 2; at < 20; at++) {
       socket.send(send('general', `general-${at}`))

@@ -21,7 +21,7 @@ const pause = async (turns: number): Promise<void> => {
   for (let turn = 0; turn < turns; turn++) await new Promise(setImmediate)
 }
 /**
- * After this many turns of the event loop without a change, all work is complete, because every operation on the log in memory
+ * The number of turns of the event loop without a change after which all work is complete. Every operation on the log in memory
  * takes fewer turns.
  */
 const QUIET_TURNS = 30
@@ -82,8 +82,8 @@ class Client {
   }
 
   #take(frame: Sent): void {
-    // A subscription starts at `after`, which the client also sends as `ref`. `seq` of the frame `subscribed` may be higher,
-    // because it is the newest entry of the room.
+    // A subscription starts at `after`, which the client also sends as `ref`. The `seq` of the frame `subscribed` may be higher,
+    // because it is the `seq` of the newest entry in the room.
     if (frame.type === 'subscribed') {
       this.views.set(frame.room, { seq: frame.ref === undefined ? frame.seq : Number(frame.ref) })
     }

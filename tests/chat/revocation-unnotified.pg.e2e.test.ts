@@ -1,6 +1,6 @@
 /**
- * Tests that the end of a session closes its connections on a process that receives no notifications. The process's listening
- * connection is blackholed, or leads to a transaction pooler.
+ * Tests that the end of a session closes the session's connections on a process that receives no notifications. The process's
+ * listening connection is blackholed, or leads to a transaction pooler.
  */
 import { expect, onTestFinished, test } from 'vitest'
 import { startProxy } from '../chaos/proxy.ts'

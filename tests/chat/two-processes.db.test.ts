@@ -1,5 +1,5 @@
 /**
- * Tests two services on one database. The clients of each service must receive what the other service stores, complete and in
+ * Tests two services on one database. The clients of each service must receive all entries that the other service stores, in
  * order.
  */
 import { describe, expect, test } from 'vitest'
@@ -80,7 +80,8 @@ describe('two processes', () => {
     talk(here, 'a', 20)
     await readAll(here, 20)
     expect((await there.untilPong()).filter(({ type }) => type === 'message')).toEqual([])
-    // The second service missed the entries of the first service. It must read them before it delivers its own message.
+    // The second service missed the entries of the first service. The second service must read these entries before it delivers
+    // its own message.
     talk(there, 'b', 1)
     expect((await readAll(there, 21)).at(-1)).toEqual({ seq: 21, content: 'b 0' })
     talk(here, 'c', 5)

@@ -1,4 +1,7 @@
-/** Tests connections whose session ends while they are being opened or renewed, and sessions that are looked up periodically. */
+/**
+ * Tests sessions that end while a connection is being opened or renewed. Also tests the periodic look-up of the sessions of open
+ * connections.
+ */
 import { expect, onTestFinished, test } from 'vitest'
 import type { Principal } from '../../../src/chat/access/authorize.ts'
 import type { ChatStorage } from '../../../src/chat/options.ts'

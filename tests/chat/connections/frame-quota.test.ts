@@ -60,7 +60,10 @@ describe('the quota', () => {
   })
 })
 
-/** Opens a connection with a fake socket and a fake clock. `bytes` is its quota in bytes per second; 0 means no limit. */
+/**
+ * Opens a connection with a fake socket and a fake clock. `bytes` is the quota of the connection in bytes per second; 0 means no
+ * limit.
+ */
 const open = ({ act = () => {}, bytes = 0 }: { act?: ConnectionContext['act']; bytes?: number } = {}) => {
   const clock = fakeClock()
   const log = { debug() {}, info() {}, warn() {}, error() {} }

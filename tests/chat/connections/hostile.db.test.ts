@@ -15,7 +15,7 @@ const start = async (options: Parameters<typeof startChat>[0] = {}) => {
   return { ...chat, john, jane, sender: await chat.join(john) }
 }
 
-/** Sends messages in batches, and receives them after each batch, so that the sender is not a slow reader itself. */
+/** Sends messages in batches. Receives the messages after each batch, so that the sender is not a slow reader itself. */
 const talk = async (sender: SocketClient, count: number): Promise<void> => {
   for (let sent = 0; sent < count; ) {
     for (let at = 0; at < 100 && sent < count; at++, sent++) sender.send({ type: 'message', content: LONG })
@@ -32,7 +32,7 @@ describe('a slow reader', () => {
     await talk(sender, 4000)
     const grown = process.memoryUsage().external - before.external
     // At most 1 MB of the 16 MB of messages is queued for the slow reader. The limit of this test is higher, because `external`
-    // also counts buffers that are not garbage-collected yet, and the page cache, which keeps several copies of a message.
+    // includes more memory: the page cache with several copies of each message, and buffers that are not garbage-collected yet.
     expect(grown).toBeLessThan(100 * 1024 * 1024)
     slow.socket.resume()
     const seqs: number[] = []

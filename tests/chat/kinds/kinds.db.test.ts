@@ -1,4 +1,7 @@
-/** Tests that a new kind of entry needs only one file and one line in the registry. Everything else is derived from these. */
+/**
+ * Tests that a new kind of entry needs only one file and one line in the registry. Everything else is derived from the file and
+ * the registry.
+ */
 import { describe, expect, test } from 'vitest'
 import { BUILT_IN, createKinds } from '../../../src/chat/kinds/index.ts'
 import { version } from '../../../src/lib/package.ts'
@@ -17,8 +20,8 @@ const start = async () => {
   const john = await chat.register('john')
   const socket = await chat.join(john)
   socket.send({ type: 'message', content: 'one' })
-  // The entry refers to the first message by its `seq`. A client learns this `seq` only after the commit, so it waits for the
-  // message.
+  // The entry refers to the first message by its `seq`. The client learns this `seq` only after the commit, so the test waits for
+  // the message.
   await socket.nextOf('message')
   socket.send({ ...greet, nonce: 'n1', ref: 'r1' })
   socket.send({ type: 'message', content: 'two', ref: 'r2' })

@@ -1,6 +1,6 @@
 /**
- * Tests that no response shows a text after it was edited or erased. Covers edits on another page of the cache than the message,
- * batches, rooms that were not loaded during the change, and changes by SQL.
+ * Tests that no response shows the old text of a message that was edited or erased. Covers edits on another page of the cache
+ * than the message, batches, rooms that were not loaded during the change, and changes by SQL.
  */
 import { describe, expect, test } from 'vitest'
 import { fakeClock } from '../../support/clock.ts'

@@ -1,4 +1,4 @@
-/** Tests that a read that is repeated returns the entries of all readers that share it. */
+/** Tests that a repeated read returns the entries for all readers that share it. */
 import { expect, test } from 'vitest'
 import { createPageCache } from '../../../src/chat/log/page-cache.ts'
 

@@ -29,7 +29,7 @@ const start = (ms: number) => {
     broken() {}
   })
   let seq = 0
-  /** Appends and commits `count` entries. With `isStarted`, the test has already started their appends. */
+  /** Appends and commits `count` entries. If `isStarted` is true, the test has already started these appends. */
   const commit = (count: number, { isStarted = false } = {}) => {
     if (!isStarted) for (let at = 0; at < count; at++) room.appendStarted()
     for (let at = 0; at < count; at++) {
