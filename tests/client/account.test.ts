@@ -1,4 +1,4 @@
-/** Tests the requests of the SDK's account and admin functions, and that the OpenAPI document has them. */
+/** Tests the requests of the SDK's account and admin functions, and that the OpenAPI document contains these requests. */
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { type AccountApi, type AdminApi, createAccountApi, createAdminApi } from '../../client/src/index.ts'

@@ -1,4 +1,4 @@
-/** Tests the size of the SDK's bundle, and that its copies of the service's catalogs are complete. */
+/** Tests the size of the SDK's bundle, and that the SDK's copies of the service's catalogs are complete. */
 import { gzipSync } from 'node:zlib'
 import { build } from 'esbuild'
 import { expect, test } from 'vitest'

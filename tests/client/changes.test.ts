@@ -1,6 +1,6 @@
 /**
- * Tests the user's own changes of messages: the SDK shows them at once, sends them in order, and reverts them if the service
- * refuses them.
+ * Tests the user's own changes of messages. The SDK shows each change at once, sends changes in order, and reverts a change that
+ * the service refuses.
  */
 import { expect, test } from 'vitest'
 import type { ChatClientOptions, MessageChange, Outgoing, Storage } from '../../client/src/index.ts'
@@ -93,7 +93,7 @@ test('removes a reaction that changed nothing from the unconfirmed changes when 
   const { room, first } = await start()
   const { nonce } = room.react(1, '+1')
   const [frame = {}] = first.take('react')
-  // Another tab of the user reacted before. Its entry has another nonce, and arrives after the acknowledgement.
+  // Another tab of the user reacted before. The entry of that tab has another nonce, and arrives after the acknowledgement.
   first.receive(ackFrame(frame, 2))
   expect(room.state.changes).toMatchObject([{ nonce, status: 'sent' }])
   first.receive(entry('reaction', 2, 1, { key: '+1', action: 'added', count: 1, nonce: 'of the other tab' }))

@@ -1,6 +1,6 @@
 /**
- * Provides a clock for the service and its clients that is 20 times as fast as real time, so that a test of half a minute takes
- * a second or two.
+ * Provides a clock for the service and its clients. The clock is 20 times as fast as real time, so that half a minute takes a
+ * second or two.
  */
 
 import { systemTimers, type Timers } from '../../client/src/platform.ts'

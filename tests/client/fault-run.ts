@@ -50,12 +50,12 @@ export const seeded = (seed: number): (() => number) => {
 
 const pause = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))
 
-/** The app of one user: a client behind its own proxy, and everything that it received. */
+/** The app of one user: a client behind its own proxy, and everything that the client received. */
 interface App {
   readonly name: string
   readonly proxy: FaultProxy
   readonly loss: Loss
-  /** The messages that were sent, with their last text, which is null after a deletion. */
+  /** The sent messages with their last text. The text is null after a deletion. */
   readonly typed: { readonly nonce: string; content: string | null }[]
   /** `received` has each `seq` from the event `message`, and `looped` each `seq` from a loop over `messages()`. */
   readonly received: number[]
@@ -262,7 +262,7 @@ const talk = async (
 }
 
 /**
- * Sends a last message, which is lost on the connections of the other users. Only a `heads` frame reveals the gap to their
+ * Sends a last message. The message is lost on the connections of the other users. Only a `heads` frame reveals the gap to their
  * clients. Returns the `seq` of the message.
  */
 const sendLastMessage = async (apps: readonly App[], url: string): Promise<number> => {

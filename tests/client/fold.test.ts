@@ -1,6 +1,6 @@
 /**
- * Tests that the SDK shows messages in their current state, however their entries arrive. Delivers random histories as a random
- * mix of live frames, resumed subscriptions, parts of the log and lists over HTTP.
+ * Tests that the SDK shows messages in their current state, in whatever way their entries arrive. Delivers random histories as a
+ * random mix of live frames, resumed subscriptions, parts of the log and lists over HTTP.
  */
 import { expect, test } from 'vitest'
 import { fakeService, type Sent, settled, subscribedFrame } from '../support/fake-service.ts'

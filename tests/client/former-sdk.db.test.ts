@@ -1,6 +1,6 @@
 /**
- * Tests that earlier clients still work: the SDK before accounts, the SDK before edits, deletions and reactions, and a client
- * that follows the README of the FastAPI backend.
+ * Tests that earlier clients still work. One is the SDK before accounts, one is the SDK before edits, deletions and reactions,
+ * and one follows the README of the FastAPI backend.
  */
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'

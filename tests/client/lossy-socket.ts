@@ -8,8 +8,8 @@ export interface Loss {
 }
 
 /**
- * Matches frames that are never lost. If pings, pongs or the first frame (of the type `system`) were lost, the client would
- * close the connection, which the other faults already test.
+ * Matches frames that are never lost. If pings, pongs or the first frame (of the type `system`) were lost, the client would close
+ * the connection. Other faults already test closed connections.
  */
 const SPARED = /^\{"type":"(ping|pong|system)"/
 
