@@ -1,7 +1,7 @@
 /**
- * Checks the API with generated clients (`npm run test:contract`). Lints the OpenAPI document of a running service with
- * Spectral, generates clients from it with three generators, compiles them in strict mode, and calls the API with one of them.
- * The generators need TypeScript 5, so this folder is a separate package.
+ * Checks the API with generated clients (`npm run test:contract`). Lints the OpenAPI document of a running service with Spectral.
+ * Generates clients from the document with three generators, and compiles the clients in strict mode. Calls the API with one of
+ * the clients. The generators need TypeScript 5, so this folder is a separate package.
  */
 import { execFile, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'

@@ -129,8 +129,8 @@ const headerFaults = ({ headers: documented = {} }: Response, headers: Reply['he
 }
 
 /**
- * Operations of accounts that change who may send the next request, or that need a token, a code or a challenge from an earlier
- * response. A single example request cannot succeed, so the tests of the routes cover their results and errors.
+ * The tags of account operations. Most of these operations end access, or need a token, a code or a challenge from an earlier
+ * response. So their example requests alone cannot succeed, and the tests of the routes cover them.
  */
 const FLOW_TAGS = new Set(['auth', 'users', 'admin'])
 const SINGLE_REQUESTS = new Set(['register', 'login', 'getMe', 'getAuthFeatures'])

@@ -112,7 +112,7 @@ test('every example is valid for its schema', () => {
   expect(seen).toBeGreaterThan(100)
 })
 
-/** The errors that a single request cannot cause, with their causes and the tests that cover them. */
+/** The errors that a single request cannot cause. Each text names the cause of the error, and the tests that cover it. */
 const COVERED_ELSEWHERE: Partial<Record<ErrorCode, string>> = {
   internal_error: 'a bug in the service: tests/routes/service.db.test.ts',
   unavailable: 'an unavailable database, or a shutdown: tests/routes/service.db.test.ts',
@@ -147,8 +147,8 @@ const withJson = (request: Sent, body: string): Sent =>
   replaced(request, { headers: { ...request.headers, 'content-type': 'application/json' }, body })
 
 /**
- * Functions that change an operation's example request so that it causes an error, keyed by the code of the error. `expired` is
- * an expired token.
+ * Functions that change an operation's example request so that the request causes an error, keyed by the code of the error.
+ * `expired` is an expired token.
  */
 const CAUSES: Partial<Record<ErrorCode, (request: Sent, expired: string) => Sent>> = {
   invalid_json: request => withJson(request, `${request.body}}`),
