@@ -274,8 +274,8 @@ describe('an append', () => {
       await database.messages.append(Array.from({ length: 200 }, (_, at) => entry(`fill-${batch}-${at}`)))
     }
     await database.client.query(`analyze "${database.schema}".messages`)
-    // Uses one transaction, because PostgreSQL's statistics of the current transaction are exact, and only its connection can
-    // read them.
+    // Uses one transaction, because PostgreSQL's statistics of the current transaction are exact. Only the connection of the
+    // transaction can read these statistics.
     await database.client.transaction(async ({ query }) => {
       const { messages } = createDatabase({ ...database.client, query }, database.schema)
       const scanned = async () => {

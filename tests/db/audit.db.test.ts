@@ -8,7 +8,7 @@ const CLIENT = { address: '192.0.2.7', agent: 'curl/8' }
 
 const tableOf = ({ schema }: ChatDatabase): string => `"${schema}".audit`
 
-/** Makes every event `days` days older. Disables the triggers for this update, which the service never does. */
+/** Makes every event `days` days older. Disables the triggers for this update. The service never disables them. */
 const age = ({ client, schema }: ChatDatabase, days: number): Promise<void> =>
   client.transaction(async transaction => {
     await transaction.exec(`alter table "${schema}".audit disable trigger user`)
@@ -153,7 +153,7 @@ describe('blanking and deletion', () => {
     const database = createDatabase(client, schema, { audit: { days: 90 } })
     const { audit } = database
     await audit.record({ event: 'old', userId: 1, ...CLIENT })
-    // Two rows of one hour, which have the same key after their addresses are removed.
+    // Adds two rows for one hour. These rows have the same key after their addresses are removed.
     await audit.countFailedLogin({ userId: 1, network: '192.0.2.7' })
     await audit.countFailedLogin({ userId: 1, network: '192.0.2.8' })
     await age(database, 31)

@@ -110,7 +110,7 @@ describe('listening', () => {
     } as typeof connect
     await admin.unsafe(`drop database ${name} with (force)`)
     await expect.poll(() => attempts.length).toBeGreaterThan(7)
-    // The pauses between eight attempts are at least 20, 40, … 1280 ms. A busy machine only makes them longer.
+    // The pauses between eight attempts are at least 20, 40, … 1280 ms. On a busy machine, the pauses are longer.
     expect((attempts[7] ?? 0) - (attempts[0] ?? 0)).toBeGreaterThan(2000)
     await stop?.()
     await client.close()

@@ -19,8 +19,8 @@ const DEFAULTS: Record<string, string> = {
   backslash_quote: 'off',
   transform_null_equals: 'on',
   search_path: `'nowhere'`,
-  // These timeouts are shorter than those of the service, but long enough for the statements that the service executes before
-  // it sets its own timeouts.
+  // These timeouts are shorter than those of the service. They are long enough for the statements that the service executes
+  // before it sets its own timeouts.
   statement_timeout: '5000',
   lock_timeout: '4000',
   idle_in_transaction_session_timeout: '3000',
@@ -60,8 +60,8 @@ const expectNoErrors = (log: string): void => {
 
 describe('with an administrator’s defaults', () => {
   test.each(['database', 'role'] as const)('of a %s, the whole service works', async of => {
-    // The service must override this timeout. Otherwise, the server would close the idle listening connection after a second,
-    // and the log would contain errors.
+    // The service must override this timeout. If it does not, the server closes the idle listening connection after a second, and
+    // the log contains errors.
     const service = await startService(await createDefaults(of, { idle_session_timeout: '1000' }))
     await exercise(service, 'john')
     expectNoErrors(service.log())

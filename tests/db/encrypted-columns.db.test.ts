@@ -41,7 +41,7 @@ test('the list contains exactly the columns in which tokens are found', async ()
   expect(columns).toContainEqual({ table: 'others', column: 'detail' })
   const withTokens = []
   for (const { table, column } of columns) {
-    // Every Fernet token begins with these characters. They encode its version and the first bytes of its timestamp.
+    // Every Fernet token begins with these characters. These characters encode the version and the first bytes of the timestamp.
     const found = await client.query(
       `select 1 from "${schema}"."${table}" where "${column}"::text like '%gAAAAA%' limit 1`
     )

@@ -37,7 +37,7 @@ describe('the classification of database errors', () => {
     expect(faultOf(new Error('Failed query', { cause: coded('25006') }))).toBe('replace-connection')
     expect(faultOf(new Error('a', { cause: new Error('b', { cause: coded('53100') }) }))).toBe('refuse')
     expect(faultOf(new AggregateError([coded('ECONNREFUSED'), coded('ENETUNREACH')]))).toBe('retry')
-    // The error code of another library does not hide the error code of the database, which is in `error.cause`.
+    // The outer error has a code of another library. The error code of the database in `error.cause` must still be found.
     expect(faultOf(coded('FST_ERR_SOMETHING', coded('57P01')))).toBe('retry')
   })
 

@@ -12,7 +12,7 @@ import { type Person, type RunningChat, startChat } from '../support/start-chat.
 
 /**
  * Time in milliseconds after which the pool closes an idle connection. If the pool does not replace its connections, they stay
- * connected to the standby for at least this time. A write that succeeds earlier shows that they were replaced.
+ * connected to the standby for at least this time. A write that succeeds earlier shows that the pool replaced its connections.
  */
 const IDLE_CLOSED_MS = 60_000
 

@@ -6,7 +6,7 @@ import { readMigrations } from '../../src/db/migrate/files.ts'
 import { migrateDown, migrateUp, migrationStatus } from '../../src/db/migrate.ts'
 import { testClient, testDatabaseUrl, testSchema } from '../support/database.ts'
 
-/** Creates a schema in which the migrations from 0005 on are pending, and a transaction that locks its table `messages`. */
+/** Creates a schema in which the migrations from 0005 on are pending. Starts a transaction that locks the table `messages`. */
 const start = async () => {
   const [client, schema] = [await testClient(), await testSchema()]
   await migrateUp(client, schema)

@@ -1,4 +1,4 @@
-/** Tests how a connection pool opens, replaces its connections when the server is read-only, and queues queries. */
+/** Tests how a connection pool opens connections, replaces them when the server is read-only, and queues queries. */
 import postgres from 'postgres'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { openClient } from '../../src/db/client/open.ts'

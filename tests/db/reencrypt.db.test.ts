@@ -14,7 +14,7 @@ const [OLD, NEW] = [generateKey(), generateKey()]
 const keyringOf = (current: string, ...previous: string[]) => createKeyring({ current, previous, now: Date.now })
 const [before, during, after] = [keyringOf(OLD), keyringOf(NEW, OLD), keyringOf(NEW)]
 
-/** Stores tokens in every encrypted column. Returns a function that reads them all with a keyring. */
+/** Stores tokens in every encrypted column. Returns a function that reads all these tokens with a keyring. */
 const fill = async (database: ChatDatabase, keyring: Keyring) => {
   const { client, schema } = database
   const { id: userId } = await database.users.create({ username: 'john', hashedPassword: 'h' })

@@ -7,8 +7,7 @@ import { finishUpgrade, isOlder } from '../../src/db/upgrade.ts'
 import { testClient, testSchema } from '../support/database.ts'
 
 /**
- * Creates a database in the state after an upgrade from an older release, by reverting the newer migrations and applying them
- * again.
+ * Creates a database in the state after an upgrade from an older release. Reverts the newer migrations and applies them again.
  */
 const start = async () => {
   const [client, schema] = [await testClient(), await testSchema()]
