@@ -63,7 +63,7 @@ export const runContainer = (
   })
   const inside = () => firstProcess(child)
   onTestFinished(() => {
-    // `--kill-child` has no effect after process 1 has changed its user, so process 1 is killed here.
+    // Kills process 1, because `--kill-child` has no effect after process 1 has changed its user.
     if (child.exitCode === null && child.signalCode === null && inside() > 0) process.kill(inside(), 'SIGKILL')
     child.kill('SIGKILL')
   })

