@@ -1,4 +1,4 @@
-/** Tests that a failed start leaves nothing open: a host that catches the error, and does nothing more, exits. */
+/** Tests that a failed start leaves nothing open. The process of a host that only catches the error must exit. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'

@@ -14,7 +14,7 @@ const clientOf = (options: postgres.Options<Record<string, postgres.PostgresType
   return sql
 }
 
-/** Sends a message, and reads it on a second host, which has to load the message from the database. */
+/** Sends a message, and reads it on a second host. The second host has to load the message from the database. */
 const chatOver = async (client: postgres.Sql | PGlite, databaseSchema: string) => {
   const first = await startHost({ client, databaseSchema })
   const ann = await first.join('ann:Ann')

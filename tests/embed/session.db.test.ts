@@ -1,4 +1,4 @@
-/** Tests a host with @fastify/session and @fastify/csrf-protection, which must apply to the chat's routes too. */
+/** Tests a host with @fastify/session and @fastify/csrf-protection. Both must apply to the chat's routes too. */
 import cookie from '@fastify/cookie'
 import csrf from '@fastify/csrf-protection'
 import session from '@fastify/session'
