@@ -24,7 +24,7 @@ export interface Measurement {
 }
 
 export interface People {
-  /** Waits for pending acks. Returns the measurement since the last call, and starts a new one. */
+  /** Waits for pending acks. Returns the measurement since the last call, and starts a new measurement. */
   take(): Promise<Measurement>
   stop(): void
 }
@@ -62,7 +62,7 @@ export const startPeople = async (port: number, accounts: readonly Account[], ro
   let lost = 0
   let isStopped = false
 
-  /** Opens a connection for an account, and opens a new one when the connection is lost. */
+  /** Opens a connection for an account, and opens a new connection when the connection is lost. */
   const join = async (account: Account, onOpen: (socket: WebSocket) => void): Promise<void> => {
     const socket = new WebSocket(`ws://127.0.0.1:${port}/ws/chat?rooms=${room}&token=${account.token}`, ['chat.v1'])
     socket.on('error', () => {})

@@ -1,8 +1,8 @@
 /**
  * Attacks the built service with one attack after another, while other users chat: `npm run test:hostile`. For each attack,
- * prints the latency of the other users' acks (p50 and p99, also relative to a period without attacks), the number of sockets
- * left open and the number of log lines. Fails if the memory grows too much, sockets stay open, a log line is repeated too
- * often, or other users lose their connection or get no response. Does not fail because of latencies.
+ * prints the latency of the other users' acks (p50 and p99, also relative to a period without attacks). Also prints the number of
+ * sockets left open, and the number of log lines. Fails if the memory grows too much, if sockets stay open, or if a log line is
+ * repeated too often. Also fails if other users lose their connection or get no response. Does not fail because of latencies.
  *
  * Options: `--only TEXT` runs the attacks whose names contain TEXT. `--seconds N` sets the duration of each attack, by default
  * 5.
@@ -77,8 +77,8 @@ const postUntilStored = async (url: string, headers: Record<string, string>, con
 }
 
 /**
- * Returns the maximum number of sockets within half a second. The HTTP requests of the other users reuse one connection, which
- * may be closed and opened again during this time.
+ * Returns the maximum number of sockets within half a second. The HTTP requests of the other users reuse one connection. This
+ * connection may be closed and opened again during this time.
  */
 const socketsBefore = async (victim: Victim): Promise<number> => {
   const until = performance.now() + 500

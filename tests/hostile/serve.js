@@ -7,7 +7,7 @@ const timeouts = { requestMs: 5000, keepAliveMs: 5000, responseStallMs: 5000 }
 await startServer({ ...readEnvironment({ mode: 'production' }), timeouts })
 process.on('message', () => {
   global.gc()
-  // The second collection frees the memory that the finalizers of the first one released.
+  // The second collection frees the memory that finalizers released after the first collection.
   setImmediate(() => {
     global.gc()
     process.send(process.memoryUsage())

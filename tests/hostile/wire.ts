@@ -35,7 +35,7 @@ export const head = (line: string, token?: string, more: readonly string[] = [])
     '\r\n'
   )
 
-/** Opens a WebSocket. Returns its raw connection, which discards all received data. */
+/** Opens a WebSocket. Returns the raw connection. The connection discards all received data. */
 export const upgrade = async (port: number, token: string, path = '/ws/chat'): Promise<Socket> => {
   const socket = await open(port)
   const key = randomBytes(16).toString('base64')

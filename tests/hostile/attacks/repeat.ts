@@ -17,7 +17,7 @@ export const repeat = async ({ signal }: Target, work: () => Promise<void>): Pro
   }
 }
 
-/** Runs `count` calls of `work` in parallel. Each call receives its number, from 0. */
+/** Runs `count` calls of `work` in parallel. Each call receives its index. The first index is 0. */
 export const parallel = async (count: number, work: (at: number) => Promise<void>): Promise<void> => {
   await Promise.all(Array.from({ length: count }, (_, at) => work(at)))
 }
