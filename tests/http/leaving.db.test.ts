@@ -7,7 +7,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { createDeferred } from '../support/deferred.ts'
 import { byHeader, type HostOptions, startHost } from '../support/start-host.ts'
 
-/** The number of clients that disconnect. It exceeds the maximum number of concurrent reads per user. */
+/** The number of clients that disconnect. This number exceeds the maximum number of concurrent reads per user. */
 const CLIENTS = 12
 const PATH = '/support/api/users/me'
 

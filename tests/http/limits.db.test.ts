@@ -1,7 +1,4 @@
-/**
- * Tests which requests count towards the rate limits of registration, login and room creation, and for which client address
- * they count.
- */
+/** Tests which requests the rate limits of registration, login and room creation count, and which client address they use. */
 import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

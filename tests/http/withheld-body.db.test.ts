@@ -17,7 +17,7 @@ interface WithheldRequest {
   readonly body: unknown
 }
 
-/** Sends the headers of a request, calls `between` when they have been checked, and then sends the body. */
+/** Sends the headers of a request, calls `between` when the service has checked the headers, and then sends the body. */
 const withholdBody = async ({ url, line, headers, body }: WithheldRequest, between: () => Promise<unknown>) => {
   const connection = await connectRaw({ port: Number(new URL(url).port), host: '127.0.0.1' })
   const text = JSON.stringify(body)
