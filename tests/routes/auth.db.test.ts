@@ -147,7 +147,7 @@ describe('logging in', () => {
 
   test('accepts a hash of the FastAPI backend, and replaces it if its cost is lower', async () => {
     const { call, database } = await startChat({ settings: { bcryptRounds: 5 } })
-    // Creates a bcrypt hash with a cost of 4. The format is that of passlib, which the FastAPI backend uses.
+    // Creates a bcrypt hash with a cost of 4. The FastAPI backend uses passlib, and passlib writes the same format.
     const { hash } = await import('@node-rs/bcrypt')
     const hashedPassword = await hash(PASSWORD, { cost: 4 })
     const user = await database.users.create({ username: 'imported', hashedPassword })

@@ -11,8 +11,8 @@ const upTo = (from: number, to: number) => Array.from({ length: to - from + 1 },
 const seqs = (frames: Frame[]) => frames.map(({ seq }) => seq)
 
 /**
- * Starts a process, sends it `count` messages, deletes the stored messages that match `deleted` from the database, and then
- * starts a second process. `reader` is connected to the second process.
+ * Starts a process, and sends `count` messages to it. Deletes the stored messages that match `deleted`, and then starts a second
+ * process. `reader` is connected to the second process.
  */
 const start = async (count: number, deleted: string, { oldest = 1 } = {}) => {
   const first = await startChat({ settings: { messageRateLimit: 0 } })

@@ -106,7 +106,7 @@ describe('an access token', () => {
   })
 })
 
-/** Returns a token like those of a release without sessions, which have no `sid` and no `gen`. */
+/** Returns a token without `sid` and `gen`, like the tokens of a release without sessions. */
 const legacyToken = (uid: number, aud: string): string => {
   const iat = Math.floor(Date.now() / 1000)
   const claims = { sub: 'john', uid, jti: 'j', iat, exp: iat + 600, aud }

@@ -14,7 +14,10 @@ const start = async () => {
     client.send({ type: 'message', room, content: `m${count}`, ref })
     for (;;) if ((await client.nextOf('ack')).ref === ref) return
   }
-  /** Sends messages, and waits until they are delivered. An ack may precede the delivery, which may need a read of the log. */
+  /**
+   * Sends messages, and waits until they are delivered. An ack may precede the delivery, because the delivery may need a read of
+   * the log.
+   */
   const sayAndShow = async (count: number) => {
     await say(count)
     while (Number((await client.nextOf('message')).seq) < count);
