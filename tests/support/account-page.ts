@@ -34,7 +34,7 @@ export const useBrowser = () => {
     const tab = await newTab()
     return { chat, mails, ada, tab, page: tab.page, complaints: tab.complaints }
   }
-  /** Starts a service at http://localhost, whose host name browsers treat as secure, and adds an authenticator to the tab. */
+  /** Starts a service at http://localhost, because browsers treat this host as secure. Adds an authenticator to the tab. */
   const startWithAuthenticator = async () => {
     const port = await freePort()
     const publicUrl = `http://localhost:${port}`

@@ -32,7 +32,7 @@ export const launchChromium = (): Promise<Browser> =>
       '--disable-background-networking',
       '--disable-component-update',
       '--no-first-run',
-      // Adds the host name chat.test. Unlike localhost, browsers do not treat this host as secure.
+      // Adds the host name chat.test. Browsers treat localhost as secure, but not chat.test.
       '--host-resolver-rules=MAP chat.test 127.0.0.1'
     ]
   })
@@ -83,7 +83,7 @@ const logInByCookie = async (credentials: { username: string; password: string }
   localStorage.setItem('fastify-chat:user', JSON.stringify({ username: credentials.username }))
 }
 
-/** Ends all sessions, as their expiry would. */
+/** Ends all sessions, with the same effect as their expiry. */
 export const endSessions = async ({ database }: Pick<RunningChat, 'database'>): Promise<void> =>
   void (await database.client.query(`delete from ${database.schema}.sessions`))
 

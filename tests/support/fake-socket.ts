@@ -30,7 +30,7 @@ export class FakeSocket extends EventEmitter implements Socket {
     this.#isSlow = true
   }
 
-  /** Simulates that the client reads again. The queued writes are read now. Later writes are read as soon as they are made. */
+  /** Simulates that the client reads again. The client reads the queued writes now, and later writes at once. */
   fast(): void {
     this.#isSlow = false
     this.#queued = 0

@@ -26,7 +26,7 @@ export interface SigningKey {
   readonly jwk: JWK
 }
 
-/** Claims that replace those of a valid token, or are added to them. A claim that is undefined is omitted. */
+/** Claims that replace claims of a valid token, or that are added to the token. A claim that is undefined is omitted. */
 export interface TokenOptions {
   readonly claims?: Readonly<Record<string, unknown>>
   readonly header?: Readonly<Record<string, unknown>>
@@ -51,7 +51,7 @@ export const createKey = async (algorithm = 'ES256', kid = crypto.randomUUID()):
   return { kid, algorithm, privateKey, jwk: { ...(await exportJWK(publicKey)), kid, alg: algorithm, use: 'sig' } }
 }
 
-/** Starts an issuer on a free port. It stops when the test ends. `now` is the clock of its tokens. */
+/** Starts an issuer on a free port. It stops when the test ends. `now` returns the time for the claims of the tokens. */
 export const startIssuer = async (now: () => number = Date.now): Promise<TestIssuer> => {
   let fetches = 0
   const server = createServer((request, response) => {

@@ -1,4 +1,6 @@
-/** Creates a chat in memory, without a database or a network, and by default without rate limits and connection limits. */
+/**
+ * Creates a chat in memory, without a database or a network. By default, the chat has no rate limits and no connection limits.
+ */
 import type { Bus, BusListener } from '../../src/bus/bus.ts'
 import { createMemoryBus } from '../../src/bus/drivers/memory.ts'
 import { type ChatCore, createChatCore } from '../../src/chat/chat.ts'

@@ -127,7 +127,7 @@ export const sessionService = ({ lifetime = 1800 } = {}) => {
       const row = rows.get(token.split('.')[0] ?? '')
       if (row) row.isUsed = true
     },
-    /** Records that an access token was used, as a request or a socket does. */
+    /** Records that an access token was used, like a request or a socket of a real client. */
     use(accessToken: string) {
       const [id = '', n] = accessToken.split(':')
       const row = rows.get(id)

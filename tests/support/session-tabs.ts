@@ -1,4 +1,7 @@
-/** Creates sessions of the SDK that share a storage and a lock, as the tabs of a browser do, on a model of the service. */
+/**
+ * Creates sessions of the SDK that share a storage and a lock, like the tabs of a browser. The sessions use a model of the
+ * service.
+ */
 import {
   ChatApiError,
   createSession,

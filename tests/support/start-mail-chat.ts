@@ -8,7 +8,7 @@ export interface MailChat extends RunningChat {
   /** Registers a user with an address, confirms the address, and logs the user in. */
   verified(username: string, email: string): Promise<{ id: number; token: string }>
   login(username: string, password?: string): Promise<{ status: number; body: Record<string, string> }>
-  /** Returns all rows of all tables as text, as a database dump would contain them. */
+  /** Returns all rows of all tables as text, like a database dump. */
   dump(): Promise<string>
   /** Resolves when all mails in the outbox have been sent. */
   idle(): Promise<void>

@@ -1,4 +1,4 @@
-/** Runs a host application with the chat's WebSocket handling only: no database, no users. */
+/** Runs a host application with only the chat's WebSocket handling, without a database and users. */
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import fp from 'fastify-plugin'
 import { onTestFinished } from 'vitest'

@@ -14,8 +14,8 @@ export interface TwoProcesses {
   /** Runs a statement. `@` stands for the schema. */
   sql<Row extends object>(text: string, params?: unknown[]): Promise<Row[]>
   /**
-   * Sends two requests, which both wait for locked rows before either of them writes. Another transaction executes `held` to
-   * lock these rows, and is rolled back when both requests wait. By default, `held` locks all users, links and challenges.
+   * Sends two requests that both wait for locked rows before they write. Another transaction executes `held` to lock these rows.
+   * The transaction is rolled back when both requests wait. By default, `held` locks all users, links and challenges.
    */
   race<Result>(first: () => Promise<Result>, second: () => Promise<Result>, held?: string[]): Promise<[Result, Result]>
 }
