@@ -1,4 +1,6 @@
-/** Tests the built client in a pipe, as a process against the real service: what it sends, its output and its exit code. */
+/**
+ * Tests the built client as a process in a pipe, with the real service. Tests the sent messages, the output and the exit code.
+ */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
