@@ -45,7 +45,9 @@ describe.skipIf(!hasChromium())('the page', { timeout: 600_000 }, () => {
           expect([where, await problemsOf(page)]).toEqual([where, []])
         }
       }
-      /** Opens the list of rooms, which contains the buttons of the dialogs. The list closes when the width changes. */
+      /**
+       * Opens the list of rooms, because it contains the buttons that open the dialogs. The list closes when the width changes.
+       */
       const showMenu = (): Promise<void> => press(page, 'Rooms')
 
       await enterAs(tab, chat.url, 'ada')

@@ -116,7 +116,7 @@ describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
     const press = async (...keys: string[]): Promise<void> => {
       for (const key of keys) await page.keyboard.press(key)
     }
-    // Moves from the composer back to the list, which is one tab stop.
+    // Moves from the composer back to the list. The list is one tab stop.
     await page.getByRole('log').focus()
     await press('ArrowUp')
     expect(await focused(page)).toContain('second')

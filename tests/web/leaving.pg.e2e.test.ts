@@ -1,4 +1,4 @@
-/** Tests the data that the page stores for a user. It survives a reload, and is removed in all tabs when the session ends. */
+/** Tests the data that the page stores for a user. The data survives a reload. All tabs remove the data when the session ends. */
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { endSessions, enterAs, hasChromium, launchChromium, logIn, openTab, type Tab } from '../support/browser.ts'

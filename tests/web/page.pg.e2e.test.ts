@@ -56,7 +56,7 @@ describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
   test('shows each of two users the typing and the messages of the other user once', async () => {
     const chat = await startChat()
     const [ada, bob] = [await enter(chat, 'ada'), await enter(chat, 'bob')]
-    // A typing event is sent only once, so both users must be connected before it.
+    // A typing event is sent only once, so both users must be connected before the event.
     for (const { page } of [ada, bob]) await page.getByRole('heading', { name: '2 people here' }).waitFor()
     await composer(ada.page).pressSequentially('Hel')
     await bob.page.getByText('ada is typing').waitFor()

@@ -1,5 +1,5 @@
 /**
- * Tests passkeys in Chromium, with its virtual authenticator: what the browser sends must be what the service expects. The page of
+ * Tests passkeys in Chromium with its virtual authenticator. The service must accept the responses of the browser. The page of
  * the service only provides the origin.
  */
 import type { Browser, Page } from 'playwright-core'
@@ -11,7 +11,7 @@ import { challengeOf, enterPassword } from '../support/two-factor.ts'
 
 let browser: Browser
 
-/** Starts a service at http://localhost, whose host name browsers treat as secure, and opens its page. */
+/** Starts a service at http://localhost, because browsers treat this host as secure. Opens the page of the service. */
 const start = async (authenticator: object = {}) => {
   const port = await freePort()
   const publicUrl = `http://localhost:${port}`

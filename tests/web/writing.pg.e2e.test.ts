@@ -16,7 +16,8 @@ const start = async (options = {}) => {
 }
 
 /**
- * Presses Enter as an input method does in Safari. The event follows `compositionend`, and only its key code shows its source.
+ * Presses Enter as an input method does in Safari. The event follows `compositionend`, and only its key code shows that it comes
+ * from an input method.
  */
 const pressEnterOfInputMethod = (page: Page): Promise<void> =>
   page.evaluate(`document.querySelector('textarea').dispatchEvent(
