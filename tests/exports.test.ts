@@ -1,4 +1,4 @@
-/** Tests the entry points of the package, which package.json lists by name. */
+/** Tests the entry points of the package. package.json lists the entry points by name. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { expect, test } from 'vitest'

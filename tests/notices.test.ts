@@ -1,4 +1,4 @@
-/** Tests the license texts of bundled packages, which dist/THIRD_PARTY_NOTICES contains. */
+/** Tests the license texts of bundled packages. dist/THIRD_PARTY_NOTICES contains these texts. */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'

@@ -1,4 +1,4 @@
-/** Tests the settings of another issuer, and the start without its package. */
+/** Tests the settings of another token issuer, and a start without the package that these settings need. */
 import { expect, test } from 'vitest'
 import { loadJose } from '../../src/accounts/issuers/jose.ts'
 import { ConfigError, resolveSettings } from '../../src/config/resolve.ts'

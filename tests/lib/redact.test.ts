@@ -26,7 +26,7 @@ const violation = () =>
 
 const wrapped = () => new DrizzleQueryError('insert into "users" values ($1, $2)', ['bob', HASH], violation())
 
-/** Drizzle's error as a bundler changes it: with another name and the same properties. */
+/** An error of Drizzle after a bundler has renamed its class. The properties are the same. */
 class _a extends Error {
   readonly query = 'insert into "users" values ($1, $2)'
   readonly params = ['bob', HASH]

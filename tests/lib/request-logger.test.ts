@@ -1,4 +1,4 @@
-/** Tests the loggers of requests, which are created when they log their first line. */
+/** Tests the loggers of requests. A logger is created when a request logs its first line. */
 import Fastify from 'fastify'
 import { expect, test } from 'vitest'
 import { logMethod, redactsItself, requestLogger } from '../../src/lib/logging.ts'

@@ -1,4 +1,7 @@
-/** Tests that the tables of docs/protocol.md match the catalogs, and that its example frames match the schemas. */
+/**
+ * Tests that the tables of docs/protocol.md match the catalogs, and that the example frames in docs/protocol.md match the
+ * schemas.
+ */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
