@@ -89,10 +89,9 @@ export interface AuditEvent {
   readonly id: number
   readonly event: string
   readonly at: string
-  /**
-   * `user_id`: the user that the event is about. `actor_id`: the administrator who caused the event, if this is another user.
-   */
+  /** The user that the event is about. */
   readonly user_id?: number
+  /** The administrator who caused the event, if this is another user. */
   readonly actor_id?: number
   readonly session_id?: string
   readonly address?: string

@@ -1,4 +1,4 @@
-/** The types of the wire. Generated from src/protocol and src/chat/kinds by `npm run client:types`: do not edit. */
+/** The types of frames and HTTP bodies. Generated from src/protocol and src/chat/kinds by `npm run client:types`. Do not edit. */
 
 export type ErrorCode =
   | 'bad_request'

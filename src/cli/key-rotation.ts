@@ -30,9 +30,9 @@ const refuseOldProcesses = (processes: readonly ProcessRow[], currentKeyId: stri
   const unable = processes.filter(({ keyIds }) => !keyIds.includes(currentKeyId)).length
   if (unable === 0) return
   throw new Error(
-    `${numbered(unable, 'running process has', 'running processes have')} no key ${currentKeyId}, which is the ENCRYPTION_KEY ` +
-      'of this command, and could not read the re-encrypted data. Add the key to ENCRYPTION_KEY_PREVIOUS of every process, restart ' +
-      'them, and try again.'
+    `${numbered(unable, 'running process has', 'running processes have')} no key ${currentKeyId} (the ENCRYPTION_KEY of ` +
+      'this command). Without this key, a process cannot read the re-encrypted data. Add the key to ENCRYPTION_KEY_PREVIOUS ' +
+      'of every process, restart the processes, and try again.'
   )
 }
 

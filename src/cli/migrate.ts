@@ -55,8 +55,9 @@ export const migrate = async (name: MigrateCommand, { yes }: MigrateOptions): Pr
 }
 
 /**
- * Asks for confirmation on the terminal before `migrate down` and `migrate finish`. In a script, which has no terminal,
- * `migrate down` runs without confirmation, as in earlier releases, and `migrate finish` requires `--yes`.
+ * Asks for confirmation on the terminal before `migrate down` and `migrate finish`. Without a terminal (for example in a
+ * script), `migrate finish` fails unless `--yes` is given. `migrate down` runs there without confirmation, as in earlier
+ * releases.
  */
 const isConfirmed = async (name: MigrateCommand, client: SqlClient, schema: string): Promise<boolean> => {
   const where = `the schema "${schema}" at ${client.where}`

@@ -11,8 +11,8 @@ export const confirm = async (question: string): Promise<boolean> => {
 }
 
 /**
- * Reads a new password. On a terminal, asks twice and hides the input. Otherwise reads the first line of the standard input. A
- * password is never an argument, because every user of the machine can list the arguments of processes.
+ * Reads a new password. On a terminal, asks twice and hides the input. Without a terminal, reads the first line of the
+ * standard input. A password is never an argument, because every user of the machine can list the arguments of processes.
  */
 export const readNewPassword = async (): Promise<string> => {
   if (!process.stdin.isTTY) return firstLine()
@@ -34,11 +34,11 @@ const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() })
 
 /** Asks questions without an echo of the answers. */
 const askHidden = async (prompts: readonly string[]): Promise<string[]> => {
-  // The readline interface turns off the echo of the terminal. Creates it before the first prompt and closes it after the last
-  // answer. Otherwise the terminal would show an answer that is typed early or pasted.
+  // The readline interface turns off the echo of the terminal. It stays open from before the first prompt until after the last
+  // answer, so that the terminal never shows an answer that is typed early or pasted.
   const terminal = createInterface({ input: process.stdin, output: nowhere, terminal: true })
-  // Ctrl-C or the end of the input closes the terminal without an answer. Without this rejection, the program would exit with
-  // status 0.
+  // Rejects when Ctrl-C or the end of the input closes the interface. If the promise stayed pending, the program would exit
+  // with status 0.
   const interrupted = new Promise<never>((_, reject) => terminal.once('close', () => reject(new Error('Cancelled.'))))
   const answers: string[] = []
   try {

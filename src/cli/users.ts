@@ -98,7 +98,7 @@ export const resetPassword = (name: string): Promise<void> =>
     const page = settings.mailLinkUrl ?? (settings.publicUrl && `${settings.publicUrl.replace(/\/$/, '')}/app`)
     print(
       `With this token, ${shown(user)} can choose a new password within ${lifetimeMs / HOUR_MS} hours.`,
-      'It is shown only once. The current password stays valid until then.',
+      'The token is shown only once. The current password stays valid until the user sets a new one.',
       '',
       page ? `${page}#reset=${token}` : `  ${token}`
     )

@@ -25,7 +25,7 @@ export interface AccountTools {
   readonly requestDeletion: RequestDeletion
 }
 
-/** Runs `work` with an open database, whose migrations must be applied. `SECRET_KEY` may be missing. */
+/** Opens the database and runs `work`. Rejects if a migration has not been applied. `SECRET_KEY` may be missing. */
 export const withDatabase = async (work: (tools: AccountTools) => Promise<void>): Promise<void> => {
   const { settings } = readEnvironment({ mode: 'production', without: ['secretKey'] })
   const { databaseUrl: url, databaseSsl: ssl, databaseCa: ca } = settings

@@ -10,8 +10,8 @@ import type { SessionLock } from '../../client/src/index.ts'
 import { systemTimers } from '../../client/src/platform.ts'
 
 /**
- * Time in milliseconds after which an unchanged lock file is removed. It is longer than the timeout of the call that the owner
- * makes.
+ * Time in milliseconds after which an unchanged lock file is removed. It is longer than the timeout of the HTTP call that a
+ * program makes while it holds the lock.
  */
 const STALE_MS = 15_000
 const POLL_MS = 25

@@ -3,7 +3,7 @@ import { type ChatClient, type ChatClientOptions, createChatClient, type Outgoin
 
 export interface SendOptions extends Pick<ChatClientOptions, 'url' | 'token' | 'WebSocket'> {
   readonly room: string
-  /** Whether each non-empty line is a message. Otherwise the whole input is one message. */
+  /** True if each non-empty line is a message. False if the whole input is one message. */
   readonly isByLine: boolean
   /** Maximum time in milliseconds to wait for all acknowledgements. */
   readonly timeout: number

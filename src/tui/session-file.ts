@@ -4,7 +4,10 @@ import { dirname, join } from 'node:path'
 import type { SessionLock, Storage } from '../../client/src/index.ts'
 import { createFileLock } from './file-lock.ts'
 
-/** A session with the service and the user it belongs to. `session` is the text that the SDK stores: its tokens. */
+/**
+ * A stored session, with the URL of its service and the name of its user. `session` is the text that the SDK stores. It
+ * contains the tokens.
+ */
 export interface StoredSession {
   readonly url: string
   readonly username: string
@@ -24,7 +27,7 @@ export interface SessionFile {
   readonly lock: SessionLock
 }
 
-/** Opens the file below `directory`, the user's configuration folder. The first `save` creates it. */
+/** Opens the file below `directory`, the user's configuration folder. The first `save` creates the file. */
 export const openSessionFile = (directory: string): SessionFile => {
   const path = join(directory, 'fastify-chat', 'tokens.json')
   const others = (url: string, username: string): StoredSession[] =>

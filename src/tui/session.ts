@@ -19,7 +19,7 @@ export interface SessionOptions {
   /** The password from the environment. Scripts log in with this password. */
   readonly password?: string | undefined
   readonly file: SessionFile
-  /** True if a new session is stored. A stored session is used in any case. */
+  /** Whether a new session is stored. If false, an existing stored session is still used, unless `password` is set. */
   readonly shouldRemember: boolean
 }
 
@@ -27,7 +27,7 @@ export interface Session {
   readonly url: string
   /** The username that was given, the username of the stored session, or the username of the last login. */
   readonly username: string | undefined
-  /** Whether the session can connect: it is stored, or has a username and a password. */
+  /** Whether the session can connect. True after a login, with a stored session, or with a username and a password. */
   readonly isReady: boolean
   /** Returns the access token. Passed to `createChatClient` as the option `token`. */
   readonly token: Extract<ChatClientOptions['token'], (...args: never) => unknown>
@@ -51,7 +51,7 @@ export const createSession = ({ url, file, shouldRemember, ...given }: SessionOp
   const stored = file.find(url, given.username)
   const { password } = given
   let username = given.username ?? stored?.username
-  /** The user of the login in progress, whose session is stored. */
+  /** The user whose session is stored. During a login, the user who logs in. */
   let owner = username
   const onDisk = createSdkSession({ url, storage: storageOf(file, url, () => owner), lock: file.lock })
   const inMemory = createSdkSession({ url, timing: { connect: LOG_OUT_MS * 5 } })

@@ -28,8 +28,8 @@ export const Chat = ({ conversation, draft, host }: ChatProps) => {
   const { setCursorPosition } = useCursor()
   const rows = useMemo(() => rowsOf(view, columns), [view, columns])
   const { lines, row, column } = composerLines(draft.current, columns - 3, Math.min(MAX_LINES, Math.max(1, height - 5)))
-  // Three rows show no messages: the title, the status and the last row of the window. The last row stays empty, because Ink
-  // redraws the whole screen when its output fills the window.
+  // In addition to the composer, three rows show no messages: the title, the status and the last row of the window. The last
+  // row stays empty, because Ink redraws the whole screen when its output fills the window.
   const free = Math.max(1, height - 3 - lines.length)
   const position = useScrolling({ conversation, draft, rows, free, name: view.name })
   const visible = visibleRows(rows, free, position)

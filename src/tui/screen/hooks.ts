@@ -5,8 +5,8 @@ import { type Draft, edit } from './editor.ts'
 import { createKeyDecoder, type Key } from './keys.ts'
 
 /**
- * Calls `onKey` for each key while the component is mounted. Ink's own `useInput` doesn't recognize pastes. Several keys may arrive
- * before React renders again, so state that a key changes and the next key reads must be in a `useLive`.
+ * Calls `onKey` for each key while the component is mounted. Ink's own `useInput` doesn't recognize pastes. Several keys may
+ * arrive before React renders again. If one key changes a state and the next key reads it, the state must be in a `useLive`.
  */
 export const useKeys = (onKey: (key: Key) => void): void => {
   const { stdin } = useStdin()

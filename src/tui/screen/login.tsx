@@ -115,7 +115,7 @@ const useForm = ({ username: given, reason, onLogIn, onCode, onRegister, onDone 
   const username = useLive<Draft>({ before: given, after: '' })
   const password = useLive(EMPTY)
   const code = useLive(EMPTY)
-  /** The challenge of a login that needs a code; empty before. */
+  /** The challenge of a login that needs a code; empty if no code is needed. */
   const challenge = useLive('')
   const isRegistering = useLive(false)
   const isInPassword = useLive(given !== '')

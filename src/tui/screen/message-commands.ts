@@ -11,7 +11,7 @@ export interface MessageCommand {
 
 const COMMAND = /^\/(reply|edit|delete|react)(?:\s+([\s\S]*))?$/
 
-/** Parses a command, whose text may have several lines. A number with `#` before the text selects a message. */
+/** Parses a command. Its text may have several lines. A number with `#` before the text selects a message. */
 export const parseMessageCommand = (text: string): MessageCommand | undefined => {
   const [, kind, argument = ''] = COMMAND.exec(text) ?? []
   if (kind === undefined) return undefined
@@ -24,8 +24,8 @@ export const parseMessageCommand = (text: string): MessageCommand | undefined =>
 }
 
 /**
- * Matches a number without `#` that selects a message. In an edit, such a number is part of the text. Alone after `/react`, it
- * is a key.
+ * Matches a number without `#` that selects a message. After `/edit`, such a number is part of the text. After `/react`, a
+ * number without a text is the key of the reaction.
  */
 const unmarked = (kind: string, argument: string): RegExpExecArray | null =>
   kind === 'edit' ? null : (kind === 'react' ? /^(\d{1,15})\s+/ : /^(\d{1,15})(?:\s+|$)/).exec(argument)

@@ -105,7 +105,7 @@ const messageRows = (message: Message, width: number, hasNumber: boolean): Row[]
   return [...replyRows(message, width), ...textRows(head, text + marks), ...reactionRows(message, width)]
 }
 
-/** Quotes the message that a message replies to. */
+/** Returns the row that quotes the message that a reply refers to. Returns no row for other messages. */
 const replyRows = ({ seq, reply, reply_to: target }: Message, width: number): Row[] => {
   if (target === undefined) return []
   const { username, excerpt, unavailable = 'key' } = reply ?? {}
@@ -127,7 +127,9 @@ const reactionRows = ({ seq, reactions = [], mine = [] }: Message, width: number
   }))
 }
 
-/** Returns a key as an emoji. The service omits U+FE0F, without which some characters are shown as text. */
+/**
+ * Returns a key as an emoji. The service removes U+FE0F from keys. Adds it to characters that are shown as text without it.
+ */
 const emojiOf = (key: string): string =>
   /^(?!\p{Emoji_Presentation})\p{Extended_Pictographic}$/u.test(key) ? `${key}\uFE0F` : key
 
