@@ -15,7 +15,7 @@ interface ChatProps {
   readonly page: PageSession
   readonly username: string
   readonly storage: UserStorage
-  /** Called with the name of the user of the session if it is not the expected user. */
+  /** Called with a username if the session belongs to this user and not to the expected user. */
   readonly onOtherUser: (username: string) => void
   readonly onLogOut: () => void
 }
@@ -42,7 +42,7 @@ const useChat = ({ token }: Session, storage: UserStorage) => {
       listen(window, 'online', reconnect),
       listen(document, 'visibilitychange', () => {
         if (document.visibilityState === 'visible') reconnect()
-        // A phone may end a hidden page without another event, so this is the last chance to send.
+        // A phone may end a hidden page without another event, so the deletions are sent now.
         else deletions.flush()
       }),
       listen(window, 'pagehide', deletions.flush)

@@ -1,7 +1,7 @@
 /**
- * Renders the field for a new message, a reply or an edit. Enter sends the message, and Shift+Enter starts a new line. On a phone,
- * Enter starts a new line. In an empty field, the up arrow key edits the user's last message. Stores a draft per room, which
- * survives a reload.
+ * Renders the field for a new message, a reply or an edit. Enter sends the message, and Shift+Enter starts a new line. On a
+ * phone, Enter starts a new line. In an empty field, the up arrow key edits the user's last message. Stores a draft per room,
+ * so that drafts survive a reload.
  */
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import type { Message, Room, WebStorage } from '../../client/src/index.ts'
@@ -86,7 +86,7 @@ export const Composer = (props: ComposerProps) => {
       room.send(content, { ...(subject ? { replyTo: subject.seq } : {}), ...mentions })
       write('')
     } else if (content !== edited.content) {
-      // Passes the `meta` of the message, because an edit also replaces it.
+      // Passes the `meta` of the message, because an edit without `meta` removes it.
       room.edit(edited.seq, content, { ...(edited.meta ? { meta: edited.meta } : {}), ...mentions })
     }
     chosen.current.clear()

@@ -13,7 +13,7 @@ interface FieldProps {
   readonly rules?: readonly Rule[]
   readonly autoComplete?: 'username' | 'current-password' | 'new-password' | 'one-time-code' | 'email' | 'off'
   readonly isSecret?: boolean
-  /** The keyboard of a phone. */
+  /** Selects the keyboard that a phone shows. */
   readonly inputMode?: 'text' | 'email' | 'search'
   /** An explanation below the field. */
   readonly hint?: string

@@ -5,7 +5,7 @@ import { isEscape } from './keys.ts'
 
 /**
  * Returns the result of `read`. Calls `read` again when the store calls `changed`, and renders the component again if the
- * result is a different one. Only the first values of both parameters are used.
+ * result has changed. Uses only the arguments of the first call.
  */
 export const useStore = <T>(subscribe: (changed: () => void) => () => void, read: () => T): T => {
   const [value, setValue] = useState<T>(read)
@@ -54,7 +54,10 @@ export interface Action {
   readonly isBusy: boolean
   /** The error of the last run. */
   readonly error: ChatApiError | undefined
-  /** Runs `work`, unless it is still running. Resolves with whether it succeeded. Keeps a ChatApiError in `error`. */
+  /**
+   * Runs `work`, unless an earlier run is in progress. Resolves with true if `work` succeeded. Stores a ChatApiError in
+   * `error`.
+   */
   run(work: () => Promise<unknown>): Promise<boolean>
   /** Removes the error. */
   reset(): void

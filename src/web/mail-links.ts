@@ -1,7 +1,7 @@
 /**
  * Reads the token of a link in a mail or an invitation from the URL's fragment: `#reset=…`, `#verify=…`, `#invitation=…`.
- * Removes the token from the address bar immediately, so that no history, bookmark or screenshot contains it. Sends nothing
- * until the user presses a button, because mail scanners open links.
+ * main.tsx removes the token from the address bar immediately, so that no history, bookmark or screenshot contains it. The
+ * page sends the token only when the user presses a button, because mail scanners open links.
  */
 
 export interface MailLink {

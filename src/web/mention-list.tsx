@@ -1,6 +1,5 @@
 /**
- * Completes mentions in the composer with a list of users, from which the user chooses with the arrow keys (the WAI-ARIA pattern
- * "Listbox").
+ * Completes mentions in the composer. Shows a list of users (the WAI-ARIA pattern "Listbox"). The arrow keys select a user.
  */
 import { useState } from 'preact/hooks'
 import { Avatar } from './avatar.tsx'

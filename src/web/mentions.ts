@@ -15,7 +15,7 @@ const TOKEN = /(?<![\p{L}\p{N}_@])@([^\s@]{1,100})/gu
 /** Matches a character of a name. A mention ends where no such character follows. */
 const IN_NAME = '[\\p{L}\\p{N}_-]'
 
-/** Returns the names, by user id, of the users who are online in the room, and then of the authors of the loaded messages. */
+/** Returns a map from user id to name: first the users who are online in the room, then the authors of the loaded messages. */
 export const peopleOf = ({ presence, messages }: Pick<RoomState, 'presence' | 'messages'>): Map<number, string> => {
   const people = new Map<number, string>()
   for (const { user_id, username } of presence?.users ?? []) people.set(user_id, username)

@@ -23,7 +23,7 @@ export interface Line {
   readonly isChanging: boolean
   /** Changes of the message that the service has refused. */
   readonly failed: readonly OutgoingChange[]
-  /** Whether the user has deleted the message and can still undo this. */
+  /** Whether the user has deleted the message and can still undo the deletion. */
   readonly isDeleting: boolean
 }
 

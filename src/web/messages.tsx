@@ -47,7 +47,9 @@ interface MessageLineProps {
   readonly isTouch: boolean
 }
 
-/** Renders the line of one message. It can have the focus, which the list of messages moves with the arrow keys. */
+/**
+ * Renders the line of one message. The line is focusable, so that the arrow keys can move the focus from message to message.
+ */
 const MessageLine = ({ line, isOwn, author, actions, isTouch }: MessageLineProps) => {
   const { key, content, at, outgoing, message, quote, isDeleting } = line
   const box = useRef<HTMLDivElement>(null)

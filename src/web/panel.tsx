@@ -43,7 +43,9 @@ export const Panel = ({ title, sections, onClose, children }: PanelProps) => {
           </button>
         ))}
       </nav>
-      {/* The key clears the state of a section when another is shown. The tabindex lets the keyboard scroll. */}
+      {/*
+       * The key clears the state of a section when another section is shown. The tabindex allows scrolling with the keyboard.
+       */}
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by keyboard. */}
       <section key={shown?.label} class="panel-body" aria-label={shown?.label} tabIndex={0}>
         {shown?.content}

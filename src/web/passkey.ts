@@ -50,7 +50,7 @@ export const createPasskey = async (options: Options): Promise<object> => {
   }
 }
 
-/** Rejects with a ChatApiError, whose detail is shown to the user, if the browser returns no passkey. */
+/** Rejects with a ChatApiError if the browser returns no passkey. The page shows the error's detail to the user. */
 const ask = async (call: () => Promise<Credential | null>): Promise<PublicKeyCredential> => {
   try {
     const credential = await call()

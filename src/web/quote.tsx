@@ -1,4 +1,4 @@
-/** Renders the message that another one replies to, as a button that jumps to that message. */
+/** Renders the quote in a reply as a button. The button jumps to the quoted message. */
 import { Reply } from './actions/icons.tsx'
 import type { Quote } from './quotes.ts'
 

@@ -1,4 +1,4 @@
-/** Derives the quote that a reply shows of the message that it replies to. */
+/** Derives the quote that a reply shows: the author and the beginning of the quoted message. */
 import type { Message } from '../../client/src/index.ts'
 
 export interface Quote {
@@ -11,14 +11,13 @@ export interface Quote {
   readonly note?: string
 }
 
-/** Maximum number of characters of an excerpt. A longer one is never visible, because a quote is one line. */
+/** Maximum number of characters of an excerpt. More characters are never visible, because a quote is one line. */
 const MAX_LENGTH = 140
 
 const NOTES = { erased: 'Message deleted', expired: 'Message no longer available', key: 'Message cannot be shown' }
 
 /**
- * Returns the quote of the message `seq`. Prefers a loaded message, which is current, to `reply`, which is the state when the
- * page of history was loaded.
+ * Returns the quote of the message `seq`. Uses the message that `find` returns. If the message is not loaded, uses `reply`.
  */
 export const quoteOf = (
   seq: number,

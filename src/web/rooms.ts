@@ -34,7 +34,7 @@ export const createRooms = (client: ChatClient, storage: WebStorage): Rooms => {
   const heads = new Map<string, { title: string; seq: number }>()
   const subscribed = new Map<string, Room>()
   const readPositions = loadReadPositions(storage)
-  // The `seq` of the entries after the read position that change messages. They do not count as unread.
+  // The `seq` of entries that change messages and come after the read position. These entries do not count as unread.
   const changes = new Map<string, number[]>()
   const listeners = new Set<() => void>()
   let list: readonly RoomEntry[] = []

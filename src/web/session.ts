@@ -53,8 +53,8 @@ export const readUser = (): KnownUser | undefined => {
 export const saveUser = (user: KnownUser): void => browserStorage.setItem(USER, JSON.stringify(user))
 
 /**
- * Logs out. Until the service has confirmed this, the cookie still authenticates the user. So a mark is stored, with which
- * `finishLogOut` repeats the call, for example if the network failed or the tab was closed during the call.
+ * Logs out. The cookie authenticates the user until the service has confirmed the log-out, so a mark is stored until then. If
+ * the network fails or the tab is closed during the call, `finishLogOut` finds the mark and repeats the call.
  */
 export const logOut = async (session: Session): Promise<void> => {
   // Listeners are called in the order in which they were added. So this one runs after the page has cleared its storage.

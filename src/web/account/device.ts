@@ -1,8 +1,7 @@
 /** Derives the name of a device from its User-Agent, for the list of sessions. */
 
 /**
- * In search order. The order matters, because the User-Agent of a browser also names other browsers with which it is
- * compatible.
+ * The browsers in search order. The order matters, because the User-Agent of a browser also names other, compatible browsers.
  */
 const BROWSERS: readonly (readonly [pattern: RegExp, name: string])[] = [
   [/\bEdg(e|A|iOS)?\//, 'Edge'],

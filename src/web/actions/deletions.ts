@@ -42,7 +42,7 @@ export const createDeletions = (): Deletions => {
     return true
   }
   const send = (room: Room, seq: number): void => {
-    // Deletes the message first. Otherwise the page would show it for a moment.
+    // Deletes the message before `end`, so that the page never shows the message in between.
     room.delete(seq)
     end(room, seq)
   }

@@ -38,7 +38,7 @@ export const Popup = ({ box, anchor, role, label, class: name, onClose, onKeyDow
       // Preact's types lack the type of popover events.
       onToggle={event => (event as unknown as ToggleEvent).newState === 'closed' && onClose()}
       onKeyDown={event => {
-        // The popup handles the key. Stops it, so that the list of messages and the page don't handle it too.
+        // The popup handles the key. Stops the event, so that the list of messages and the page don't handle the key too.
         event.stopPropagation()
         if (isEscape(event)) {
           event.preventDefault()
@@ -52,7 +52,10 @@ export const Popup = ({ box, anchor, role, label, class: name, onClose, onKeyDow
   )
 }
 
-/** Places the popup below the anchor, or above if there is more space there. Keeps it inside the window. */
+/**
+ * Places the popup below the anchor. If it doesn't fit there and there is more space above, places it above. Keeps it inside
+ * the window.
+ */
 export const place = (popup: HTMLElement, anchor: HTMLElement): void => {
   const { top, bottom, left, right } = anchor.getBoundingClientRect()
   const { offsetWidth: width, offsetHeight: height } = popup

@@ -1,7 +1,7 @@
 /** Converts the keys of reactions, which the service returns without U+FE0F, to the emojis that the page shows. */
 
 const EMOJI_STYLE = '\ufe0f'
-/** Matches a character that is shown as text unless U+FE0F follows. A skin tone makes it an emoji too. */
+/** Matches a character that is shown as text, because neither U+FE0F nor a skin tone follows. */
 const TEXT_BY_DEFAULT = /(?![\p{Emoji_Presentation}\p{ASCII}])\p{Emoji}(?!\p{Emoji_Modifier}|\ufe0f)/gu
 /** Matches the digit or sign of a keycap emoji, such as 1️⃣. */
 const KEYCAP = /[0-9#*](?=\u20e3)/g

@@ -1,6 +1,6 @@
 /**
- * Renders the toolbar of a message: react, reply and the menu. It is one tab stop, within which the left and right arrow keys
- * move the focus (the WAI-ARIA pattern "Toolbar"). On a touch screen, it contains only the menu button.
+ * Renders the toolbar of a message: react, reply and the menu. The toolbar is one tab stop. The left and right arrow keys move
+ * the focus between its buttons (the WAI-ARIA pattern "Toolbar"). On a touch screen, it contains only the menu button.
  */
 import { useRef, useState } from 'preact/hooks'
 import { moveFocus } from '../item-focus.ts'
@@ -14,7 +14,7 @@ interface ToolbarProps {
   readonly isActive: boolean
   readonly open: 'menu' | 'picker' | undefined
   readonly onReply: () => void
-  /** Opens a popup next to a button, or closes the popup if it is already open. */
+  /** Opens a popup next to a button. */
   readonly onOpen: (popup: 'menu' | 'picker', anchor: HTMLElement) => void
 }
 

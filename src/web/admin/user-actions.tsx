@@ -42,7 +42,7 @@ export const UserActions = ({ admin, withProof, user, onChange }: UserActionsPro
         <button type="button" class="plain" onClick={change({ status: isSuspended ? 'active' : 'suspended' })}>
           {isSuspended ? 'Restore' : 'Suspend'}
         </button>
-        {/* A suspension has ended all sessions. */}
+        {/* A suspended user has no sessions. */}
         {!isSuspended && (
           <button
             type="button"

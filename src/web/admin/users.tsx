@@ -13,7 +13,7 @@ export interface AdminSectionProps {
   readonly withProof: WithProof
 }
 
-/** The states in which a user can be changed. A user whose account is being deleted can't. */
+/** The states in which a user can be changed. A user whose account is being deleted can't be changed. */
 const CHANGEABLE: readonly string[] = ['active', 'suspended']
 
 export const UsersSection = ({ admin, withProof, userId }: AdminSectionProps & { readonly userId: number }) => {

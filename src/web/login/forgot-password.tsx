@@ -19,7 +19,7 @@ export const ForgotPassword = ({ account, onCancel }: ForgotPasswordProps) => {
       Back to the login
     </button>
   )
-  // The text is the same whether or not anybody has the address, so that it reveals nothing.
+  // The text is the same for known and unknown addresses, so that it doesn't reveal who has an account.
   if (isSent) {
     return (
       <Card
