@@ -18,9 +18,9 @@ COPY plugins plugins
 COPY routes routes
 RUN npm run build
 
-# Production dependencies. Fastify and the packages for mails, passkeys and other issuers are peers and development dependencies of the package,
-# which `--omit=dev` would leave out; here they are dependencies, at the locked versions. The embedded database and pino-pretty
-# are not for production.
+# Installs the production dependencies. In package.json, Fastify and the packages for mails, passkeys and other token issuers
+# are peer and development dependencies. This stage turns them into dependencies, at the locked versions. It does not install
+# the embedded database and pino-pretty, which are not for production.
 FROM ${NODE_IMAGE} AS modules
 WORKDIR /app
 COPY package.json package-lock.json ./
@@ -47,8 +47,8 @@ LABEL org.opencontainers.image.title="fastify-chat" \
   org.opencontainers.image.created="${CREATED}" \
   org.opencontainers.image.source="${SOURCE}"
 ENV NODE_ENV=production
-# Most objects of a message live for some milliseconds. With more space for new objects, fewer of them are copied by the garbage
-# collector.
+# Most objects of a message are needed only for a few milliseconds. With more space for new objects, the garbage collector
+# copies fewer of them.
 ENV NODE_OPTIONS=--max-semi-space-size=32
 WORKDIR /app
 # Owned by root, so that the service can't change its own code.
@@ -56,14 +56,14 @@ COPY package.json LICENSE ./
 COPY drizzle drizzle
 COPY --from=modules /app/node_modules node_modules
 COPY --from=modules /app/dist dist
-# A number, so that an orchestrator can verify that it is not root. It is the user `node` of the base image.
+# The user is a number, so that an orchestrator can verify that it is not root. 1000 is the user `node` of the base image.
 USER 1000:1000
 EXPOSE 8000
-# Liveness, not readiness: an orchestrator that restarts unhealthy containers must not drop every connection during an outage
-# of the database. Load balancers use /health/ready.
+# Checks liveness and not readiness. With readiness, an orchestrator that restarts unhealthy containers would drop every
+# connection during an outage of the database. Load balancers use /health/ready.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT || 8000}/health/live`, { signal: AbortSignal.timeout(4000) }).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
 STOPSIGNAL SIGTERM
-# No shell or npm in between, so that node receives signals.
+# Starts node without a shell or npm, so that node receives signals.
 ENTRYPOINT ["node", "/app/dist/src/cli.js"]
 CMD ["serve"]

@@ -4,11 +4,11 @@
  * - `test:db`: the same *.db.test.ts files on PGlite and on PostgreSQL, and *.pg.test.ts files on PostgreSQL only.
  * - `test:e2e`: *.e2e.test.ts files start processes or a browser; *.pg.e2e.test.ts files need PostgreSQL as well.
  *
- * PostgreSQL is TEST_DATABASE_URL, or the server on this machine. Without one its tests are skipped with a message; with
- * CI=true that is a failure.
+ * The tests use the PostgreSQL server at TEST_DATABASE_URL, or the one on this machine. If there is no server, the run skips
+ * the tests that need PostgreSQL and prints a message. With CI=true, the run fails.
  *
- * A run of the whole suite with PostgreSQL runs only the tests of the database layer on PGlite as well, because everything above
- * that layer is the same, and PGlite takes more than twice the CPU time. With CI=true, or `--project pglite`, all run on PGlite.
+ * If PostgreSQL is available, PGlite runs only the tests of the database layer: everything above that layer is the same, and
+ * PGlite takes more than twice the CPU time. With CI=true or `--project pglite`, PGlite runs all *.db.test.ts files.
  */
 import { randomInt } from 'node:crypto'
 import postgres from 'postgres'
@@ -47,7 +47,9 @@ const runsAllOnPglite = !hasPostgres || process.env.CI === 'true' || process.arg
 if (!runsAllOnPglite) process.stdout.write('PGlite: only the tests of the database layer. CI=true runs all.\n')
 /** Ends a test that hangs. A busy machine takes many times as long as an idle one. */
 const limits = { testTimeout: 120_000, hookTimeout: 240_000, expect: { poll: { timeout: 60_000 } } }
-/** Files of a worker share modules: importing them anew for each file takes longer than most tests. */
+/**
+ * The test files of a worker share modules, because importing the modules again for each file takes longer than most tests.
+ */
 const shared = { ...limits, isolate: false }
 const withDatabase = { ...shared, setupFiles: 'tests/support/database-setup.ts' }
 const onPostgres = {

@@ -54,8 +54,8 @@ mkdirSync('dist/web/app', { recursive: true })
 const { files, modules } = await buildPageWithModules()
 for (const [name, bytes] of files) writeFileSync(`dist/web/${name}`, bytes)
 
-// Writes the license texts of all packages whose code the bundles contain, and of zxcvbn, whose list of passwords
-// src/accounts/passwords/common-words.ts contains.
+// Writes the license texts of all packages whose code the bundles contain. Adds the license of zxcvbn, because
+// src/accounts/passwords/common-words.ts contains its list of passwords.
 const terminal = Object.values(metafile.outputs)
   .flatMap(({ inputs }) => Object.keys(inputs))
   .map(file => absolute(file))

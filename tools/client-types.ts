@@ -108,7 +108,7 @@ const framesOf = (union: string, frames: DocumentedFrames): string[] => {
 /** Returns the text of client/src/protocol.ts. */
 export const clientTypes = (): string =>
   `${[
-    '/** The types of the wire. Generated from src/protocol and src/chat/kinds by `npm run client:types`: do not edit. */',
+    '/** The types of frames and HTTP bodies. Generated from src/protocol and src/chat/kinds by `npm run client:types`. Do not edit. */',
     unionOf('ErrorCode', Object.keys(ERRORS).map(literalOf)),
     ...bodies.map(body => declarationOf(nameOf(body.$id ?? ''), body)),
     declarationOf('Limits', Limits),

@@ -1,6 +1,6 @@
 /**
- * Runs `npm run passwords:common`: writes src/accounts/passwords/common-words.ts from the list of passwords of zxcvbn (MIT). Run
- * it after an update of zxcvbn.
+ * Runs `npm run passwords:common`: writes src/accounts/passwords/common-words.ts from the list of passwords of zxcvbn (MIT).
+ * Run this command after an update of zxcvbn.
  */
 import { writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -12,10 +12,13 @@ export const COMMON_PASSWORDS: readonly string[] = createRequire(import.meta.url
   'zxcvbn/lib/frequency_lists.js'
 ).passwords
 
-/** Minimum length of a word that results from a password without its digits and symbols at both ends. */
+/** Minimum length of the word that remains when the digits and symbols at both ends of a password are removed. */
 const MIN_SKELETON = 4
 
-/** Returns the words of the list, sorted. A password without a letter is omitted, because every new password must have one. */
+/**
+ * Returns the words of the list, sorted. Passwords without a letter are omitted, because every new password must contain a
+ * letter.
+ */
 const wordsOfList = (): string[] => {
   const listed = COMMON_PASSWORDS.filter(password => /[a-z]/.test(password))
   const skeletons = listed

@@ -17,7 +17,10 @@ export const packagesOf = modules => [
 // This project's license is MIT. Its text without the copyright line is the general MIT text.
 const MIT = readFileSync(join(import.meta.dirname, '../LICENSE'), 'utf8').replace(/^Copyright.*\n\n/m, '')
 
-/** Returns the license texts of a package: its license files, a section of its README, or the MIT text if it only names MIT. */
+/**
+ * Returns the license texts of a package: its license files, a section of its README, or the MIT text if the package only
+ * names MIT.
+ */
 const textsOf = (folder, license) => {
   const names = readdirSync(folder, { withFileTypes: true })
     .filter(entry => entry.isFile())

@@ -1,6 +1,6 @@
-// Generates tools/notices/: the license texts of the packages in the prebuilt bundles of Swagger UI and Redoc, which their
-// source maps list. Run `npm run notices` after an update of Swagger UI or Redoc. The program installs both, with their
-// dependencies, into a temporary folder.
+// Generates tools/notices/: the license texts of the packages in the prebuilt bundles of Swagger UI and Redoc. The source maps
+// of the bundles list these packages. Run `npm run notices` after an update of Swagger UI or Redoc. The program installs both,
+// with their dependencies, into a temporary folder.
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
