@@ -26,8 +26,8 @@ declare module 'fastify' {
   interface FastifyInstance {
     chatCore: ChatCore
     /**
-     * Connects to the bus, and records this process in the table `processes`. The plugin does both by itself when the server
-     * listens or receives its first request.
+     * Connects to the bus, and records this process in the table `processes`. The plugin also does this when the server listens
+     * or receives its first request.
      */
     chatListen(): void
   }
@@ -39,8 +39,8 @@ export interface ChatPluginOptions
     HostFunctions,
     Pick<ChatOptions, 'appendQueue'> {
   /**
-   * Replaces the default bus, which uses the notifications of the database, or only memory if the database sends none. The chat
-   * closes the bus when the chat stops.
+   * Replaces the default bus. The default bus uses the notifications of the database. If the database sends no notifications,
+   * the default bus reaches only this process. The chat closes the bus when the chat stops.
    */
   readonly bus?: Bus | undefined
   readonly clock?: Clock
@@ -179,8 +179,8 @@ const busOf = (fastify: FastifyInstance, clock: Clock = systemClock): { bus: Bus
   if (!notifications) return { bus: createMemoryBus(), begin: ignore }
   const bus = createPostgresBus({
     database: notifications,
-    // The channel of the bus depends on the epoch of `general`. After an operator has restored the database and changed the
-    // epochs, new processes therefore do not share a channel with processes that were started before.
+    // The channel of the bus depends on the epoch of `general`. An operator changes the epochs after restoring the database.
+    // Processes that start after that do not share a channel with earlier processes.
     instance: async () => [chatDb.schema, (await chatDb.rooms.findByName(GENERAL))?.epoch ?? ''],
     clock,
     onListenFailure: err => quiet.warn({ err }, 'failed to listen for notifications of other processes; retrying'),

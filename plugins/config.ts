@@ -18,11 +18,11 @@ declare module 'fastify' {
 export type HostSettings = { readonly [Name in keyof SettingsInput]?: SettingsInput[Name] | undefined }
 
 export interface ChatConfigOptions {
-  /** The settings to use instead of the environment, which is then not read. */
+  /** The settings. If given, the environment is not read. */
   readonly settings?: HostSettings
   /** Resolved settings, which are used instead of `settings`. */
   readonly resolved?: Resolved
-  /** Settings without a default that may nevertheless be missing. See `ResolveOptions`. */
+  /** Settings that have no default but may be missing. See `ResolveOptions`. */
   readonly without?: ResolveOptions['without']
 }
 

@@ -12,8 +12,8 @@ export interface ChatHeadersOptions {
 }
 
 /**
- * Does not replace a header that the host application has set, except `Cache-Control`. If the host has registered
- * `@fastify/helmet`, sets no security headers.
+ * May replace the `Cache-Control` header of a host application, but keeps all other headers that the host has set. If the host
+ * has registered `@fastify/helmet`, sets no security headers.
  */
 export default fp(
   async function chatHeaders(fastify: FastifyInstance, { isWhole = false }: ChatHeadersOptions) {

@@ -81,8 +81,8 @@ const senderOf = async (
 }
 
 /**
- * Returns the URL of the page to which links lead. If no URL is set, links lead to this machine. This happens only for mails
- * that are printed.
+ * Returns the URL of the page to which links lead. If no URL is set, returns a URL of this machine. Only a service that prints
+ * its mails may have no URL.
  */
 const linkUrlOf = ({ mailLinkUrl, publicUrl, port }: Values): string => {
   const serviceUrl = publicUrl ?? `http://localhost:${port}`

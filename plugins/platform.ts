@@ -87,7 +87,8 @@ export default fp(
  * - The host's `@fastify/websocket`, which accepts upgrades on every GET route, has accepted the request as an upgrade, but the
  *   path is not a WebSocket route of the chat.
  * - The service is shutting down, and the route does not have `chatWhileStopping`.
- * - The process is overloaded, and the route has `chatMayWait`, or the route is a WebSocket route and the load is extreme.
+ * - The process is overloaded. Routes with `chatMayWait` reject requests if the load is `high` or `extreme`, WebSocket routes
+ *   only if it is `extreme`.
  */
 const checkUpgradeAndStop = (fastify: FastifyInstance, request: FastifyRequest): void => {
   const { chatSocket, chatWhileStopping, chatMayWait } = request.routeOptions.config
@@ -101,8 +102,8 @@ const checkUpgradeAndStop = (fastify: FastifyInstance, request: FastifyRequest):
 }
 
 /**
- * Rejects reads while the load is high, and also new WebSockets while it is extreme, so that the process can handle the
- * messages of connected users.
+ * Rejects reads while the load is `high` or `extreme`, and new WebSockets while the load is `extreme`. The process can then
+ * handle the messages of connected users.
  */
 const refuseWhileLoaded = (load: Load, isSocket: boolean): void => {
   if (load === 'normal' || (isSocket && load !== 'extreme')) return
@@ -169,8 +170,8 @@ const registerRateLimit = async (fastify: FastifyInstance): Promise<void> => {
 }
 
 /**
- * Returns the `config` of a route that limits requests per minute per client. Only requests with a valid body count, so a
- * mistake in a form does not count. 0 means no limit.
+ * Returns the `config` that makes a route limit the requests per minute of each client. Only requests with a valid body count,
+ * so a mistake in a form does not count. If `max` is 0, there is no limit.
  */
 export const perMinute = (max: number, groupId: string) =>
   max === 0

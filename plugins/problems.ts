@@ -33,8 +33,7 @@ export default fp(
     for (const schema of components)
       fastify.addSchema(schema === Problem && !hasOwnCodesOnly ? EmbeddedProblem : schema)
     fastify.setValidatorCompiler(validatorCompiler)
-    // Replaces, in this scope, the serializer and the parsers of a host, and the parser of Fastify that accepts plain text as a
-    // body.
+    // In this scope, replaces the host's serializer and body parsers. Also removes Fastify's body parser for plain text.
     fastify.setSerializerCompiler(createSerializerCompiler(fastify.getSchemas()))
     fastify.removeAllContentTypeParsers()
     fastify.addContentTypeParser('application/json', { parseAs: 'string' }, boundedJsonParser(fastify))

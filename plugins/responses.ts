@@ -1,6 +1,6 @@
 /**
- * Limits the memory that responses need while clients do not read them. A connection has one response at a time, a long
- * response is written in pieces as the client reads, and a connection without progress is closed. Decorates `chatResponses`.
+ * Limits the memory that responses need while clients do not read them. Each connection has one response at a time. A long
+ * response is written in pieces, as the client reads. A connection without progress is closed. Decorates `chatResponses`.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type Server, Socket } from 'node:net'
@@ -37,9 +37,9 @@ export interface ChatResponsesOptions {
   /** Timeout in milliseconds for a client to read 16 KiB. The default is 30,000. */
   readonly responseStallMs?: number
   /**
-   * Whether the server belongs to the chat. If true, the requests of a connection are queued before routing, so that each turn
-   * of the event loop handles only one of them, even if a packet contains a thousand requests. If false, only requests to the
-   * chat's routes are queued, after routing.
+   * Whether the server belongs to the chat. If true, the requests of a connection are queued before routing. Each turn of the
+   * event loop then handles one of these requests, even if a packet contains a thousand. If false, only requests to the chat's
+   * routes are queued, after routing.
    */
   readonly isWhole?: boolean
 }
@@ -87,7 +87,10 @@ export default fp(
   { name: 'chat-responses', fastify: '5.x' }
 )
 
-/** Makes a server queue the requests of a connection and pass each of them to the existing `request` listeners in its turn. */
+/**
+ * Replaces the `request` listeners of a server. The new listener queues the requests of each connection, and passes one request
+ * at a time to the replaced listeners.
+ */
 const takeTurns = (server: Server, turns: Turns): void => {
   const handlers = server.listeners('request')
   server.removeAllListeners('request')

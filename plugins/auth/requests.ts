@@ -1,4 +1,4 @@
-/** Reads from a request who sent it: the user, the session, the client and the token. */
+/** Reads the user, the session, the client and the token from a request. */
 import type { FastifyRequest } from 'fastify'
 import type { Administrator } from '../../src/accounts/admin/actor.ts'
 import type { ClientInfo } from '../../src/accounts/context.ts'
@@ -19,8 +19,8 @@ export const callerOf = ({ chatUser }: FastifyRequest): Caller => {
 }
 
 /**
- * Returns the user of a request, for a write that checks again that the session has not ended and that its proof of identity is
- * recent. Call it in routes with `chatProof`.
+ * Returns the user of a request, for use in a write. The write checks again that the session has not ended and that the user's
+ * proof of identity is recent. Call it in routes with `chatProof`.
  */
 export const provenOwnerOf = (request: FastifyRequest): CheckedUser => {
   const { userId: id, generation, sessionId } = callerOf(request)
@@ -47,7 +47,7 @@ export const factorActorOf = (request: FastifyRequest): FactorActor => {
   return { user: { id, username, generation, sessionId }, client: clientOf(request) }
 }
 
-/** Returns the user of a request. `askedAt` is when the user was looked up, by the monotonic clock. */
+/** Converts an identity to a caller. `askedAt` is the time of the monotonic clock before the identity was looked up. */
 export const callerFrom = ({ user, ...identity }: Identity, askedAt: number): Caller => ({
   ...identity,
   userId: user.id,
@@ -66,7 +66,7 @@ export const clientOf = (request: FastifyRequest): ClientInfo => {
   const agent = request.headers['user-agent']
   return {
     address: clientAddress(request),
-    // `safeHeader` encodes spaces. Decodes them, because users read the value in the list of sessions.
+    // `safeHeader` encodes spaces as `%20`. They are decoded here, because users read the value in the list of sessions.
     agent: agent === undefined ? undefined : safeHeader(agent).replaceAll('%20', ' ').slice(0, MAX_AGENT)
   }
 }

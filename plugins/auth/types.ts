@@ -13,8 +13,8 @@ export type Caller = Principal &
   Pick<Identity, 'sessionId' | 'authenticatedAt'>
 
 /**
- * Returns the host user who sent a request, or nothing if nobody is logged in. Called for each request and upgrade that
- * requires a user.
+ * Returns the host user who sent a request, or null or undefined if the request has no authenticated user. Called for each
+ * request and upgrade that requires a user.
  */
 export type Authenticate = (
   request: FastifyRequest
@@ -26,7 +26,7 @@ export interface ChatAuth {
   readonly accounts: Accounts | null
   /** True if users can register and log in at this service. */
   readonly hasLocalAccounts: boolean
-  /** The cookie of sessions. Not used if a host application authenticates the users. */
+  /** Reads and writes the cookie of a session. Not used if a host application authenticates the users. */
   readonly cookies: SessionCookies
   /**
    * Sets `request.chatUser`. Throws an error with the status 401 if the request is not authenticated, and `unavailable` if
@@ -47,8 +47,9 @@ export interface ChatAuth {
    */
   renew(token: string): Promise<Caller>
   /**
-   * Throws `proof_required` if the user of a request has not proven their identity within the last ten minutes. Sets the
-   * generation of `request.chatUser`. Called for routes with `chatProof`.
+   * Throws `proof_required` if the user of a request has not proven their identity within the last ten minutes. Updates the
+   * generation of `request.chatUser`, because the session may have just changed the password. Called for routes with
+   * `chatProof`.
    */
   requireProof(request: FastifyRequest): Promise<void>
   /**
