@@ -159,7 +159,7 @@ const adminUserRoutes: FastifyPluginAsyncTypebox = async fastify => {
       operationId: 'resetPasswordOfUser',
       summary: 'Let a user choose a new password',
       description:
-        'Mails a link to the verified address of the user, or returns a token if there is none or too many links were mailed. Users of another issuer have no password here. The password stays valid until then; second factors stay.',
+        'Mails a link to the verified address of the user. Returns a token instead if the user has no verified address, or if too many links were mailed. The old password stays valid until the user chooses a new one. Second factors stay. Users of another issuer have no password here.',
       tags: ['admin'],
       security: SECURED,
       params: UserId,

@@ -29,7 +29,7 @@ const authRoutes: FastifyPluginAsyncTypebox<AuthRoutesOptions> = async (fastify,
       operationId: 'register',
       summary: 'Register a new user',
       description:
-        'Usernames are unique regardless of case, and some are reserved. Needs an invitation if only invited people can register. An e-mail address is used when it has been confirmed with the link that is sent to it.',
+        'Usernames are unique regardless of case, and some are reserved. Needs an invitation if only invited people can register. An e-mail address is used only after it has been confirmed with the mailed link.',
       tags: ['auth'],
       security: PUBLIC,
       body: refTo(Registration),

@@ -43,7 +43,7 @@ export const publicEmailRoutes: FastifyPluginAsyncTypebox<LinkRoutesOptions> = a
         'Without `email`, the link is sent to the address that was entered before. At most three mails an hour are sent.',
       body: refTo(EmailChallenge),
       response: {
-        202: emptyResponse('A mail is sent, unless too many were.'),
+        202: emptyResponse('A mail is sent, unless too many mails were sent before.'),
         ...problems('invalid_challenge', 'invalid_token', ...BODY_PROBLEMS)
       }
     },
@@ -70,11 +70,14 @@ const emailRoutes: FastifyPluginAsyncTypebox = async fastify => {
       operationId: 'setMyEmail',
       summary: 'Enter or change the e-mail address',
       description:
-        'Sends a link to the address, which is used when it has been confirmed. Until then, a former address stays. If the address belongs to another account, its owner gets a mail instead; the response is the same. At most three mails an hour are sent.',
+        'Sends a link to the address. The address is used after it has been confirmed with the link. Until then, the previous address stays. If the address belongs to another account, its owner gets a mail instead; the response is the same. At most three mails an hour are sent.',
       tags: ['users'],
       security: SECURED,
       body: refTo(EmailBody),
-      response: { 202: emptyResponse('A mail is sent, unless too many were.'), ...problems(...GUARD, ...BODY_PROBLEMS) }
+      response: {
+        202: emptyResponse('A mail is sent, unless too many mails were sent before.'),
+        ...problems(...GUARD, ...BODY_PROBLEMS)
+      }
     },
     async handler(request, reply) {
       await accounts.emails.enter(provenOwnerOf(request), request.body.email, clientOf(request))
@@ -91,7 +94,7 @@ const emailRoutes: FastifyPluginAsyncTypebox = async fastify => {
       operationId: 'removeMyEmail',
       summary: 'Remove the e-mail address',
       description:
-        'Removes the verified address and the one that waits for its verification. Mailed links to them stop working.',
+        'Removes the verified address and the unverified address. Links that were mailed to these addresses stop working.',
       tags: ['users'],
       security: SECURED,
       response: {

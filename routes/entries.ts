@@ -1,4 +1,4 @@
-/** Appends entries over HTTP. The route of a kind is derived from the schema of its command. */
+/** Appends entries to a room's log over HTTP. The routes of a kind of entry are derived from the schema of its command. */
 import { type FastifyPluginAsyncTypebox, type TSchema, Type } from '@fastify/type-provider-typebox'
 import { callerOf } from '../plugins/auth.ts'
 import { type HttpTwin, type Kind, restItems } from '../plugins/chat.ts'
@@ -8,7 +8,9 @@ import { ANY_BODY, jsonResponse, problems, SECURED, TOKEN_PROBLEMS } from '../sr
 
 const GUARD = [...TOKEN_PROBLEMS, 'validation_failed'] as const
 
-/** Fields of a command that are not in the body: the path and `Idempotency-Key` contain them, or only the WebSocket needs them. */
+/**
+ * Fields of a command that are not in the body. They are in the path or in `Idempotency-Key`, or only the WebSocket needs them.
+ */
 const ELSEWHERE = ['type', 'room', 'nonce', 'ref']
 
 /** Returns, for each parameter of the path, its name and the name of the command field that it sets. */
@@ -37,7 +39,7 @@ const entryRoutes: FastifyPluginAsyncTypebox = async fastify => {
     fastify.route<{ Params: { room: string }; Headers: { 'idempotency-key'?: string }; Body?: object }>({
       method: http.method,
       url: `/api/chat/rooms/:room/${http.path}`,
-      // The limit is the same as on the WebSocket, and allows for JSON that needs 12 bytes for an escaped character.
+      // The same limit as on the WebSocket. It leaves room for JSON in which an escaped character needs 12 bytes.
       bodyLimit: chat.connections.maxFrameBytes,
       schema: {
         operationId: http.operationId,

@@ -11,10 +11,10 @@ const BODY_LIMIT = 16 * 1024
 /** The errors that every route for second factors can return. */
 export const FACTOR_PROBLEMS = [...TOKEN_PROBLEMS, 'rate_limited', 'busy'] as const
 
-/** The fields that the schemas of all these routes share. */
+/** The fields that the schemas of all routes for second factors share. */
 export const FACTOR_SCHEMA = { tags: ['auth'], security: SECURED }
 
-/** Returns the options of a route that starts to use a passkey. */
+/** Returns the options of a route that returns a challenge for a passkey. */
 export const challengeRoute = () => ({ bodyLimit: BODY_LIMIT, preHandler: [limitReads(), limitChanges('challenges')] })
 
 /** Returns the options of a route that changes second factors, which requires a recent proof. */

@@ -59,7 +59,7 @@ export type AuthenticatedRoutesOptions = SocketRouteOptions & Pick<AuthRoutesOpt
 
 /** The routes that require an authenticated user. */
 export const authenticatedRoutes: FastifyPluginAsync<AuthenticatedRoutesOptions> = async (fastify, options) => {
-  // The origin is checked before the token, so that a page which may not connect cannot find out whether a token is valid.
+  // The origin is checked before the token. Otherwise, a page from a forbidden origin could find out whether a token is valid.
   checkOrigins(fastify, options)
   requireUser(fastify)
   requireProofAndRole(fastify)
@@ -74,7 +74,10 @@ export const authenticatedRoutes: FastifyPluginAsync<AuthenticatedRoutesOptions>
   await fastify.register(adminAuditRoutes)
 }
 
-/** The routes for sessions, passwords, addresses and second factors. Only users who log in to this service have these. */
+/**
+ * The routes for sessions, passwords, e-mail addresses, second factors and invitations. They are mounted only if users can log
+ * in to this service.
+ */
 const localRoutes: FastifyPluginAsync<Pick<AuthRoutesOptions, 'loginRateLimit'>> = async (fastify, options) => {
   await fastify.register(sessionRoutes, options)
   await fastify.register(passwordRoutes, options)
@@ -91,8 +94,8 @@ const localRoutes: FastifyPluginAsync<Pick<AuthRoutesOptions, 'loginRateLimit'>>
 const mayHaveBody = ({ method }: FastifyRequest): boolean => method !== 'GET' && method !== 'HEAD'
 
 /**
- * Adds hooks to a scope that set `request.chatUser`. They respond with 401 if a request is not authenticated. They check this
- * when the headers have arrived, and again when the body has arrived.
+ * Adds hooks to a scope. The hooks set `request.chatUser`, and respond with 401 if a request is not authenticated. They check a
+ * request when its headers have arrived, and again when its body has arrived.
  */
 export const requireUser = (fastify: FastifyInstance): void => {
   const { chatAuth } = fastify
@@ -109,9 +112,11 @@ export const requireUser = (fastify: FastifyInstance): void => {
 }
 
 /**
- * Adds hooks that respond with 403 on routes with `chatAdmin` if the user is not an administrator, and on routes with
- * `chatProof` if the user has not recently proven who they are. They check this when the headers have arrived, and again when
- * the body has arrived.
+ * Adds hooks that respond with 403 in two cases:
+ * - The route has `chatAdmin`, and the user is not an administrator.
+ * - The route has `chatProof`, and the user has not recently proven who they are.
+ *
+ * The hooks check a request when its headers have arrived, and again when its body has arrived.
  */
 const requireProofAndRole = (fastify: FastifyInstance): void => {
   const { chatAuth } = fastify

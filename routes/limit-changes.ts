@@ -1,4 +1,4 @@
-/** Limits how often a user changes second factors or starts to use a passkey. */
+/** Limits how often a user changes second factors or requests a challenge for a passkey. */
 import type { FastifyRequest } from 'fastify'
 import { callerOf } from '../plugins/auth.ts'
 import { ChatError } from '../src/protocol/errors.ts'

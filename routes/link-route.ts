@@ -5,7 +5,7 @@ import { type AuthRoutesOptions, BODY_LIMIT } from './auth.ts'
 
 export type LinkRoutesOptions = Pick<AuthRoutesOptions, 'loginRateLimit'>
 
-/** The fields that the schemas of all these routes share. */
+/** The fields that the schemas of all routes for mailed links share. */
 export const LINK_SCHEMA = { tags: ['auth'], security: PUBLIC }
 
 /** Returns the options of a route with the rate limits of a login. Routes with the same `group` share one count. */

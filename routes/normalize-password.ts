@@ -16,6 +16,6 @@ export const normalizing =
 
 /**
  * Returns whether a password is so long that it must be normalized, because its normalized form may be short enough. A shorter
- * password of a login is not normalized here, because older hashes are of passwords that were not normalized.
+ * password of a login is not normalized here, because older hashes were created without normalization.
  */
 export const isOverlong = (password: string): boolean => characters(password) > MAX_PASSWORD

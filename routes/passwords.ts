@@ -41,7 +41,7 @@ export const publicPasswordRoutes: FastifyPluginAsyncTypebox<LinkRoutesOptions> 
       operationId: 'resetPassword',
       summary: 'Choose a new password with the token of a link',
       description:
-        'Ends every session of the user and does not log in. The token works once: that of a mail for 30 minutes, that of an administrator for 24 hours. Second factors stay.',
+        'Ends every session of the user and does not log in. The token works once. A mailed token is valid for 30 minutes, a token from an administrator for 24 hours. Second factors stay.',
       body: refTo(PasswordReset),
       response: {
         204: emptyResponse('The password is changed.'),

@@ -18,7 +18,7 @@ const Before = seq(
 )
 const After = seq('Return the first entries after this `seq`.')
 const Around = seq(
-  'Return messages around this `seq`: half of them before it, the others from it on. Not together with `before` or `after`.'
+  'Return messages around this `seq`: half of them before this `seq`, the rest from this `seq` on. Not together with `before` or `after`.'
 )
 const View = Type.Optional(
   Type.Literal('messages', {
@@ -157,7 +157,7 @@ const roomLogRoutes: FastifyPluginAsyncTypebox = async fastify => {
 
 export default roomLogRoutes
 
-/** Returns the fields of the response other than `entries`, as JSON without the closing brace. */
+/** Returns the fields of the response that precede the list, as JSON without the closing brace. */
 const headOf = ({ room, hasMore, hasNewer }: LogPart): string => {
   const { room: name, epoch, oldest, seq } = room
   const newer = hasNewer === undefined ? {} : { has_newer: hasNewer }

@@ -19,7 +19,7 @@ export const loginRequestOf = (
   return { client, options, replaces: cookies.read(request) }
 }
 
-/** Returns the response to a login or a refresh, and sets the cookie if the session has one. */
+/** Returns the response to a login or a refresh, and sets the cookie if the session uses a cookie. */
 export const sessionResponse = (
   request: FastifyRequest,
   reply: FastifyReply,

@@ -1,4 +1,4 @@
-/** Serves the sessions of users: refreshes and ends them, lists them, and accepts proofs of who a user is. */
+/** Serves the sessions of users: refreshes and ends them, lists them, and accepts proofs of a user's identity. */
 import { type FastifyPluginAsyncTypebox, Type } from '@fastify/type-provider-typebox'
 import type { FastifyRequest } from 'fastify'
 import {
@@ -85,7 +85,7 @@ export const publicSessionRoutes: FastifyPluginAsyncTypebox = async fastify => {
       operationId: 'logout',
       summary: 'End the session of a refresh token, of the cookie, or of the access token',
       description:
-        'The token in the body counts before the access token, and the access token before the cookie. Every connection of the session is closed.',
+        'The token in the body takes precedence over the access token, and the access token over the cookie. Every connection of the session is closed.',
       tags: ['auth'],
       security: PUBLIC,
       body: refTo(RefreshTokenBody),
@@ -175,7 +175,7 @@ const sessionRoutes: FastifyPluginAsyncTypebox<Pick<AuthRoutesOptions, 'loginRat
     schema: {
       operationId: 'endSession',
       summary: 'End one of your sessions',
-      description: 'Every session but the current one needs a recent proof.',
+      description: 'Ending a session other than the current one requires a recent proof.',
       tags: ['auth'],
       security: SECURED,
       params: SessionId,

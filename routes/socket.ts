@@ -64,8 +64,8 @@ const socketRoute: FastifyPluginAsync = async fastify => {
 export default socketRoute
 
 /**
- * Adds a hook to a scope that checks the origin of WebSocket upgrades. It is a `preValidation` hook, because it must run after the
- * hooks of a host that set CORS headers.
+ * Adds a hook to a scope. The hook checks the origin of WebSocket upgrades. It is a `preValidation` hook, because it must run
+ * after the hooks with which a host sets CORS headers.
  */
 export const checkOrigins = (fastify: FastifyInstance, options: SocketRouteOptions): void => {
   const origins = createOrigins(options.corsOrigins, options.publicUrl)
@@ -76,9 +76,9 @@ export const checkOrigins = (fastify: FastifyInstance, options: SocketRouteOptio
 }
 
 /**
- * Throws `origin_not_allowed` if a page may not connect. A page may connect if it is from the request's own host, or if its
- * origin is allowed by the settings or by CORS headers that hooks of the host application have set. A client without an
- * `Origin` header is not a browser and is accepted.
+ * Throws `origin_not_allowed` if a page may not connect. A page may connect if it is from the request's own host, or if the
+ * settings allow its origin. A page may also connect if a hook of the host application has set CORS headers that allow the
+ * origin. A client without an `Origin` header is not a browser and is accepted.
  */
 const checkOrigin = (request: FastifyRequest, reply: FastifyReply, origins: Origins): void => {
   const { origin, cookie } = request.headers

@@ -36,8 +36,7 @@ const twoFactorLoginRoutes: FastifyPluginAsyncTypebox<TwoFactorLoginOptions> = a
     schema: {
       operationId: 'logInWithCode',
       summary: 'Continue a login with a code',
-      description:
-        'Accepts a code of the authenticator app or a recovery code. The response is that of a login with the options of the first step.',
+      description: 'Accepts a code of the authenticator app or a recovery code. The options of the first step apply.',
       tags: ['auth'],
       security: PUBLIC,
       body: refTo(CodeLogin),
@@ -79,7 +78,7 @@ const twoFactorLoginRoutes: FastifyPluginAsyncTypebox<TwoFactorLoginOptions> = a
     schema: {
       operationId: 'logInWithPasskey',
       summary: 'Log in with a passkey',
-      description: 'As the second step of a login, the response is that of a login with the options of the first step.',
+      description: 'If the passkey is the second step of a login, the options of the first step apply.',
       tags: ['auth'],
       security: PUBLIC,
       body: refTo(PasskeyLogin),

@@ -59,7 +59,7 @@ const userRoutes: FastifyPluginAsyncTypebox = async fastify => {
     },
     async handler(request) {
       const { display_name: name } = request.body
-      // PostgreSQL would store another character in place of a lone surrogate.
+      // PostgreSQL stores UTF-8, which cannot encode a lone surrogate. `toWellFormed` replaces it with U+FFFD.
       const stored = name === null ? null : name.toWellFormed()
       const { userId: id, generation, sessionId } = callerOf(request)
       return shown(fastify, await chatDb.users.setDisplayName({ id, generation, sessionId }, stored))
@@ -76,7 +76,7 @@ const userRoutes: FastifyPluginAsyncTypebox = async fastify => {
       operationId: 'deleteMe',
       summary: 'Delete your account',
       description:
-        'Ends all your sessions at once. The rest is done in the background. Your messages stay under the name `deleted user <id>`, or are erased if you ask for it or the service erases those of every deleted account. Requires a recent proof, or a token of another issuer whose login was within ten minutes.',
+        'Ends all your sessions at once. The rest is done in the background. Your messages stay under the name `deleted user <id>`. They are erased if you ask for it, or if the service erases the messages of every deleted account. Requires a recent proof, or a token of another issuer with a login within the last ten minutes.',
       tags: ['users'],
       security: SECURED,
       body: Type.Optional(refTo(AccountDeletion)),
@@ -102,7 +102,7 @@ const userRoutes: FastifyPluginAsyncTypebox = async fastify => {
       operationId: 'exportMe',
       summary: 'Export everything that is stored about you',
       description:
-        'Lines of JSON, each with a `type`. The last line is `{"type":"end","counts":{…},"complete":true}`; without it the export is incomplete. Once an hour, and one at a time. Requires a recent proof, or a token of another issuer whose login was within ten minutes.',
+        'Lines of JSON, each with a `type`. The last line is `{"type":"end","counts":{…},"complete":true}`; without it the export is incomplete. You can export once an hour, and run one export at a time. Requires a recent proof, or a token of another issuer with a login within the last ten minutes.',
       tags: ['users'],
       security: SECURED,
       response: {
