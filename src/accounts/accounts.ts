@@ -35,11 +35,14 @@ export interface AccountsOptions {
   /** True if users must verify an e-mail address before they can log in. */
   readonly isEmailRequired?: boolean
   /**
-   * Further gates, which run in this order after the built-in ones. The built-in gates reject inactive users, then users
-   * without a required second factor, then users without a required verified address.
+   * Further gates, which run in this order after the built-in ones. The built-in gates reject inactive users, then users who
+   * must still verify a second factor, then users without a required verified address.
    */
   readonly gates?: readonly LoginGate[]
-  /** The second factors. Their gate runs before every gate whose error lets the client act without a session. */
+  /**
+   * The second factors. Their gate runs before every gate whose error contains a challenge, because a challenge can be used
+   * without a session.
+   */
   readonly twoFactor: TwoFactor
   /** Who can register. The default is everyone. */
   readonly registration?: RegistrationMode
@@ -64,7 +67,7 @@ export interface Accounts {
   /**
    * Starts a session of a user who was verified in another way, for example by a second factor after the password. `user` is
    * the record that was checked. Throws `invalid_credentials` if the hash, status or generation of the user has changed since
-   * then. Throws the error of a gate, except the gate of the second factor.
+   * then. May also throw the error of any gate except that of the second factor.
    */
   startSession(user: UserRecord, request: LoginRequest): Promise<StartedSession>
   /**

@@ -13,8 +13,8 @@ export const hashOfName = ({ lookupKeys }: Pick<AccountsContext, 'lookupKeys'>, 
 
 /**
  * Creates a user with the repositories of a transaction. Throws `username_taken` if another user has the name, or if the name
- * is held. Checks the hold after the insert: the insert waits for a running deletion, which frees and holds the name in one
- * transaction.
+ * is held. Checks the hold after the insert, because the insert waits for a running deletion of the user who had the name. The
+ * deletion frees and holds the name in one transaction.
  */
 export const createUnlessHeld = async (
   { users, heldNames }: Pick<Repositories, 'users' | 'heldNames'>,

@@ -101,7 +101,7 @@ export const createHostUsers = ({ users, log, clock }: HostUsersOptions): HostUs
   }
 }
 
-/** Rejects users whom the host application has suspended or deleted with the object that `createChat` returns. */
+/** Rejects users whom the host application has suspended or deleted. */
 const refuseEnded = ({ status }: UserRecord): void => {
   if (status === 'suspended') throw suspended()
   if (status !== 'active') throw ended()

@@ -16,7 +16,7 @@ export interface LoginOptions {
   readonly session?: boolean | undefined
   /** True if the refresh tokens are sent in a cookie. Implies `session`. */
   readonly cookie?: boolean | undefined
-  /** True if the browser keeps the cookie after it is closed. The default is true. */
+  /** True if the browser keeps the cookie when the browser is closed. The default is true. */
   readonly remember?: boolean | undefined
 }
 
@@ -56,7 +56,10 @@ export interface PasswordLoginOptions {
  */
 const MAX_ATTEMPTS = 3
 
-/** Returns a function that starts a session for a username and a password. It throws `invalid_credentials`, `busy`, or the error of a gate. */
+/**
+ * Returns a function that starts a session for a username and a password. The function throws `invalid_credentials`, `busy`, or
+ * the error of a gate.
+ */
 export const createPasswordLogin = (
   options: PasswordLoginOptions
 ): ((login: PasswordLogin) => Promise<StartedSession>) => {

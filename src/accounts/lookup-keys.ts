@@ -1,7 +1,7 @@
 /**
- * Computes HMACs by which a value can be found that the database stores only encrypted, or only as an HMAC. Each kind of value
- * has its own random key, which is stored encrypted. A rotation of the encryption key re-encrypts this key without changing it,
- * so the HMACs stay the same.
+ * Computes HMACs of values, so that the database can find a value without storing its plain text. Each kind of value has its
+ * own random key, which is stored encrypted. A rotation of the encryption key re-encrypts this key without changing it, so the
+ * HMACs stay the same.
  */
 import { createHmac, createSecretKey, type KeyObject, randomBytes } from 'node:crypto'
 import type { Keyring } from '../crypto/keyring.ts'
@@ -12,8 +12,8 @@ export type LookupKeyName = 'emails' | 'names'
 
 export interface LookupKeys {
   /**
-   * Returns the HMAC-SHA-256 of a text in hex. The caller normalizes the text. The first call for a kind reads its key, so it
-   * must not be awaited inside a transaction, because the embedded database has only one session.
+   * Returns the HMAC-SHA-256 of a text in hex. The caller normalizes the text. Must not be awaited inside a transaction: the
+   * first call for a kind queries the database, and the embedded database has only one session.
    */
   hash(name: LookupKeyName, text: string): Promise<string>
 }

@@ -30,7 +30,7 @@ export interface Passwords {
   verify(password: string, hash: string | null | undefined): Promise<boolean>
   /**
    * Returns whether a verified password must be hashed again. This is the case if its hash has a lower cost than configured,
-   * does not cover all bytes of the password, or may be of the password before normalization.
+   * does not cover all bytes of the password, or may be the hash of a password that was not normalized.
    */
   needsRehash(hash: string, password: string): boolean
 }

@@ -4,7 +4,7 @@ import { createBatch } from '../lib/batch.ts'
 
 /** Time in milliseconds for which a user is cached. */
 const TTL_MS = 500
-/** Maximum number of cached users, of about 200 bytes each. */
+/** Maximum number of cached users. Each needs about 200 bytes. */
 const MAX_CACHED = 10_000
 
 /**

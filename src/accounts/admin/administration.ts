@@ -96,7 +96,7 @@ const eventsOf = (before: ManagedUser, after: ManagedUser): AdminEvent[] => [
 ]
 
 /**
- * Lifetime in milliseconds of a token that is returned. It is longer than that of a mailed link, because a person has to pass
+ * Lifetime in milliseconds of a returned token. It is longer than the lifetime of a mailed link, because a person has to pass
  * the token on.
  */
 const RESET_MS = 24 * 60 * 60 * 1000

@@ -3,18 +3,21 @@ import type { LeasedDeletion } from '../../db/repositories/deletions.ts'
 import { ChatError } from '../../protocol/errors.ts'
 import type { DeletionJobOptions } from './job.ts'
 
-/** Duration in milliseconds of the lease of a deletion. It is extended with every room, and during long rooms. */
+/**
+ * Duration in milliseconds of the lease of a deletion. The lease is extended after each room, and while the messages in a room
+ * are being erased.
+ */
 export const LEASE_MS = 60_000
 
 type EraseRoomsOptions = Pick<DeletionJobOptions, 'database' | 'clock' | 'appendErasure'> & {
   readonly isClosed: () => boolean
-  /** Called between batches, because erasing the messages of one user may take long. */
+  /** Called between batches, so that other work does not wait until a long erasure ends. */
   readonly between: () => Promise<void>
 }
 
 /**
- * Returns a function that erases the user's messages in all rooms that are not done yet. Every step can be repeated, because a
- * deletion continues after a crash, and two processes may erase the same room. Resolves with false if the process stops.
+ * Returns a function that erases the user's messages in all remaining rooms. Every step can be repeated, because a deletion
+ * continues after a crash, and two processes may erase the same room. The function resolves with false if the process stops.
  */
 export const createEraseRooms = ({ database, clock, appendErasure, isClosed, between }: EraseRoomsOptions) => {
   const { authored, deletions } = database
@@ -56,7 +59,7 @@ export const createEraseRooms = ({ database, clock, appendErasure, isClosed, bet
   }
 }
 
-/** A room that was deleted in the meantime has no subscribers. */
+/** Ignores the error for a deleted room, because such a room has no subscribers to notify. */
 const ignoreMissingRoom = (error: unknown): void => {
   if (!(error instanceof ChatError && error.code === 'room_not_found')) throw error
 }

@@ -36,9 +36,9 @@ const POLL_MS = 5000
 /** Delay in milliseconds before a failed deletion is continued. */
 const RETRY_MS = 10_000
 /**
- * Time in milliseconds after the end of an account. A process may read that the account has ended up to 30 s late, and may
- * retry an append for a while. After `SETTLE_MS`, no entry of the user is being appended, so the rooms are erased a second
- * time.
+ * Time in milliseconds between the end of an account and the second erasure of its messages. A process may notice up to 30 s
+ * late that the account has ended, and may retry an append for a while. The second erasure covers entries that were appended
+ * late.
  */
 const SETTLE_MS = 120_000
 /** Interval in milliseconds at which names that are no longer held are deleted. */

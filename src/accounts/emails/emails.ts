@@ -18,10 +18,10 @@ export type PreparedEmail = Omit<NewEmail, 'userId'>
 
 /** The addresses of a user. */
 export interface EmailStatus {
-  /** The verified address, or the pending one if there is none. */
+  /** The verified address. If the user has none, the pending address. */
   readonly email: string | undefined
   readonly isVerified: boolean
-  /** An address that replaces the verified one when it is confirmed. */
+  /** A new address. When the user confirms it, it replaces the verified address. */
   readonly pendingEmail: string | undefined
 }
 
@@ -40,13 +40,16 @@ export interface Emails {
   prepare(address: string): Promise<PreparedEmail>
   /** Like `enter`, inside an open transaction that has created the user or has locked the user's row. */
   store(repositories: Repositories, user: EmailOwner, email: PreparedEmail, client: ClientInfo): Promise<void>
-  /** Removes the addresses of a user, and notifies the verified address. Throws `not_allowed` if users must have an address. */
+  /**
+   * Removes the addresses of a user, and mails a notification to the verified address. Throws `not_allowed` if users must have
+   * an address.
+   */
   remove(user: EmailOwner, client: ClientInfo): Promise<void>
   /** Confirms the address to which a link was sent. Throws `link_expired`. */
   verify(token: string, client: ClientInfo): Promise<void>
   /**
-   * Mails another link to a user whose login the gate rejected. Sends it to the pending address, or to a new one if `address`
-   * is given. Throws `invalid_challenge` or `validation_failed`.
+   * Mails another link to a user whose login the gate rejected. Sends the link to `address`, or to the pending address if
+   * `address` is undefined. Throws `invalid_challenge` or `validation_failed`.
    */
   resend(challenge: string, address: string | undefined, client: ClientInfo): Promise<void>
   describe(userId: number): Promise<EmailStatus>

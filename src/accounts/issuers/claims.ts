@@ -9,11 +9,11 @@ export interface Person {
   /** When the token was issued, in milliseconds since the epoch. 0 if the token contains no such time. */
   readonly issuedAt: number
   /**
-   * When the person logged in at the issuer, in milliseconds since the epoch. If the token contains no such time, this is the
-   * time at which it was issued.
+   * When the person logged in at the issuer, in milliseconds since the epoch. Equals `issuedAt` if the token contains no such
+   * time.
    */
   readonly authenticatedAt: number
-  /** The claim that contains a name. The name may be taken, or not valid as a username. */
+  /** The value of the claim that contains a name. The name may be taken, or not valid as a username. */
   readonly name: unknown
   /** The time from which on the token is rejected, in milliseconds since the epoch. */
   readonly expiresAt: number
@@ -22,7 +22,7 @@ export interface Person {
 /** Seconds for which a token is accepted before its `nbf` and after its `exp`, because clocks differ. */
 export const LEEWAY_SECONDS = 60
 
-/** The end of the year 9999, the latest time that timestamps can represent. */
+/** The latest `exp` that is accepted, in seconds since the epoch. Timestamps cannot represent a time after the year 9999. */
 const MAX_SECONDS = 253_402_300_799 - LEEWAY_SECONDS
 /** Maximum length of a subject (OpenID Connect Core 1.0, section 2). */
 const MAX_SUBJECT = 255

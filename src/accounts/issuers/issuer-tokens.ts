@@ -31,7 +31,7 @@ export interface IssuerTokens {
   verify(token: string): Person | Promise<Person>
 }
 
-/** Maximum number of verified tokens that are cached, of about 500 bytes each. */
+/** Maximum number of verified tokens that are cached. Each needs about 500 bytes. */
 const MAX_VERIFIED = 10_000
 /** Maximum length of a token in characters. A longer token does not fit into the headers of a request. */
 const MAX_TOKEN = 16 * 1024

@@ -18,7 +18,10 @@ export interface IssuerKeysOptions {
 export interface IssuerKeys {
   /** Changes whenever keys were fetched. A token that was verified with keys of an earlier version is then verified again. */
   readonly version: number
-  /** Returns true if keys were fetched, and if fetching has not failed for more than an hour since then. */
+  /**
+   * Returns whether keys can be used. Keys cannot be used before the first successful fetch, or after fetches have failed for
+   * an hour.
+   */
   isUsable(): boolean
   /**
    * Returns the keys that may have signed a token. Throws `invalid_token` if there are no such keys, and `unavailable` if the

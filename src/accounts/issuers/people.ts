@@ -11,7 +11,7 @@ import { usernamesFor } from './usernames.ts'
 
 export interface PeopleOptions {
   readonly context: AccountsContext
-  /** The `iss` claim. Together with `sub`, it identifies a person. A name or an address never does. */
+  /** The `iss` claim. Together with `sub`, it identifies a person. Names and addresses do not identify a person. */
   readonly issuer: string
 }
 

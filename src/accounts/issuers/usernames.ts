@@ -6,7 +6,7 @@ const MIN = 3
 /** Less than the maximum length of 50, so that a number can be appended. */
 const MAX = 42
 const FALLBACK = 'user'
-/** The number of sequential suffixes to try, and then the number of random suffixes to try. */
+/** The highest sequential suffix to try, and the number of random suffixes to try after that. */
 const IN_SEQUENCE = 9
 const RANDOM = 20
 

@@ -1,4 +1,4 @@
-/** Checks whether a password is one that many people use, or a variation of one. */
+/** Checks whether a password is common, a variation of a common password, or little more than a name. */
 import { COMMON_WORDS } from './common-words.ts'
 import { readAsLetters, wordsOf } from './skeleton.ts'
 
@@ -27,7 +27,7 @@ const isListed = (word: string): boolean => {
   return false
 }
 
-/** Number of characters that a password must have in addition to a name that it contains. */
+/** Minimum number of characters that a password must have in addition to a name. */
 const MIN_BESIDE_NAME = 4
 
 const withoutSeparators = (text: string): string => readAsLetters(text).replace(/[-_.\s]/g, '')

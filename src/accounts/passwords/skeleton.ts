@@ -1,6 +1,6 @@
 /**
  * Reduces passwords to the words that people memorize, so that `P@ssw0rd!1` and `password` compare as equal.
- * tools/common-passwords.ts uses this to create the list of common passwords, and policy.ts to check new passwords.
+ * tools/common-passwords.ts uses this to create the list of common passwords. common.ts uses it to check new passwords.
  */
 
 /** Maps characters to the letters that they replace. `1` may stand for `i` or `l`, so these two letters count as the same. */
@@ -27,9 +27,9 @@ export const readAsLetters = (text: string): string =>
 const MAX_WORD = 20
 
 /**
- * Returns the words that a password may consist of. Cuts off all digits and symbols at both ends, and also each smaller number
- * of them, because `Trustno1!` contains the common password `trustno1`. Each word has the form that `readAsLetters` returns,
- * and at most 20 characters. Returns no word if the password has no letter.
+ * Returns the words that a password may be based on. Removes all, some or none of the digits and symbols at both ends, because
+ * `Trustno1!` is based on the common password `trustno1`. Each word has the form that `readAsLetters` returns, and at most 20
+ * characters. Returns no word if the password has no letter.
  */
 export function* wordsOf(password: string): Generator<string> {
   const characters = [...password.normalize('NFKC').toLowerCase()]

@@ -12,8 +12,8 @@ import type { LookupKeys } from '../lookup-keys.ts'
 /** An attempt. It counts as a failure unless `succeed` or `takeBack` is called. */
 export interface Attempt {
   /**
-   * Reports that the password was right. Resets the counts of the name and the network, and removes this attempt from the count
-   * of the name. After this call or `takeBack`, further calls have no effect.
+   * Reports that the password was right. Resets the counts of the client's networks for this name. Removes this attempt from
+   * the count of all networks together. After this call or `takeBack`, further calls have no effect.
    */
   succeed(): Promise<void>
   /** Removes the attempt from all counts, because the password could not be checked. */
@@ -46,7 +46,7 @@ export interface LoginThrottle {
    * per name does not apply to a network from which the user logged in within the last 30 days.
    */
   admit(login: ThrottledLogin): Promise<Attempt>
-  /** Resets the counts of a name and a network, because the user has proven their identity in another way. */
+  /** Resets the counts of the client's networks for a name, because the user has proven their identity in another way. */
   clear(login: ThrottledLogin): Promise<void>
 }
 

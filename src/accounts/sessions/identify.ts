@@ -62,8 +62,8 @@ const parsed = (key: string): SessionKey => {
 }
 
 /**
- * Returns the user and the generation of the session. Throws if the user or the session has ended. If a session was kept, for
- * example when its user changed the password, its generation was raised, and its access tokens stay valid.
+ * Returns the user and the generation of the session. Throws if the user or the session has ended. A change of the password
+ * raises the generation of the session that requested it. So the access tokens of that session stay valid.
  */
 const checked = (
   { sid, gen = 0 }: AccessClaims,

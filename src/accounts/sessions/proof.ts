@@ -39,8 +39,8 @@ export interface Proofs {
    */
   mark(user: UserRecord, sessionId: string | null): Promise<void>
   /**
-   * Throws `proof_required` if the session was not proven within the last ten minutes, and no other issuer authenticated the
-   * user within that time. Returns the current generation of the session, if there is a session.
+   * Throws `proof_required` if there is no proof from the last ten minutes. If `authenticatedAt` is given, the login at the
+   * other issuer is the proof. Otherwise, the session must have been proven, and its current generation is returned.
    */
   require(user: ProvenUser): Promise<number | undefined>
 }

@@ -6,7 +6,7 @@ import { hashOfSecret, hasMac, isEqual, type RefreshToken } from './refresh-toke
  * - `rotate`: the token is the current one; issue its successor.
  * - `repeat`: the token is the current one and was issued less than 30 s ago; return it again.
  * - `successor`: the token is the previous one; return its successor again.
- * - `reused`: the token is an old one of this session, which somebody has copied; end the session.
+ * - `reused`: the token was replaced earlier, so somebody may have copied it; end the session.
  * - `unknown`: the token is not one of this session.
  */
 export type Decision = 'rotate' | 'repeat' | 'successor' | 'reused' | 'unknown'

@@ -23,7 +23,7 @@ export interface IssuedRefreshToken {
   readonly end: SessionEnd
   /** True if the token is sent in a cookie. */
   readonly isCookie: boolean
-  /** True if the browser keeps the cookie after it is closed. */
+  /** True if the browser keeps the cookie when the browser is closed. */
   readonly isRemembered: boolean
 }
 

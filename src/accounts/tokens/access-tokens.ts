@@ -46,7 +46,7 @@ export interface AccessTokens {
   verify(token: string): AccessClaims
 }
 
-/** Maximum number of verified tokens that are cached, of about 400 bytes each. */
+/** Maximum number of verified tokens that are cached. Each needs about 400 bytes. */
 const MAX_VERIFIED = 10_000
 
 export const createAccessTokens = (options: AccessTokensOptions): AccessTokens => {

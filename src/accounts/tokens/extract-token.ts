@@ -26,8 +26,8 @@ const fromSubprotocols = (header: string | undefined): string | undefined => {
 }
 
 /**
- * Returns the subprotocol to accept: `chat.v1` if it is offered, or else `bearer` if that is offered. Otherwise returns false. The
- * library would accept the first offered subprotocol, which could be a token.
+ * Returns the subprotocol to accept: `chat.v1` if it is offered, or else `bearer` if that is offered. Returns false if neither
+ * is offered. By default, the library would accept the first offered subprotocol, which could be a token.
  */
 export const selectSubprotocol = (offered: ReadonlySet<string>): 'chat.v1' | 'bearer' | false =>
   offered.has('chat.v1') ? 'chat.v1' : offered.has('bearer') ? 'bearer' : false

@@ -34,7 +34,7 @@ export const methodsOf = ({ hasTotp, recoveryCodes, passkeys }: FactorSummary): 
 /** Returns whether a user has a second factor. A passkey that does not work at the moment counts too. */
 export const hasFactor = ({ hasTotp, allPasskeys }: FactorSummary): boolean => hasTotp || allPasskeys > 0
 
-/** An interrupted login: the user whose password was right, and the options of that request. */
+/** An interrupted login: the user whose password was right, and the options of the first request. */
 export interface InterruptedLogin {
   readonly user: UserRecord
   readonly options: LoginOptions

@@ -91,8 +91,8 @@ export const createPasskeyLogin = ({ context, party, logins }: PasskeyLoginOptio
         expectedOrigin: origin,
         expectedRPID: rpId,
         requireUserVerification: mustVerify,
-        // The package rejects a counter that does not increase. This service only records the fact, because some authenticators
-        // restore their counters from a backup.
+        // The counter 0 turns off the check of the package, which rejects a counter that does not increase. This service only
+        // records such a counter, because some authenticators restore their counters from a backup.
         credential: { id: passkey.id, publicKey: bytesOf(passkey.publicKey), counter: 0 }
       })
       .catch(() => {

@@ -33,7 +33,7 @@ export const createRecoveryCodes = (): NewRecoveryCodes => {
 
 /**
  * Returns the row of a code that a user typed, or undefined if the text is not a recovery code. Ignores case, spaces and
- * hyphens. Reads letters that are not in the alphabet as the digits that they resemble.
+ * hyphens. Reads `O` as `0`, and `I` and `L` as `1`.
  */
 export const parseRecoveryCode = (text: string): RecoveryCodeRow | undefined => {
   const code = text.replace(/[\s-]/g, '').toUpperCase().replaceAll('O', '0').replace(/[IL]/g, '1')

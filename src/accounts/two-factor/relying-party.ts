@@ -54,7 +54,7 @@ export interface RelyingParty {
 }
 
 /**
- * Returns the host name for passkeys. Returns undefined if the URL allows none, because browsers create no passkeys for IP
+ * Returns the host name for passkeys. Returns undefined if passkeys do not work at the URL. Browsers create no passkeys for IP
  * addresses, and require TLS for every host name except `localhost`.
  */
 export const passkeyHost = (publicUrl: string | undefined): string | undefined => {

@@ -37,7 +37,10 @@ export interface TwoFactor {
    * `second_factor_required` if the code is missing, `invalid_code` or `rate_limited`.
    */
   requireCode(actor: FactorActor, code: string | undefined): Promise<void>
-  /** Logs how many passkeys do not work because they were created for another host name. Called after the start. */
+  /**
+   * Logs how many stored passkeys do not work, because they are for another host name or passkeys are off. Called after the
+   * start.
+   */
   reportOtherHosts(): Promise<void>
 }
 
