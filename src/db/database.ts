@@ -1,4 +1,7 @@
-/** Creates the repositories, which read and write the tables of one schema, and can run their statements in one transaction. */
+/**
+ * Creates the repositories, which read and write the tables of one schema. Runs statements of several repositories in one
+ * transaction.
+ */
 import { withTimeout } from '../lib/timeout.ts'
 import type { SqlClient } from './client/types.ts'
 import { type AdministrationRepository, createAdministrationRepository } from './repositories/administration.ts'
@@ -83,9 +86,9 @@ export interface ChatDatabase extends Repositories {
   readonly client: SqlClient
   /**
    * Runs `work` in one transaction. Everything that is written with the given repositories is committed together, or not at all
-   * if `work` rejects. Rejects with the error of `work` or of the commit. `work` must use only the given repositories. In the
-   * embedded database, which has only one session, a query outside the transaction waits for its end. If `work` awaits such a
-   * query, the transaction never ends.
+   * if `work` rejects. Rejects with the error of `work` or of the commit. `work` must use only the given repositories. The
+   * embedded database has only one session, so a query outside the transaction waits until the transaction ends. If `work`
+   * awaits such a query, the transaction never ends.
    */
   transaction<T>(work: (repositories: Repositories) => Promise<T>): Promise<T>
   /**

@@ -1,8 +1,8 @@
 /**
  * Manages a pool of connections, which opens on first use.
  *
- * - The connections can be replaced all at once. After a failover they may lead to a server that is now a standby. They still
- *   work, so the pool would otherwise keep them.
+ * - All connections can be replaced at once. After a failover, the connections may lead to a server that is now a standby. Such
+ *   connections still work, so postgres.js would keep them.
  * - Some connections are reserved for urgent work. Otherwise many requests that wait for one lock would occupy the connections
  *   that appends need.
  */

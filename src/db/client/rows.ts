@@ -9,8 +9,8 @@ export interface Rows {
 }
 
 /**
- * Runs a statement. If `isPrepared` is true, prepares the statement if the connection allows it, which makes a frequent
- * statement faster.
+ * Runs a statement. `isPrepared` makes a frequent statement faster. It has no effect on a connection that does not allow
+ * prepared statements.
  */
 export type Execute = (
   text: string,

@@ -1,8 +1,8 @@
 /**
  * Defines the session settings that the service depends on. They are set explicitly, because an administrator may change the
- * defaults of a database or a role. A direct connection sends the settings as startup parameters. Behind a pooler, which
- * rejects startup parameters and gives the session to other clients between transactions, each transaction applies the settings
- * itself.
+ * defaults of a database or a role. A direct connection sends the settings as startup parameters. A pooler rejects startup
+ * parameters, and gives the session to other clients between transactions. So behind a pooler, each transaction applies the
+ * settings.
  */
 
 /**
@@ -57,7 +57,7 @@ export interface Session {
   /**
    * True if a pooler is between this process and the server: `pg_backend_pid()` differs from the `pid` that was sent when the
    * connection was opened. Clients of a pooler share sessions, so statements must not be prepared. Also true if that `pid` is
-   * unknown, as it always is with PGlite, whose client ignores this field.
+   * unknown. With PGlite, `pid` is always unknown, and this field is ignored.
    */
   readonly isPooled: boolean
   /** The settings to apply. Contains only settings that this server supports. */

@@ -38,7 +38,8 @@ const lockedOnce = <T>(client: SqlClient, schema: string, lockMs: number, work: 
         `fastify-chat:migrate:${schema}`
       ])
       await transaction.exec(`set local lock_timeout = ${lockMs}`)
-      // Checks first whether the schema exists, because `create schema if not exists` requires the CREATE privilege even then.
+      // Checks first whether the schema exists, because `create schema if not exists` requires the CREATE privilege even if the
+      // schema exists.
       const found = await transaction.query('select 1 from pg_namespace where nspname = $1', [schema])
       if (found.length === 0) await transaction.exec(`create schema ${quoted(schema)}`)
       return work(transaction)
@@ -49,8 +50,8 @@ const lockedOnce = <T>(client: SqlClient, schema: string, lockMs: number, work: 
 const isLockTimeout = (error: unknown): boolean => codesOf(error).includes('55P03')
 
 /**
- * Runs the SQL of a migration in `schema`. Replaces the schema `public` in the names that drizzle-kit qualified with it. The
- * search path makes the other names refer to `schema` too.
+ * Runs the SQL of a migration in `schema`. Replaces the schema `public` in the names that drizzle-kit has qualified. The search
+ * path makes the other names refer to `schema` too.
  */
 export const run = async (transaction: SqlTransaction, text: string, schema: string): Promise<void> => {
   await transaction.exec(`set local search_path to ${quoted(schema)}`)

@@ -1,4 +1,4 @@
-/** Lists users for administrators, and changes their roles and states. */
+/** Lists users for administrators, and changes the roles and the status of users. */
 import type { SqlClient } from '../client/types.ts'
 import type { UserRole, UserStatus } from '../tables.ts'
 import type { UserSession } from './live-session.ts'
@@ -99,7 +99,7 @@ export const createAdministrationRepository = (
     where id = $4 and ${isManaged} and ${isAllowed} returning ${columns}`
   const endSessions = `update ${users} set generation = generation + 1
     where id = $4 and ${isManaged} and ${isAllowed} returning id`
-  // Not `for update`, because inserts of rows that refer to the user would then wait for the lock.
+  // `for update` is not used, because inserts of rows that refer to the user would then wait for the lock.
   const lock = `select ${columns} from ${users} where id = $1 and ${isManaged} for no key update`
   const lockAdmins = lockAdminsIn(inSchema)
   const isListed = `external_id is null and status <> 'deleted'`
@@ -107,8 +107,8 @@ export const createAdministrationRepository = (
   const everyone = all(`(select * from ${users} where ${isListed}) as listed`)
   const admins = all(`(select * from ${users} where ${isListed} and role = 'admin') as listed`)
   // The conditions on the name match the index "users_username_key". U+10FFFF sorts after every character of a name. With
-  // "offset 0", PostgreSQL searches by name first. Otherwise it might read the whole table in the order of ids to find a few
-  // names.
+  // "offset 0", PostgreSQL searches by name first. Without it, PostgreSQL might read the whole table in the order of ids to
+  // find a few names.
   const name = 'lower(username collate "C")'
   const prefixed = all(`(select * from ${users} where ${isListed}
     and ${name} >= lower($3 collate "C") and ${name} < lower($3 collate "C") || chr(1114111) offset 0) as listed`)

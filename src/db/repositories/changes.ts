@@ -33,8 +33,8 @@ export interface RevokedUser {
 
 export interface ChangesRead {
   /**
-   * The database snapshot of this read. If it is passed to the next read, that read returns the changes that were not visible
-   * to this one.
+   * The database snapshot of this read. Pass it to the next read, which then returns the changes that have become visible since
+   * this read.
    */
   readonly snapshot: string
   /**

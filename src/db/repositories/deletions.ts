@@ -19,7 +19,10 @@ export interface LeasedDeletion {
   readonly roomId: number
 }
 
-/** The result of ending an account: the account's username, or `last_admin` if the user is the only administrator. */
+/**
+ * The result of ending an account: the account's username, or `last_admin` if the user is the only administrator. Undefined if
+ * there is no such account.
+ */
 export type BegunDeletion = { readonly username: string } | 'last_admin' | undefined
 
 export interface LeaseOptions {

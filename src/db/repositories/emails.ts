@@ -10,8 +10,8 @@ export interface NewEmail {
 }
 
 /**
- * The states of an address. A user has at most one address in each state. Only one user can have a verified address, but
- * several users can have it as a pending address.
+ * An address and its state. A user has at most one address in each state. An address can be verified for only one user, but
+ * pending for several users.
  */
 export interface EmailRecord extends NewEmail {
   readonly state: 'verified' | 'pending'

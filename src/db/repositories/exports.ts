@@ -42,9 +42,9 @@ export interface ExportedNetwork {
 
 export interface ExportsRepository {
   /**
-   * Begins an export for `leaseMs` milliseconds and returns 0. If another export is running or was completed within the last
-   * hour, returns the milliseconds to wait. Returns undefined if the session has ended, or if its owner did not prove who they
-   * are within the last ten minutes.
+   * Begins an export with a lease of `leaseMs` milliseconds, and returns 0. If another export is running or was completed
+   * within the last hour, returns the milliseconds to wait. Returns undefined if the session has ended, or if its owner did not
+   * prove who they are within the last ten minutes.
    */
   begin(claim: ExportClaim, leaseMs: number): Promise<number | undefined>
   /** Extends the lease. Returns false if the export must end, because the session has ended or the user was changed. */

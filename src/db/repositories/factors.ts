@@ -34,7 +34,7 @@ export const createFactorsRepository = ({ query }: Pick<SqlClient, 'query'>, sch
       (select count(*)::integer from ${inSchema}.recovery_codes where user_id = $1 and used_at is null) as "recoveryCodes",
       count(*) filter (where rp_id = $2)::integer as passkeys, count(*)::integer as "allPasskeys"
     from ${inSchema}.passkeys where user_id = $1`
-  // Uses the table "rate_limits". The repository in rate-limits.ts deletes its expired rows.
+  // Uses the table "rate_limits". The repository in rate-limits.ts deletes the expired rows of that table.
   const count = `insert into ${inSchema}.rate_limits as counted (key, hits, expires_at)
     values ($1, 1, clock_timestamp() + $2::double precision * interval '1 millisecond')
     on conflict (key) do update set

@@ -12,8 +12,8 @@ export interface NewIdentity {
 export interface IssuerUser {
   readonly user: UserRecord
   /**
-   * Tokens that the issuer issued before this time are not accepted, because all sessions of the user were ended then. In
-   * milliseconds since the epoch. Null if that never happened.
+   * Tokens that the issuer issued before this time are not accepted, because all sessions of the user were ended at this time.
+   * In milliseconds since the epoch. Null if the sessions were never ended.
    */
   readonly tokensFrom: number | null
 }
@@ -26,7 +26,7 @@ export interface IdentitiesRepository {
    * transaction that is linking a user to the same person.
    */
   add(identity: NewIdentity): Promise<boolean>
-  /** Returns whether a user is a person of another issuer. */
+  /** Returns whether a user belongs to a person of another issuer. */
   has(userId: number): Promise<boolean>
 }
 

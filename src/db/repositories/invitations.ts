@@ -10,8 +10,8 @@ export interface InvitationsRepository {
   /** Returns whether an invitation can be used. */
   isValid(hash: string): Promise<boolean>
   /**
-   * Uses up an invitation. Returns false if there is none, or if it has expired. Must be called in the transaction of the
-   * registration, so that a second registration with the same invitation waits for the first.
+   * Uses up an invitation. Returns false if the invitation does not exist or has expired. Must be called in the transaction of
+   * the registration, so that a second registration with the same invitation waits for the first.
    */
   take(hash: string): Promise<boolean>
 }

@@ -8,8 +8,8 @@ export interface UserSession {
 }
 
 /**
- * Time for which a proof is accepted. The owner of a session proves who they are by entering a password or a second factor
- * again.
+ * Time for which a proof is accepted. The owner of a session proves who they are with a login, with the password, or with a
+ * passkey.
  */
 export const PROOF = `interval '10 minutes'`
 

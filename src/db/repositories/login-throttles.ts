@@ -5,26 +5,26 @@ import type { SqlClient } from '../client/types.ts'
 export interface ThrottleRule {
   /** Identifies the count. Contains no name and no address. */
   readonly key: string
-  /** The number of attempts before which there is no wait. */
+  /** The number of attempts that need no wait. */
   readonly free: number
-  /** The first wait in milliseconds. It doubles with each further attempt. */
+  /** The first wait in milliseconds. The wait doubles with each further attempt, up to `maxWaitMs`. */
   readonly firstWaitMs: number
   readonly maxWaitMs: number
   /** Time in milliseconds after which the count is reset. */
   readonly windowMs: number
-  /** True if that time begins with the last attempt. False if it begins with the first attempt. */
+  /** True if `windowMs` begins with the last attempt. False if it begins with the first attempt. */
   readonly isSliding: boolean
 }
 
 export interface LoginThrottlesRepository {
   /**
-   * Counts an attempt for each rule. If the attempt must wait because of a rule, counts it for none of them. Returns the wait
-   * in milliseconds, or 0 if the attempt was counted.
+   * Counts an attempt for each rule. If any rule requires a wait, counts the attempt for no rule. Returns the wait in
+   * milliseconds, or 0 if the attempt was counted.
    */
   count(rules: readonly ThrottleRule[]): Promise<number>
   /**
-   * Deletes the counts with the keys `ended`. Subtracts one attempt from the counts with the keys `uncounted`, and ends their
-   * wait.
+   * Deletes the counts with the keys `ended`. Subtracts one attempt from the counts with the keys `uncounted`, so that these
+   * counts require no wait.
    */
   forgive(ended: readonly string[], uncounted: readonly string[]): Promise<void>
   /** Deletes at most `limit` counts whose time has ended. Returns their number. */

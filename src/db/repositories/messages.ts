@@ -41,15 +41,15 @@ export interface MessagesRepository {
   readonly append: AppendBatch
   /** Finds the last `count` messages up to the entry `to`. Returns them as runs of consecutive messages, in ascending order. */
   runsBefore(roomId: number, to: number, count: number): Promise<Extent[]>
-  /** Finds the first `count` messages from the entry `from` to the entry `to`. Returns them in the same form. */
+  /** Finds the first `count` messages from the entry `from` to the entry `to`. Returns runs, as `runsBefore` does. */
   runsAfter(roomId: number, from: number, to: number, count: number): Promise<Extent[]>
   /** Returns the entries of a room with `from <= seq <= to`, in ascending order. */
   range(roomId: number, from: number, to: number): Promise<StoredEntry[]>
-  /** Returns those of the entries `seqs` of a room that exist, in ascending order. */
+  /** Returns the entries of a room whose `seq` is in `seqs`, in ascending order. Omits entries that do not exist. */
   some(roomId: number, seqs: readonly number[]): Promise<StoredEntry[]>
   /**
-   * Returns the lowest and the highest stored `seq` with `from <= seq <= to`, of messages or of all entries; `undefined` if there is
-   * no such entry.
+   * Returns the lowest and the highest stored `seq` with `from <= seq <= to`. If `messagesOnly` is true, considers only
+   * messages. Returns `undefined` if there is no such entry.
    */
   extent(roomId: number, from: number, to: number, messagesOnly?: boolean): Promise<Extent | undefined>
 }
@@ -92,7 +92,7 @@ export const createMessagesRepository = (client: SqlClient, schema: string): Mes
   const extent = `select min(seq)::double precision as first, max(seq)::double precision as last
     from ${inSchema}.messages where room_id = $1 and seq between $2 and $3 and (kind = 'message' or not $4)`
   // Subqueries select the fields that most entries lack. A subquery is a look-up per entry, whereas a join could read whole
-  // tables. All these fields are in one column, because each column of a row takes longer to receive than a look-up.
+  // tables. All these fields are in one column, because receiving another column takes longer than the look-up.
   const entries = (condition: string): string => `
     select entry.id::double precision, entry.room_id as "roomId", entry.seq::double precision, entry.kind,
       entry.target_seq::double precision as "targetSeq", entry.user_id as "userId", entry.write_id as "writeId",

@@ -33,7 +33,8 @@ export interface OneTimeToken {
 export interface OneTimeTokensRepository {
   /**
    * Stores a token with the generation of its user, and deletes tokens of the same purpose that were requested earlier. Returns
-   * false, and stores nothing, if such a token was requested later, or if the user is not active or has another generation.
+   * false, and stores nothing, if a token of the same purpose was requested later, or if the user is not active or has another
+   * generation.
    */
   issue(token: NewOneTimeToken): Promise<boolean>
   /** Returns the user and the address of a token. Returns undefined if there is no such token, or if it has expired. */
@@ -53,8 +54,8 @@ export const createOneTimeTokensRepository = (
   const table = `${inSchema}."one_time_tokens"`
   const stored = 'user_id as "userId", address_hash as "addressHash", generation'
   const isValid = 'hash = $1 and purpose = $2 and expires_at > clock_timestamp()'
-  // A failed mail is sent again with a new token, and all its tokens stay valid. An attempt that seemed to fail may have
-  // delivered the mail.
+  // A failed mail is sent again with a new token. All tokens of the mail stay valid, because an attempt that seemed to fail may
+  // have delivered the mail.
   const issue = `with request as (
       select coalesce(to_timestamp($6::double precision / 1000), clock_timestamp())::timestamptz(3) as at
     ), voided as (

@@ -35,7 +35,7 @@ export interface OutboxRepository {
   /** Assigns a user to a leased mail, and replaces its kind and payload. Returns the generation of the user. */
   address(id: string, mail: Pick<NewOutboxMail, 'kind' | 'userId' | 'payload' | 'keyId'>): Promise<number | null>
   remove(id: string): Promise<void>
-  /** Removes the mails that expired some minutes ago, and returns them. */
+  /** Removes the mails that expired more than five minutes ago, and returns them. */
   removeExpired(): Promise<Pick<LeasedMail, 'id' | 'kind' | 'attempts'>[]>
 }
 

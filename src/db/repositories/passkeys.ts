@@ -38,7 +38,7 @@ export interface PasskeysRepository {
   find(id: string): Promise<PasskeyRecord | undefined>
   /** Returns the passkeys of a user, oldest first. */
   list(userId: number): Promise<PasskeyRecord[]>
-  /** Stores the use of a passkey. Returns the counter before it, or undefined if the passkey was deleted. */
+  /** Stores the use of a passkey. Returns the previous counter, or undefined if the passkey was deleted. */
   use(passkey: PasskeyUse): Promise<number | undefined>
   remove(userId: number, id: string): Promise<boolean>
   /** Returns the handle of a user. If the user has none, stores and returns `created`. */

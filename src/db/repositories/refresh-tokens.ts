@@ -10,8 +10,9 @@ export interface RefreshState {
   readonly isRemembered: boolean
   /** The number of the current token. */
   readonly number: number
-  /** The SHA-256 of the secret of the current token, and of the previous token. */
+  /** The SHA-256 of the secret of the current token. */
   readonly hash: string
+  /** The SHA-256 of the secret of the previous token. */
   readonly previousHash: string | null
   readonly salt: string
   readonly macKey: string
@@ -47,8 +48,8 @@ export interface RefreshTokensRepository {
    */
   rotate(sessionId: string, hash: string, lifetime: SessionLifetime): Promise<SessionEnd | undefined>
   /**
-   * Stores that the token with this number is in use. Does nothing if that is already stored, or if it is no longer the current
-   * token.
+   * Stores that the token with this number is in use. Does nothing if that is already stored, or if the token is no longer the
+   * current one.
    */
   markUsed(sessionId: string, number: number): Promise<void>
 }

@@ -13,8 +13,7 @@ export interface SessionUser {
 }
 
 /**
- * A session that has not expired and was not ended. It is nevertheless invalid if its `generation` is lower than that of its
- * user.
+ * A session that has not expired and was not ended. If its `generation` is lower than that of the user, the session is invalid.
  */
 export interface LiveSession {
   readonly id: string
@@ -46,7 +45,7 @@ export interface NewSession {
   readonly address: string | undefined
   readonly isCookie: boolean
   readonly isRemembered: boolean
-  /** The first refresh token. Without it, the session ends with its access token. */
+  /** The first refresh token. Without it, the session cannot be extended. */
   readonly refresh?: { readonly hash: string; readonly salt: string; readonly macKey: string } | undefined
 }
 

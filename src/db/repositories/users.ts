@@ -59,7 +59,7 @@ export interface UsersRepository {
   findByIds(ids: readonly number[]): Promise<Map<number, UserRecord>>
   /**
    * Replaces the hash of a verified password with a new hash of it, if the user is active and still has the checked hash and
-   * generation. Returns whether it did.
+   * generation. Returns whether the hash was replaced.
    */
   renewPasswordHash(user: Pick<UserRecord, 'id' | 'hashedPassword' | 'generation'>, renewed: string): Promise<boolean>
   /**
