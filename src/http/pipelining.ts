@@ -1,5 +1,5 @@
 /**
- * Makes Node's HTTP parser continue after a request whose upgrade is ignored. Otherwise the parser stops after such a request
+ * Makes Node's HTTP parser continue after a request whose upgrade is ignored. Unchanged, the parser stops after such a request
  * and drops the other requests in the same packet. This module uses undocumented properties of the parser. In a version of Node
  * without these properties, the parser is not changed.
  */

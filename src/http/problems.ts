@@ -46,8 +46,8 @@ const PARTS: Readonly<Record<string, string>> = {
 const INVALID_JSON = new Set(['FST_ERR_CTP_INVALID_JSON_BODY', 'FST_ERR_CTP_EMPTY_JSON_BODY'])
 
 /**
- * Maps the status of an error that is not a ChatError to a code of the catalog. For any other status, the code is `bad_request`
- * if the error is from Fastify and the status is below 500, and otherwise `http_` followed by the status.
+ * Maps the status of an error that is not a ChatError to a code of the catalog. For any other status, the code is `http_`
+ * followed by the status. The exception is an error from Fastify with a status below 500: its code is `bad_request`.
  */
 const CODES: Partial<Record<number, ErrorCode>> = {
   400: 'bad_request',
@@ -170,8 +170,8 @@ const isSendable = (name: string, value: string | string[]): boolean => {
 }
 
 /**
- * Returns the headers that `http-errors` attached to an error. Omits headers that describe the connection or the body, which is
- * replaced, and headers that cannot be sent.
+ * Returns the headers that `http-errors` attached to an error. Omits headers that cannot be sent, and headers that describe the
+ * connection or the body. The body of the error is replaced.
  */
 const headersOf = (headers: unknown): Record<string, string | string[]> =>
   typeof headers === 'object' && headers !== null

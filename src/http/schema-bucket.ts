@@ -7,10 +7,10 @@ interface Named {
 }
 
 /**
- * Gives an instance and its children their own shared schemas. They don't contain the schemas that the host has already added,
- * and a schema that the host adds later does not replace a schema of the service with the same `$id`. Whenever the host adds a
- * schema, Fastify recreates the compilers of all child instances. `compilersFactory` makes Fastify use the validator of the
- * service again, instead of Fastify's default.
+ * Gives an instance and its children their own set of shared schemas. The set does not contain the schemas that the host has
+ * already added. A schema that the host adds later does not replace a schema of the service with the same `$id`. Whenever the
+ * host adds a schema, Fastify recreates the compilers of all child instances. `compilersFactory` makes Fastify use the
+ * validator of the service again, instead of Fastify's default.
  */
 export const separateSchemas = (fastify: FastifyInstance, validatorCompiler: FastifySchemaCompiler<object>): void => {
   const hosts = new Set(Object.values(fastify.getSchemas()))
@@ -24,8 +24,8 @@ export const separateSchemas = (fastify: FastifyInstance, validatorCompiler: Fas
       const schemas = new Map(Object.entries(inherited ?? {}).filter(([, schema]) => !hosts.has(schema)))
       return {
         add(schema: unknown) {
-          // Fastify also calls this with the schemas that a host adds later. They must not replace a schema of the service with
-          // the same id, which was added first.
+          // Fastify also calls `add` with each schema that a host adds later. Such a schema must not replace a schema of the
+          // service with the same id.
           const { $id } = schema as Named
           if (!schemas.has($id)) schemas.set($id, schema)
           return fastify

@@ -1,13 +1,13 @@
 /**
- * Defines the headers that restrict what browsers may do with a response. The headers are constants, because reads of the
- * history take so little time that computing a dozen headers would slow them down considerably.
+ * Defines the headers that restrict what browsers may do with a response. The headers are constants, because computing a dozen
+ * headers takes long compared with a read of the history.
  */
 
 /**
  * Security headers of every response. JSON responses have only these headers and HSTS. With these headers, a browser does not
- * guess another type, does not load anything for a response that it shows as a page, does not show a response in a frame, and
- * does not load a response into a page of another origin unless CORS allows it. The API documents and the web client set their
- * own policies.
+ * guess the type of a response, and does not show a response in a frame. If a browser shows a response as a page, the page
+ * cannot load anything. A page of another origin cannot load a response unless CORS allows it. The API documents and the web
+ * client set their own policies.
  */
 export const DATA_HEADERS = {
   'content-security-policy': "default-src 'none';frame-ancestors 'none'",

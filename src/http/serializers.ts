@@ -3,9 +3,9 @@ import { SerializerSelector } from '@fastify/fast-json-stringify-compiler'
 import type { FastifySerializerCompiler } from 'fastify'
 
 /**
- * Creates a serializer compiler for these shared schemas. Compiling takes about 10 ms per response of a route, and most
- * responses are errors, which are sent as text and never need their serializer. So a serializer is compiled when its response
- * is first sent, and the service starts a second earlier.
+ * Creates a serializer compiler for shared schemas. Compiling takes about 10 ms for each kind of response of a route. Most
+ * kinds of responses are errors, which are sent as text and never need a serializer. So a serializer is compiled when a
+ * response first needs it, and the service starts a second earlier.
  */
 export const createSerializerCompiler = (schemas: Record<string, unknown>): FastifySerializerCompiler<unknown> => {
   const compile = SerializerSelector()(schemas) as FastifySerializerCompiler<unknown>

@@ -9,8 +9,8 @@ import { ChatError } from '../protocol/errors.ts'
 
 export interface SessionCookiesOptions {
   /**
-   * The `aud` claim of the service. The name of the cookie contains its hash, so that services on the same host have different
-   * cookies.
+   * The `aud` claim of the service. The name of the cookie contains a hash of this claim, so that services on the same host
+   * have different cookies.
    */
   readonly audience: string
   readonly publicUrl?: string | undefined
@@ -23,7 +23,7 @@ export interface SessionCookies {
   requireOwnPage(request: FastifyRequest): void
   /** Returns whether `requireOwnPage` accepts the request. */
   isOwnPage(request: FastifyRequest): boolean
-  /** Sets the cookie. Without `maxAgeMs`, the browser deletes the cookie when it is closed. */
+  /** Sets the cookie. Without `maxAgeMs`, the browser keeps the cookie until the browser is closed. */
   write(request: FastifyRequest, reply: FastifyReply, token: string, maxAgeMs: number | undefined): void
   /** Deletes the cookie. */
   clear(request: FastifyRequest, reply: FastifyReply): void

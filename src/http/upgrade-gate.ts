@@ -91,8 +91,8 @@ type RequestEvent = [request: IncomingMessage, response: ServerResponse]
 
 /**
  * Replaces the server's `emit`, so that the host's listeners do not receive the chat's upgrades. A listener of the chat could
- * not prevent this. For example, Engine.io (Socket.IO) on the same server closes the connection of every upgrade for another
- * path after 1 s.
+ * not keep an event from the other listeners. For example, Engine.io (Socket.IO) on the same server closes the connection of
+ * every upgrade for another path after 1 s.
  */
 const interceptEvents = (server: Server, { ownerOf, isDeclined }: Interception): void => {
   const emit = server.emit
