@@ -14,7 +14,7 @@ export type SettingValues<T extends TProperties, Excused extends keyof T = never
 
 export interface PluginOptions<T extends TProperties, Excused extends keyof T> {
   readonly settings: T
-  /** Settings without a default that are nevertheless optional, because the plugin does not always need them. */
+  /** Settings that have no default but may be missing, because the plugin does not always need them. */
   readonly excused?: readonly Excused[]
   /** The names of options that must be functions. */
   readonly functions?: readonly string[]

@@ -32,7 +32,7 @@ export const databaseParts = ownedBy('config', {
   databaseName: optional(text({ description: 'The name of the database.', example: 'chat' })),
   databaseUser: optional(text({ description: 'The role that the service logs in as.', example: 'chat' })),
   databasePassword: optional(
-    text({ description: 'The password of that role. Optional over a Unix socket.', example: '' })
+    text({ description: 'The password of `DATABASE_USER`. Optional over a Unix socket.', example: '' })
   )
 })
 
@@ -71,7 +71,7 @@ export const databaseSettings = ownedBy('db', {
     minimum: 1,
     maximum: 1000,
     unit: 'connections',
-    description: 'The maximum number of connections per process, beside one for notifications.'
+    description: 'The maximum number of connections per process, not counting the connection for notifications.'
   }),
   databaseListenUrl: optional(
     text({

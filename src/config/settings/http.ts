@@ -60,7 +60,7 @@ export const serverSettings = ownedBy('server', {
 export const platformSettings = ownedBy('platform', {
   corsOrigins: list(text({ description: 'An origin.' }), {
     description:
-      'The origins of pages that may call the API and open a WebSocket, beside the service’s own. `https://*.example.com` allows every subdomain, but not `https://example.com`. Hybrid apps: `capacitor://localhost`, `tauri://localhost`. `*` is allowed in `dev` only.',
+      'The origins of pages that may call the API and open a WebSocket, in addition to the service’s own origin. `https://*.example.com` allows every subdomain, but not `https://example.com`. Hybrid apps: `capacitor://localhost`, `tauri://localhost`. `*` is allowed in `dev` only.',
     check: areOrigins
   }),
   publicUrl: optional(
@@ -68,7 +68,7 @@ export const platformSettings = ownedBy('platform', {
       pattern: '^https?://[^\\s?#]+$',
       'x-rule': 'must be an http:// or https:// URL',
       description:
-        'The URL at which clients reach the service, such as `https://chat.example.com`. Its origin may open a WebSocket, and the API documents name it.',
+        'The URL at which clients reach the service, such as `https://chat.example.com`. Pages of its origin may open a WebSocket. The API documents contain the URL.',
       check: isUrl
     })
   ),

@@ -21,7 +21,7 @@ export const issuerSettings = ownedBy('auth', {
     text({
       maxLength: 1000,
       description:
-        'The value that the `aud` claim of that issuer’s tokens must equal or contain. Other tokens are rejected.'
+        'The value that the `aud` claim of tokens of `AUTH_ISSUER` must equal or contain. Other tokens are rejected.'
     })
   ),
   authJwksUrl: optional(
@@ -29,7 +29,7 @@ export const issuerSettings = ownedBy('auth', {
       maxLength: 1000,
       pattern: '^https?://[^\\s#]+$',
       'x-rule': RULE,
-      description: 'The URL of that issuer’s public keys.',
+      description: 'The URL of the public keys of `AUTH_ISSUER`.',
       derived: 'the `jwks_uri` in `AUTH_ISSUER/.well-known/openid-configuration`',
       check: isSecure
     })

@@ -4,6 +4,6 @@ import { flag, ownedBy } from './define.ts'
 export const twoFactorSettings = ownedBy('auth', {
   passkeys: flag(true, {
     description:
-      'Whether users may add passkeys. They need a `PUBLIC_URL` with a host name, and the package `@simplewebauthn/server`, which the image contains.'
+      'Whether users may add passkeys. Passkeys need a `PUBLIC_URL` with a host name, and the package `@simplewebauthn/server`, which the image contains.'
   })
 })
