@@ -49,7 +49,8 @@ export interface ChatServiceOptions extends HostSettings {
    */
   readonly authenticate?: Authenticate | undefined
   /**
-   * Decides who may read a room, publish in a room or create a room. Without this function, every authenticated user may do so.
+   * Decides who may read a room, publish in a room or create a room. Without this function, every authenticated user may do all
+   * of this.
    */
   readonly authorize?: Authorize | undefined
   /** Edits or rejects a message before it is encrypted. */
@@ -63,7 +64,10 @@ export interface ChatServiceOptions extends HostSettings {
    */
   readonly resolved?: Resolved | undefined
   readonly clock?: Clock | undefined
-  /** Replaces the default bus, which uses the notifications of the database, or only memory if the database sends none. */
+  /**
+   * Replaces the default bus. The default bus uses the notifications of the database. If the database sends no notifications,
+   * the default bus reaches only this process.
+   */
   readonly bus?: Bus | undefined
   /** Replaces options of the append queue. Used only in tests. */
   readonly appendQueue?: ChatOptions['appendQueue']

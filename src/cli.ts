@@ -15,8 +15,8 @@ for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
 }
 
 /**
- * Returns an action that loads its module when the command runs. Loading the modules of all commands takes longer than most
- * commands do.
+ * Returns an action that loads its module when the command runs. Loading the modules of all commands takes longer than running
+ * most commands.
  */
 const load =
   <Module, Name extends keyof Module>(module: () => Promise<Module>, name: Name) =>

@@ -1,4 +1,4 @@
-/** Creates a chat for a host application, whose code can publish messages, receive events and revoke access. */
+/** Creates a chat for a host application. The code of the host can publish messages, receive events and revoke access. */
 import type { FastifyInstance } from 'fastify'
 import type { ExportRecord } from './accounts/export/records.ts'
 import type { HostUser } from './accounts/host-users.ts'
@@ -12,7 +12,7 @@ import type { NewRoom, Room } from './protocol/http/rooms.ts'
 import { NewRoom as newRoom } from './protocol/http/rooms.ts'
 import { compile, sentencesOf, violations } from './protocol/validation.ts'
 
-/** The options of a chat in a host application: those of the service, without the ones that `plugin` sets. */
+/** The options of a chat in a host application: the options of the service, except those that `createChat` sets itself. */
 export type CreateChatOptions = Omit<ChatServiceOptions, 'prefix' | 'onMessage'>
 
 /**
@@ -74,8 +74,8 @@ export interface EmbeddedChat {
   restore(userId: string | number): Promise<boolean>
   /**
    * Deletes the account of a user: closes all connections with the code 4401, and from then on rejects requests with
-   * `account_deleted`. The messages stay, under the name `deleted user <id>`; with `erase`, or with the setting `onDelete`,
-   * they are erased in the background. Cannot be undone. Resolves like `suspend`.
+   * `account_deleted`. The messages stay under the name `deleted user <id>`. If `erase` is true, or if the setting `onDelete`
+   * is `erase`, the messages are erased in the background. Cannot be undone. Resolves like `suspend`.
    */
   deleteUser(userId: string | number, options?: { readonly erase?: boolean }): Promise<boolean>
   /**

@@ -42,7 +42,7 @@ export interface ServerOptions
   readonly pretty?: boolean
   /** Shortens timeouts in tests. */
   readonly timeouts?: Timeouts
-  /** Receives the log lines that would otherwise go to standard output. */
+  /** Receives the log lines instead of the standard output. */
   readonly logTo?: { write(line: string): void }
 }
 

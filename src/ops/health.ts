@@ -5,8 +5,8 @@ import type { Clock } from '../lib/clock.ts'
 export interface HealthChecks {
   readonly database: 'ok' | 'unavailable' | 'read_only'
   /**
-   * `deaf` if this process has not received its own heartbeat for 30 s. It then probably receives no other notifications
-   * either.
+   * `deaf` if this process has not received its own heartbeat for 30 s. The process then probably misses other notifications
+   * too.
    */
   readonly listening: 'ok' | 'deaf'
 }
@@ -29,7 +29,7 @@ export interface HealthMonitor {
   readonly latest: HealthChecks
   /**
    * Whether requests should be routed to this process. Becomes true in `start` if the first run succeeds. Later becomes false
-   * after 3 consecutive runs with a failed check, and true after 2 consecutive runs without one.
+   * after 3 consecutive runs with a failed check, and true after 2 consecutive runs without a failed check.
    */
   readonly isReady: boolean
   stop(): void
