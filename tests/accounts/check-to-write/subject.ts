@@ -15,7 +15,7 @@ export const client = { address: '192.0.2.1', agent: 'test' }
 export const weak = createPasswords({ rounds: 4 })
 export const strong = createPasswords({ rounds: 5 })
 
-/** An account, and functions to inspect it and to change it. */
+/** An account, and functions that inspect and change the account. */
 export interface Subject {
   readonly database: ChatDatabase
   /** The same accounts, but without the pause between the check and the write. */
@@ -83,13 +83,13 @@ export const subjectOf = async (database: ChatDatabase, username: string): Promi
 export const codeOf = (secret: string, steps = 0): string =>
   new TOTP({ secret: Secret.fromBase32(secret) }).generate({ timestamp: Date.now() + steps * 30_000 })
 
-/** Returns the user, the session and the client in the form in which routes pass them. */
+/** Returns the user, the session and the client as routes pass them to the accounts. */
 export const actorOf = ({ user: { id, username, generation }, sessionId }: Subject) => ({
   user: { id, username, generation, sessionId },
   client
 })
 
-/** Returns the user in the form in which routes pass the user to a write that needs a proof of identity. */
+/** Returns the user as routes pass the user to a write that needs a proof of identity. */
 export const ownerOf = ({ user: { id, generation }, sessionId }: Subject) => ({
   id,
   generation,

@@ -1,4 +1,4 @@
-/** Tests the waits between attempts to log in, over several networks, names and processes. */
+/** Tests the waits between login attempts, with several networks, names and processes. */
 import { expect, test } from 'vitest'
 import { createLookupKeys } from '../../../src/accounts/lookup-keys.ts'
 import { createLoginThrottle, type LoginThrottle } from '../../../src/accounts/passwords/throttle.ts'

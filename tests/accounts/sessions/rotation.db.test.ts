@@ -36,7 +36,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 4, arbitrary: fc.record({ kind: fc.constant('wait' as const), seconds: fc.constantFrom(40, 3600) }) }
 )
 
-/** The session as the contract describes it. `usedAt` is the time of the first use of the current token. */
+/** The expected state of the session. `usedAt` is the time of the first use of the current token. */
 interface Model {
   number: number
   issuedAt: number
@@ -44,7 +44,10 @@ interface Model {
   isEnded: boolean
 }
 
-/** Returns the number of the token in the response, or undefined if the response is a 401. */
+/**
+ * Updates the model for a refresh. Returns the number of the token that the response must contain, or undefined if the response
+ * must be a 401.
+ */
 const expected = (model: Model, presented: number, now: number): number | undefined => {
   if (model.isEnded) return undefined
   if (presented === model.number) {
