@@ -48,7 +48,7 @@ const lineOf = (before: Row, now: Row, aim: Aim): string => {
   return `  ${range(then, format).padEnd(24)} -> ${range(today, format).padEnd(24)} beside ${aim.beside}${mark}`
 }
 
-/** Formats the result for each aim beside the committed result. Marks the results that moved by more than their spread. */
+/** Formats the result for each aim next to the committed result. Marks the results that moved by more than their spread. */
 export const asComparison = (committed: readonly Row[], rows: readonly Row[]): string =>
   rows
     .flatMap(row => {

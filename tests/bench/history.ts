@@ -1,6 +1,6 @@
 /**
- * Measures how many history pages of 50 messages per second the service returns on ten HTTP connections. Measures the newest
- * page, and pages at random positions of the log.
+ * Measures how many history pages the service returns per second on ten HTTP connections. A page has 50 messages. Measures the
+ * newest page, and pages at random positions of the log.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -50,7 +50,10 @@ const RANDOM = 'fastify-chat, pages at random'
 const perSecond = (runs: ReadonlyMap<string, readonly Run[]>): Map<string, number[]> =>
   new Map([...runs].map(([name, all]) => [name, all.map(run => run.perSecond)]))
 
-/** Describes the ratio by CPU time, because the load generator limits a fast subject. */
+/**
+ * Returns the note of the row: the ratio of requests per CPU second. Unlike the requests per second, this ratio is not limited by
+ * the load generator.
+ */
 const noteOf = (runs: ReadonlyMap<string, readonly Run[]>, ours: string): string => {
   const median = (name: string, field: keyof Run): number =>
     spread((runs.get(name) ?? []).map(run => run[field])).median

@@ -1,5 +1,5 @@
 /*
- * An independent load generator, one epoll thread. It counts WebSocket frames without parsing JSON, so that it is rarely the
+ * An independent load generator with one epoll thread. It counts WebSocket frames without parsing JSON, so it is rarely the
  * bottleneck. generator.ts compiles and runs it. To run it alone:
  *
  *   cc -O2 -o load tests/bench/load.c

@@ -1,5 +1,5 @@
 /**
- * Measures whether the time of a rejected login reveals if a user exists: `npx tsx tests/bench/logins.ts [users] [logins]
+ * Measures whether the time of a rejected login reveals whether a user exists: `npx tsx tests/bench/logins.ts [users] [logins]
  * [rounds]`. Compares the medians of known names, unknown names, and names whose hash has a lower cost. The kinds of names
  * alternate, so that the load of the machine affects all kinds equally. Each login uses a different name, so that no login is
  * throttled.

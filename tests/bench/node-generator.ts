@@ -57,7 +57,7 @@ const latency = async (
   const sentAt: number[] = []
   const all: number[] = []
   for (const client of clients) {
-    // Messages arrive in order and without gaps, so the n-th message that a client receives is the n-th that was sent.
+    // Messages arrive in order and without gaps, so the n-th received message is the n-th sent message.
     let arrived = 0
     client.onFrames = count => {
       const now = performance.now()

@@ -12,7 +12,7 @@ export interface RawClient {
   minBytes: number
   /** Whether only frames of the service with the type `message` are counted. */
   onlyMessages: boolean
-  /** Called when counted frames arrive. `count` is their number. */
+  /** Called when counted frames arrive. `count` is the number of these frames. */
   onFrames: (count: number) => void
   /** Sends text frames in one write. */
   send(...texts: string[]): void
@@ -106,7 +106,10 @@ const counting = (socket: Socket, rest: Buffer): RawClient => {
   return client
 }
 
-/** Returns the length of the payload of the frame that begins at an offset. `short` is the 7-bit length in its header. */
+/**
+ * Returns the length of the payload of the frame that begins at an offset. `short` is the 7-bit length in the header of the
+ * frame.
+ */
 const lengthOf = (chunk: Buffer, at: number, short: number): number => {
   if (short < 126) return short
   return short === 126 ? chunk.readUInt16BE(at + 2) : Number(chunk.readBigUInt64BE(at + 2))

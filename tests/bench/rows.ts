@@ -40,7 +40,7 @@ export interface Effort {
   readonly seconds: number
 }
 
-/** The spread of several runs. The median of an even number of runs is the mean of the two in the middle. */
+/** The spread of several runs. The median of an even number of runs is the mean of the two middle values. */
 export interface Spread {
   readonly min: number
   readonly median: number

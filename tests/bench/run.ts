@@ -1,6 +1,6 @@
 /**
- * Runs the benchmarks one after another: `npm run bench` runs all, `npm run bench -- durable memory` only these two. Needs
- * PostgreSQL at TEST_DATABASE_URL or on this machine.
+ * Runs the benchmarks one after another. `npm run bench` runs all benchmarks, and `npm run bench -- durable memory` runs only
+ * these two. Needs PostgreSQL at TEST_DATABASE_URL or on this machine.
  *
  *   --write    updates the tables in docs/performance.md and the files docs/bench.json, docs/bench.svg and docs/growth.svg;
  *              if only some benchmarks run, replaces only their rows
