@@ -1,4 +1,4 @@
-/** Tests when the PostgreSQL bus sends what was announced. */
+/** Tests when the PostgreSQL bus sends announcements. */
 import { expect, onTestFinished, test } from 'vitest'
 import { createPostgresBus } from '../../src/bus/drivers/postgres.ts'
 import { fakeClock } from '../support/clock.ts'
