@@ -1,7 +1,7 @@
 /**
  * A chat client that uses the protocol correctly. It sends messages with and without nonces, edits and deletes its own messages,
  * and reacts to messages. It resends each frame with a nonce until the frame is acknowledged, and resumes after a reconnection.
- * It records entries, acks and errors, and the state of each message that it received, for check.ts.
+ * For check.ts, it records entries, acks, errors, and the state of each received message.
  */
 import { WebSocket } from 'ws'
 import { type LogEntry, type Message, shown } from './fold.ts'
