@@ -18,7 +18,7 @@ const library = ['x86_64', 'aarch64']
   .map(machine => `/usr/lib/${machine}-linux-gnu/faketime/libfaketimeMT.so.1`)
   .find(path => existsSync(path))
 
-/** Starts the service. `step` sets how many seconds its wall clock is ahead of the machine's. */
+/** Starts the service. `step` sets how many seconds the wall clock of the service is ahead of the clock of the machine. */
 const start = async () => {
   const folder = mkdtempSync(join(tmpdir(), 'chat-clock-'))
   const file = join(folder, 'offset')

@@ -29,7 +29,8 @@ describe.for(WAYS)('%s', way => {
   test('a session that ends closes its connections, and those of no other session', async () => {
     const { one, two, login } = await startTwo(way)
     const [ended, other] = [await login(), await login()]
-    // The first connection has no subprotocol, like those of older clients. So it stays open after its token has expired.
+    // The first connection has no subprotocol, like the connections of older clients. So it stays open after its token has
+    // expired.
     const closing = [await one.join(ended), await two.join(ended, { protocols: ['chat.v1'] })]
     const staying = await one.join(other)
     const { status } = await two.call('DELETE', `/api/auth/sessions/${ended.session}`, { token: other.token })

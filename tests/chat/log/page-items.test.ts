@@ -30,7 +30,7 @@ test('responses do not keep the pages that the cache has removed', () => {
     add(room, 66, 1)
     // Reads the newest three messages of this room.
     find(room, 64, 66, 64 * 1024)?.json('[', ']')
-    // Reads one message of each room, as a request with ?before=66&limit=1 does.
+    // Reads one message of each room, like a request with ?before=66&limit=1.
     for (let known = 1; known <= room; known++) find(known, 65, 65, 64 * 1024)?.json('[', ']')
   }
   expect(used() - before).toBeLessThan(4 * maxBytes)

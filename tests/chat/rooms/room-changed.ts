@@ -1,5 +1,5 @@
 /**
- * Tests with any bus that a change of a room reaches other processes. The chats have no change feed, so only the bus can notify
+ * Tests that a change of a room reaches other processes over any bus. The chats have no change feed, so only the bus can notify
  * them.
  */
 import { expect, onTestFinished } from 'vitest'
