@@ -1,7 +1,7 @@
 /**
  * Performs one seeded run. Three users send, edit and delete messages, reply to them and react to them. Their connections are
- * cut, stalled or left half open, or lose frames, and one of the users reloads the page. After the faults, compares what each
- * user received with the log, and what each user sees with the messages over HTTP.
+ * cut, stalled or left half open, or lose frames, and one of the users reloads the page. After the faults, compares the entries
+ * that each user received with the log. Also compares the messages that each user sees with the messages over HTTP.
  */
 import { randomBytes } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
@@ -57,7 +57,7 @@ interface App {
   readonly loss: Loss
   /** The sent messages with their last text. The text is null after a deletion. */
   readonly typed: { readonly nonce: string; content: string | null }[]
-  /** `received` has each `seq` from the event `message`, and `looped` each `seq` from a loop over `messages()`. */
+  /** `received` has each `seq` from the event `message`, and `looped` has each `seq` from a loop over `messages()`. */
   readonly received: number[]
   /** The `seq` of each event `update`. */
   readonly updated: number[]
@@ -319,7 +319,7 @@ const compareView = async (name: string, room: Room, url: string): Promise<strin
   const expected = messages.map(message => ({ ...message, ...(mine[message.seq] ? { mine: mine[message.seq] } : {}) }))
   const found = () => room.state.messages.map(message => ({ ...message }))
   const deadline = performance.now() + 10_000
-  // The SDK loads messages that replies refer to after a short random delay.
+  // After a short random delay, the SDK loads the messages that replies refer to.
   while (!isDeepStrictEqual(found(), expected) && performance.now() < deadline) await pause(20)
   const shown = found()
   return isDeepStrictEqual(shown, expected)

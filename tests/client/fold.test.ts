@@ -82,10 +82,10 @@ const run = async (seed: number) => {
   for (let step = 0; step < STEPS; step++) {
     await actions[draw(actions.length)]?.()
     if (random() < 0.5) await settled()
-    // Reads the state, as a UI may do at any time.
+    // Reads the state, because a UI may read it at any time.
     if (random() < 0.3) expect(room.state.messages.length).toBeGreaterThanOrEqual(0)
   }
-  // The SDK loads the messages that replies refer to only if the app shows history.
+  // Loads history. Only then does the SDK load the messages that replies refer to.
   void room.older(3).catch(() => {})
   // Waits until the client has all messages and makes no more requests.
   for (let quiet = 0; quiet < 10; quiet++) {

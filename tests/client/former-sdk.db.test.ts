@@ -36,7 +36,7 @@ const loadFormerSdk = async ({ commit, folder: source }: { commit: string; folde
   const outfile = join(folder, 'client.mjs')
   const entry = join(folder, source, 'index.ts')
   await build({ entryPoints: [entry], bundle: true, platform: 'node', format: 'esm', outfile, external: ['ws'] })
-  // The types of the former SDK differ from those of the current SDK.
+  // Uses `any`, because the types of the former SDK differ from those of the current SDK.
   return (await import(/* @vite-ignore */ pathToFileURL(outfile).href)) as {
     // biome-ignore lint/suspicious/noExplicitAny: see above.
     readonly [name in 'createChatApi' | 'createChatClient']: (options: object) => any
@@ -60,7 +60,7 @@ test.runIf(hasCommit(BEFORE_SESSIONS))(
     )
     const [ada, bob] = started
     const messages = bob.messages()
-    // A subscription begins at the newest entry.
+    // Waits for the subscription of bob, because it begins at the newest entry.
     await expect.poll(() => bob.state.status).toBe('live')
     ada.send('Hello from the former SDK')
     const { value } = await messages.next()
