@@ -71,7 +71,7 @@ const objectOf = (schema: Schema): Arbitrary<Record<string, unknown>> => {
     .map(([some, all, extra, dice]) => {
       if (dice === 0) return { ...extra, ...some }
       const needed = Object.fromEntries(required.map(name => [name, all[name]]))
-      // Half of the objects have only the required properties, because a random value of an optional one is often rejected.
+      // Half of the objects have only the required properties, because a random value of an optional property is often rejected.
       return dice > 2 ? needed : { ...extra, ...some, ...needed }
     })
 }
@@ -124,7 +124,7 @@ const bodyOf = ({ requestBody }: Operation): Arbitrary<{ body?: string | Buffer;
 
 const printable = (text: string): string => text.replace(/[^\t\x20-\x7e\x80-\xff]/g, '').slice(0, 2000)
 
-/** Generates values of a parameter. Most are valid values, encoded by `write`. The others come from `odd`. */
+/** Generates values of a parameter. Most values are valid, and are encoded by `write`. The other values come from `odd`. */
 const parameterValue = (
   parameter: Parameter,
   odd: Arbitrary<string>,
@@ -238,8 +238,8 @@ const badAuthorization = fc.oneof(
 )
 
 /**
- * Generates valid and invalid requests to an operation. `token` must be valid and is in most requests. The others have an
- * invalid `Authorization` header.
+ * Generates valid and invalid requests to an operation. Most requests contain `token`, which must be valid. The other requests
+ * have an invalid `Authorization` header.
  */
 export const requestsTo = (operation: Operation, token: string): Arbitrary<Sent> =>
   fc
