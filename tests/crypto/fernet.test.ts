@@ -6,8 +6,8 @@ import fc from '../support/properties.ts'
 
 const SECRET = 'cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4='
 const key = parseKey(SECRET)
-// From generate.json and verify.json of the specification: "hello", encrypted at 1985-10-26T01:20:00-07:00 with the IV 0, 1, 2,
-// … 15.
+// This token is from generate.json and verify.json of the specification. It contains "hello", encrypted at
+// 1985-10-26T01:20:00-07:00 with the IV 0, 1, 2, … 15.
 const ENCRYPTED_AT = Date.parse('1985-10-26T01:20:00-07:00')
 const TOKEN = 'gAAAAAAdwJ6wAAECAwQFBgcICQoLDA0ODy021cpGVWKZ_eEwCGM4BLLF_5CV9dOPmrhuVUPgJobwOz7JcbmrR64jVmpU4IwqDA=='
 
@@ -23,7 +23,7 @@ describe('the specification', () => {
     expect(decrypt(key, TOKEN)).toBe('hello')
   })
 
-  // From invalid.json of the specification.
+  // These tokens are from invalid.json of the specification.
   test.for([
     [
       'incorrect mac',
