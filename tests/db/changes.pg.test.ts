@@ -1,4 +1,6 @@
-/** Tests how the service reads, and is notified of, the changes that other sessions of a PostgreSQL server make. */
+/**
+ * Tests how the service reads changes that other sessions of a PostgreSQL server make, and how these changes notify the service.
+ */
 import { randomBytes } from 'node:crypto'
 import postgres from 'postgres'
 import { expect, inject, onTestFinished, test } from 'vitest'

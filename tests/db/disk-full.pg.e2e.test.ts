@@ -70,7 +70,7 @@ describe.skipIf(!mountable)('a full disk', () => {
     const [as] = execFileSync('stat', ['-c', '%u:%g', `/proc/${await pidOf(admin)}`], { encoding: 'utf8' }).split('\n')
     execFileSync('chown', [as ?? '', disk])
     await admin.query(`create tablespace small location '${disk}'`)
-    // The write-ahead log (pg_wal) is on another disk, because the server restarts if there is no space for it.
+    // The write-ahead log (pg_wal) is on another disk, because the server restarts if there is no space for the log.
     await admin.query('create database chat tablespace small')
     const client = await openClient({ url: `${url}/chat`, poolMax: 10 })
     onTestFinished(() => client.close())

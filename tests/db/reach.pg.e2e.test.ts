@@ -68,7 +68,7 @@ const errorMessageOf = async (options: Omit<ClientOptions, 'poolMax'>): Promise<
 /** Returns a URL that reaches the cluster over TCP. */
 const url = (host = '127.0.0.1', more = '') => `postgres://postgres:secret@${host}:${cluster.port}/postgres${more}`
 
-/** Turns TLS off, or on with the given certificate. Resolves when the server uses the new settings. */
+/** Turns TLS off, or turns TLS on with the given certificate. Resolves when the server uses the new settings. */
 const serve = async (certificate: 'good' | 'expired' | 'none') => {
   const client = await open({ url: url() })
   const path = (extension: string) => join(certificates, `${certificate}.${extension}`)

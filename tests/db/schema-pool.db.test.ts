@@ -9,7 +9,7 @@ beforeAll(async () => {
   client = await testClient()
 })
 
-/** Returns all rows of a schema except times, and the next values of its sequences. */
+/** Returns all rows of a schema without their times, and the next values of all sequences of the schema. */
 const contentOf = async (schema: string) => ({
   rooms: await client.query(`select id, name, title, last_seq from ${schema}.rooms`),
   steps: await client.query(`select step from ${schema}.upgrades`),

@@ -25,7 +25,7 @@ const start = async () => {
 
 type Fault = (proxy: FaultProxy, port: number) => Promise<() => void>
 
-/** Faults of the connections. Each function causes a fault and returns a function that ends it. */
+/** Faults of the connections. Each function causes a fault and returns a function that ends the fault. */
 const FAULTS: Readonly<Record<string, Fault>> = {
   'are blackholed': async proxy => {
     proxy.stall()
