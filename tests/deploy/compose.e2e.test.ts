@@ -47,7 +47,7 @@ const servicesOf = (dotenv: string): { postgres: Service; chat: Service } => {
   return parse(stdout).services
 }
 
-/** Returns the published addresses. Compose 1 prints ports in the short form, Compose 2 in the long form. */
+/** Returns the published addresses. Compose 1 prints ports in the short form, and Compose 2 prints ports in the long form. */
 const addressesOf = (ports: (string | { host_ip: string; published: string; target: number })[]): string[] =>
   ports.map(port =>
     typeof port === 'string' ? port.replace('/tcp', '') : `${port.host_ip}:${port.published}:${port.target}`

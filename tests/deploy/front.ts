@@ -27,7 +27,7 @@ export interface Front {
   readonly port: number
   /** The port for plain HTTP, where every request is redirected to HTTPS. */
   readonly plainPort?: number
-  /** Returns the certificate that a client must trust in order to connect, as PEM. */
+  /** Returns the certificate, in PEM format, that a client must trust in order to connect. */
   readonly ca: () => string
   /** Returns all log lines of the proxy so far. */
   readonly log: () => string
