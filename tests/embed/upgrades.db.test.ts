@@ -1,4 +1,6 @@
-/** Tests the chat's WebSocket beside other upgrade handlers of the same server. Each must handle only its own upgrades. */
+/**
+ * Tests the chat's WebSocket beside other upgrade handlers of the same server. Each handler must handle only its own upgrades.
+ */
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
