@@ -2,7 +2,7 @@
 import { readEnvironment } from '../../dist/plugins/config.js'
 import { startServer } from '../../dist/src/server.js'
 
-// The timeouts for clients are shorter than by default, so that the run does not take as long.
+// The timeouts for clients are shorter than the defaults, so that the run takes less time.
 const timeouts = { requestMs: 5000, keepAliveMs: 5000, responseStallMs: 5000 }
 await startServer({ ...readEnvironment({ mode: 'production' }), timeouts })
 process.on('message', () => {

@@ -1,4 +1,7 @@
-/** Opens raw connections, so that attacks can send what a client library rejects, and do not have to read responses. */
+/**
+ * Opens raw connections. Over such a connection, an attack can send data that a client library rejects, and need not read
+ * responses.
+ */
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
