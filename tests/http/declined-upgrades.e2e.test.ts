@@ -1,6 +1,6 @@
 /**
- * Tests upgrade requests that no handler accepts. They are handled as ordinary requests, regardless of how often a client
- * repeats them on one connection.
+ * Tests upgrade requests that no handler accepts. The service must handle them as ordinary requests, regardless of how often a
+ * client repeats them on one connection.
  */
 import dns, { type LookupAllOptions } from 'node:dns'
 import { once } from 'node:events'

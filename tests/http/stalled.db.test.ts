@@ -65,7 +65,7 @@ const untilStalled = async (accepted: readonly Socket[], buffered: (socket: Sock
   await expect.poll(isStalled).toBe(true)
 }
 
-/** Advances a clock in steps of one second, with a turn of the event loop after each. */
+/** Advances a clock in steps of one second, with a turn of the event loop after each step. */
 const advance = async (clock: FakeClock, seconds: number) => {
   for (let at = 0; at < seconds; at++) {
     clock.advance(1000)

@@ -1,4 +1,4 @@
-/** Tests for how long the service waits for the rest of a rejected body. unread-body.db.test.ts tests this over HTTP. */
+/** Tests how long the service waits for the rest of a rejected body. unread-body.db.test.ts tests this over HTTP. */
 import { EventEmitter } from 'node:events'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { lingerForBody } from '../../src/http/unread-body.ts'
