@@ -22,7 +22,7 @@ const add = async ({ call }: RunningChat, { token }: Person, key: Authenticator,
   return call('POST', '/api/auth/passkeys', { token, body })
 }
 
-/** Logs in with a passkey, as the second step of a login if there is a challenge. */
+/** Logs in with a passkey. If `challenge` is given, the passkey is the second step of a login. */
 const logIn = async ({ call }: RunningChat, key: Authenticator, challenge?: string, changed?: Ceremony) => {
   const started = await call('POST', '/api/auth/passkeys/login/options', { body: challenge ? { challenge } : {} })
   if (started.status !== 200) return started

@@ -288,7 +288,7 @@ describe('the list of sessions', () => {
       },
       expect.objectContaining({ id: old.session_id, current: false })
     ])
-    // Ignores the session of this request, because the list contains it only after its first use has been stored.
+    // Ignores the session of this request. The list contains this session only if its latest use is already stored.
     const { sessions } = (await call('GET', '/api/auth/sessions', { token: jane.token })).body
     expect(sessions.filter(({ current }: { current: boolean }) => !current)).toEqual([])
   })
