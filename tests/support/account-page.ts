@@ -26,7 +26,7 @@ export const useBrowser = () => {
     onTestFinished(() => tab.page.context().close())
     return tab
   }
-  /** Starts a service whose mails are collected, with the user ada, and opens a tab. */
+  /** Starts a service with the user ada, and opens a tab. Collects the mails of the service. */
   const start = async (options: StartOptions = {}) => {
     const mails: string[] = []
     const chat = await startChat({ printMail: text => mails.push(text), ...options })
@@ -66,7 +66,7 @@ export const openAccount = async (page: Page, section: string): Promise<void> =>
   await press(page, section)
 }
 
-/** Moves the proof of the login into the past, so that the next protected call needs another proof. */
+/** Sets the time of every proof of identity to an hour ago, so that the next protected call needs another proof. */
 export const ageProof = ({ database }: RunningChat): Promise<unknown> =>
   database.client.query(`update ${database.schema}.sessions set proven_at = now() - interval '1 hour'`)
 
@@ -75,7 +75,7 @@ export const confirm = async (page: Page): Promise<void> => {
   await press(page, 'Confirm')
 }
 
-/** Enters the password of ada in the form of the login. */
+/** Enters the name and the password of ada in the login form. */
 export const enterPassword = async (page: Page): Promise<void> => {
   await type(page, 'Username', 'ada')
   await type(page, 'Password', PASSWORD)

@@ -76,7 +76,7 @@ export const runBuilt = async (args: string[], env: Record<string, string>) => {
   return { code: await ended, output: output() }
 }
 
-/** Starts the built service. Resolves when the service listens. Rejects if it exits first. */
+/** Starts the built service. Resolves when the service listens. Rejects if the service exits before it listens. */
 export const startBuilt = async (env: Record<string, string>): Promise<BuiltService> => {
   await build()
   const port = await freePort()

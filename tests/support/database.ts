@@ -62,8 +62,8 @@ export const testClient = (): Promise<SqlClient> => {
 }
 
 /**
- * Returns an unused schema name. On PostgreSQL, the schema is dropped after the test. On PGlite, the whole folder is
- * removed later.
+ * Returns an unused schema name. On PostgreSQL, the schema is dropped after the test. On PGlite, the whole database is removed
+ * after the tests of the file.
  */
 export const testSchema = async (): Promise<string> => {
   const client = await testClient()

@@ -35,7 +35,7 @@ export const createMemoryChat = ({ clock = fakeClock(), ...options }: MemoryChat
 
 const DAY_MS = 24 * 60 * 60 * 1000
 
-/** Stops the chat as the plugin does. */
+/** Stops the chat in the same steps as the plugin. */
 export const stopChat = async ({ stop }: ChatCore): Promise<void> => {
   stop.refuseWork()
   await stop.commitAccepted()

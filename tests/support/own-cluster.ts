@@ -1,6 +1,6 @@
 /**
- * Skips tests that need their own PostgreSQL cluster, and prints a message, if PostgreSQL's binaries are not installed. Throws
- * if they are not installed and CI=true.
+ * Skips tests that need their own PostgreSQL cluster, and prints a message, if the binaries of PostgreSQL are missing. With
+ * CI=true, throws instead.
  */
 import { describe } from 'vitest'
 import { findBinaries } from '../chaos/cluster.ts'

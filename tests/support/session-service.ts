@@ -28,7 +28,7 @@ const response = (status: number, body?: unknown, headers: Record<string, string
 
 const refusal = () => response(401, { code: 'invalid_refresh_token', detail: 'The session has ended. Log in again.' })
 
-/** Creates the model. `lifetime` is that of an access token, in seconds. */
+/** Creates the model. `lifetime` is the lifetime of an access token in seconds. */
 export const sessionService = ({ lifetime = 1800 } = {}) => {
   const rows = new Map<string, Row>()
   const calls: { readonly path: string; readonly body: Record<string, unknown>; readonly token: string | undefined }[] =
@@ -121,7 +121,7 @@ export const sessionService = ({ lifetime = 1800 } = {}) => {
     fail(...next: typeof faults) {
       faults = [...next]
     },
-    /** Exchanges a refresh token as a thief would, and uses the new access token. */
+    /** Exchanges a refresh token like a thief, and uses the new access token. */
     steal(token: string) {
       refresh(token, false)
       const row = rows.get(token.split('.')[0] ?? '')

@@ -51,7 +51,7 @@ interface HttpResponse {
 export interface StartOptions extends Pick<ServerOptions, 'clock' | 'bus' | 'appendQueue' | 'kinds' | 'printMail'> {
   readonly settings?: Partial<Settings>
   readonly database?: ChatDatabase
-  /** The port to listen on. Only a test whose settings contain the port needs it. The default is any free port. */
+  /** The port to listen on. Only a test whose settings contain the port needs this option. The default is any free port. */
   readonly port?: number
 }
 
