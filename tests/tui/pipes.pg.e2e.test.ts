@@ -148,7 +148,7 @@ test('ends on the first signal while --send waits for the service', async () => 
   child.stdin.end('hi')
   await once(server, 'connection')
   child.kill('SIGINT')
-  // The process was ended by the signal, so it has no exit code.
+  // The signal ended the process, so the process has no exit code.
   expect(await ended).toMatchObject({ lines: [], code: null })
 })
 
