@@ -28,7 +28,7 @@ const leaveTraces = async (page: Page): Promise<void> => {
   await page.getByRole('textbox', { name: 'Message to Tea' }).fill('another secret')
 }
 
-/** Ends all sessions, as their expiry would, and waits until the page reports it. */
+/** Ends all sessions, with the same effect as their expiry. Waits until the page reports it. */
 const expire = async (chat: RunningChat, page: Page): Promise<void> => {
   await endSessions(chat)
   await page.getByText('Your session has ended').waitFor()
