@@ -85,7 +85,7 @@ const run = (command: string): string =>
     stdio: ['ignore', 'pipe', 'pipe']
   })
 
-/** Starts the service with a command. Resolves when the service responds, with a function that stops the service. */
+/** Starts the service with a command. Waits until the service responds. Returns a function that stops the service. */
 const stay = async (command: string): Promise<() => Promise<void>> => {
   const child = spawn('bash', ['-c', adapted(command)], { cwd: copy, env, detached: true })
   let output = ''
