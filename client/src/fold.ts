@@ -85,8 +85,8 @@ const withOwn = ({ message, reactions, mine, ...rest }: Held, own: OutgoingChang
 export const shownOf = (held: Held, changes: readonly OutgoingChange[] = [], reply: Reply | undefined): Message => {
   const isErased = held.message.unavailable === 'erased'
   const { message, reactions, mine } = isErased ? held : changes.reduce(withOwn, held)
-  // A deletion also removes the reactions. If it has not been applied to them yet (`reactedSeq` is lower), they are hidden
-  // here.
+  // A deletion also removes the reactions. Hides the reactions if the deletion has not been applied to them yet (`reactedSeq`
+  // is lower).
   const isReacted = reactions.length > 0 && !(isErased && held.reactedSeq < changedSeqOf(held.message))
   return Object.freeze({
     ...message,
@@ -113,7 +113,7 @@ export const replyOf = ({ seq, user_id, username, content, unavailable }: Messag
   ...textOf(content, unavailable)
 })
 
-/** Applies an entry that changes a message to the excerpt of this message in replies. */
+/** Returns the excerpt that replies show of a message, after an entry has changed the message. */
 export const foldReply = (reply: Reply, change: MessageChange): Reply => {
   const { excerpt: _, unavailable, ...rest } = reply
   if (unavailable === 'erased' || unavailable === 'expired') return reply

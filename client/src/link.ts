@@ -151,8 +151,8 @@ export const createLink = (options: LinkOptions): Link => {
   const ended = ({ code, reason }: SocketEnd): void => {
     const action = closeActionOf(code)
     const detail = reason || `The connection was closed with code ${code}.`
-    // After a `reconnect` frame, the client waits as the frame says, whatever the close code is. Only after 4401 does it get a
-    // new token instead.
+    // After a `reconnect` frame, the client reconnects after `after_ms`, whatever the close code is. The exception is 4401,
+    // which requires a new token.
     if (afterMs !== undefined && action.type !== 'renew') return wait('restart', detail, afterMs)
     if (action.type === 'stop') return stop(action.reason, detail)
     if (action.type === 'renew') return refused(detail)

@@ -48,7 +48,7 @@ export const withErasure = (message: Message, { userId, username, seq }: Erasure
 /** Returns the `seq` of the last entry that was applied to the message. */
 export const changedSeqOf = ({ changed_seq, seq }: Message): number => changed_seq ?? seq
 
-/** Returns the message without its content, in the form in which the service returns a message whose content it can't show. */
+/** Returns a copy without content. It has the same form as a message that the service returns without content. */
 const withoutContent = (message: Message, unavailable: NonNullable<Message['unavailable']>): Message => {
   const { meta: _, nonce: __, edited_at: ___, ...rest } = message
   return { ...rest, content: null, unavailable }

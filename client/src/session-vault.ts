@@ -19,7 +19,7 @@ export interface Vault {
   /** Returns the newest tokens. Undefined if there is no session. */
   read(): Promise<SessionTokens | undefined>
   write(tokens: SessionTokens): Promise<void>
-  /** Removes the tokens. `isLogOut` is true if the user has logged out, which also ends the session of the other tabs. */
+  /** Removes the tokens. If the user has logged out (`isLogOut`), the session also ends in the other tabs. */
   remove(isLogOut: boolean): Promise<void>
   readonly lock: SessionLock
 }
@@ -43,8 +43,8 @@ interface Shared {
 }
 
 /**
- * Creates the vault of a session. In cookie mode, `onForeign` is called with tokens that another tab has received, or with an
- * empty object when the user has logged out in another tab.
+ * Creates the vault of a session. In cookie mode, calls `onForeign` with the tokens that another tab has received. Calls it
+ * with an empty object when the user has logged out in another tab.
  */
 export const createVault = (options: SessionOptions, onForeign: (tokens: SessionTokens) => void): Vault => {
   const { storage, storageKey: key = 'fastify-chat:session', isCookieMode = false } = options

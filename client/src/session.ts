@@ -176,8 +176,8 @@ export const createSession = (options: SessionOptions): Session => {
     try {
       await call('POST', '/api/auth/logout', {
         body: leaving.refreshToken === undefined ? {} : { refresh_token: leaving.refreshToken },
-        // In cookie mode, the access token is not sent, because the service would end the session of this token instead of the
-        // session of the cookie.
+        // In cookie mode, the access token is not sent. With the token, the service would end the token's session and not the
+        // cookie's session.
         headers: isCookieMode || leaving.bearer === undefined ? {} : { authorization: `Bearer ${leaving.bearer}` },
         isPublic: true
       })

@@ -166,7 +166,7 @@ export const createSubscription = (options: SubscriptionOptions): Subscription =
         return isOurs
       }
       if (type === 'subscribed' || type === 'resync') {
-        // This is the response to an earlier subscribe frame. The response to the latest one arrives later.
+        // The frame is the response to an earlier subscribe frame. The response to the latest one arrives later.
         if (frame.ref !== undefined && frame.ref !== ref) return true
         cancel()
         if (type === 'subscribed') subscribed(frame as unknown as RoomHead)

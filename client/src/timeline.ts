@@ -53,7 +53,7 @@ export interface TimelineOptions {
   readonly onMissing: (seq: number) => void
 }
 
-/** A message in memory, with the cached result of `shownOf` and its arguments. */
+/** A message in memory. `cache` contains the last arguments and the last result of `shownOf`. */
 interface Shown extends Held {
   cache?: {
     readonly own: readonly OutgoingChange[] | undefined
@@ -78,8 +78,8 @@ export const createTimeline = ({ keep, isLoading, isMe, onMissing }: TimelineOpt
   const erasures = new Map<number, Erasure>()
   // The entries that were received while pages were loading. The pages may not include their effects.
   let recent: MessageChange[] = []
-  // The excerpts of messages that are not in memory, because replies show them. Keyed by the `seq` of the message. `at` is the
-  // `seq` of the last entry that was applied to the excerpt.
+  // The excerpts that replies show of messages that are not in memory. Keyed by the `seq` of the message. `at` is the `seq` of
+  // the last entry that was applied to the excerpt.
   const replies = new Map<number, { readonly reply: Reply; readonly at: number }>()
   let own = new Map<number, OutgoingChange[]>()
 
@@ -155,8 +155,8 @@ export const createTimeline = ({ keep, isLoading, isMe, onMissing }: TimelineOpt
   }
 
   /**
-   * Inserts messages from HTTP at an index, in place of `replaced` messages. If a message replies to one that is not in
-   * memory, also keeps the excerpt of that one.
+   * Inserts messages from HTTP at an index, in place of `replaced` messages. If a message replies to a message that is not in
+   * memory, keeps the excerpt from the field `reply`.
    */
   const insert = (at: number, replaced: number, { messages, mine = {}, seq }: EntryList): void => {
     const items = messages.map(messageOf).filter(message => message !== undefined)
