@@ -56,7 +56,7 @@ export const migrate = async (name: MigrateCommand, { yes }: MigrateOptions): Pr
 
 /**
  * Asks for confirmation on the terminal before `migrate down` and `migrate finish`. Without a terminal (for example in a
- * script), `migrate finish` fails unless `--yes` is given. `migrate down` runs there without confirmation, as in earlier
+ * script), `migrate finish` fails unless `--yes` is given. `migrate down` then runs without confirmation, as in earlier
  * releases.
  */
 const isConfirmed = async (name: MigrateCommand, client: SqlClient, schema: string): Promise<boolean> => {

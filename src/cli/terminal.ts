@@ -34,8 +34,8 @@ const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() })
 
 /** Asks questions without an echo of the answers. */
 const askHidden = async (prompts: readonly string[]): Promise<string[]> => {
-  // The readline interface turns off the echo of the terminal. It stays open from before the first prompt until after the last
-  // answer, so that the terminal never shows an answer that is typed early or pasted.
+  // The readline interface turns off the echo of the terminal. The interface stays open during all prompts. The terminal
+  // therefore never shows an answer that is typed early or pasted.
   const terminal = createInterface({ input: process.stdin, output: nowhere, terminal: true })
   // Rejects when Ctrl-C or the end of the input closes the interface. If the promise stayed pending, the program would exit
   // with status 0.

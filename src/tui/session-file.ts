@@ -44,7 +44,7 @@ export const openSessionFile = (directory: string): SessionFile => {
   }
 }
 
-/** Returns the storage of the SDK for the sessions of one service. `username` returns the user at the time of the call. */
+/** Returns a storage for the SDK that keeps the sessions of one service in the file. `username` returns the current user. */
 export const storageOf = (file: SessionFile, url: string, username: () => string | undefined): Storage => ({
   get: () => file.find(url, username())?.session,
   set: (_, session) => file.save({ url, username: username() ?? '', session }),

@@ -15,7 +15,7 @@ interface ChatProps {
   readonly page: PageSession
   readonly username: string
   readonly storage: UserStorage
-  /** Called with a username if the session belongs to this user and not to the expected user. */
+  /** Called if the session does not belong to the expected user. `username` is the user of the session. */
   readonly onOtherUser: (username: string) => void
   readonly onLogOut: () => void
 }

@@ -72,9 +72,9 @@ const surplusOf = (text: string): Map<string, number> => {
 }
 
 /**
- * Returns the target of a link, including the host if the text does not show exactly this host. One host can look like another
- * because of letters of other scripts (`аpple.com` with a Cyrillic а), a name before an `@`, a backslash, percent signs or a
- * numeric address.
+ * Returns the target of a link, including the host if the text does not show exactly this host. The text can make one host
+ * look like another: with letters of other scripts (`аpple.com` with a Cyrillic а), a name before an `@`, a backslash, percent
+ * signs or a numeric address.
  */
 const targetOf = (link: string): Omit<Piece, 'text'> | undefined => {
   if (!URL.canParse(link)) return undefined

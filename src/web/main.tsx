@@ -11,7 +11,8 @@ const takeMailLink = (): MailLink | undefined => {
 }
 
 const root = document.getElementById('root')
-// Added before the listeners of all components, so that no component reads the token of a link as the name of a room.
+// This listener is added before the listeners of all components, so that no component reads the token of a link as the name of
+// a room.
 const show = (): void => {
   const link = takeMailLink()
   if (root && link) render(<App key={link.token} link={link} />, root)

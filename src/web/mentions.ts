@@ -93,7 +93,7 @@ export const splitAtMentions = (text: string, names: readonly string[]): { text:
 
 const mentionPattern = (names: readonly string[]): RegExp | undefined => {
   if (names.length === 0) return undefined
-  // Longer names first, so that `@ada b` is not found as `@ada`.
+  // Puts longer names first, so that `@ada b` is not found as `@ada`.
   const longestFirst = [...names].sort((one, other) => other.length - one.length)
   const escaped = longestFirst.map(name => name.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&'))
   return new RegExp(`(?<![\\p{L}\\p{N}_@])@(?:${escaped.join('|')})(?!${IN_NAME})`, 'giu')

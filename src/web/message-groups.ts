@@ -16,7 +16,7 @@ export interface Line {
   readonly message?: Message
   /** The message that this one is a reply to. */
   readonly quote?: Quote
-  /** The names of the mentioned users, without unknown ones. */
+  /** The names of the mentioned users. Users whose name is unknown are omitted. */
   readonly mentioned: readonly string[]
   readonly mentionsMe: boolean
   /** Whether the message shows an edit that the service has not confirmed. */

@@ -91,7 +91,9 @@ export const MessageList = (props: MessageListProps) => {
   return (
     <div class="list-place">
       {isLoadingOlder && <div class="spinner" aria-hidden="true" />}
-      {/* Not a live region, because screen readers must not read older pages. `Announcer` announces new messages. */}
+      {/*
+       * The list is not a live region, because screen readers must not read older pages. `Announcer` announces new messages.
+       */}
       <div
         ref={box}
         class="list"

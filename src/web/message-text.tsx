@@ -12,7 +12,7 @@ interface MessageTextProps {
   readonly mentioned: readonly string[]
 }
 
-/** Scrolls the button into view after the user has collapsed the text again. */
+/** Scrolls the button into view when the text is collapsed. */
 export const MessageText = ({ content, mentioned }: MessageTextProps) => {
   const [isExpanded, setExpanded] = useState(false)
   const button = useRef<HTMLButtonElement>(null)

@@ -8,7 +8,7 @@ const MAX_TITLE_LENGTH = 200
  */
 export const roomNameOf = (title: string): string =>
   title
-    // Shortened first, because normalizing many combining marks takes quadratic time.
+    // Shortens the title first, because normalizing many combining marks takes quadratic time.
     .slice(0, MAX_TITLE_LENGTH)
     .normalize('NFKD')
     .replace(/\p{M}/gu, '')

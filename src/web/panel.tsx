@@ -1,4 +1,4 @@
-/** Renders a large dialog with sections, of which one is shown. On a phone, it fills the screen. */
+/** Renders a large dialog with sections. Shows one section at a time. On a phone, the dialog fills the screen. */
 import type { ComponentChildren } from 'preact'
 import { useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { Cross } from './icons.tsx'

@@ -2,7 +2,10 @@
 
 const MAX_LINES = 20
 const MAX_LENGTH = 2000
-/** Number of lines of a shortened message. This is well below `MAX_LINES`, so that "Show more" never reveals just one line. */
+/**
+ * Number of lines of a shortened message. The number is well below `MAX_LINES`, so that "Show more" never reveals just one
+ * line.
+ */
 const SHOWN_LINES = 15
 const SHOWN_LENGTH = 1500
 /** Maximum number of characters by which the end is moved back to a space. */

@@ -99,7 +99,7 @@ export const createRooms = (client: ChatClient, storage: WebStorage): Rooms => {
         changed()
       })
     }
-    // Moves the room to the end of the map, so that the first room of the map is the one that was opened longest ago.
+    // Moves the room to the end of the map. The first room of the map is therefore the one that was opened longest ago.
     subscribed.delete(name)
     subscribed.set(name, room)
     const [oldest] = subscribed.keys()

@@ -1,7 +1,7 @@
 /**
- * Keeps the scroll position of a list that grows at both ends. If the list is scrolled to its end, it stays there. Otherwise the
- * line at the top of the view stays in place. The position is measured while rendering, before the document changes, and restored
- * afterwards.
+ * Keeps the scroll position of a list that grows at both ends. A list that is scrolled to its end stays at its end. In any
+ * other list, the line at the top of the view stays in place. The position is measured while rendering, before the document
+ * changes, and restored afterwards.
  */
 import type { RefObject } from 'preact'
 import { useLayoutEffect, useRef } from 'preact/hooks'
@@ -27,8 +27,8 @@ export const useScrollPosition = (list: RefObject<HTMLElement>, content: unknown
     shouldScrollToEnd.current = false
   }, [content])
 
-  // When the size of the view changes (because of a phone's keyboard, a banner or a growing composer), scrolls to the end again
-  // if the list was at its end.
+  // If the list was at its end, scrolls to the end again after the size of the view has changed. Possible causes are a phone's
+  // keyboard, a banner and a growing composer.
   useLayoutEffect(() => {
     const box = list.current
     if (!box) return

@@ -81,7 +81,7 @@ export const Sidebar = (props: SidebarProps) => {
           </button>
         </footer>
       </nav>
-      {/* For pointers only. Keyboard users close the drawer with Escape or its button. */}
+      {/* The backdrop is only for pointers. Keyboard users close the drawer with Escape or its button. */}
       <div class="backdrop" onClick={onClose} aria-hidden="true" />
       {isCreating && <NewRoom rooms={rooms} onClose={() => setCreating(false)} />}
     </>

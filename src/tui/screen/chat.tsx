@@ -60,7 +60,7 @@ interface Scrolling extends Omit<ChatProps, 'host'> {
   readonly name: string
 }
 
-/** Handles the keys: keys that edit text change the draft, other keys scroll, submit or quit. Returns the scroll position. */
+/** Handles the keys. Keys that edit text change the draft. Other keys scroll, submit or quit. Returns the scroll position. */
 const useScrolling = ({ conversation, draft, rows, free, name }: Scrolling) => {
   const { exit } = useApp()
   const at = useLive<{ readonly name: string; readonly position: ScrollPosition }>({ name, position: undefined })

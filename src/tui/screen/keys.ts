@@ -75,7 +75,7 @@ const SEQUENCES: Record<string, KeyName> = {
 
 const PASTE_BEGINS = '\x1b[200~'
 const PASTE_ENDS = '\x1b[201~'
-/** Matches a complete escape sequence, the beginning of one, a control character, or text. */
+/** Matches a complete escape sequence, the beginning of an escape sequence, a control character, or text. */
 const TOKEN =
   // biome-ignore lint/suspicious/noControlCharactersInRegex: terminals send control characters.
   /(\x1b(?:\[[0-9;<?]*[@-~]|O[@-~]|[^[O\x1b]))|(\x1b(?:\[[0-9;<?]*|O)?$)|([\x00-\x1f\x7f])|([^\x00-\x1f\x7f]+)/y

@@ -105,7 +105,7 @@ const messageRows = (message: Message, width: number, hasNumber: boolean): Row[]
   return [...replyRows(message, width), ...textRows(head, text + marks), ...reactionRows(message, width)]
 }
 
-/** Returns the row that quotes the message that a reply refers to. Returns no row for other messages. */
+/** Returns the row with the quote of a reply. Returns no row for a message that is not a reply. */
 const replyRows = ({ seq, reply, reply_to: target }: Message, width: number): Row[] => {
   if (target === undefined) return []
   const { username, excerpt, unavailable = 'key' } = reply ?? {}

@@ -1,6 +1,6 @@
 /**
- * Selects the visible rows. The scroll position is the key of the lowest visible row, so that the view doesn't move when older rows
- * are loaded above or new ones arrive below.
+ * Selects the visible rows. The scroll position is the key of the lowest visible row. The view therefore doesn't move when
+ * older rows are loaded above or new rows arrive below.
  */
 import type { Row } from './rows.ts'
 

@@ -1,4 +1,4 @@
-/** Shows new recovery codes, which are shown only once. */
+/** Shows new recovery codes. The service returns them only once. */
 import { useState } from 'preact/hooks'
 import { download } from '../download.ts'
 

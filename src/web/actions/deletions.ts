@@ -1,11 +1,11 @@
 /**
- * Delays deletions for a few seconds, in which the user can undo them. When the user hides or leaves the page, sends the delayed
- * deletions at once: the user has already decided to delete these messages.
+ * Delays each deletion for a few seconds, so that the user can undo it. When the user hides or leaves the page, sends the
+ * delayed deletions at once, because the user has already decided to delete the messages.
  */
 import type { Room } from '../../../client/src/index.ts'
 
 export interface Deletions {
-  /** The `seq` of the messages of a room whose deletion is delayed. Each change creates a new set. */
+  /** Returns the `seq` of each message with a delayed deletion in a room. Each change creates a new set. */
   waiting(room: string): ReadonlySet<number>
   start(room: Room, seq: number): void
   undo(room: Room, seq: number): void

@@ -2,7 +2,7 @@
 import { useEffect, useState } from 'preact/hooks'
 import type { Action } from '../hooks.ts'
 
-/** A page of a list, and where the next one begins. */
+/** A page of a list. `next` is where the next page begins. */
 export interface Page<Item> {
   readonly items: readonly Item[]
   readonly next: string | number | undefined

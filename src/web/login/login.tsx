@@ -14,7 +14,7 @@ import { UnverifiedEmail } from './unverified-email.tsx'
 interface LoginProps {
   readonly page: PageSession
   readonly username?: string | undefined
-  /** The token of an invitation, with which the user can register. */
+  /** The token of the invitation that allows the user to register. */
   readonly invitation?: string | undefined
   /** Why the user has to log in again. */
   readonly notice?: string | undefined
