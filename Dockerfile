@@ -1,6 +1,7 @@
-# The image of the service: `docker build -t fastify-chat .`. Its arguments are those of the program: `serve` (the default),
-# `migrate up`, `keys generate`, … It listens on port 8000 and reads its settings (.env.example) from the environment. It
-# needs no volume, no capability and no writable file system. docs/operations.md describes how to run it.
+# The image of the service: `docker build -t fastify-chat .`. The arguments of the image are the commands of the program:
+# `serve` (the default), `migrate up`, `keys generate`, … The service listens on port 8000 and reads its settings
+# (.env.example) from the environment. It needs no volume, no capability and no writable file system. docs/operations.md
+# describes how to run it.
 ARG NODE_IMAGE=node:24-bookworm-slim
 
 FROM ${NODE_IMAGE} AS build
@@ -51,7 +52,7 @@ ENV NODE_ENV=production
 # copies fewer of them.
 ENV NODE_OPTIONS=--max-semi-space-size=32
 WORKDIR /app
-# Owned by root, so that the service can't change its own code.
+# The files are owned by root, so that the service can't change its own code.
 COPY package.json LICENSE ./
 COPY drizzle drizzle
 COPY --from=modules /app/node_modules node_modules

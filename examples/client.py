@@ -58,7 +58,7 @@ async def send_lines(socket):
     loop = asyncio.get_running_loop()
     while line := await loop.run_in_executor(None, sys.stdin.readline):
         await socket.send(json.dumps({"type": "message", "content": line.rstrip("\n")}))
-    # Leaves time for the last messages to come back.
+    # Gives the service time to deliver the last messages.
     await asyncio.sleep(0.5)
 
 

@@ -55,7 +55,7 @@ const { files, modules } = await buildPageWithModules()
 for (const [name, bytes] of files) writeFileSync(`dist/web/${name}`, bytes)
 
 // Writes the license texts of all packages whose code the bundles contain. Adds the license of zxcvbn, because
-// src/accounts/passwords/common-words.ts contains its list of passwords.
+// src/accounts/passwords/common-words.ts contains passwords from zxcvbn.
 const terminal = Object.values(metafile.outputs)
   .flatMap(({ inputs }) => Object.keys(inputs))
   .map(file => absolute(file))
