@@ -51,7 +51,7 @@ export default fp(
   { name: 'chat-db', fastify: '5.x' }
 )
 
-/** Returns the client without `notifications` if notifications do not arrive, so that the service polls more often instead. */
+/** Returns the client without `notifications` if notifications do not arrive, so that the service polls more often. */
 const withoutLostNotifications = async (fastify: FastifyInstance, client: SqlClient): Promise<SqlClient> => {
   // An error means that the listener could not connect. The error is ignored here, because the chat plugin also listens at the
   // start and then reports the error.
@@ -75,8 +75,8 @@ const adopt = async (fastify: FastifyInstance, handle: DatabaseHandle, settings:
 
 /**
  * Opens the database, waits until it responds, and applies the migrations. If `migrateOnStart` is false, checks instead that
- * the migrations are applied. For PostgreSQL, a separate client does this and is then closed. The returned client connects with
- * its first query, so if the start fails later, no open connection keeps the process running.
+ * the migrations are applied. For PostgreSQL, uses a separate client for these steps, and closes this client. The returned
+ * client connects with its first query. So if the start fails later, no open connection keeps the process running.
  */
 const open = async (fastify: FastifyInstance, settings: Settings): Promise<SqlClient> => {
   if (!settings.databaseUrl) throw new TypeError('The plugin chat-db requires `databaseUrl` or `client`.')

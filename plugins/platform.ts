@@ -84,8 +84,8 @@ export default fp(
 
 /**
  * Rejects a request in three cases:
- * - The host's `@fastify/websocket`, which accepts upgrades on every GET route, has accepted the request as an upgrade, but the
- *   path is not a WebSocket route of the chat.
+ * - The host's `@fastify/websocket` has accepted the request as an upgrade, but the path is not a WebSocket route of the chat.
+ *   `@fastify/websocket` accepts upgrades on every GET route.
  * - The service is shutting down, and the route does not have `chatWhileStopping`.
  * - The process is overloaded. Routes with `chatMayWait` reject requests if the load is `high` or `extreme`, WebSocket routes
  *   only if it is `extreme`.

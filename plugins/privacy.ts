@@ -91,8 +91,8 @@ const runJob = (fastify: FastifyInstance, job: DeletionJob): void => {
   fastify.addHook('onRequest', waitOnce(startOnce))
   const shutdown = shutdownOf(fastify)
   shutdown.add('stop background work', () => void job.stop())
-  // During this step of the shutdown, a running transaction has time to end. If it did not end, another process would have to
-  // repeat it.
+  // During this step of the shutdown, a running transaction has time to end. If the transaction were interrupted, another
+  // process would have to repeat it.
   shutdown.add('close WebSockets', job.stop)
 }
 

@@ -27,7 +27,10 @@ export interface ChatProblemsOptions {
   readonly hasOwnCodesOnly?: boolean
 }
 
-/** Affects only the scope in which it is registered, so that a host application keeps its own validator and error handler. */
+/**
+ * Affects only the scope in which this plugin is registered, so that a host application keeps its own validator and error
+ * handler.
+ */
 export default fp(
   async function chatProblems(fastify: FastifyInstance, { hasOwnCodesOnly = false }: ChatProblemsOptions) {
     for (const schema of components)
@@ -85,8 +88,8 @@ export const sendProblem = (error: unknown, request: FastifyRequest, reply: Fast
 }
 
 /**
- * Returns the headers that a response with the status 426 must have (RFC 9110, 15.5.22; RFC 6455, 4.4). Returns none for
- * HTTP/2, which does not allow these headers.
+ * Returns the headers that a response with the status 426 must have (RFC 9110, 15.5.22; RFC 6455, 4.4). Returns no headers for
+ * HTTP/2, which does not allow them.
  */
 const upgradeOffer = ({ raw }: FastifyRequest, reply: FastifyReply): Record<string, string> =>
   raw.httpVersionMajor > 1

@@ -26,7 +26,7 @@ declare module 'fastify' {
       watch(request: FastifyRequest, reply: FastifyReply): void
       /** Calls `ended` once, when the response has been sent or the connection is closed. */
       onEnd(reply: FastifyReply, ended: () => void): void
-      /** Watches a socket until the socket is closed, and closes it if the client does not read what was written to it. */
+      /** Watches a socket until the socket is closed. Closes the socket if the client does not read what was written. */
       watchSocket(socket: Socket): void
     }
   }
@@ -44,7 +44,7 @@ export interface ChatResponsesOptions {
   readonly isWhole?: boolean
 }
 
-/** Affects only the scope in which it is registered, so that the responses of a host application stay unchanged. */
+/** Affects only the scope in which this plugin is registered, so that the responses of a host application stay unchanged. */
 export default fp(
   async function chatResponses(fastify: FastifyInstance, options: ChatResponsesOptions) {
     const { clock = systemClock, responseStallMs, isWhole = false } = options
