@@ -28,7 +28,10 @@ const POLICY = [
 // The response is the same for all users, so it may be stored.
 const STATIC = { schema: { hide: true }, config: { chatMayBeStored: true } }
 
-/** A page that a library renders. `name` is its path and the folder of its files; `start` is the script that starts the library. */
+/**
+ * A page that a library renders. `name` is the path of the page, and the folder of the page's files. `start` is the script that
+ * starts the library.
+ */
 interface DocumentPage {
   readonly name: string
   readonly title: string

@@ -13,7 +13,9 @@ const GUARD = [...TOKEN_PROBLEMS, 'validation_failed'] as const
  */
 const ELSEWHERE = ['type', 'room', 'nonce', 'ref']
 
-/** Returns, for each parameter of the path, its name and the name of the command field that it sets. */
+/**
+ * Returns, for each parameter of the path, the name of the parameter and the name of the command field that the parameter sets.
+ */
 const parametersOf = ({ path, parameters = {} }: HttpTwin): [name: string, field: string][] =>
   [...path.matchAll(/:(\w+)/g)].map(([, name = '']) => [name, parameters[name] ?? name])
 

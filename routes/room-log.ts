@@ -1,5 +1,5 @@
 /**
- * Serves the log of a room over HTTP: pages of messages, one message, the users who reacted to it, and the log with entries of
+ * Serves the log of a room over HTTP: pages of messages, single messages, the users who reacted to a message, and entries of
  * all kinds.
  */
 import { type FastifyPluginAsyncTypebox, Type } from '@fastify/type-provider-typebox'

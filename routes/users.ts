@@ -1,6 +1,6 @@
 /**
  * Serves the authenticated user's own account: the profile, its deletion and its export. A page also requests the profile to
- * find out why a WebSocket was rejected, because it cannot read the response to a rejected upgrade.
+ * find out why a WebSocket was rejected, because a browser hides the response to a rejected upgrade.
  */
 import { type FastifyPluginAsyncTypebox, Type } from '@fastify/type-provider-typebox'
 import type { FastifyInstance } from 'fastify'
