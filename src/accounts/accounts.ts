@@ -35,7 +35,7 @@ export interface AccountsOptions {
   /** True if users must verify an e-mail address before they can log in. */
   readonly isEmailRequired?: boolean
   /**
-   * Further gates, which run in this order after the built-in ones. The built-in gates reject inactive users, then users who
+   * Further gates, which run in this order after the built-in gates. The built-in gates reject inactive users, then users who
    * must still verify a second factor, then users without a required verified address.
    */
   readonly gates?: readonly LoginGate[]

@@ -79,7 +79,8 @@ export const createPasswordLogin = (
 
   /** Looks up the user and verifies the password. */
   const verified = async ({ username, password }: PasswordLogin): Promise<Verified> => {
-    // PostgreSQL cannot store a NUL character in text, so no user has such a name and a query would fail.
+    // No user has a name with a NUL character, because PostgreSQL cannot store this character. A query with such a name would
+    // fail.
     const user = username.includes('\u0000') ? undefined : await users.findByUsername(username)
     // A deleted user does not exist for others. A suspended user is rejected by a gate, with a reason.
     const hash = user && (user.status === 'active' || user.status === 'suspended') ? user.hashedPassword : null
@@ -88,8 +89,8 @@ export const createPasswordLogin = (
   }
 
   /**
-   * Returns a session if the login succeeds. Otherwise returns only the user that was found, if any. A login also fails if
-   * other requests changed the user during every attempt.
+   * Returns a session if the login succeeds. If the login fails, returns only the user with the given name, or undefined if
+   * there is no such user. A login also fails if other requests changed the user during every attempt.
    */
   const tryLogin = async (
     login: PasswordLogin

@@ -1,7 +1,7 @@
 /**
  * Computes HMACs of values, so that the database can find a value without storing its plain text. Each kind of value has its
- * own random key, which is stored encrypted. A rotation of the encryption key re-encrypts this key without changing it, so the
- * HMACs stay the same.
+ * own random key, which is stored encrypted. A rotation of the encryption key encrypts the random keys again. The random keys
+ * do not change, so the HMACs stay the same.
  */
 import { createHmac, createSecretKey, type KeyObject, randomBytes } from 'node:crypto'
 import type { Keyring } from '../crypto/keyring.ts'
@@ -29,8 +29,8 @@ export const createLookupKeys = ({ repository, keyring }: LookupKeysOptions): Lo
   const keys = new Map<LookupKeyName, Promise<KeyObject>>()
 
   /**
-   * Returns the key of a kind, and creates it on first use. If several processes create it at the same time, all of them use
-   * the one that was stored.
+   * Returns the key of a kind. Creates the key on first use. If several processes create a key at the same time, all processes
+   * use the key that was stored first.
    */
   const load = async (name: LookupKeyName): Promise<KeyObject> => {
     let stored = await repository.find(name)

@@ -12,9 +12,9 @@ import { normalizePassword } from '../protocol/http/users.ts'
 /** The number of bytes of a password that bcrypt reads. bcrypt ignores the rest of the password. */
 const BCRYPT_BYTES = 72
 /**
- * The prefix of the stored hash of a password that has 72 bytes or more. bcrypt computes such a hash from the base64 of the
- * password's SHA-256, so that the hash depends on every byte of the password. Passwords of exactly 72 bytes are included. If
- * such a password were hashed directly, every longer password that begins with it would match the hash.
+ * Marks the stored hash of a password that has 72 bytes or more. Such a password is not passed to bcrypt directly. bcrypt
+ * hashes the base64 of its SHA-256, so that the hash depends on every byte of the password. Passwords of exactly 72 bytes are
+ * included. If such a password were hashed directly, every longer password that begins with it would match the hash.
  */
 const PREHASHED = 'sha256+'
 
@@ -29,8 +29,10 @@ export interface Passwords {
    */
   verify(password: string, hash: string | null | undefined): Promise<boolean>
   /**
-   * Returns whether a verified password must be hashed again. This is the case if its hash has a lower cost than configured,
-   * does not cover all bytes of the password, or may be the hash of a password that was not normalized.
+   * Returns whether a verified password must be hashed again, for one of these reasons:
+   * - The hash has a lower cost than configured.
+   * - The hash does not cover all bytes of the password.
+   * - The password may not have been normalized before it was hashed.
    */
   needsRehash(hash: string, password: string): boolean
 }
@@ -99,7 +101,7 @@ export const createPasswords = ({
     },
     async verify(password, hash) {
       // Both forms are tried even if the user does not exist, so that the response time does not reveal whether the user
-      // exists. They are queued together, so that `busy` is thrown before either of them is tried.
+      // exists. Both forms are queued together, so that `busy` is thrown before any form is tried.
       return queued(async () => {
         for (const form of new Set([normalizePassword(password), password])) {
           if (await verifyForm(form, hash)) return true

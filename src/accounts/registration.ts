@@ -41,8 +41,8 @@ export const createRegister = ({ context, passwords, emails, policy, mode }: Reg
   const { database } = context
 
   /**
-   * Returns the hash of the invitation, or undefined if none is needed. Called before all other checks. Otherwise, a person
-   * without an invitation could find out which names are taken, or make the service hash a password.
+   * Returns the hash of the invitation, or undefined if everyone can register. Called before all other checks. Otherwise, a
+   * person without an invitation could find out which names are taken, or make the service hash a password.
    */
   const invited = async (invitation: string | undefined): Promise<string | undefined> => {
     if (mode === 'open') return undefined

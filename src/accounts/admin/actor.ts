@@ -1,6 +1,6 @@
 /**
- * Defines who administers users: an administrator or the operator. Records their actions, and rejects actions that they may not
- * perform.
+ * Defines who administers users: an administrator or the operator. Records the actions of administrators and the operator, and
+ * rejects forbidden actions.
  */
 import type { Repositories } from '../../db/database.ts'
 import type { NewAuditEvent } from '../../db/repositories/audit.ts'

@@ -24,8 +24,8 @@ export interface Administration {
   list(page: UserPage): Promise<ManagedUser[]>
   /**
    * Changes the role or the status of a user. A status of `suspended` suspends the user, and `active` restores a suspended
-   * user. Throws `user_not_found`, `not_allowed`, or `last_admin` if no administrator would remain. Does nothing if the values
-   * are the current ones.
+   * user. Throws `user_not_found`, `not_allowed`, or `last_admin` if no administrator would remain. Does nothing if the user
+   * already has the given values.
    */
   change(actor: Actor, id: number, change: UserChange): Promise<ManagedUser>
   /** Ends every session of a user. Throws `user_not_found` or `not_allowed`. */

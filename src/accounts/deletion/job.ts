@@ -1,7 +1,7 @@
 /**
  * Performs deletions of accounts in the background. Anonymizes the user, erases the messages if requested, and marks the
- * account as deleted. A process leases each deletion in the database, so that only one process works on it, and another process
- * can continue it after a crash.
+ * account as deleted. A process leases a deletion in the database, so that only one process works on the deletion. After a
+ * crash, another process can continue.
  */
 import type { ChatDatabase } from '../../db/database.ts'
 import type { DeletionStep, LeasedDeletion } from '../../db/repositories/deletions.ts'
@@ -88,7 +88,7 @@ export const createDeletionJob = (options: DeletionJobOptions): DeletionJob => {
 
   /**
    * Performs the deletions that are due. With `step`, performs only deletions in that step, so that a long erasure does not
-   * delay the others.
+   * delay other deletions.
    */
   const run = async (step?: DeletionStep): Promise<void> => {
     while (!isClosed()) {

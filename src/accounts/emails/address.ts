@@ -23,7 +23,7 @@ const DOMAIN = /^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]{0,
 
 /**
  * Returns both forms of an address, or undefined if it is not valid. Addresses that differ only in case count as the same. The
- * standard allows servers to distinguish them, but hardly any server does, and people do not type the case consistently.
+ * standard allows servers to distinguish such addresses, but hardly any server does. People do not type the case consistently.
  */
 export const normalizeAddress = (text: string): NormalizedAddress | undefined => {
   if (text.length > 2 * MAX_ADDRESS) return undefined

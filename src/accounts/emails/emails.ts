@@ -10,7 +10,7 @@ import { hashToken, redeemToken } from '../mail/token.ts'
 import { type NormalizedAddress, normalizeAddress } from './address.ts'
 import { badChallenge, createVerificationGate, type VerificationGate } from './gate.ts'
 
-/** The user whose address changes. The generation is the one with which the request was authenticated. */
+/** The user whose address changes. `generation` is the generation of the user when the request was authenticated. */
 export type EmailOwner = CheckedUser
 
 /** An encrypted address, ready to be stored. */
@@ -21,14 +21,14 @@ export interface EmailStatus {
   /** The verified address. If the user has none, the pending address. */
   readonly email: string | undefined
   readonly isVerified: boolean
-  /** A new address. When the user confirms it, it replaces the verified address. */
+  /** A new address that the user has not confirmed. After the confirmation, this address replaces the verified one. */
   readonly pendingEmail: string | undefined
 }
 
 export interface Emails {
   /** False if the service sends no mail. In this case, users have no addresses. */
   readonly isConfigured: boolean
-  /** The gate of the login. It does nothing if no address is required. */
+  /** The gate of the login. The gate accepts every user if no address is required. */
   readonly gate: VerificationGate
   /**
    * Stores an address, and mails a link to it. If another user has verified the address, notifies that user instead. The caller
@@ -140,8 +140,8 @@ export const createEmails = ({ context, isRequired }: EmailsOptions): Emails => 
         if (!redeemed?.addressHash) throw linkExpired()
         const { userId, addressHash } = redeemed
         const before = (await repositories.emails.listOf(userId)).find(isVerified)
-        // The thrown error rolls the transaction back. This is necessary because `verify` may already have removed the former
-        // address before it finds that another user has verified the new one.
+        // The thrown error rolls the transaction back. The rollback is needed because `verify` may already have removed the
+        // former address when it finds that another user has verified the new address.
         if (!(await repositories.emails.verify(userId, addressHash))) throw linkExpired()
         // Removes links for a new password too, because they were sent to the former address.
         await repositories.oneTimeTokens.removeOf(userId)

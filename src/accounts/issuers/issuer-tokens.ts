@@ -107,7 +107,10 @@ const issuerOf = (token: string): unknown => {
   }
 }
 
-/** Values of the header `typ` that are accepted. `JWT` is among them, although some issuers use it for ID tokens too. */
+/**
+ * Values of the header `typ` that are accepted. The list contains `jwt`, although some issuers use this value for ID tokens
+ * too.
+ */
 const TYPES: ReadonlySet<unknown> = new Set(['at+jwt', 'application/at+jwt', 'jwt'])
 
 const headerOf = ({ decodeProtectedHeader }: Pick<Jose, 'decodeProtectedHeader'>, token: string) => {

@@ -1,11 +1,11 @@
 /** Reads the public keys of an issuer from its JSON Web Key Set (RFC 7517). */
 import type { ImportedKey, Jose } from './jose.ts'
 
-/** The algorithms of signatures that are accepted. All of them use key pairs, and none uses a shared secret. */
+/** The algorithms of signatures that are accepted. They use key pairs, never a shared secret. */
 export const ALGORITHMS = ['RS256', 'ES256', 'EdDSA'] as const
 export type Algorithm = (typeof ALGORITHMS)[number]
 
-/** A public key. It verifies only signatures of its own algorithm, whatever the header of a token contains. */
+/** A public key. The key verifies only signatures of `algorithm`, whatever the header of a token contains. */
 export interface IssuerKey {
   readonly kid: string | undefined
   readonly algorithm: Algorithm

@@ -20,9 +20,9 @@ export interface ComposerOptions {
 }
 
 /**
- * Returns the mail of a row. Returns undefined if the mail must not be sent, because its user or address no longer exists, or
- * because its link would not be valid. A link is not valid if a newer link, another password or another address has replaced
- * it. Rejects if the mail cannot be composed now.
+ * Returns the mail of a row. Rejects if the mail cannot be composed now. Returns undefined if the mail must not be sent:
+ * - The user or the address of the mail no longer exists.
+ * - The link in the mail would be invalid, because the user has a newer link, another password or another address.
  */
 export type Compose = (row: LeasedMail) => Promise<OutgoingMail | undefined>
 
@@ -57,7 +57,7 @@ export const createComposer = (options: ComposerOptions): Compose => {
     const params = { addressHash: email.addressHash }
     const { token, keyId } = keyring.encrypt(JSON.stringify(params))
     const mail = { kind: 'reset_password', userId: email.userId, payload: token, keyId } as const
-    // Counts the mail and assigns it to the user in one transaction, so that a retry does not count it again.
+    // Counts the mail and assigns the mail to the user in one transaction, so that a retry does not count the mail again.
     return database.transaction(async repositories => {
       if (!(await mayMail(repositories, mail))) return undefined
       const generation = await repositories.outbox.address(row.id, mail)
@@ -65,7 +65,7 @@ export const createComposer = (options: ComposerOptions): Compose => {
     })
   }
 
-  /** Returns the address to which a mail goes: the one in its parameters, or else that of its user. */
+  /** Returns the address to which a mail goes: `params.address` if present, or else the address of the user. */
   const recipientOf = async ({ userId }: LeasedMail, params: Params, { link }: MailTemplate) => {
     if (params.address !== undefined) return { to: params.address, addressHash: null }
     const emails = userId === null ? [] : await database.emails.listOf(userId)

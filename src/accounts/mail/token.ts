@@ -13,8 +13,8 @@ export const hashToken = (token: string): string => createHash('sha256').update(
 
 /**
  * Uses up a token in a transaction, and locks the row of its user. Returns undefined if the token is unknown, used or expired,
- * if it was issued to an earlier generation of the user, or if the user is not active. The caller also has to compare the
- * address.
+ * or if the user is not active. Also returns undefined if the user had an earlier generation when the token was issued. The
+ * caller must compare the address.
  */
 export const redeemToken = async (
   { oneTimeTokens, users }: Pick<Repositories, 'oneTimeTokens' | 'users'>,

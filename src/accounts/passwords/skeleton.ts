@@ -1,6 +1,6 @@
 /**
- * Reduces passwords to the words that people memorize, so that `P@ssw0rd!1` and `password` compare as equal.
- * tools/common-passwords.ts uses this to create the list of common passwords. common.ts uses it to check new passwords.
+ * Reduces passwords to the words that people memorize, so that `P@ssw0rd!1` and `password` compare as equal. Used by
+ * tools/common-passwords.ts to create the list of common passwords, and by common.ts to check new passwords.
  */
 
 /** Maps characters to the letters that they replace. `1` may stand for `i` or `l`, so these two letters count as the same. */

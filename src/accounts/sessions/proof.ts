@@ -40,7 +40,8 @@ export interface Proofs {
   mark(user: UserRecord, sessionId: string | null): Promise<void>
   /**
    * Throws `proof_required` if there is no proof from the last ten minutes. If `authenticatedAt` is given, the login at the
-   * other issuer is the proof. Otherwise, the session must have been proven, and its current generation is returned.
+   * other issuer is the proof. If `authenticatedAt` is undefined, requires a proof of the session, and returns the current
+   * generation of the session.
    */
   require(user: ProvenUser): Promise<number | undefined>
 }

@@ -16,8 +16,8 @@ export interface PasskeyLogin {
    */
   startLogin(loginChallenge?: string): Promise<PasskeyRequest>
   /**
-   * Returns the user of a verified passkey. `options` are those of the first request, or undefined for a login without a
-   * password. Throws `invalid_challenge` or `invalid_passkey`.
+   * Returns the user of a verified passkey. `options` contains the options of the first request. It is undefined for a login
+   * without a password. Throws `invalid_challenge` or `invalid_passkey`.
    */
   login(
     client: ClientInfo,
@@ -105,7 +105,8 @@ export const createPasskeyLogin = ({ context, party, logins }: PasskeyLoginOptio
   type Verified = Awaited<ReturnType<typeof verify>>
 
   /**
-   * Stores the use of a passkey. `loginHash` is the hash of the login challenge to end, or an empty string if there is none.
+   * Stores the use of a passkey. `loginHash` is the hash of the login challenge to end, or an empty string if there is no login
+   * challenge.
    */
   const use = (actor: FactorActor, { passkey, counter, isBackedUp }: Verified, loginHash = ''): Promise<void> =>
     change(actor, async ({ repositories, record }) => {
