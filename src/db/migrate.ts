@@ -1,6 +1,6 @@
 /**
  * Applies the migrations in drizzle/ to one schema, and reverts them. Each run is one transaction that holds an advisory lock.
- * If several processes start at the same time, one of them migrates while the others wait and then find nothing pending.
+ * If several processes start at the same time, one process migrates. The other processes wait, and then find nothing pending.
  */
 import { codesOf } from './client/errors.ts'
 import type { SqlClient } from './client/types.ts'
@@ -17,7 +17,7 @@ import { type LockWait, locked, run } from './migrate/locked.ts'
 import { finishIn } from './repositories/processes.ts'
 
 /**
- * The state of a migration. `changed` means that the file differs from the one that was applied. `unknown` means that the
+ * The state of a migration. `changed` means that the file was changed after the migration was applied. `unknown` means that the
  * database records the migration but this release does not contain it, usually because a newer release applied it.
  */
 export interface MigrationStatus {
@@ -71,7 +71,7 @@ const applyPending = (client: SqlClient, schema: string, wait: LockWait): Promis
     return pending.map(({ tag }) => tag)
   })
 
-/** Reverts the newest applied migration. Returns its tag, or `undefined` if none is applied. */
+/** Reverts the newest applied migration. Returns its tag, or `undefined` if no migration is applied. */
 export const migrateDown = (client: SqlClient, schema: string, wait = LOCK_WAIT): Promise<string | undefined> =>
   locked(client, schema, wait, async transaction => {
     if (!(await hasBookkeeping(transaction, schema))) return undefined
@@ -87,7 +87,10 @@ export const migrateDown = (client: SqlClient, schema: string, wait = LOCK_WAIT)
     return newest
   })
 
-/** Returns the state of every migration, in order: first those of this release, then those that only the database records. */
+/**
+ * Returns the state of every migration, in order: first the migrations of this release, then migrations that only the database
+ * records.
+ */
 export const migrationStatus = (client: SqlClient, schema: string): Promise<MigrationStatus[]> =>
   client.transaction(async transaction => {
     const applied = (await hasBookkeeping(transaction, schema))

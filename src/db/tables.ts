@@ -22,7 +22,7 @@ const moment = (name: string) => timestamp(name, { withTimezone: true, precision
 
 /**
  * Returns SQL that selects a time as milliseconds since the epoch. Times are not selected as text, because the text depends on
- * the session settings, and parsing the text would take longer than reading the rest of the row.
+ * the session settings. Parsing the text would also take longer than reading the rest of the row.
  * @internal
  */
 export const milliseconds = (column: PgColumn): SQL<number> =>
@@ -80,7 +80,7 @@ export const createTables = (schema?: string) => {
   })
 
   // The table has no foreign keys, because they halve the number of rows that PostgreSQL inserts per second in large batches
-  // (docs/performance.md), and the service never deletes users or rooms.
+  // (docs/performance.md). They are not needed, because the service never deletes rows of users or rooms.
   const messages = table(
     'messages',
     {

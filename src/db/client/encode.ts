@@ -50,7 +50,8 @@ export const TYPES = {
 
 /**
  * Returns a function that finds the original name of a column whose name the client has transformed with `rename`. Every column
- * name is a word in the text of the statement, so the function renames all words and looks up the word with the given result.
+ * name is a word in the text of the statement. So the function renames all words, and returns the word whose renamed form is
+ * `name`.
  */
 export const createRenaming = (rename: (name: string) => string) => {
   const byText = new Map<string, Map<string, string>>()

@@ -3,10 +3,10 @@
  * connect to the socket only while that process is running, so a lock ends with its process. A file with a process id could not
  * show whether the process is running, because in a container the id is usually 1.
  *
- * Each process first listens on a socket with a unique name, and then checks for other sockets. Of two processes, the one that
- * checks later finds the socket of the other, so two processes never hold the lock at the same time. If each finds the socket
- * of the other, both release their lock and retry after a random delay. Names are never reused, so the socket of a process that
- * has ended can be removed safely.
+ * Each process first listens on a socket with a unique name, and then checks for other sockets. If two processes try to acquire
+ * the lock, at least the later check finds another socket. So two processes never hold the lock at the same time. If both
+ * checks find another socket, both processes close their sockets and retry after a random delay. Names are never reused, so the
+ * socket of a process that has ended can be removed safely.
  */
 import { createHash, randomBytes } from 'node:crypto'
 import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'

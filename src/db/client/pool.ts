@@ -3,8 +3,8 @@
  *
  * - All connections can be replaced at once. After a failover, the connections may lead to a server that is now a standby. Such
  *   connections still work, so postgres.js would keep them.
- * - Some connections are reserved for urgent work. Otherwise many requests that wait for one lock would occupy the connections
- *   that appends need.
+ * - Some connections are reserved for urgent work. Without this reserve, many requests that wait for one lock would occupy the
+ *   connections that appends need.
  */
 import pLimit from 'p-limit'
 import { systemClock } from '../../lib/clock.ts'
@@ -31,7 +31,7 @@ export interface Pool<T> {
    * with a TimeoutError, or with the fault `replace-connection`, for example because the server is read-only.
    */
   run<R>(work: (opened: T) => Promise<R>): Promise<R>
-  /** Runs urgent work. It does not wait for calls of `run`, because they leave the reserved connections free. */
+  /** Runs urgent work. Urgent work does not wait for calls of `run`, because `run` leaves the reserved connections free. */
   runUrgently<R>(work: (opened: T) => Promise<R>): Promise<R>
   /** Returns how many calls of `run` wait for a connection. */
   waiting(): number

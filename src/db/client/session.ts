@@ -62,7 +62,7 @@ export interface Session {
   readonly isPooled: boolean
   /** The settings to apply. Contains only settings that this server supports. */
   readonly settings: Settings
-  /** True if the session already has acceptable values for all settings, so that none of them has to be applied. */
+  /** True if the session already has acceptable values for all settings, so that no setting has to be applied. */
   readonly isAcceptable: boolean
   /** The names of settings from the URL that the server does not support. */
   readonly unknown: readonly string[]
@@ -96,7 +96,10 @@ const durability = (current = 'on'): Settings => ({ synchronous_commit: current 
 
 const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`
 
-/** Returns the statements that apply settings to the current transaction or the session; empty if there are none. */
+/**
+ * Returns the statements that apply settings to the current transaction or the session. Returns an empty string if `settings`
+ * is empty.
+ */
 export const statementsThatSet = (settings: Settings, scope: 'local' | 'session'): string =>
   Object.entries(settings)
     // The required settings use `SET`, which, unlike a query, takes no snapshot. The settings from the URL use `set_config`,

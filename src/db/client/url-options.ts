@@ -18,7 +18,7 @@ export type ConnectionOptions = Omit<postgres.Options<Record<string, postgres.Po
 
 /**
  * Returns a function that accepts a certificate if it is valid for one of the hosts in the URL. Node's own check is not
- * sufficient: if the host is an IP address, postgres.js passes no server name, and Node would accept a certificate for
+ * sufficient. If the host is an IP address, postgres.js passes no server name. Node would then accept a certificate for
  * `localhost`.
  */
 const checkHosts =

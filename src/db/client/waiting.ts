@@ -80,7 +80,7 @@ const encryptionAdvice = (text: string): string =>
   /no encryption|SSL off/.test(text) ? ' If the server requires encryption, set DATABASE_SSL=require.' : ''
 
 const timeoutMessage = (where: string, seconds: number, failure: unknown): string => {
-  // Only an error from a server or a pooler has one of these two fields. A pooler may send only one of them.
+  // Only an error from a server or a pooler has these fields. A pooler may send only one of the two fields.
   if (failure instanceof Error && ('severity' in failure || 'severity_local' in failure)) {
     return `The database at ${where} did not accept a connection within ${seconds} seconds ${reasonOf(failure)}`
   }

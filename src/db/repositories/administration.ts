@@ -43,8 +43,8 @@ export interface AdministrationRepository {
    */
   isAllowed(admin: UserSession | null): Promise<boolean>
   /**
-   * Locks the rows of all active administrators in the order of their ids, and returns the ids. Call it before a write that
-   * removes an administrator. Of two such concurrent writes, the second then sees the result of the first.
+   * Locks the rows of all active administrators in the order of their ids, and returns the ids. Call this before a write that
+   * removes an administrator. If two such writes run concurrently, the second write then sees the result of the first.
    */
   lockAdmins(): Promise<number[]>
   /** Locks the row of a user and returns it. Returns undefined if the user does not exist, or is deleted. */

@@ -35,8 +35,8 @@ export interface RefusedEntry {
  * The result for an entry that is in the log.
  * - `stored`: the entry was appended.
  * - `erased`: the entry was appended, but a later entry of the same batch erased it.
- * - `replayed`: an entry with the same write id already existed, and the other fields are those of the existing entry.
- * - `unchanged`: the entry would change nothing, so it was not appended. The other fields are those of the earlier entry that
+ * - `replayed`: an entry with the same write id already existed. The other fields describe the existing entry.
+ * - `unchanged`: the entry would change nothing, so it was not appended. The other fields describe the earlier entry that
  *   already had the same effect.
  */
 export interface AppendedEntry {
@@ -45,7 +45,7 @@ export interface AppendedEntry {
   readonly seq: number
   /** In milliseconds since the epoch. Never decreases within a room. */
   readonly createdAt: number
-  /** The existing entry with the same write id. Null if there is none. */
+  /** The existing entry with the same write id. Null if `outcome` is not `replayed`. */
   readonly stored: StoredBody | null
   /** The stored unencrypted data, serialized as JSON. The database adds fields to it, for example a count. */
   readonly detail: string | null

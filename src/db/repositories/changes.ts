@@ -38,8 +38,11 @@ export interface ChangesRead {
    */
   readonly snapshot: string
   /**
-   * `undefined` if the changes cannot be listed: `read` was called without a snapshot, or with one of another database; the
-   * database was restored after that snapshot; a table was truncated; or there are too many changes.
+   * `undefined` if the changes cannot be listed:
+   * - `read` was called without a snapshot, or with a snapshot of another database.
+   * - The database was restored after that snapshot.
+   * - A table was truncated.
+   * - There are too many changes.
    */
   readonly changes: Changes | undefined
 }

@@ -18,7 +18,7 @@ export interface StoredEntry extends StoredBody {
   readonly keyId: string | null
   readonly writeId: string
   readonly createdAt: number
-  /** The changes of a message since it was sent. Absent if it was not changed or is not a message. */
+  /** The changes of a message since it was sent. Absent for an unchanged message, and for an entry of another kind. */
   readonly state?: MessageState | null
   /** True for an edit that a later edit replaced. */
   readonly isSuperseded?: boolean

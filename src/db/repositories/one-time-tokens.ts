@@ -1,4 +1,4 @@
-/** Stores one-time tokens, for example those of the links in mails. Only the SHA-256 of each token is stored. */
+/** Stores one-time tokens, for example the tokens in mailed links. Only the SHA-256 of each token is stored. */
 import type { SqlClient } from '../client/types.ts'
 
 export type TokenPurpose = 'verify_email' | 'reset_password'
@@ -33,15 +33,15 @@ export interface OneTimeToken {
 export interface OneTimeTokensRepository {
   /**
    * Stores a token with the generation of its user, and deletes tokens of the same purpose that were requested earlier. Returns
-   * false, and stores nothing, if a token of the same purpose was requested later, or if the user is not active or has another
-   * generation.
+   * false, and stores nothing, in two cases: a token of the same purpose was requested later, or the user is not active or has
+   * another generation.
    */
   issue(token: NewOneTimeToken): Promise<boolean>
   /** Returns the user and the address of a token. Returns undefined if there is no such token, or if it has expired. */
   find(hash: string, purpose: TokenPurpose): Promise<OneTimeToken | undefined>
   /** Deletes a token, and returns its user and address. Returns undefined if there is no such token, or if it has expired. */
   take(hash: string, purpose: TokenPurpose): Promise<OneTimeToken | undefined>
-  /** Deletes all tokens of a user. With `purpose`, deletes only those of that purpose. */
+  /** Deletes all tokens of a user. With `purpose`, deletes only tokens of that purpose. */
   removeOf(userId: number, purpose?: TokenPurpose): Promise<void>
 }
 

@@ -23,7 +23,7 @@ export interface LeasedMail extends Omit<NewOutboxMail, 'lifetimeMs'> {
 }
 
 export interface OutboxRepository {
-  /** Stores a mail with the generation of its user. It is sent after the commit. */
+  /** Stores a mail with the generation of its user. The mail is sent after the commit. */
   add(mail: NewOutboxMail): Promise<void>
   /**
    * Leases mails that are due, for `leaseMs` milliseconds: at most `first` mails that were never tried, and at most `again`

@@ -58,14 +58,15 @@ export interface UsersRepository {
   /** Returns the users with these ids, keyed by id. Omits users that do not exist. Each query reads at most 1,000 users. */
   findByIds(ids: readonly number[]): Promise<Map<number, UserRecord>>
   /**
-   * Replaces the hash of a verified password with a new hash of it, if the user is active and still has the checked hash and
-   * generation. Returns whether the hash was replaced.
+   * Replaces the hash of a verified password with a new hash of the same password. Does nothing if the user is not active, or
+   * no longer has the checked hash and generation. Returns whether the hash was replaced.
    */
   renewPasswordHash(user: Pick<UserRecord, 'id' | 'hashedPassword' | 'generation'>, renewed: string): Promise<boolean>
   /**
-   * Locks the row of a user until the end of the transaction. Returns false if the user is not active, has another generation
-   * or hash than the one that was checked, or if the session has ended. Must be called first in each transaction that changes
-   * an account or accepts a code. Then no password change, suspension or deletion can happen between the check and the write.
+   * Locks the row of a user until the end of the transaction. Returns false if the user is not active, if the checked
+   * generation or hash has changed, or if the session has ended or is not proven as required. Call this first in each
+   * transaction that changes an account or accepts a code. The lock prevents a password change, a suspension or a deletion
+   * between the check and the write.
    */
   lockActive(user: CheckedUser): Promise<boolean>
   /** Suspends an active user, or restores a suspended one. A suspension ends every session. Returns whether it changed the user. */
