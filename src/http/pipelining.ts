@@ -1,7 +1,7 @@
 /**
- * Makes Node's HTTP parser continue after a request whose upgrade is ignored. Unchanged, the parser stops after such a request
- * and drops the other requests in the same packet. This module uses undocumented properties of the parser. In a version of Node
- * without these properties, the parser is not changed.
+ * Makes Node's HTTP parser continue after a request whose upgrade is ignored. By default, the parser stops after such a request
+ * and drops the other requests in the same packet. This module uses undocumented properties of the parser. If a version of Node
+ * lacks these properties, the parser keeps its default behavior.
  */
 import type { IncomingMessage } from 'node:http'
 

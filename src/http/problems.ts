@@ -77,8 +77,8 @@ const DETAILS: Partial<Record<number, string>> = {
 const FAILURE = 'The service failed. Try again, and report the `instance` of this problem if it happens again.'
 
 /**
- * Returns the response to an error. An error from a host keeps its status and headers. It also keeps its message if the status
- * is below 500.
+ * Returns the response to an error. An error from a host keeps its status and headers. An error with a status below 500 also
+ * keeps its message.
  */
 export const refusalOf = (error: unknown, { replyStatus, isUnavailable }: RefusalContext): Refusal => {
   if (error instanceof ChatError) return ofChatError(error)

@@ -1,4 +1,7 @@
-/** Separates the shared schemas (`$id`) of the service from those of a host application, which may have the same ids. */
+/**
+ * Separates the shared schemas (`$id`) of the service from the shared schemas of a host application, which may have the same
+ * ids.
+ */
 import type { FastifyInstance, FastifySchemaCompiler } from 'fastify'
 import { createSerializerCompiler } from './serializers.ts'
 

@@ -1,6 +1,6 @@
 /**
- * Closes connections whose clients do not read their responses. Node keeps the unread bytes of a response in memory. So a
- * client that reads nothing, or only a few bytes now and then, must not keep its connection.
+ * Closes connections whose clients do not read their responses. Node keeps the unread bytes of a response in memory. So the
+ * connection of a client that reads nothing, or only a few bytes now and then, must be closed.
  */
 import type { Socket } from 'node:net'
 import type { Clock } from '../lib/clock.ts'

@@ -116,8 +116,8 @@ export const createTurns = (): Turns => {
 }
 
 /**
- * Calls `ended` at the first of the events `close` and `finish`. An HTTP/2 response emits only one of them if its stream is
- * reset.
+ * Calls `ended` at the first of the events `close` and `finish`. An HTTP/2 response emits only one of the two events if its
+ * stream is reset.
  */
 const callOnce = (response: ServerResponse, ended: () => void): void => {
   const call = (): void => {

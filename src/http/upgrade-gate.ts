@@ -1,7 +1,7 @@
 /**
  * Dispatches the upgrades of a server that several applications may share. A WebSocket handshake for a path of a chat is passed
  * to that chat only. An upgrade to any other path is passed to the server's `upgrade` listeners, if there are any. All other
- * upgrades are ignored, and their requests are handled as ordinary ones.
+ * upgrades are ignored, and their requests are handled as ordinary requests.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Server } from 'node:net'

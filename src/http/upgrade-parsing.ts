@@ -23,8 +23,8 @@ const UPGRADES = 2
 
 /**
  * An `upgrade` listener that does nothing. Node 22 and 24 close the connection of an upgrade if the server has no listener.
- * This listener is added only between the decision and the event, so that other code does not find it when it counts the
- * listeners.
+ * This listener is added only between the decision and the event, so that other code that counts the listeners does not count
+ * it.
  */
 export const placeholder = (): void => {}
 
