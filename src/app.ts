@@ -37,8 +37,9 @@ export interface ChatServiceOptions extends HostSettings {
   /** The path prefix of all routes. This is an option of Fastify. */
   readonly prefix?: string
   /**
-   * The groups of routes to mount in addition to the API. `true` mounts all of them; the default is none. The web client needs
-   * accounts of the service, so it is not mounted if `authenticate` is given. It is also not mounted if `webClient` is false.
+   * The groups of routes to mount in addition to the API. `true` mounts all groups. The default is no group. The web client
+   * needs accounts of the service, so it is not mounted if `authenticate` is given. The web client is also not mounted if
+   * `webClient` or `authLocal` is false.
    */
   readonly pages?: boolean | readonly Page[]
   /** A database client (postgres.js, PGlite) to use instead of `databaseUrl`. The service never closes it. */
@@ -60,7 +61,8 @@ export interface ChatServiceOptions extends HostSettings {
   /** Called with each message that this process committed, at most once per message. Must not throw. */
   readonly onMessage?: HostFunctions['onMessage']
   /**
-   * Resolved settings, which replace those in the options. The standalone service resolves them before it creates its server.
+   * Resolved settings, which replace the settings in the options. The standalone service resolves the settings before it
+   * creates its server.
    */
   readonly resolved?: Resolved | undefined
   readonly clock?: Clock | undefined

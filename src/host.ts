@@ -43,8 +43,8 @@ export interface EmbeddedChat {
    */
   post(message: PostOptions): Promise<CommittedMessage>
   /**
-   * Returns a room, and creates it if it doesn't exist. Rejects with a ChatError (`validation_failed`, `unavailable`), for
-   * example if the name is invalid.
+   * Returns a room. Creates the room if it doesn't exist. Rejects with a ChatError: `validation_failed` if `room` is invalid,
+   * or `unavailable`.
    */
   createRoom(room: NewRoom): Promise<Room>
   /**

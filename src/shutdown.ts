@@ -87,7 +87,7 @@ export const createShutdown = (log: Pick<Log, 'warn'>): Shutdown => {
   }
 }
 
-/** Returns the shutdown of an instance and its plugins. The first call creates it and adds its hooks. */
+/** Returns the shutdown of an instance and its plugins. The first call creates the shutdown and adds its hooks. */
 export const shutdownOf = (fastify: FastifyInstance): Shutdown => {
   if (fastify.hasDecorator('chatShutdown')) return fastify.chatShutdown
   const shutdown = createShutdown(fastify.log)

@@ -7,14 +7,14 @@ import { systemClock } from './lib/clock.ts'
 import { EXIT_MS } from './shutdown.ts'
 
 /**
- * Time in milliseconds after the first signal during which further signals are ignored. npm and file watchers forward a signal
- * that the process has already received as a member of the process group.
+ * For this time in milliseconds after the first signal, further signals are ignored. For example, Ctrl+C signals the whole
+ * process group, and npm or a file watcher then forwards the same signal again.
  */
 const SAME_SIGNAL_MS = 1000
 
 /**
  * Exits the process on a signal, until `over` is called. Most processes exit on a signal by default, but the first process in a
- * container does not: the kernel ignores signals for which that process has no handler. Without this function, such a process
+ * container does not. The kernel ignores signals for which that process has no handler. Without this function, the process
  * could not be stopped while it waits for the database.
  */
 export const exitOnSignals = (): { over(): void } => {

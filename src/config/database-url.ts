@@ -15,7 +15,9 @@ export interface Database {
 
 const PARTS = ['databaseHost', 'databaseName', 'databaseUser', 'databasePassword'] as const
 
-/** Returns the database that the settings select. If they select none and `isNeeded` is false, the URL is empty. */
+/**
+ * Returns the database that the settings select. If the settings select no database and `isNeeded` is false, the URL is empty.
+ */
 export const databaseOf = (input: Partial<SettingsInput>, mode: Mode, isNeeded: boolean): Database => {
   const given = PARTS.filter(name => input[name] !== undefined)
   const { databaseUrl } = input

@@ -18,7 +18,7 @@ export interface ResolveOptions {
   readonly names: Names
   /** Required settings that may be missing here. For example, the database may be missing if a host passes its own client. */
   readonly without?: readonly Need[]
-  /** Settings that are set twice or could not be read, to report together with the invalid ones. */
+  /** Settings that are set twice or could not be read, to report together with the invalid settings. */
   readonly bad?: readonly BadSetting[]
 }
 
