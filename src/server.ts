@@ -82,7 +82,7 @@ export const createServer = async (options: ServerOptions): Promise<FastifyInsta
       refuseMalformed(error, socket)
       fastify.chatResponses.watchSocket(socket)
     },
-    // During a shutdown, the service itself responds: as usual on the health routes, and with a problem on all others.
+    // During a shutdown, the service itself responds: as usual on the health routes, and with a problem on all other routes.
     return503OnClosing: false
   })
   redactsItself(fastify.log)

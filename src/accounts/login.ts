@@ -82,7 +82,7 @@ export const createPasswordLogin = (
     // No user has a name with a NUL character, because PostgreSQL cannot store this character. A query with such a name would
     // fail.
     const user = username.includes('\u0000') ? undefined : await users.findByUsername(username)
-    // A deleted user does not exist for others. A suspended user is rejected by a gate, with a reason.
+    // A deleted user is treated as unknown. A suspended user is rejected later, by a gate that states the reason.
     const hash = user && (user.status === 'active' || user.status === 'suspended') ? user.hashedPassword : null
     // `verify` is also called if there is no such user, so that the response time does not reveal whether the user exists.
     return { user, isRight: await passwords.verify(password, hash) }

@@ -29,7 +29,7 @@ const BATCH = 500
 type Row = Readonly<Record<string, string | null>>
 
 /**
- * Encrypts every token that is not encrypted with the current key again. Returns the number of rows that no key decrypts. Skips
+ * Encrypts again every token that is not encrypted with the current key. Returns the number of rows that no key decrypts. Skips
  * rows that another transaction has locked, and therefore repeats the pass through a table until a pass changes nothing.
  */
 export const reencrypt = async (options: ReencryptOptions): Promise<number> => {

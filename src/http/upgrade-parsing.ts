@@ -1,8 +1,8 @@
 /**
  * Decides, while Node parses a request, whether the request becomes an `upgrade` event. If not, its `Upgrade` header is
- * ignored, as RFC 9110 (7.8) allows, and the request is handled as an ordinary one. Node 22.21, 24.9 and later releases call
- * `server.shouldUpgradeCallback` for the decision. Earlier releases have no such callback, so the parser of each connection is
- * wrapped instead.
+ * ignored, as RFC 9110 (7.8) allows, and the request is handled as an ordinary request. Node 22.21, 24.9 and later releases
+ * call `server.shouldUpgradeCallback` for the decision. Earlier releases have no such callback, so the parser of each
+ * connection is wrapped instead.
  */
 import type { IncomingMessage } from 'node:http'
 import type { Server } from 'node:net'

@@ -56,7 +56,7 @@ export const createPasskeys = (context: AccountsContext, party: RelyingParty | u
   const { database } = context
   const change = createFactorChanges(context)
 
-  /** Returns the public key of a new passkey. */
+  /** Verifies a new passkey. Returns its public key, and whether it is backed up. */
   const verified = async (reply: PasskeyReply) => {
     const { id, origin, library } = available(party)
     const { verified: isVerified, registrationInfo } = await library
