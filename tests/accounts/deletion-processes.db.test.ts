@@ -124,7 +124,7 @@ test('a long erasure does not delay the anonymization of other users', async () 
   expect((await lease())?.userId).toBe(jane.id)
 })
 
-test('an erased text is shown neither by another process, which had cached it, nor by the SDK of its clients', async () => {
+test('an erased text is not shown by another process that had cached it, and not by the SDK of its clients', async () => {
   const one = await startChat({ settings })
   const two = await startChat({ settings, database: one.database })
   const [john, jane] = [await one.register('john'), await one.register('jane')]

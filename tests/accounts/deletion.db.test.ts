@@ -78,7 +78,7 @@ describe('the deletion of an account', () => {
     expect(await statusOf(chat, john)).toBe('active')
   })
 
-  test('leaves a tombstone, under whose name the messages stay', async () => {
+  test('leaves a tombstone, and the messages stay under its name', async () => {
     const { chat, call, join, john, jane, database, finished } = await start()
     await send(await join(john), 'one')
     await call('PATCH', '/api/users/me', { token: john.token, body: { display_name: 'John Doe' } })

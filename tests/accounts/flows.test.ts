@@ -85,7 +85,9 @@ const CHANGE_EMAIL = emails('that is changed stays until the new one is verified
 const FIRST_EMAIL = emails('that was given at registration is pending until its link is used, once')
 const RESET = emails('is replaced with the link that the verified address receives')
 const UNVERIFIED = emails('a login is rejected until the address is verified, and its challenge sends links')
-const SUSPEND = admin('suspends a user, whose sockets, requests and logins end, and restores the user')
+const SUSPEND = admin(
+  'suspends a user, closes the sockets of the user, refuses requests and logins, and restores the user'
+)
 const PROMOTE = admin('makes an administrator, who loses the rights again at once')
 const ERASE = deletion('clears the texts in every room, and reports it once per room')
 
@@ -126,7 +128,7 @@ const FLOWS: readonly Row[] = [
   ['read the profile', users('a display name is set, shown to its owner and to administrators, and removed with null'), chatSdk('registers, logs in, and uses rooms, history, publishing and presence over HTTP'), PAGE_PROFILE, NO, NO],
   ['set and remove the display name', users('a display name is set, shown to its owner and to administrators, and removed with null'), SDK_APP, PAGE_PROFILE, NO, NO],
   ['export', exports('contains the profile, sessions, own messages and events, and nothing of other users'), SDK_APP, PAGE_DATA, NO, NO],
-  ['delete the account, and keep its messages', deletion('leaves a tombstone, under whose name the messages stay'), SDK_APP, PAGE_DATA, NO, NO],
+  ['delete the account, and keep its messages', deletion('leaves a tombstone, and the messages stay under its name'), SDK_APP, PAGE_DATA, NO, NO],
   ['delete the account, and erase its messages', ERASE, sdk('deletes an account and erases its messages'), account('deletes the account and erases its messages'), NO, NO],
   ['read the features', users('the features of the service depend on its settings, and need no token'), sessionSdk('returns the features of the service without a token'), PAGE_LINKS, NO, NO],
   ['list users', admin('contains users in the order of their ids, in pages, without deleted users and users of a host'), SDK_SEARCH, PAGE_MANAGE, NO, cli('lists users, and finds them by the beginning of a name')],

@@ -142,7 +142,7 @@ describe('of two administrators who act at the same time', () => {
   })
 })
 
-test('an administrator deletes their own account like that of another user, unless no administrator would remain', async () => {
+test('an administrator can delete their own account, unless no administrator would remain', async () => {
   const { accounts, database, first, second } = await start()
   const requestDeletion = createRequestDeletion({ context: accounts.context, erasesByDefault: false })
   await requestDeletion(first.userId, { by: first })

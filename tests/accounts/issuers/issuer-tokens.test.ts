@@ -64,7 +64,7 @@ describe('a token of another issuer', () => {
     expect(await outcome(await issuer.token('person-1', REJECTED[name]))).toBe('invalid_token')
   })
 
-  test('is rejected if another key signed it, also under a known kid, or a key in its header', async () => {
+  test('is rejected if another key signed it, even with a known kid or with a key in its header', async () => {
     const { issuer, outcome } = await start()
     const stranger = await createKey()
     const { kid } = issuer.keys[0] as SigningKey
@@ -73,7 +73,7 @@ describe('a token of another issuer', () => {
     }
   })
 
-  test('is rejected with an algorithm other than that of its key: HS256 with the public key, and none', async () => {
+  test('is rejected if its algorithm is not that of its key, such as HS256 with the public key, or none', async () => {
     const { issuer, outcome } = await start()
     const rsa = await createKey('RS256')
     issuer.keys = [rsa]
@@ -102,7 +102,7 @@ describe('a token of another issuer', () => {
     }
   )
 
-  test('is accepted for a minute after its expiry, also if it was verified before', async () => {
+  test('is accepted for a minute after its expiry, even if it was verified before', async () => {
     const { issuer, clock, outcome } = await start()
     const [seen, unseen] = [await issuer.token('person-1'), await issuer.token('person-2')]
     expect(await outcome(seen)).toBe('person-1')

@@ -186,7 +186,7 @@ describe('a mail', () => {
     expect(server.mails).toHaveLength(1)
   })
 
-  test('is not sent after it has expired, which is logged', async () => {
+  test('is not sent after it has expired, and this is logged', async () => {
     const { database, outbox } = await start()
     const server = await startMailServer()
     await notify(outbox, (await outbox.person('john', 'john@example.com')).id)
@@ -270,7 +270,7 @@ describe('a request for a new password', () => {
   const forget = (outbox: Outbox, address: string) =>
     outbox.enqueue({ kind: 'forgot', userId: null, params: { address }, lifetimeMs: 60_000 })
 
-  test('sends a link to a verified address in any case, and nothing to an unknown one', async () => {
+  test('sends a link to a verified address regardless of its case, and nothing to an unknown address', async () => {
     const { outbox } = await start()
     const server = await startMailServer()
     await outbox.person('john', 'john@example.com')
@@ -284,7 +284,7 @@ describe('a request for a new password', () => {
     expect(server.mails[0]?.link).toMatch(/^https:\/\/chat\.example\.com\/app#reset=[\w-]{43}$/)
   })
 
-  test('is limited to three an hour per account, also if sending fails meanwhile', async () => {
+  test('is limited to three per hour and account, even if sending fails meanwhile', async () => {
     const { outbox } = await start()
     const server = await startMailServer({
       onRecipient() {
