@@ -22,7 +22,7 @@ test('does not mark a ratio that stayed inside the range of either run', () => {
   expect(asComparison([rowOf([50, 82, 84])], [rowOf([60, 62, 64])])).not.toContain('moved')
 })
 
-test('does not mark single runs, which have no spread', () => {
+test('does not mark single runs, because they have no spread', () => {
   expect(asComparison([rowOf([80], [100])], [rowOf([40], [100])])).not.toContain('moved')
 })
 
