@@ -146,7 +146,7 @@ test('a deleted user of the host is disconnected, and returns as a new user of t
     .not.toBe(before.body.id)
 })
 
-test('history is read from the database while changes cannot be read, which is logged once', async () => {
+test('history is read from the database while changes cannot be read, and a warning is logged once', async () => {
   const database = await testDatabase()
   const { query, transaction } = database.client
   let isBroken = false

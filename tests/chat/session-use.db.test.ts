@@ -31,7 +31,7 @@ const stayOpen = async (clock: FakeClock, client: SocketClient, seconds: number)
   }
 }
 
-test('an open connection counts as a use of its session, which therefore does not end', async () => {
+test('an open connection counts as a use of its session, so the session does not end', async () => {
   const { clock, login, join, refresh, pass, database } = await start({ sessionIdleDays: 2 })
   const [open, idle] = [await login(), await login()]
   const client = await join(open)

@@ -103,7 +103,7 @@ test('reads from a client are paused while authorize is pending, and no frame th
   await until(() => !socket.isPaused)
 })
 
-test('authorize is called again after a reset of the bus, also for a subscription that is in progress', async () => {
+test('authorize is called again after a reset of the bus, even for a subscription that is in progress', async () => {
   const reached = gate()
   let isAllowed = true
   const { socket, of, log, resetBus } = await start(() => isAllowed)

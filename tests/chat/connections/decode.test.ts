@@ -47,7 +47,7 @@ describe('decoding a frame', () => {
     }
   )
 
-  test('ignores types with a dot, which belong to the host application', () => {
+  test('ignores types with a dot, because they belong to the host application', () => {
     expect(decodeFrame('{"type":"app.poke"}')).toEqual({ kind: 'ignored' })
   })
 

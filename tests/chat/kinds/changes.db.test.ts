@@ -57,7 +57,7 @@ describe('an edit', () => {
     expect(await reader.nextOf('edit')).toMatchObject({ content: 'second' })
   })
 
-  test('replaces the earlier edit, whose text is not shown any more', async () => {
+  test('replaces the earlier edit, and the earlier text is not shown any more', async () => {
     const { socket, reader, list, newest } = await start()
     for (const content of ['second', 'third']) {
       socket.send({ type: 'edit', target: 1, content })

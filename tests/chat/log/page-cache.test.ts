@@ -64,7 +64,7 @@ describe('the page cache', () => {
     ])
   })
 
-  test('keeps a page complete, whichever of two reads of it ends first', async () => {
+  test('keeps a page complete, regardless of which of two reads ends first', async () => {
     const { pages, completeRead } = startReadings()
     const seqs = async (from: number) => (await pages.from(1, from, 20)).map(({ seq }) => seq)
     pages.add(1, { ...entry(13), userId: 13, by: 0 })
@@ -353,7 +353,7 @@ describe('a change of the log', () => {
     expect(await readings(1)).toBe(1)
   })
 
-  test('repeats a read with entries of a changed user, also for requests after the change', async () => {
+  test('repeats a read with entries of a changed user, even for requests after the change', async () => {
     const { pages, completeRead, readings } = startReadings()
     const early = pages.from(1, 1, 20)
     pages.invalidateUsers(new Set([3]))

@@ -66,7 +66,7 @@ describe('a user who', () => {
     expect(two.shown()).toEqual(one.shown())
   })
 
-  test('is connected to two processes and was renamed is shown with the new name, whichever process learns it first', async () => {
+  test('is connected to two processes and was renamed is shown with the new name, regardless of which process learns it first', async () => {
     const { processes, pass } = await start(2)
     const [one, two] = processes
     one.presence.join(ROOM, user(1))
