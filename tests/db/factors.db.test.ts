@@ -120,7 +120,7 @@ test('the lock of a user fails after any change of what was checked', async () =
   expect(await lock()).toBe(false)
 })
 
-test('the attempts of a user with codes are counted per period, even if concurrent, and one with a right code is not counted', async () => {
+test('attempts with codes are counted per user and period, even if concurrent, and an attempt can be removed from the count', async () => {
   const { database, john, run } = await setup()
   const { factors } = database
   const waits = await Promise.all(Array.from({ length: 8 }, () => factors.countCode(john.id, 3, 60_000)))

@@ -161,7 +161,7 @@ test('entries that changed messages while the migration was applied have the sam
   expect(await client.query(`select from "${schema}".messages where content like 'edited%'`)).toEqual([])
 })
 
-test('a database whose upgrade was finished before refuses entries that change messages until it is finished again', async () => {
+test('a database refuses entries that change messages until its upgrade is finished again', async () => {
   const { client, schema, append, finish } = await start()
   await finish()
   await client.query(`delete from "${schema}".upgrades where step = 'changes'`)
