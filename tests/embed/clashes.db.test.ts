@@ -49,7 +49,7 @@ test('does not change a host’s decorators, hooks, error handler and 404 page',
   expect((await call('GET', messages)).headers.get('content-security-policy')).not.toBeNull()
 })
 
-test('rejects tokens of a host’s @fastify/jwt, whose decorators continue to work', async () => {
+test('rejects tokens of a host’s @fastify/jwt, and the decorators of @fastify/jwt continue to work', async () => {
   const database = await testDatabase()
   const app = Fastify()
   onTestFinished(() => app.close())
@@ -74,7 +74,7 @@ test('sends the CORS headers of a host’s @fastify/cors on its routes', async (
   expect(response.headers.get('access-control-allow-origin')).toBe('https://host.example')
 })
 
-test('works with @fastify/cors that a host registers later, also without a prefix', async () => {
+test('works with @fastify/cors that a host registers later, even without a prefix', async () => {
   const { call } = await startHost({ prefix: '', after: host => host.register(cors, { origin: true }) })
   expect((await call('GET', '/api/chat/messages', { as: 'ann' })).status).toBe(200)
 })

@@ -12,7 +12,7 @@ const start = async () => {
   return { ...host, clock, me: (as: string) => host.call('GET', ME, { as }) }
 }
 
-test('suspends a user, whose sockets are closed with 4403 and whose requests get 403, until restore', async () => {
+test('closes the sockets of a suspended user with 4403, and responds with 403 until the user is restored', async () => {
   const { chat, join, me, clock } = await start()
   const ann = await join('ann:Ann')
   expect(await chat.suspend('ann')).toBe(true)

@@ -43,7 +43,7 @@ test('calls authorize for every access with the host’s id, and treats a denied
   expect([...asked]).toContain('ann Ann post secret')
 })
 
-test('calls authorize for typing only as often as typing is passed on', async () => {
+test('calls authorize for a typing frame only if the frame is passed on', async () => {
   let asked = 0
   const { join } = await startHost({
     authorize({ action }) {

@@ -87,7 +87,7 @@ test('works beside Socket.IO, even if authenticate takes longer than the timeout
   await once(theirs, 'open')
 })
 
-test('works beside a WebSocket server of the host, which refuses other paths', async () => {
+test('works beside a WebSocket server of the host that refuses other paths', async () => {
   const host = await startHost({
     before(app) {
       const own = new WebSocketServer({ server: app.server, path: '/own' })
