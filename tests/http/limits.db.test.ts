@@ -54,7 +54,7 @@ test('the login limit ignores the port that a proxy appends to the client’s ad
   expect(log()).not.toContain('40001')
 })
 
-test('clients on a Unix socket, which have no address, can log in and share one rate limit', async () => {
+test('clients on a Unix socket can log in without an address, and share one rate limit', async () => {
   const database = await testDatabase()
   const settings = testSettings({ databaseSchema: database.schema, loginRateLimit: 1 })
   const lines: string[] = []
