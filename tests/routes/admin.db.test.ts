@@ -118,7 +118,7 @@ describe('a change of a user', () => {
     ])
   })
 
-  test('suspends a user, whose sockets, requests and logins end, and restores the user', async () => {
+  test('suspends a user, closes the sockets of the user, refuses requests and logins, and restores the user', async () => {
     const { chat, admin, john } = await start()
     const call = adminCall(chat, admin)
     const socket = await chat.join(john)

@@ -115,7 +115,7 @@ describe('an address of another user', () => {
     }
   })
 
-  test('gets three mails an hour, from however many accounts, whether it is taken or free', async () => {
+  test('gets three mails per hour, regardless of how many accounts enter it and whether it is taken', async () => {
     const chat = await startMailChat()
     await chat.verified('john', 'john@example.com')
     for (const name of ['one', 'two', 'three', 'four']) {

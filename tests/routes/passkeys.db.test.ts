@@ -92,7 +92,7 @@ describe('adding a passkey', () => {
     expect(both.map(({ status }) => status).sort()).toEqual([201, 401])
   })
 
-  test('refuses an authenticator that was added before, also to another account', async () => {
+  test('refuses an authenticator that was added before, even to another account', async () => {
     const { chat, john } = await start()
     const jane = await chat.register('jane')
     const key = createAuthenticator(ORIGIN)
@@ -101,7 +101,7 @@ describe('adding a passkey', () => {
     expect((await add(chat, jane, key)).body.code).toBe('invalid_passkey')
   })
 
-  test('stops at twenty, also if several are added at the same time', async () => {
+  test('stops at twenty, even if several are added at the same time', async () => {
     const { chat, john, run } = await start()
     for (let at = 0; at < 18; at++) await add(chat, john, createAuthenticator(ORIGIN))
     const { token } = john

@@ -203,7 +203,7 @@ describe('the token of a link', () => {
   })
 })
 
-test('a login waits after five wrong passwords, and a right one does not count', async () => {
+test('a login waits after five wrong passwords, and a right password does not count', async () => {
   const chat = await startChat()
   await chat.register('john')
   for (let at = 0; at < 4; at++) expect((await login(chat, 'WrongPass123')).status).toBe(401)

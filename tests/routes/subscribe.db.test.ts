@@ -248,7 +248,7 @@ describe('rooms', () => {
     }
   })
 
-  test('cannot have titles with a NUL, nor be listed after one', async () => {
+  test('cannot have titles with a NUL, and cannot be listed after a name with a NUL', async () => {
     const { call, john } = await start()
     const body = { room: 'support', title: 'a\u0000b' }
     expect(await call('POST', '/api/chat/rooms', { token: john.token, body })).toMatchObject({

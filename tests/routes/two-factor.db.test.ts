@@ -175,7 +175,7 @@ describe('a login with a second factor', () => {
     expect(refused.body.challenge).toBeUndefined()
   })
 
-  test('accepts each code once, also the one that confirmed the app', async () => {
+  test('accepts each code once, including the code that confirmed the app', async () => {
     const { chat, clock, secret, nextCode } = await start()
     const confirming = codeAt(secret, clock.now())
     expect((await enterCode(chat, await challengeOf(chat, 'john'), confirming)).status).toBe(401)
