@@ -158,7 +158,7 @@ test('names --send and --json if it runs without a terminal and without them', a
   expect(err).toMatch(/not a terminal.*--send.*--json/)
 })
 
-test('stores the token with --remember, not the password, and the next call needs neither', async () => {
+test('stores the token but not the password with --remember, and the next call needs no login', async () => {
   const chat = await startChat()
   const { token } = await chat.register('ada')
   const folder = newFolder()
