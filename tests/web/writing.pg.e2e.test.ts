@@ -51,7 +51,7 @@ describe.skipIf(!hasChromium())('the composer', { timeout: 300_000 }, () => {
     expect(await composer.inputValue()).toBe('')
   })
 
-  test('keeps and shows indentation, also at the start of a message', async () => {
+  test('keeps and shows indentation, even at the start of a message', async () => {
     const { chat, page, composer } = await start()
     const text = '    if (a) {\n\t\tb()\n    }'
     await composer.fill(`${text}\n \n`)
