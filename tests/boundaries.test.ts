@@ -125,7 +125,7 @@ test('src/web imports only the entry point of the SDK, Preact and the encoder of
   expect(shown(imports.filter(one => partOf(one.of) === 'web' && partOf(one.from) !== 'web'))).toEqual([])
 })
 
-test('only plugins/config reads the environment, and src/cli/client for the terminal client, which has no service settings', () => {
+test('only plugins/config and src/cli/client read the environment', () => {
   const readers = files.filter(file =>
     /process\.env/.test(readFileSync(join(root, file), 'utf8').replace(/^\s*\*.*$/gm, ''))
   )

@@ -40,7 +40,7 @@ describe('the settings of mail', () => {
     expect(failing).not.toThrow(/hunter2/)
   })
 
-  test('allow REQUIRE_VERIFIED_EMAIL without a server in dev, which prints mails', () => {
+  test('allow REQUIRE_VERIFIED_EMAIL without a server in dev, because dev prints mails', () => {
     expect(resolve({ requireVerifiedEmail: 'true' }, 'dev').settings.requireVerifiedEmail).toBe(true)
   })
 

@@ -67,7 +67,7 @@ describe('the health monitor', () => {
     }
   )
 
-  test('it is ready after the first check if that check succeeds, and not ready otherwise', async () => {
+  test('it is ready after the first check if that check succeeds, and is not ready if it fails', async () => {
     expect((await start()).monitor.isReady).toBe(true)
     expect((await start(new Error('down'))).monitor.isReady).toBe(false)
     const { monitor } = await start('read_only')

@@ -57,7 +57,7 @@ test('the table of close codes matches the close-code catalog', () => {
   expect(tableUnder('Close codes')).toEqual(wanted)
 })
 
-test('no server code closes a socket with a literal close code, which might be missing from the catalog', () => {
+test('no server code closes a socket with a literal close code, because the code might be missing from the catalog', () => {
   const read = (folder: string): string[] =>
     readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
       .map(file => join(folder, file))
