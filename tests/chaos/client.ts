@@ -10,7 +10,7 @@ export interface ClientRecord {
   readonly name: string
   /** The `seq` of each acknowledged message, keyed by nonce. */
   readonly acknowledged: Map<string, number>
-  /** The message to which each reaction refers, keyed by nonce. */
+  /** The `seq` of the message to which each reaction refers, keyed by the nonce of the reaction. */
   readonly reactions: Map<string, number>
   /** The contents of all sent messages and edits. Each content is unique. */
   readonly sent: Set<string>

@@ -21,7 +21,7 @@ export interface Subject {
   /** The same accounts, but without the pause between the check and the write. */
   readonly accounts: Accounts
   readonly user: UserRecord
-  /** The session of the user that requests the action. */
+  /** The session with which the user requests the action. */
   readonly sessionId: string
   /** Tokens of links for a new password. The action uses one, and a reset that runs in between uses the other. */
   readonly resetTokens: readonly [string, string]

@@ -15,8 +15,8 @@ const entry = (writeId: string, content = writeId, roomId = 1): NewEntry => ({
 })
 
 /**
- * Creates a log in memory. Each append first calls the next function of `failures`, which may throw. If the next function is
- * `undefined`, or if no function is left, the append succeeds.
+ * Creates a log in memory. Each append first calls the next function of `failures`. The function may throw. If the next function
+ * is `undefined`, or if no function is left, the append succeeds.
  */
 const memoryLog = (failures: (((batch: NewEntry[]) => void) | undefined)[] = []) => {
   const stored = new Map<string, AppendedEntry & { content: string | null }>()
