@@ -70,7 +70,7 @@ export type User = {
   role?: 'user' | 'admin'
   /** A time in UTC with milliseconds, RFC 3339. */
   created_at: string
-  /** The e-mail address, if the service sends mail and there is one. */
+  /** The e-mail address. Absent if the user has none, or if the service sends no mail. */
   email?: string
   /** Absent if the service sends no mail. */
   email_is_verified?: boolean
@@ -146,7 +146,7 @@ export type Entry = {
   mentions?: number[]
   /** A time in UTC with milliseconds, RFC 3339. */
   edited_at?: string
-  /** The `seq` of the last entry that changed the message. The fields include the effects of all entries up to it. */
+  /** The `seq` of the last entry that changed the message. The fields include the effects of all entries up to that one. */
   changed_seq?: number
   /** The reactions, the most frequent first, at most 20 keys. */
   reactions?: {
@@ -183,14 +183,14 @@ export type EntryList = {
   epoch: string
   /** The `seq` of the oldest entry that is kept. */
   oldest: number
-  /** The `seq` of the newest entry at the time of the request. The messages include the effects of all entries up to it, and possibly of later ones. */
+  /** The `seq` of the newest entry at the time of the request. The messages include the effects of all entries up to this one, and possibly of later entries. */
   seq: number
   messages: Entry[]
-  /** Whether there are more entries in the requested direction; with `around`, whether there are older ones. */
+  /** Whether there are more entries in the requested direction; with `around`, whether there are older entries. */
   has_more: boolean
   /** With `around`: whether there are newer messages. */
   has_newer?: boolean
-  /** The keys of your reactions, by the `seq` of the message. Absent if you reacted to none of them. */
+  /** The keys of your reactions, by the `seq` of the message. Absent if you have not reacted to these messages. */
   mine?: Record<string, string[]>
 }
 
@@ -226,7 +226,7 @@ export type SingleMessage = {
   mentions?: number[]
   /** A time in UTC with milliseconds, RFC 3339. */
   edited_at?: string
-  /** The `seq` of the last entry that changed the message. The fields include the effects of all entries up to it. */
+  /** The `seq` of the last entry that changed the message. The fields include the effects of all entries up to that one. */
   changed_seq?: number
   /** The reactions, the most frequent first, at most 20 keys. */
   reactions?: {
@@ -402,7 +402,7 @@ export type MessageFrame = {
   mentions?: number[]
   /** A time in UTC with milliseconds, RFC 3339. */
   edited_at?: string
-  /** The `seq` of the last entry that changed the message. The fields include the effects of all entries up to it. */
+  /** The `seq` of the last entry that changed the message. The fields include the effects of all entries up to that one. */
   changed_seq?: number
   /** A time in UTC with milliseconds, RFC 3339. */
   timestamp: string

@@ -87,7 +87,7 @@ export const buildAsyncApi = ({ frames, publicUrl = 'http://localhost:8000' }: A
     operations: {
       receive: {
         action: 'receive',
-        summary: 'What a client sends. Any frame may carry `ref`, which the response echoes.',
+        summary: 'What a client sends. Any frame may have a `ref`, which the response repeats.',
         channel: { $ref: '#/channels/chat' },
         messages: references(frames.client, 'client')
       },

@@ -100,5 +100,5 @@ export const components = [
   PasskeyProof
 ]
 
-/** Returns a schema that refers to a component. Its static type is that of the component. */
+/** Returns a schema that refers to a component. The returned schema has the static type of the component. */
 export const refTo = <T extends TSchema>(schema: T) => Type.Unsafe<Static<T>>(Type.Ref(schema.$id ?? ''))

@@ -57,7 +57,10 @@ export const openApiBase = ({ publicUrl, apiContact }: OpenApiOptions = {}) => (
 export const schemaName = (schema: { $id?: unknown }, _uri: unknown, _fragment: string, at: number): string =>
   typeof schema.$id === 'string' ? schema.$id : `def-${at}`
 
-/** The errors that a body can cause. They also apply to a route that needs no body, because a client may send one. */
+/**
+ * The errors that a body can cause. These errors also apply to a route that needs no body, because a client may send a body to
+ * it.
+ */
 export const ANY_BODY = [
   'invalid_json',
   'payload_too_large',

@@ -102,8 +102,8 @@ const ruleOf = (error: ErrorObject): string =>
 const pointer = (name: unknown): string => `/${String(name).replaceAll('~', '~0').replaceAll('/', '~1')}`
 
 /**
- * Returns the path of a missing or unknown property, relative to the object. Ajv's path of such an error ends at the object.
- * For any other error, returns an empty string.
+ * Returns the pointer to a missing or unknown property, relative to its object, because Ajv's path of such an error ends at the
+ * object. For any other error, returns an empty string.
  */
 const property = ({ keyword, params }: ErrorObject): string => {
   if (keyword === 'required') return pointer(params.missingProperty)

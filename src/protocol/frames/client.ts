@@ -11,7 +11,7 @@ export const AuthFrame = Type.Object(
 )
 export type AuthFrame = Static<typeof AuthFrame>
 
-/** Requests a `pong`. For clients, such as browsers, that cannot see the ping frames of the WebSocket protocol. */
+/** Requests a `pong`. Used by clients, such as browsers, that cannot see the ping frames of the WebSocket protocol. */
 export const PingFrame = Type.Object({ type: Type.Literal('ping'), ref }, { $id: 'ChatPingFrame' })
 export type PingFrame = Static<typeof PingFrame>
 

@@ -5,7 +5,7 @@ import { Int64 } from '../integers.ts'
 import { Timestamp } from '../timestamp.ts'
 import { repeatedRef } from './ref.ts'
 
-/** Describes the limits of a connection, which the first `system` frame contains. 0 means no limit. */
+/** Describes the limits of a connection. The first `system` frame contains these limits. 0 means no limit. */
 export const Limits = Type.Object({
   max_message_length: Type.Integer({ description: 'Characters (Unicode code points).' }),
   max_meta_bytes: Type.Integer(),
@@ -39,7 +39,10 @@ export const SystemFrame = Type.Object(
 )
 export type SystemFrame = Static<typeof SystemFrame>
 
-/** Announces a planned shutdown. The client should reconnect after `after_ms` milliseconds, a random delay for each client. */
+/**
+ * Announces a planned shutdown. The client should reconnect after `after_ms` milliseconds. This delay is random for each
+ * client.
+ */
 export const ReconnectFrame = Type.Object(
   { type: Type.Literal('reconnect'), after_ms: Type.Integer({ minimum: 0 }) },
   { $id: 'ChatReconnectFrame' }
@@ -64,7 +67,7 @@ export const AckFrame = Type.Object(
 )
 export type AckFrame = Static<typeof AckFrame>
 
-/** Confirms a new token. The connection now stays open until `expires_at`. */
+/** Confirms a new token, which expires at `expires_at`. A connection with the subprotocol `chat.v1` stays open until then. */
 export const AuthenticatedFrame = Type.Object(
   { type: Type.Literal('authenticated'), expires_at: Timestamp, ref: repeatedRef },
   { $id: 'ChatAuthenticatedFrame' }

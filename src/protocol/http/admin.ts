@@ -67,7 +67,7 @@ export const Invitation = Type.Object(
 /** Describes the response to a request to reset the password of a user. */
 export const IssuedReset = Type.Object(
   {
-    is_mailed: Type.Boolean({ description: 'Whether a link was mailed to the user. Then the token is absent.' }),
+    is_mailed: Type.Boolean({ description: 'Whether a link was mailed to the user. If so, the token is absent.' }),
     token: Type.Optional(
       Type.String({ description: 'Give it to the user for `POST /api/auth/password/reset`. It is shown only once.' })
     ),
@@ -88,7 +88,9 @@ export const AuditEvent = Type.Object(
     address: Type.Optional(
       Type.String({ description: 'The network address of the client. Removed after `AUDIT_ADDRESS_DAYS`.' })
     ),
-    agent: Type.Optional(Type.String({ description: 'The `User-Agent` of the client. Removed like the address.' })),
+    agent: Type.Optional(
+      Type.String({ description: 'The `User-Agent` of the client. Removed together with the address.' })
+    ),
     detail: Type.Optional(Type.Record(Type.String(), Type.Union([Type.String(), Type.Number(), Type.Boolean()]))),
     count: Type.Integer({ minimum: 1, description: 'How many failed logins the event counts; 1 for other events.' })
   },

@@ -112,7 +112,7 @@ export const messageState = {
     Int64({
       minimum: 1,
       description:
-        'The `seq` of the last entry that changed the message. The fields include the effects of all entries up to it.'
+        'The `seq` of the last entry that changed the message. The fields include the effects of all entries up to that one.'
     })
   )
 }
@@ -210,17 +210,18 @@ export const EntryList = Type.Object(
     seq: Int64({
       minimum: 0,
       description:
-        'The `seq` of the newest entry at the time of the request. The messages include the effects of all entries up to it, and possibly of later ones.'
+        'The `seq` of the newest entry at the time of the request. The messages include the effects of all entries up to this one, and possibly of later entries.'
     }),
     messages: Type.Array(Type.Unsafe<Entry>(Type.Ref('ChatEntry'))),
     has_more: Type.Boolean({
       description:
-        'Whether there are more entries in the requested direction; with `around`, whether there are older ones.'
+        'Whether there are more entries in the requested direction; with `around`, whether there are older entries.'
     }),
     has_newer: Type.Optional(Type.Boolean({ description: 'With `around`: whether there are newer messages.' })),
     mine: Type.Optional(
       Type.Record(Type.String(), Type.Array(Type.String()), {
-        description: 'The keys of your reactions, by the `seq` of the message. Absent if you reacted to none of them.'
+        description:
+          'The keys of your reactions, by the `seq` of the message. Absent if you have not reacted to these messages.'
       })
     )
   },

@@ -24,7 +24,7 @@ export const ReactionKey = Type.String({
 /** Describes the number of reactions with one key. */
 export const ReactionCount = Type.Object({ key: Type.String(), count: Int64({ minimum: 1 }) })
 
-/** Describes the users who reacted to a message with one key, in the order of their reactions. */
+/** Describes the reactions with one key to a message, in the order in which they were added. */
 export const ReactionList = Type.Object(
   {
     reactions: Type.Array(

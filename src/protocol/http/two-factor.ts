@@ -76,7 +76,7 @@ export const Factors = Type.Object(
     totp: Type.Object({ is_enabled: Type.Boolean() }),
     recovery_codes: Type.Object({ left: Type.Integer({ minimum: 0 }) }),
     passkeys: Type.Object({
-      is_available: Type.Boolean({ description: 'Whether this service has passkeys.' }),
+      is_available: Type.Boolean({ description: 'Whether the service supports passkeys.' }),
       items: Type.Array(
         Type.Object({
           ...passkey,
@@ -107,7 +107,7 @@ export const PasskeyRequest = Type.Object(
       type: 'object',
       additionalProperties: true,
       description:
-        'For `PublicKeyCredential.parseCreationOptionsFromJSON` or `parseRequestOptionsFromJSON`, and `navigator.credentials`.'
+        'Pass this to `PublicKeyCredential.parseCreationOptionsFromJSON` or `parseRequestOptionsFromJSON`, and the result to `navigator.credentials`.'
     })
   },
   {
@@ -148,7 +148,7 @@ export const NewPasskey = Type.Object(
 export const AddedPasskey = Type.Object(
   {
     ...passkey,
-    recovery_codes: Type.Optional(codesOf(`${CODES} Present if there were none before.`))
+    recovery_codes: Type.Optional(codesOf(`${CODES} Absent if the user already had recovery codes.`))
   },
   { $id: 'ChatAddedPasskey', examples: [examplePasskey] }
 )

@@ -88,7 +88,7 @@ export const User = Type.Object(
     role: Type.Optional(Type.Union([Type.Literal('user'), Type.Literal('admin')])),
     created_at: Timestamp,
     email: Type.Optional(
-      Type.String({ description: 'The e-mail address, if the service sends mail and there is one.' })
+      Type.String({ description: 'The e-mail address. Absent if the user has none, or if the service sends no mail.' })
     ),
     email_is_verified: Type.Optional(Type.Boolean({ description: 'Absent if the service sends no mail.' })),
     pending_email: Type.Optional(
