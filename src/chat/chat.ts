@@ -1,6 +1,6 @@
 /**
  * Composes the chat of one process from its parts: the log, kinds of entries, rooms, subscriptions, presence, access and
- * connections. Each part is in the folder of its name. The chat contains no SQL and no HTTP.
+ * connections. Each part is in the folder with its name. The chat contains no SQL and no HTTP.
  */
 import { CLOSE, type CloseCode } from '../protocol/close-codes.ts'
 import { ChatError } from '../protocol/errors.ts'

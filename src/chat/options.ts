@@ -32,7 +32,7 @@ export interface ChatStorage {
   readonly concurrentReads?: number | undefined
 }
 
-/** The limits from the settings. 0 means no limit, except for `maxMessageLength` and `legacyLifetimeMs`. */
+/** The limits from the settings. 0 means no limit, except for `maxMessageLength`, `editWindowMs` and `legacyLifetimeMs`. */
 export interface ChatLimits {
   /** Maximum number of messages per second per user. */
   readonly messageRate: number

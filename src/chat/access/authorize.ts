@@ -110,7 +110,8 @@ export const createAccess = ({ authorize, beforeMessage, log }: AccessOptions): 
     }
     try {
       const result = authorize({ user: publicUserOf(principal), room, action })
-      // A result of any other type is awaited, because it may be a promise that is not an instance of this realm's `Promise`.
+      // A result that is not a boolean is awaited, because it may be a promise that is not an instance of this realm's
+      // `Promise`.
       if (typeof result === 'boolean') return result
       return withTimeout(HOST_TIMEOUT_MS, 'authorize', Promise.resolve(result)).then(isTrue, failed)
     } catch (error) {

@@ -150,10 +150,7 @@ const keyOf = ({ userId, sessionId }: Principal): string => `${userId} ${session
 const pagesOf = (principals: readonly Principal[]): Principal[][] =>
   Array.from({ length: Math.ceil(principals.length / PAGE) }, (_, at) => principals.slice(at * PAGE, (at + 1) * PAGE))
 
-/**
- * The principal of a connection, and in `now` the current record of the user and the session. For a deleted user, `now` is
- * undefined.
- */
+/** The principal of a connection. `now` is the current record of its user and session, or undefined if the user was deleted. */
 interface Pair {
   readonly principal: Principal
   readonly now: SessionUser | undefined

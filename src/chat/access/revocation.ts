@@ -50,7 +50,10 @@ export interface Revocation {
 /** Interval in milliseconds at which a revocation is re-broadcast, and how many times it is re-broadcast. */
 const REPEAT_MS = 3000
 const REPEATS = 10
-/** Interval in milliseconds. The id of a received revocation is forgotten after at least one interval and at most two. */
+/**
+ * Interval in milliseconds at which old ids of received revocations are forgotten. Each id is remembered for one to two
+ * intervals.
+ */
 const FORGET_MS = 20_000
 /** Maximum number of concurrent calls of `authorize` in `recheckAll`. */
 const AT_ONCE = 16

@@ -44,7 +44,7 @@ const refused = (
   code: 'invalid_frame' | 'unknown_frame' = 'invalid_frame'
 ): Decoded => ({ kind: 'refused', error: new ChatError(code, detail), marks: marksOf(frame) })
 
-/** Returns the marks of an object, which need not be a valid frame. Omits marks that are too long or not strings. */
+/** Returns the marks of an object. The object need not be a valid frame. Omits marks that are too long or not strings. */
 export const marksOf = (frame: object): FrameMarks => {
   const mark = (name: 'ref' | 'nonce' | 'room') => {
     const value: unknown = Reflect.get(frame, name)

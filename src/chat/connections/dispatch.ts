@@ -36,8 +36,8 @@ export interface FrameDispatchOptions {
   readonly authenticate: (token: string) => Promise<Principal>
   readonly isDraining: () => boolean
   /**
-   * Returns the close code if the user was disconnected or deleted, or the session was ended, while the connection was being
-   * opened.
+   * Returns a close code if the connection must not stay open: while it was being opened, the user was disconnected or deleted,
+   * or the session ended.
    */
   readonly closeCodeOf: (principal: Principal) => CloseCode | undefined
 }

@@ -31,8 +31,8 @@ export class FrameTasks implements TaskOwner<FrameMarks> {
   }
 
   /**
-   * Performs a task, synchronously unless an earlier task is still in progress. If the task fails, the client receives an
-   * `error` frame.
+   * Performs a task synchronously. If an earlier task is still in progress, queues the task instead. If the task fails, the
+   * client receives an `error` frame.
    */
   perform(task: Task<FrameMarks>): void {
     this.#tasks.perform(task)

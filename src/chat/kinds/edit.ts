@@ -64,7 +64,7 @@ export const edit = defineKind({
     operationId: 'editMessage',
     summary: 'Edit a message',
     description:
-      'Replaces the text, `meta` and the mentions of your own message. Responds after the commit. `reply_to` stays. A repeated `Idempotency-Key` edits once.',
+      'Replaces the text, `meta` and the mentions of your own message. Responds after the commit. `reply_to` does not change. If you repeat a request with the same `Idempotency-Key`, the message is edited only once.',
     errors: [
       'message_not_found',
       'not_author',

@@ -10,7 +10,7 @@ import type { Action } from '../access/authorize.ts'
 /** The columns whose text is encrypted. */
 export type EncryptedColumn = 'content' | 'meta'
 
-/** What an entry stores, as plain text. `meta` and `detail` are serialized as JSON. */
+/** The data that an entry stores, before it is encrypted. `meta` and `detail` are serialized as JSON. */
 export interface Body extends Readonly<Record<EncryptedColumn, string | null>> {
   /** The `seq` of the message that the entry refers to. */
   readonly target?: number | null

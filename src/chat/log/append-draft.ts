@@ -32,11 +32,11 @@ export interface AppendDraftOptions {
   readonly bus: Bus
   readonly isDraining: () => boolean
   /**
-   * Returns the principal with the user's current name. Throws `unavailable` if the user was deleted or suspended, or the session
-   * ended, after the principal was looked up.
+   * Returns the principal with the user's current name. Throws `unavailable` if, since the principal was looked up, the user
+   * was deleted or suspended or the session ended.
    */
   readonly author: (principal: Principal) => Principal
-  /** Like `author`, but does not throw for a deleted user, who keeps the last known name. */
+  /** Like `author`, but never throws. A deleted user keeps the last known name. */
   readonly named: (principal: Principal) => Principal
   /** Called at most once for each message that this process commits. Must not throw. */
   readonly onMessage?: ((message: CommittedMessage) => void) | undefined

@@ -23,7 +23,7 @@ export interface Entry extends Encoded, Placed {
   /** The `seq` of the message that this message replies to. */
   readonly replyTo?: number
   readonly hasReactions?: boolean
-  /** The user whose earlier entries in the room this entry erases. */
+  /** The id of the erased user, if this entry reports an erasure. */
   readonly erasedUser?: number
   /**
    * The entry as an item of an HTTP list, in JSON. Present if the entry is not a message, or if the item has fields that the

@@ -41,7 +41,8 @@ export const createAppendErasure =
       appendQueue.append(entry, outcome => {
         if ('error' in outcome) return reject(outcome.error)
         const { seq } = outcome.appended
-        // A replay is announced too, because the first attempt may have been committed without being announced.
+        // Also announces an erasure that was already stored, because an earlier attempt may have committed it without
+        // announcing it.
         rooms.grown(roomId, seq)
         bus.announce(roomId, seq)
         resolve()

@@ -145,8 +145,8 @@ export const createHistory = ({ pages, extent, completions, slices, ...repositor
   }
 
   /**
-   * Waits until the room has read all entries that it knows of at the time of the call. Afterwards, all messages in the page
-   * cache include the effects of these entries. Returns the `seq` of the last of these entries.
+   * Waits until the room has read all entries that it knows of at the time of the call. Afterwards, all messages of the room in
+   * the page cache include the effects of these entries. Returns the `seq` of the last of these entries.
    */
   const catchUp = async (room: Room): Promise<number> => {
     const { known } = room

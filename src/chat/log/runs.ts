@@ -1,4 +1,4 @@
-/** Finds the messages of a list in a room's log, which may have entries of other kinds between the messages. */
+/** Finds the messages of a list in a room's log. The log may have entries of other kinds between the messages. */
 import type { Extent, MessagesRepository } from '../../db/database.ts'
 import type { Room } from '../rooms/room.ts'
 

@@ -41,7 +41,7 @@ export class PresentUsers {
     return [...this.#seen.values()].map(({ person }) => person)
   }
 
-  /** Adds a user who has a connection of a process. */
+  /** Adds a user, and the process that has a connection of the user. */
   add(person: Present, holder: string): void {
     this.#seen.set(person.userId, { person, holders: new Set([holder]), leavesAt: Number.POSITIVE_INFINITY })
   }

@@ -19,8 +19,8 @@ export interface Subscriber {
   /** Sends a presence frame. Drops the frame if it equals the previous presence frame, or if the client reads too slowly. */
   replace(frame: Encoded): void
   /**
-   * Reports that the next entries cannot be delivered, either because the log is a new incarnation (`epoch`), or because the
-   * entries were deleted (`expired`).
+   * Reports that the next entries cannot be delivered, either because the log was replaced by a new incarnation (`epoch`), or
+   * because the entries were deleted (`expired`).
    */
   broken(reason: 'epoch' | 'expired'): void
 }

@@ -38,7 +38,7 @@ export class Pause {
     if (this.#timer) this.#check()
   }
 
-  /** Called when an entry is pending. Delivers in a microtask, or when the pause ends if the room pauses. */
+  /** Called when an entry is pending. If the room pauses, delivers when the pause ends. If not, delivers in a microtask. */
   schedule(): void {
     const ms = this.#until - this.#clock.monotonic()
     if (ms <= 0) return queueMicrotask(this.#deliver)

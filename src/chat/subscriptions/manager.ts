@@ -17,7 +17,7 @@ import { type Since, Subscription } from './subscription.ts'
 /** Maximum number of subscriptions of a connection. */
 export const MAX_SUBSCRIPTIONS = 128
 /**
- * Maximum number of rooms that a user may enter, per second and in a burst. The number is limited because all subscribers of a
+ * Maximum number of rooms that a user may join, per second and in a burst. The number is limited, because all subscribers of a
  * room are notified.
  */
 const ARRIVALS_PER_SECOND = 5
