@@ -1,4 +1,4 @@
-/** Decides which URLs the service may request: those with TLS, or those of this computer. */
+/** Decides which URLs the service may request: URLs with TLS, and URLs of this computer. */
 
 const LOCAL: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '[::1]'])
 

@@ -1,6 +1,6 @@
 /**
- * Checks whether a text has visible characters. Uses its own ranges of code points, because those of regular expressions depend on
- * the version of Node.js.
+ * Checks whether a text has visible characters. Uses its own ranges of code points, because the ranges of regular expressions
+ * depend on the version of Node.js.
  */
 
 /**
