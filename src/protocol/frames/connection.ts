@@ -50,8 +50,8 @@ export const ReconnectFrame = Type.Object(
 export type ReconnectFrame = Static<typeof ReconnectFrame>
 
 /**
- * Acknowledges a committed entry whose frame had a `nonce` or a `ref`. If the client sends the same nonce again, it receives
- * the same acknowledgement.
+ * Acknowledges a committed entry whose frame had a `nonce` or a `ref`. If the client sends the same nonce again, the
+ * acknowledgement has the same `id` and `seq`.
  */
 export const AckFrame = Type.Object(
   {

@@ -3,7 +3,7 @@ import { Type } from '@sinclair/typebox'
 
 const refOf = (description: string) => Type.Optional(Type.String({ maxLength: 64, description }))
 
-/** The field of a client's frame. */
+/** The `ref` of a frame that a client sends. */
 export const ref = refOf('Repeated in the response to this frame.')
-/** The field of a server's frame. */
+/** The `ref` of a frame with which the service responds. */
 export const repeatedRef = refOf('The `ref` of the frame that this frame responds to.')
