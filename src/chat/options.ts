@@ -20,8 +20,8 @@ export interface ChatStorage {
   /** Interval in milliseconds at which changes are polled. See `ChangeFeedOptions.pollMs`. */
   readonly changesPollMs?: number | undefined
   /**
-   * Returns the current users and sessions of connections, in the order of `keys`. A deleted user is undefined. If absent,
-   * connections are closed only because of reported changes.
+   * Returns the current users and sessions of connections, in the order of `keys`. The result for a deleted user is undefined.
+   * If this function is absent, connections are closed only because of reported changes.
    */
   readonly sessionUsers?: ((keys: readonly SessionKey[]) => Promise<readonly (SessionUser | undefined)[]>) | undefined
   /** Stores the current time as the last use of these sessions. */

@@ -174,8 +174,8 @@ export const redactError = (thrown: unknown): Error =>
   isError(thrown) && described.has(thrown) ? thrown : asError(describeError(thrown))
 
 /**
- * Like `redactError`, but also removes the message, unless the error is a database error or a network error. Used for errors of
- * a host's functions, because these functions receive chat messages and tokens.
+ * Like `redactError`, but keeps the message only of a database error or a network error. Used for errors of a host's functions,
+ * because these functions receive chat messages and tokens.
  */
 export const withholdMessage = (thrown: unknown): Error => {
   if (!isError(thrown) || databaseErrorIn(thrown)) return redactError(thrown)

@@ -110,8 +110,7 @@ export const createAccess = ({ authorize, beforeMessage, log }: AccessOptions): 
     }
     try {
       const result = authorize({ user: publicUserOf(principal), room, action })
-      // A result that is not a boolean is awaited, because it may be a promise that is not an instance of this realm's
-      // `Promise`.
+      // Awaits every result that is not a boolean, because a promise need not be an instance of the global `Promise`.
       if (typeof result === 'boolean') return result
       return withTimeout(HOST_TIMEOUT_MS, 'authorize', Promise.resolve(result)).then(isTrue, failed)
     } catch (error) {

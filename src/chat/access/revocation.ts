@@ -1,6 +1,6 @@
 /**
  * Revokes the access of connected users, on all processes. The bus may lose an event, so a revocation is re-broadcast for a
- * while. A process that was disconnected from the bus calls `authorize` again for all its users.
+ * while. When a process has reconnected to the bus, it calls `authorize` again for all its users.
  */
 import { randomUUID } from 'node:crypto'
 import pLimit from 'p-limit'

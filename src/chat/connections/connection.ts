@@ -100,7 +100,7 @@ export class Connection {
     this.#lifetime.renew(principal.expiresAt)
   }
 
-  /** Ends the connection and sends a close frame. No other frame is sent after it. */
+  /** Ends the connection and sends a close frame. No frame is sent after the close frame. */
   close({ code, reason }: CloseCode): void {
     if (code === CLOSE.tokenExpired.code || code === CLOSE.notAllowed.code) this.#isRevoked = true
     if (this.#isEnded) return

@@ -35,7 +35,10 @@ const OPEN = 1
 
 export class Outgoing {
   readonly #socket: WritableSocket
-  /** The net.Socket, or null if `ws` compresses. It is read once, because `ws` computes `extensions` on every access. */
+  /**
+   * The net.Socket, or null if `ws` compresses. The value is determined once, because `ws` computes `extensions` on every
+   * access.
+   */
   readonly #raw: WritableSocket['_socket']
   readonly #onFull: () => void
   #replies: Encoded[] | undefined

@@ -14,7 +14,7 @@ import { defineKind, type HttpTwin } from './kind.ts'
 
 const { content: _, meta: __, ...place } = messageFields
 
-/** The frame that adds a reaction, or removes it with `remove`. Without `room`, the message is in `general`. */
+/** The frame that adds a reaction, or removes a reaction if `remove` is true. Without `room`, the message is in `general`. */
 export const ReactCommand = Type.Object(
   {
     type: Type.Literal('react'),

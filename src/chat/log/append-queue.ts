@@ -14,7 +14,7 @@ import { createLane, type Lane, type Outcome, type Pending } from './lane.ts'
 export type { Outcome }
 
 export interface AppendQueueOptions extends Pick<CommitOptions, 'append' | 'faultOf'> {
-  /** Returns the ids of the given rooms whose rows are locked. Omits the other rooms. */
+  /** Returns the ids in `roomIds` of the rooms whose rows are locked. */
   readonly lockedRooms?: (roomIds: number[]) => Promise<number[]>
   /** Called for each failure, with the number of affected entries, so that the failure can be logged. */
   readonly onFailure?: CommitOptions['onFailure']

@@ -117,7 +117,7 @@ export const createHistory = ({ pages, extent, completions, slices, ...repositor
     return find(room, isBackward ? { ...more, before: found.last + 1 } : { ...more, before, after: found.first - 1 })
   }
 
-  /** Reads the first batch of existing entries from some runs. Returns the entries and the runs that remain. */
+  /** Reads the first batch of existing entries from `runs`. Returns the entries and the remaining runs. */
   const readFirst = async (room: Room, { runs }: Places): Promise<{ first: Entry[]; rest: Extent[] }> => {
     for (const [at, run] of runs.entries()) {
       const first = await readBatch(room, run)

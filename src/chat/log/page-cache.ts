@@ -58,14 +58,14 @@ export interface PageCache<Entry> {
   invalidateUsers(userIds: ReadonlySet<number>): void
   /**
    * Removes the pages of a room that contain entries of a user up to `upTo`, because these entries were erased. Discards the
-   * results of reads in progress that begin at or before `upTo`.
+   * results of reads in progress for positions of the room up to `upTo`.
    */
   eraseUser(roomId: number, userId: number, upTo: number): void
   /** Removes all pages, and discards the results of reads in progress. */
   clear(): void
   /**
-   * Removes the pages of a room that start below `below`, or all pages of the room by default. Discards the results of reads of
-   * these pages in progress.
+   * Removes the pages of a room that start below `below`, or all pages of the room by default. Discards the results of reads in
+   * progress for these pages.
    */
   forget(roomId: number, below?: number): void
 }

@@ -21,7 +21,7 @@ export interface RoomRegistry extends Omit<LoadedRooms, 'drop'> {
   changed(): void
   /**
    * Queries which loaded rooms have changed in the database, and starts to read their missing entries. Only one run is active
-   * at a time. If called during a run, the run starts over when it has queried all rooms.
+   * at a time. If `look` is called during a run, the run starts over when it has queried all rooms.
    */
   look(): Promise<void>
   /** Delivers the entries that rooms hold back during a pause. Called before the connections are closed. */

@@ -114,8 +114,8 @@ export class Room {
   }
 
   /**
-   * Delivers the pending entries. Drops the entries that wait for earlier entries, so that they are read from the log. Called
-   * when entries or names have changed.
+   * Delivers the pending entries. Drops the entries in `#ahead`, so that the room reads these entries from the log. Called when
+   * entries or names have changed.
    */
   changed(): void {
     this.deliver()
