@@ -63,7 +63,7 @@ export const metaText = (meta: Record<string, unknown> | undefined): string | nu
     const text = JSON.stringify(meta)
     if (Buffer.byteLength(text) <= MAX_META_BYTES) return text
   } catch {
-    // If `JSON.stringify` overflows the stack, the JSON would be larger than the limit too, so the error is the same.
+    // JSON that overflows the stack of `JSON.stringify` is also larger than the limit, so the error is the same.
   }
   throw new ChatError(
     'invalid_frame',

@@ -3,11 +3,12 @@ import type { Extent, MessagesRepository } from '../../db/database.ts'
 import type { Room } from '../rooms/room.ts'
 
 /**
- * Selects a part of a room's log by `seq`. Without `after` and `around`, selects the newest `limit` messages, or the newest
- * `limit` messages before `before`. With `after`, selects the first `limit` entries of all kinds after `after`, or only
- * messages if `messagesOnly` is set. If `before` is also set, selects only entries before `before`. With `around`, selects
- * `limit` messages: half of them before the entry `around`, and the rest from that entry on. `after` and `before` limit this
- * selection too.
+ * Selects a part of a room's log by `seq`:
+ * - Without `after` and `around`: the newest `limit` messages. If `before` is set, the newest `limit` messages before `before`.
+ * - With `after`: the first `limit` entries after `after`. These are entries of all kinds, or only messages if `messagesOnly` is
+ *   set. If `before` is also set, only entries before `before`.
+ * - With `around`: `limit` messages, half of them before the entry `around`, and the rest from that entry on. `after` and
+ *   `before` limit this selection too.
  */
 export interface Range {
   readonly before?: number | undefined
