@@ -155,10 +155,10 @@ export interface Room {
   readonly name: string
   readonly state: RoomState
   /**
-   * Sends a message after the earlier messages to this room. Without a connection, sends the message after the next
-   * connection. The service stores it once. Returns the outgoing message with its current status. `state.outgoing`, the event
-   * `outgoing` and `settled` report later changes. Doesn't throw if the service refuses the message. `replyTo` is the `seq` of
-   * the message that this one replies to.
+   * Sends a message after the earlier messages to this room. If there is no connection, sends the message when the client is
+   * connected again. The service stores the message once. Returns the outgoing message with its current status.
+   * `state.outgoing`, the event `outgoing` and `settled` report later changes. Doesn't throw if the service refuses the
+   * message. `replyTo` is the `seq` of the message that this one replies to.
    */
   send(content: string, options?: TextOptions & { readonly replyTo?: number }): Outgoing
   /**

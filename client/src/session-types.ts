@@ -64,9 +64,10 @@ export interface SessionEvents {
 export interface Session {
   readonly state: SessionState
   /**
-   * Returns an access token that is valid for at least ten more seconds, and renews it if needed. Pass it to `createChatClient`
-   * and `createChatApi` as the option `token`. Rejects with status 401 if nobody is logged in or the session has ended. After any
-   * other error, for example `unavailable`, `rate_limited` or `network_error`, the session continues: call it again later.
+   * Returns an access token. Renews the token if it expires within ten seconds. If the renewal fails, returns the current
+   * token as long as it is valid. Pass this function to `createChatClient` and `createChatApi` as the option `token`. Rejects
+   * with status 401 if nobody is logged in or the session has ended. After any other error, for example `unavailable`,
+   * `rate_limited` or `network_error`, the session continues: call `token` again later.
    */
   token(request?: TokenRequest): Promise<string>
   /**
@@ -89,7 +90,7 @@ export interface Session {
   restore(): Promise<boolean>
   /**
    * Ends the session and removes its tokens. Rejects if the service did not confirm that the session has ended. In this case,
-   * call it again.
+   * call `logOut` again.
    */
   logOut(): Promise<void>
   on<Name extends keyof SessionEvents>(event: Name, listener: (value: SessionEvents[Name]) => void): () => void

@@ -39,8 +39,8 @@ export const createSession = (options: SessionOptions): Session => {
   let current: { readonly token: string; readonly endsAt: number } | undefined
   let pending: Promise<string> | undefined
   /**
-   * The error of the last failed renewal. Until `until`, `token` sends no request and fails with this error. A call with a
-   * `previous` token sends a request in any case, because its caller waits between attempts.
+   * The error of the last failed renewal. Until `until`, `token` sends no request, and behaves as if a request had failed with
+   * this error. A call with a `previous` token sends a request in any case, because its caller waits between attempts.
    */
   let failure: { readonly error: ChatApiError; readonly until: number } | undefined
 

@@ -57,7 +57,8 @@ export const saveUser = (user: KnownUser): void => browserStorage.setItem(USER, 
  * the network fails or the tab is closed during the call, `finishLogOut` finds the mark and repeats the call.
  */
 export const logOut = async (session: Session): Promise<void> => {
-  // Listeners are called in the order in which they were added. So this one runs after the page has cleared its storage.
+  // Listeners are called in the order in which they were added. This listener therefore runs after the page has cleared its
+  // storage.
   const stop = session.on('state', () => browserStorage.setItem(LEAVING, 'yes'))
   try {
     await session.logOut()
