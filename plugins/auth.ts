@@ -86,7 +86,7 @@ export default fp(
       fastify.decorate('chatAuth', createHostAuth({ authenticate, hostUsers, clock, cookies }))
       return
     }
-    // Loaded here, so that a host with its own users does not load the code and the libraries of accounts.
+    // Imported only here, so that a host with its own users does not load the code and the libraries of accounts.
     const { createOwnAuth } = await import('./auth/own-auth.ts')
     fastify.decorate('chatAuth', await createOwnAuth(fastify, { values, clock, cookies, admit: hostUsers.admit }))
   },

@@ -24,5 +24,5 @@ export const factorChangeRoute = () => ({
   preHandler: [limitReads(), limitChanges('factors')]
 })
 
-/** Returns the options of a route that reads second factors or accepts one. */
+/** Returns the options of a route that reads or accepts second factors. */
 export const factorRoute = () => ({ bodyLimit: BODY_LIMIT, preHandler: limitReads() })

@@ -75,7 +75,7 @@ export const clientOf = (request: FastifyRequest): ClientInfo => {
 export const tokenOf = ({ headers }: FastifyRequest): string | undefined =>
   extractToken({ authorization: headers.authorization })
 
-/** Returns the error for a request without a token. `example` shows how to send one. */
+/** Returns the error for a request without a token. `example` shows how to send a token. */
 export const missingToken = (example = 'Authorization: Bearer <token>'): ChatError =>
   new ChatError('missing_token', `The request has no access token. Send it, for example, as "${example}".`)
 

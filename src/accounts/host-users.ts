@@ -44,8 +44,8 @@ export interface HostUsers {
   admit(person: HostUser): Promise<UserRecord>
   /**
    * Calls the host's `authenticate`, and returns the chat user of its result. Throws `not_logged_in` if `authenticate` returns
-   * no user or an expired one, or throws an error with the status 401 or 403. Throws `unavailable` if `authenticate` returns an
-   * invalid user, throws any other error, or times out.
+   * no user, returns an expired user, or throws an error with the status 401 or 403. Throws `unavailable` if `authenticate`
+   * returns an invalid user, throws any other error, or times out.
    */
   identify(authenticate: () => unknown): Promise<{ readonly user: UserRecord; readonly expiresAt: number | undefined }>
   /** Throws `account_suspended` or `account_deleted` if the account of a chat user has ended since it was identified. */

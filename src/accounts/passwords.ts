@@ -75,7 +75,7 @@ export const createPasswords = ({
 
   /**
    * Spends the difference in time between a hash at the configured cost and a hash at `cost`. Each step of the cost doubles the
-   * time. So the difference equals the time of one hash at each cost, from `cost` up to but not including the configured one.
+   * time. So the difference equals the time of one hash at each cost, from `cost` up to but not including the configured cost.
    */
   const spendDifference = async (cost: number): Promise<void> => {
     for (let step = cost; step < rounds; step++) await bcrypt.hash('decoy', { cost: step })

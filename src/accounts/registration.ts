@@ -21,7 +21,7 @@ export interface RegistrationDetails {
 }
 
 /**
- * Creates a user, and mails a link to the e-mail address if one is given. Throws `registration_closed`, `invitation_required`,
+ * Creates a user. Mails a link to `details.email`, if given. Throws `registration_closed`, `invitation_required`,
  * `invalid_invitation`, `username_taken`, `username_reserved`, `password_too_common`, `validation_failed` for an invalid
  * address, or `busy` if too many hashes are queued.
  */

@@ -1,6 +1,6 @@
 /**
- * Performs the opening handshake of a WebSocket (RFC 6455, 4.2). If it fails, the client receives a problem, as on other
- * routes.
+ * Performs the opening handshake of a WebSocket (RFC 6455, 4.2). If the handshake fails, the client receives a problem, as on
+ * other routes.
  */
 import { IncomingMessage } from 'node:http'
 import { type WebSocket, WebSocketServer } from 'ws'

@@ -58,7 +58,7 @@ const wrapParser = (parser: Parser, decide: DecideUpgrade): void => {
   const { onIncoming } = parser
   if (!onIncoming) return
   parser.onIncoming = (request, isKeptAlive) => {
-    // Node also sets `upgrade` for a CONNECT request, but emits a `connect` event for it.
+    // Node also sets `upgrade` for a CONNECT request, but then emits a `connect` event.
     const decision = request.upgrade && request.method !== 'CONNECT' ? decide(request) : undefined
     if (decision) return UPGRADES
     if (decision === false) request.upgrade = false

@@ -1,4 +1,7 @@
-/** Decides whether a user may use the administration. Checks the role, and the second factor if one is required. */
+/**
+ * Decides whether a user may use the administration. Checks the role. Also checks for a second factor, if administrators need a
+ * second factor.
+ */
 import type { AdministrationRepository } from '../../db/repositories/administration.ts'
 import type { FactorsRepository } from '../../db/repositories/factors.ts'
 import type { UserRole } from '../../db/tables.ts'
@@ -14,8 +17,8 @@ export interface AdminGuardOptions {
 
 export interface AdminGuard {
   /**
-   * Throws `not_allowed` if the user is not an administrator. Throws `second_factor_missing` if the user has no second factor
-   * but needs one.
+   * Throws `not_allowed` if the user is not an administrator. Throws `second_factor_missing` if administrators need a second
+   * factor and the user has none.
    */
   check(user: { readonly userId: number; readonly role: UserRole }): Promise<void>
   /** Returns a warning for the operator if there are administrators without a second factor. */

@@ -18,7 +18,7 @@ export interface DeletionJobOptions {
   readonly log: Log
   /** Number of days for which nobody can register the name of a deleted account. */
   readonly nameHoldDays: number
-  /** Appends an `erasure` to the log of a room. Repeated calls with the same `upTo` append only one. */
+  /** Appends an `erasure` to the log of a room. Repeated calls with the same `upTo` append only one `erasure`. */
   readonly appendErasure: (erased: { roomId: number; userId: number; upTo: number }) => Promise<void>
 }
 

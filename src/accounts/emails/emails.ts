@@ -21,7 +21,7 @@ export interface EmailStatus {
   /** The verified address. If the user has none, the pending address. */
   readonly email: string | undefined
   readonly isVerified: boolean
-  /** A new address that the user has not confirmed. After the confirmation, this address replaces the verified one. */
+  /** A new address that the user has not confirmed. After the confirmation, this address replaces the verified address. */
   readonly pendingEmail: string | undefined
 }
 
@@ -97,7 +97,8 @@ export const createEmails = ({ context, isRequired }: EmailsOptions): Emails => 
   const store: Emails['store'] = async (repositories, { id: userId }, email, client) => {
     const emails = await repositories.emails.listOf(userId)
     const pending = emails.find(one => !isVerified(one))
-    // Entering the same address again keeps its earlier links valid, because a limit may prevent the mail with a new link.
+    // If the user enters the same address again, earlier links stay valid, because a limit may prevent the mail with a new
+    // link.
     if (pending?.addressHash !== email.addressHash) await repositories.oneTimeTokens.removeOf(userId, 'verify_email')
     const verified = emails.find(isVerified)
     if (verified?.addressHash === email.addressHash) return repositories.emails.removePending(userId)

@@ -75,6 +75,6 @@ const identityOf = ({ user, tokensFrom }: IssuerUser, { issuedAt, authenticatedA
   if (user.status !== 'active') throw new ChatError('account_deleted', 'Your account was deleted.')
   if (tokensFrom !== null && issuedAt < tokensFrom) throw badToken()
   // Tokens of other issuers have no generation. So the identity has the current generation of the user, and a socket ends when
-  // the user gets a higher one.
+  // the user gets a higher generation.
   return { user, sessionId: null, generation: user.generation, expiresAt, authenticatedAt }
 }

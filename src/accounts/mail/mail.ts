@@ -36,7 +36,7 @@ const HOUR_MS = 60 * 60 * 1000
 const DAY_MS = 24 * HOUR_MS
 const MAX_PER_HOUR = 3
 
-/** Counts a mail under its keys. Returns false if a key has too many mails. */
+/** Counts a mail under each of its keys. Returns false if the count of any key is too high. */
 export const mayMail = async (
   { rateLimits }: Pick<Repositories, 'rateLimits'>,
   { kind, userId, countedFor }: Pick<NewMail, 'kind' | 'userId' | 'countedFor'>

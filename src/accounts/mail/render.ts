@@ -10,7 +10,7 @@ export interface RenderedMail {
 const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' }
 const escaped = (text: string): string => text.replace(/[&<>"]/g, character => ENTITIES[character] ?? character)
 
-/** Renders a template. `link` is required if the template has one. */
+/** Renders a template. `link` is required if the template has a link. */
 export const renderMail = (template: MailTemplate, data: MailData, link?: string): RenderedMail => {
   const [first = '', ...rest] = template.paragraphs(data)
   const label = template.link?.label

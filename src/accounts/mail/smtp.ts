@@ -14,7 +14,7 @@ export type SendMail = (mail: OutgoingMail, signal: AbortSignal) => Promise<void
 
 /**
  * Thrown when a mail cannot be sent. Neither the message nor the properties contain an address. The response of the server is
- * omitted, because it may contain one.
+ * omitted, because it may contain an address.
  */
 export class MailError extends Error {
   /** True if sending the same mail again would also fail. */

@@ -48,7 +48,7 @@ export const refreshTokenOf = (token: Omit<RefreshToken, 'mac'>, { macKey }: Pic
 export const nextSecret = (secret: string, { salt }: Pick<RefreshKeys, 'salt'>): string =>
   createHmac('sha256', Buffer.from(secret, 'base64url')).update(salt).digest('base64url')
 
-/** Returns the hash of a secret that the database stores. */
+/** Returns the hash of a secret. The database stores only this hash. */
 export const hashOfSecret = (secret: string): string => createHash('sha256').update(secret).digest('base64url')
 
 /** Returns whether the session has issued this token. */

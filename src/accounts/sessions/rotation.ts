@@ -3,11 +3,11 @@ import type { RefreshState } from '../../db/repositories/refresh-tokens.ts'
 import { hashOfSecret, hasMac, isEqual, type RefreshToken } from './refresh-token.ts'
 
 /**
- * - `rotate`: the token is the current one; issue its successor.
- * - `repeat`: the token is the current one and was issued less than 30 s ago; return it again.
- * - `successor`: the token is the previous one; return its successor again.
+ * - `rotate`: the token is the current token; issue its successor.
+ * - `repeat`: the token is the current token and was issued less than 30 s ago; return it again.
+ * - `successor`: the token is the previous token; return its successor again.
  * - `reused`: the token was replaced earlier, so somebody may have copied it; end the session.
- * - `unknown`: the token is not one of this session.
+ * - `unknown`: the token does not belong to this session.
  */
 export type Decision = 'rotate' | 'repeat' | 'successor' | 'reused' | 'unknown'
 

@@ -40,7 +40,7 @@ export interface AccessTokens {
   /** Lifetime of a token, in seconds. */
   readonly lifetime: number
 
-  /** Issues a token for a user, and for a session if one is given. */
+  /** Issues a token for a user, and for `session` if given. */
   issue(user: Pick<UserRecord, 'id' | 'username' | 'generation'>, session?: TokenSession): AccessToken
   /** Returns the claims of a token. Throws `invalid_token` or `token_expired`, and no other error. */
   verify(token: string): AccessClaims
@@ -105,7 +105,7 @@ const kidOf = (jwt: Jwt, token: string): string | undefined => {
   return kid
 }
 
-/** Returns the secrets to try: the one with this `kid`, or all secrets if the token has no `kid`. */
+/** Returns the secrets to try: the secret with this `kid`, or all secrets if the token has no `kid`. */
 const candidates = (ring: SecretRing, kid: string | undefined): string[] => {
   if (kid === undefined) return ring.all.map(({ secret }) => secret)
   const secret = ring.find(kid)

@@ -13,7 +13,7 @@ export interface TokenPlaces {
   readonly queryToken?: string | undefined
 }
 
-/** Returns the token from the first part that contains one. */
+/** Returns the token from the first part that contains a token. */
 export const extractToken = ({ authorization, subprotocols, queryToken }: TokenPlaces): string | undefined =>
   fromHeader(authorization) || fromSubprotocols(subprotocols) || queryToken || undefined
 

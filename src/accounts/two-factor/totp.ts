@@ -5,7 +5,7 @@
 import { Secret, TOTP } from 'otpauth'
 
 const PERIOD_S = 30
-/** The number of time steps by which the clock of the app may differ. */
+/** The number of time steps by which the clock of the app may differ from the clock of the service. */
 const DRIFT_STEPS = 1
 
 /** A new secret. */

@@ -23,8 +23,7 @@ export interface EmbeddedHandle {
 }
 
 /**
- * Wraps a client of the host application. An SqlClient is returned as it is. Rejects with a TypeError if `handle` is not a
- * client.
+ * Wraps a client of the host application. Returns an SqlClient unchanged. Rejects with a TypeError if `handle` is not a client.
  */
 export const adoptClient = async (handle: DatabaseHandle, listenUrl?: string): Promise<SqlClient> => {
   if (typeof handle === 'function' && 'unsafe' in handle) return adoptPostgres(handle, listenUrl)

@@ -58,7 +58,7 @@ const ENDED_SECONDS = 2
 export const createPool = <T>(options: PoolOptions<T>): Pool<T> => {
   const { open, end, maxConnections, mayReplace, waitMs } = options
   let current: Promise<T> | undefined
-  /** The value that `current` resolved to. With it, an open pool is used without waiting for a microtask. */
+  /** The value that `current` resolved to. Lets work start on an open pool without waiting for a microtask. */
   let opened: T | undefined
   let replacedAt = Number.NEGATIVE_INFINITY
   // Limits `run` to the connections that are not reserved. Without this limit, urgent work would wait behind the queries that

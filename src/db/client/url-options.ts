@@ -64,8 +64,8 @@ export const connectionOptions = (url: DatabaseUrl, { ssl, ca }: TlsOptions): Co
       : {}),
     connection: {
       application_name: parameters.application_name ?? `fastify-chat/${version}`,
-      // `options` may also contain values for the proxy of a hosting provider. Everything in it except session settings is
-      // passed on.
+      // `options` may also contain values for the proxy of a hosting provider. Everything in `options` except session settings
+      // is passed on.
       ...(otherOptions(parameters.options) ? { options: otherOptions(parameters.options) } : {})
     }
   }

@@ -38,8 +38,8 @@ export interface AdministrationRepository {
   /** Returns users in the order of their ids. Omits deleted users and users of a host application. */
   list(page: UserPage): Promise<ManagedUser[]>
   /**
-   * Returns whether the administrator may still administer. Locks the administrator's row, so in a transaction the result holds
-   * until the end.
+   * Returns whether the administrator may still administer. Locks the administrator's row, so in a transaction the result stays
+   * valid until the transaction ends.
    */
   isAllowed(admin: UserSession | null): Promise<boolean>
   /**

@@ -47,7 +47,7 @@ export interface AppendedEntry {
   readonly createdAt: number
   /** The existing entry with the same write id. Null if `outcome` is not `replayed`. */
   readonly stored: StoredBody | null
-  /** The stored unencrypted data, serialized as JSON. The database adds fields to it, for example a count. */
+  /** The stored unencrypted data, serialized as JSON. The database may have added fields, for example a count. */
   readonly detail: string | null
 }
 

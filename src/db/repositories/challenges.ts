@@ -20,7 +20,7 @@ export interface NewChallenge {
 /** A stored challenge that has not expired. */
 export type StoredChallenge = Pick<NewChallenge, 'userId' | 'generation' | 'data'>
 
-/** Reads and writes the challenges of one schema. All methods treat an expired challenge as one that does not exist. */
+/** Reads and writes the challenges of one schema. For all methods, an expired challenge does not exist. */
 export interface ChallengesRepository {
   /** Stores a challenge, and deletes expired ones. */
   create(challenge: NewChallenge): Promise<void>
@@ -34,7 +34,7 @@ export interface ChallengesRepository {
   take(hash: string, purpose: string): Promise<StoredChallenge | undefined>
 }
 
-/** Maximum number of expired challenges that are deleted with each new one. */
+/** Maximum number of expired challenges that are deleted when a challenge is stored. */
 const MAX_SWEPT = 100
 
 /** @internal */

@@ -49,7 +49,10 @@ export interface ChangesRead {
 
 /** Reads the changes that triggers have recorded in one schema, and deletes old ones. */
 export interface ChangesRepository {
-  /** Returns the current snapshot, and the changes since an earlier one. Without `since`, `changes` is `undefined`. */
+  /**
+   * Returns the current snapshot, and the changes since the earlier snapshot `since`. Without `since`, `changes` is
+   * `undefined`.
+   */
   read(since: string | undefined): Promise<ChangesRead>
   /** Returns the titles of the rooms with these ids, keyed by id. Omits rooms that do not exist. */
   titles(ids: readonly number[]): Promise<Map<number, string | null>>

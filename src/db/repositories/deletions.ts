@@ -28,7 +28,7 @@ export type BegunDeletion = { readonly username: string } | 'last_admin' | undef
 export interface LeaseOptions {
   readonly leaseMs: number
   readonly settleMs: number
-  /** Leases only a deletion whose next step is this one. */
+  /** Leases only a deletion whose next step is `step`. */
   readonly step?: DeletionStep | undefined
 }
 

@@ -79,8 +79,8 @@ interface More {
 }
 
 /**
- * Maximum length of a token, in bytes. The service never stores a longer one. Longer text in the column is not read, because it
- * could exhaust the memory of the process.
+ * Maximum length of a token, in bytes. The service never stores a longer token. Longer text in the column is not read, because
+ * it could exhaust the memory of the process.
  */
 const MAX_TOKEN_BYTES = 1024 * 1024
 
@@ -161,7 +161,7 @@ const entryOf = ({ more: json, ...entry }: Row): StoredEntry => {
   const { state, edit, detail, newestEdit, isErased }: More = JSON.parse(json)
   return {
     ...entry,
-    // An erased message has no text, even if an edit still has one.
+    // An erased message has no text, even if an edit of the message still has text.
     ...(edit && entry.content !== null ? edit : {}),
     ...(isErased ? { content: null, meta: null } : {}),
     detail: detail ? JSON.stringify(detail) : null,

@@ -16,7 +16,7 @@ export interface NewOneTimeToken {
    * requested, and even after the mail of a later request.
    */
   readonly requestedAt?: number | undefined
-  /** The generation of the user when the token was requested. The default is the current one. */
+  /** The generation of the user when the token was requested. The default is the current generation. */
   readonly generation?: number | null | undefined
 }
 

@@ -10,10 +10,10 @@ export interface PasswordChange extends UserSession {
 
 export interface PasswordsRepository {
   /**
-   * Changes the password of an active user and ends every session except the given one. Returns false if that session has
-   * ended, or if its owner did not prove who they are within the last ten minutes. Also returns false if the user was changed
-   * since the session was checked. Must be called in a transaction, because it runs several statements. The caller must roll
-   * the transaction back if the result is false.
+   * Changes the password of an active user and ends every session except `sessionId`. Returns false if that session has ended,
+   * or if its owner did not prove who they are within the last ten minutes. Also returns false if the user was changed since
+   * the session was checked. Must be called in a transaction, because it runs several statements. The caller must roll the
+   * transaction back if the result is false.
    */
   change(change: PasswordChange): Promise<boolean>
   /**

@@ -55,7 +55,7 @@ export interface RefreshTokensRepository {
 }
 
 /**
- * For this time after a token was created, a refresh returns the same token instead of a new one. The previous token is still
+ * For this time after a token was created, a refresh returns the same token instead of a new token. The previous token is still
  * accepted for this time after the first use of the new token.
  */
 const GRACE = `interval '30 seconds'`

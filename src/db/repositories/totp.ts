@@ -15,7 +15,7 @@ export interface StoredTotp extends TotpSecret {
 /** Reads and writes the secrets of one schema. */
 export interface TotpRepository {
   /**
-   * Stores a secret that is not confirmed yet, and replaces an earlier unconfirmed one. Returns false if the user has a
+   * Stores a secret that is not confirmed yet. Replaces an earlier unconfirmed secret. Returns false if the user has a
    * confirmed secret.
    */
   enrol(secret: TotpSecret): Promise<boolean>
@@ -23,8 +23,8 @@ export interface TotpRepository {
   /** Confirms a secret with the time step of its first code. Returns false if the secret is confirmed already. */
   confirm(userId: number, step: number): Promise<boolean>
   /**
-   * Stores the time step of a code, unless a code of this step or a later one was already accepted. The update itself contains
-   * this condition, so that two processes cannot accept the same code.
+   * Stores the time step of a code, unless a code of this step or of a later step was already accepted. The update itself
+   * contains this condition, so that two processes cannot accept the same code.
    */
   acceptStep(userId: number, step: number): Promise<boolean>
   /** Deletes the secret of a user. Returns whether it was confirmed. */
