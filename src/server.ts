@@ -38,11 +38,14 @@ export interface ServerOptions
   readonly settings: Settings
   /** Warnings about the settings, which are logged. */
   readonly warnings?: readonly string[]
-  /** Whether log lines are text for a terminal instead of JSON. Has no effect with `logTo` or without pino-pretty. */
+  /**
+   * Whether log lines are text for a terminal instead of JSON. Has no effect if `logTo` is given or pino-pretty is not
+   * installed.
+   */
   readonly pretty?: boolean
   /** Shortens timeouts in tests. */
   readonly timeouts?: Timeouts
-  /** Receives the log lines instead of the standard output. */
+  /** Receives the log lines. If absent, they are written to the standard output. */
   readonly logTo?: { write(line: string): void }
 }
 

@@ -113,7 +113,7 @@ export const createPasswords = ({
       // The hash does not show whether the password was normalized before hashing. So a password that normalization changes is
       // hashed again at each login. This is rare, because most keyboards produce the normalized form.
       if (password !== normalizePassword(password)) return true
-      // An imported hash of a long password covers only its first 72 bytes.
+      // An imported hash of a long password covers only the first 72 bytes of the password.
       if (isLong(password) && !hash.startsWith(PREHASHED)) return true
       return (costOf(bcrypt, hash) ?? 0) < rounds
     }

@@ -58,8 +58,8 @@ const urlOf = (input: Partial<SettingsInput>): string => {
 }
 
 /**
- * Returns the TLS mode that the `sslmode` of a URL requires, or `undefined` if it does not require encryption. `verify-ca`
- * counts as `verify-full`.
+ * Returns the TLS mode that the `sslmode` of a URL requires, or `undefined` if `sslmode` does not require encryption.
+ * `verify-ca` counts as `verify-full`.
  */
 export const sslOf = (url: string): Settings['databaseSsl'] => {
   if (!isDatabaseUrl(url)) return undefined

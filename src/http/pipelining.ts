@@ -8,7 +8,7 @@ import type { IncomingMessage } from 'node:http'
 /** The HTTP parser of a connection, with the undocumented properties that this module uses. */
 export interface Parser {
   onIncoming?: ((request: IncomingMessage & { upgrade?: boolean | null }, isKeptAlive: boolean) => number) | null
-  /** Parses bytes, and returns how many were parsed or an error. */
+  /** Parses bytes. Returns the number of parsed bytes, or an error. */
   execute?(bytes: Buffer): number | Error
   getCurrentBuffer?(): Buffer
   [ignored]?: boolean

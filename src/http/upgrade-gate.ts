@@ -27,7 +27,7 @@ export interface UpgradeGate {
 
 const gates = new WeakMap<Server, UpgradeGate>()
 
-/** Returns the upgrade dispatcher of a server. All chats on that server share it. */
+/** Returns the upgrade dispatcher of a server. All chats on the server share the dispatcher. */
 export const upgradeGate = (server: Server): UpgradeGate => {
   const gate = gates.get(server) ?? openGate(server)
   gates.set(server, gate)

@@ -37,7 +37,7 @@ export const createLoadMeter = (options: LoadOptions): LoadMeter => {
   histogram.enable()
 
   const stop = clock.every(PERIOD_MS, () => {
-    // The recorded values include the interval of the histogram's own timer, which is subtracted.
+    // The recorded values include the interval of the histogram's own timer, so the interval is subtracted.
     loopDelayMs = Math.max(0, histogram.percentile(99) / 1e6 - RESOLUTION_MS)
     histogram.reset()
   })

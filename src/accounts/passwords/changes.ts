@@ -29,8 +29,8 @@ export interface PasswordChanges {
    */
   forgot(address: string): Promise<void>
   /**
-   * Changes the password of the user of a link, and ends every session. Does not start a session. Throws `link_expired`,
-   * `password_too_common` or `busy`.
+   * Changes the password with the token of a link, and ends every session of the user. Does not start a session. Throws
+   * `link_expired`, `password_too_common` or `busy`.
    */
   reset(token: string, password: string, client: ClientInfo): Promise<void>
 }

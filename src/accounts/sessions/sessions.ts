@@ -16,7 +16,7 @@ export interface EndedSession {
 
 export interface Sessions {
   readonly refresh: Refresh
-  /** Returns the sessions of a user that have not ended, the most recently used first. */
+  /** Returns the user's sessions that have not ended, the most recently used first. */
   list(userId: number): Promise<ListedSession[]>
   /** Ends the session of a request. Returns false if the session has already ended. */
   end(session: EndedSession): Promise<boolean>

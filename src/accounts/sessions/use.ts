@@ -19,8 +19,8 @@ export interface SessionUseOptions {
 export type SessionUse = (claims: AccessClaims, session: LiveSession) => void
 
 /**
- * Minimum time in milliseconds between two writes for the same session and token. After a failure, the next use in that time
- * writes nothing.
+ * Minimum time in milliseconds between two writes for the same session and token. A failed write is not repeated within this
+ * time.
  */
 const REPEAT_MS = 5000
 const MAX_REMEMBERED = 10_000

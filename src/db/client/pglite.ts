@@ -1,6 +1,6 @@
 /**
- * Opens the embedded database: PGlite, which runs PostgreSQL inside this process. It is meant for development and tests,
- * because only one process at a time can use a folder.
+ * Opens the embedded database: PGlite, which runs PostgreSQL inside this process. The embedded database is meant for
+ * development and tests, because only one process at a time can use a folder.
  */
 import { mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'

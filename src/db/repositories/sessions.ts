@@ -78,8 +78,8 @@ export interface SessionsRepository {
    */
   touch(sessionIds: readonly string[], lifetime: SessionLifetime): Promise<void>
   /**
-   * Stores that the owner of a session proved who they are. Does nothing, and returns false, unless the user is active and
-   * still has the password hash and the generation that were checked.
+   * Stores that the owner of a session proved who they are. Does nothing and returns false if the user is not active, or no
+   * longer has the password hash and the generation that were checked.
    */
   prove(user: CheckedUser, sessionId: string): Promise<boolean>
   /** Deletes at most `limit` sessions that have ended. Returns their number. */

@@ -27,7 +27,7 @@ export interface TotpRepository {
    * contains this condition, so that two processes cannot accept the same code.
    */
   acceptStep(userId: number, step: number): Promise<boolean>
-  /** Deletes the secret of a user. Returns whether it was confirmed. */
+  /** Deletes the secret of a user. Returns whether the secret was confirmed. */
   remove(userId: number): Promise<boolean>
 }
 
