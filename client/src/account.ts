@@ -88,6 +88,7 @@ const EXPORT_MS = 10 * 60_000
  */
 export const createAccountApi = (options: CallOptions): AccountApi => {
   const call = createCall(options)
+  // The bodies are encoded as JSON, which omits fields that are undefined.
   const post = <Body>(path: string, body: object = {}): Promise<Body> => call('POST', `/api/auth/${path}`, { body })
   const open = <Body>(path: string, body: object): Promise<Body> =>
     call('POST', `/api/auth/${path}`, { body, isPublic: true })
@@ -95,14 +96,14 @@ export const createAccountApi = (options: CallOptions): AccountApi => {
     features: () => call('GET', '/api/auth/features', { isPublic: true }),
     me: () => call('GET', '/api/users/me'),
     setDisplayName: name => call('PATCH', '/api/users/me', { body: { display_name: name } }),
-    prove: (password, code) => post('proof', { password, ...(code === undefined ? {} : { code }) }),
+    prove: (password, code) => post('proof', { password, code }),
     changePassword: password => call('POST', '/api/users/me/password', { body: { new: password } }),
     forgotPassword: email => open('password/forgot', { email }),
     resetPassword: (token, password) => open('password/reset', { token, password }),
     setEmail: email => call('PUT', '/api/users/me/email', { body: { email } }),
     removeEmail: () => call('DELETE', '/api/users/me/email'),
     verifyEmail: token => open('email/verify', { token }),
-    requestVerification: (challenge, email) => open('email', { challenge, ...(email === undefined ? {} : { email }) }),
+    requestVerification: (challenge, email) => open('email', { challenge, email }),
     sessions: () => call('GET', '/api/auth/sessions'),
     endSession: id => call('DELETE', `/api/auth/sessions/${encodeURIComponent(id)}`),
     endAllSessions: () => post('logout-all'),
@@ -114,11 +115,10 @@ export const createAccountApi = (options: CallOptions): AccountApi => {
     passkeyOptions: () => post('passkeys/options'),
     addPasskey: passkey => post('passkeys', passkey),
     removePasskey: id => call('DELETE', `/api/auth/passkeys/${encodeURIComponent(id)}`),
-    passkeyLoginOptions: challenge => open('passkeys/login/options', challenge === undefined ? {} : { challenge }),
+    passkeyLoginOptions: challenge => open('passkeys/login/options', { challenge }),
     passkeyProofOptions: () => post('passkeys/proof/options'),
     proveWithPasskey: proof => post('passkeys/proof', proof),
     exportData: () => call('GET', '/api/users/me/export', { isText: true, timeout: EXPORT_MS }),
-    deleteAccount: shouldErase =>
-      call('DELETE', '/api/users/me', { body: shouldErase === undefined ? {} : { erase: shouldErase } })
+    deleteAccount: erase => call('DELETE', '/api/users/me', { body: { erase } })
   }
 }

@@ -39,14 +39,11 @@ export const createAdminApi = (options: CallOptions): AdminApi => {
   return {
     users: (page = {}) => call('GET', '/api/admin/users', { query: page }),
     changeUser: (id, change) => call('PATCH', user(id), { body: change }),
-    deleteUser: (id, shouldErase) =>
-      call('DELETE', user(id), { body: shouldErase === undefined ? {} : { erase: shouldErase } }),
+    // The bodies are encoded as JSON, which omits fields that are undefined.
+    deleteUser: (id, erase) => call('DELETE', user(id), { body: { erase } }),
     resetPassword: id => call('POST', user(id, '/reset-password'), { body: {} }),
     endSessions: id => call('POST', user(id, '/logout-all'), { body: {} }),
-    invite: expiresInHours =>
-      call('POST', '/api/admin/invitations', {
-        body: expiresInHours === undefined ? {} : { expires_in_hours: expiresInHours }
-      }),
+    invite: hours => call('POST', '/api/admin/invitations', { body: { expires_in_hours: hours } }),
     audit: (page = {}) => call('GET', '/api/admin/audit', { query: page })
   }
 }

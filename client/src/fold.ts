@@ -6,12 +6,11 @@
  * are therefore updated separately. An entry changes the text only if its `seq` is above `changed_seq`. It changes the
  * reactions only if its `seq` is above `reactedSeq`.
  */
-import { changedSeqOf, withChange, withoutText, withText } from './message.ts'
+import { changedSeqOf, type Reply, withChange, withoutText, withText } from './message.ts'
 import type { Message, MessageChange, OutgoingChange } from './room-types.ts'
 
 /** The reactions with one key. */
 export type Reactions = NonNullable<Message['reactions']>[number]
-export type Reply = NonNullable<Message['reply']>
 
 /** A message in memory. */
 export interface Held {
@@ -123,4 +122,11 @@ export const foldReply = (reply: Reply, change: MessageChange): Reply => {
   // A later edit has the text, or the entry is from a list, which omits the texts of edits.
   if (reason === 'superseded' || (content === null && !reason)) return reply
   return { ...rest, ...textOf(content, reason) }
+}
+
+/** Applies an entry to a message outside the timeline: to its text, and to the excerpt of the message that it replies to. */
+export const withEntry = (message: Message, change: MessageChange): Message => {
+  if (message.seq === change.target) return withChange(message, change)
+  if (message.reply?.seq !== change.target) return message
+  return Object.freeze({ ...message, reply: foldReply(message.reply, change) })
 }

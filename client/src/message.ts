@@ -4,6 +4,9 @@
  */
 import type { Message, MessageChange, TextOptions } from './room-types.ts'
 
+/** The author and the excerpt of a message that replies to it show. */
+export type Reply = NonNullable<Message['reply']>
+
 type Fields = { readonly [field: string]: unknown }
 
 /**
@@ -35,14 +38,36 @@ export const erasureOf = (entry: Fields): Erasure | undefined => {
   return type === 'erasure' ? { userId: Number(subject), username: String(username), seq: Number(seq) } : undefined
 }
 
+/** Returns whether an erasure affects a message or an entry, and is not applied to it yet. */
+const isAffected = (
+  { user_id, username, unavailable, seq }: Omit<Reply, 'unavailable'> & { readonly unavailable?: string },
+  erasure: Erasure
+): boolean =>
+  user_id === erasure.userId && seq < erasure.seq && (unavailable !== 'erased' || username !== erasure.username)
+
 /**
- * If the erasure covers the message, returns a copy without content and with the replacement name. If not, returns the
- * message.
+ * Applies an erasure to a message: removes the content and the user's name from a message of the user, and the excerpt from a
+ * reply to one. Returns the message itself if nothing changes.
  */
-export const withErasure = (message: Message, { userId, username, seq }: Erasure): Message => {
-  if (message.user_id !== userId || message.seq >= seq) return message
-  if (message.unavailable === 'erased' && message.username === username) return message
-  return Object.freeze({ ...withoutContent(message, 'erased'), username })
+export const withErasure = (message: Message, erasure: Erasure): Message => {
+  const reply = message.reply && withReplyErased(message.reply, erasure)
+  const next = reply && reply !== message.reply ? Object.freeze({ ...message, reply }) : message
+  if (!isAffected(message, erasure)) return next
+  return Object.freeze({ ...withoutContent(next, 'erased'), username: erasure.username })
+}
+
+/** Applies an erasure to the excerpt of a message that replies show. Returns the excerpt itself if nothing changes. */
+export const withReplyErased = (reply: Reply, erasure: Erasure): Reply => {
+  if (!isAffected(reply, erasure)) return reply
+  const { excerpt: _, ...rest } = reply
+  return { ...rest, username: erasure.username, unavailable: 'erased' }
+}
+
+/** Applies an erasure to an entry that changes a message: removes the text of an edit and the reason of a deletion. */
+export const withChangeErased = (change: MessageChange, erasure: Erasure): MessageChange => {
+  if (!isAffected(change, erasure)) return change
+  const { meta: _, mentions: __, reason: ___, ...rest } = change as MessageChange & Fields
+  return (change.type === 'edit' ? { ...rest, content: null, unavailable: 'erased' } : rest) as MessageChange
 }
 
 /** Returns the `seq` of the last entry that was applied to the message. */

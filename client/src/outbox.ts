@@ -41,7 +41,10 @@ export interface Outbox {
   all(): Outgoing[]
   of(room: string): Outgoing[]
   add(draft: Draft): Outgoing
-  /** Inserts the messages that an earlier run of the app stored. They precede the messages of this run. */
+  /**
+   * Inserts the messages that an earlier run of the app stored, in the order of `createdAt`. They precede the messages of this
+   * run.
+   */
   restore(messages: readonly Outgoing[]): void
   online(identity: Pick<Identity, 'limits' | 'features'>): void
   /** Handles the loss of the connection. If the close code was 1009 (`wasTooBig`), the largest message in flight fails. */
@@ -147,7 +150,8 @@ export const createOutbox = ({ timers, timing, send, onChange, isAhead }: Outbox
     of: room => [...messages.values()].filter(message => message.room === room),
     add: draft => add({ ...draft, nonce: newNonce(), createdAt: timers.now(), status: 'pending' }),
     restore(stored) {
-      const earlier = stored.map(restored)
+      // The storage has messages and changes in separate lists.
+      const earlier = stored.map(restored).sort((one, other) => one.createdAt - other.createdAt)
       messages = new Map([...earlier.map(one => [one.nonce, one] as const), ...messages])
       for (const one of earlier) onChange(one.room, one)
     },

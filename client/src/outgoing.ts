@@ -58,5 +58,5 @@ export const frameOf = ({ createdAt: _, status: __, seq: ___, error: ____, reply
   ({
     ...fields,
     ...(content === '' && fields.type !== 'message' ? {} : { content }),
-    ...(replyTo === undefined ? {} : { reply_to: replyTo })
+    reply_to: replyTo
   }) as ClientFrame

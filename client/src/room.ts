@@ -4,7 +4,8 @@
  */
 import type { ChatApi } from './api.ts'
 import { createEmitter } from './emitter.ts'
-import { changeOf, type Erasure, erasureOf, messageOf, withChange, withErasure } from './message.ts'
+import { withEntry } from './fold.ts'
+import { changeOf, type Erasure, erasureOf, messageOf, withErasure } from './message.ts'
 import type { Outbox } from './outbox.ts'
 import { type Draft, isChange } from './outgoing.ts'
 import { createPaging } from './paging.ts'
@@ -12,6 +13,7 @@ import { createPeople } from './people.ts'
 import type { Timers } from './platform.ts'
 import type { ClientFrame } from './protocol.ts'
 import { createQueues } from './queue.ts'
+import { reactionKeyOf } from './reaction-key.ts'
 import { createReadHistory } from './read-history.ts'
 import type { LogEntry } from './refill.ts'
 import type { Message, MessageChange, Outgoing, Refusal, Resync, Room, RoomEvents, RoomState } from './room-types.ts'
@@ -119,7 +121,7 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
 
   const change = (entry: MessageChange): void => {
     timeline.change(entry)
-    loops.replace(message => (message.seq === entry.target ? withChange(message, entry) : message))
+    loops.replace(message => withEntry(message, entry))
     delivered(entry)
     changed()
     events.emit('update', entry)
@@ -196,15 +198,15 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
     onPage: ({ messages }) => messages.forEach(delivered),
     onChange: changed
   })
-  const singleLoads = createSingleLoads({ read, timeline, timers, retry, onChange: changed })
+  const singleLoads = createSingleLoads({ read, timeline, timers, timing: options.timing, onChange: changed })
 
   const add = (draft: Omit<Draft, 'room'>): Outgoing => outbox.add({ ...draft, room: name })
   const setOwn = (): void =>
     timeline.setOwn(
       outbox
         .of(name)
-        .filter(one => isChange(one) && one.status !== 'failed')
         .filter(isChange)
+        .filter(one => one.status !== 'failed')
     )
   setOwn()
 
@@ -218,7 +220,7 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
     delete: (target, options = {}) => add({ type: 'delete', target, content: '', ...options }),
     // Sends the key in the form in which the service returns it: in NFC and without U+FE0F.
     react: (target, key, options = {}) =>
-      add({ type: 'react', target, content: '', key: key.normalize('NFC').replaceAll('\uFE0F', ''), ...options }),
+      add({ type: 'react', target, content: '', key: reactionKeyOf(key), ...options }),
     settled: outbox.settled,
     retry: outbox.retry,
     discard: outbox.discard,
@@ -254,9 +256,13 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
       subscription.restore(mark)
       changed()
     },
-    online: subscription.online,
+    online() {
+      subscription.online()
+      singleLoads.online()
+    },
     offline() {
       subscription.offline()
+      singleLoads.offline()
       people.clear()
     },
     head: subscription.head,

@@ -1,6 +1,14 @@
 /** Holds the messages of a room in memory. The messages are a contiguous part of the log, which grows at both ends. */
-import { fold, foldReply, type Held, heldOf, type Reply, replyOf, shownOf } from './fold.ts'
-import { changedSeqOf, type Erasure, messageOf, withErasure } from './message.ts'
+import { fold, foldReply, type Held, heldOf, replyOf, shownOf } from './fold.ts'
+import {
+  changedSeqOf,
+  type Erasure,
+  messageOf,
+  type Reply,
+  withChangeErased,
+  withErasure,
+  withReplyErased
+} from './message.ts'
 import type { EntryList } from './protocol.ts'
 import type { Message, MessageChange, OutgoingChange } from './room-types.ts'
 
@@ -130,9 +138,7 @@ export const createTimeline = ({ keep, isLoading, isMe, onMissing }: TimelineOpt
 
   const erasedReply = (reply: Reply): Reply => {
     const erasure = erasures.get(reply.user_id ?? 0)
-    if (!erasure || reply.seq >= erasure.seq) return reply
-    const { excerpt: _, ...rest } = reply
-    return { ...rest, username: erasure.username, unavailable: 'erased' }
+    return erasure ? withReplyErased(reply, erasure) : reply
   }
 
   const apply = (change: MessageChange): void => {
@@ -214,8 +220,11 @@ export const createTimeline = ({ keep, isLoading, isMe, onMissing }: TimelineOpt
       return result
     },
     change(change) {
-      if (!isLoading()) recent = []
-      else recent.push(change)
+      // The text of an edit must not stay in memory after the deletion of its message.
+      if (change.type === 'deletion')
+        recent = recent.filter(({ type, target }) => type !== 'edit' || target !== change.target)
+      if (isLoading()) recent.push(change)
+      else recent = []
       apply(change)
       shown = undefined
     },
@@ -228,6 +237,7 @@ export const createTimeline = ({ keep, isLoading, isMe, onMissing }: TimelineOpt
     erase(erasure) {
       erasures.set(erasure.userId, erasure)
       all = all.map(erased)
+      recent = recent.map(change => withChangeErased(change, erasure))
       for (const [seq, { reply, at }] of replies) replies.set(seq, { reply: erasedReply(reply), at })
       shown = undefined
     },

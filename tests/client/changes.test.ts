@@ -210,6 +210,37 @@ test('stores changes apart from messages, and reads what an earlier version has 
   expect(socket.take('message')).toMatchObject([{ content: 'old' }])
 })
 
+test('sends the stored messages and changes in the order in which they were made', async () => {
+  const kept = new Map<string, string>()
+  const storage: Storage = {
+    get: key => kept.get(key),
+    set: (key, value) => void kept.set(key, value),
+    remove: key => void kept.delete(key)
+  }
+  const before = await start({ storage })
+  before.first.end(1006)
+  before.room.edit(1, 'first')
+  await before.timers.advance(1)
+  before.room.send('second')
+  await before.timers.advance(1)
+  before.room.react(1, '+1')
+  await settled()
+  before.client.close()
+
+  const after = fakeService({ storage })
+  const room = after.client.room('general')
+  const socket = await after.socket(1)
+  socket.greet()
+  const sent = () => socket.frames.filter(({ nonce }) => nonce !== undefined)
+  for (const seq of [2, 3]) socket.receive(ackFrame(sent().at(-1) ?? {}, seq))
+  expect(sent()).toMatchObject([
+    { type: 'edit', content: 'first' },
+    { type: 'message', content: 'second' },
+    { type: 'react', key: '+1' }
+  ])
+  expect(room.state.changes.map(({ type }) => type)).toEqual(['edit', 'react'])
+})
+
 test('shows a page that was requested before an edit with the edit', async () => {
   const { first, http, room } = await start()
   first.receive({ type: 'resync', reason: 'epoch', room: 'general', epoch: 'e1', seq: 10, oldest: 1 })
@@ -252,6 +283,34 @@ test('removes the content of an edited or deleted message from the messages that
   expect((await loop.next()).value).toMatchObject({ seq: 3, content: 'after' })
 })
 
+test('removes the text of a deleted, edited or erased message from replies that a loop has not read yet', async () => {
+  const { first, room } = await start()
+  const loop = room.messages()
+  const bob = { user_id: 2, username: 'bob' }
+  first.receive(own(2, { content: 'two' }), own(3, { content: 'three' }))
+  for (const [seq, replyTo] of [
+    [4, 1],
+    [5, 2],
+    [6, 3]
+  ] as const)
+    first.receive(own(seq, { ...bob, reply_to: replyTo }))
+  first.receive(entry('deletion', 7, 1), entry('edit', 8, 2, { content: 'edited' }))
+  const place = { user_id: 1, username: 'ada' }
+  const read = async (count: number) => {
+    const replies: unknown[] = []
+    for (let at = 0; at < count; at++) replies.push((await loop.next()).value.reply)
+    return replies
+  }
+  expect(await read(4)).toEqual([
+    undefined,
+    undefined,
+    { seq: 1, ...place, unavailable: 'erased' },
+    { seq: 2, ...place, excerpt: 'edited' }
+  ])
+  first.receive({ ...entry('erasure', 9, 0), username: 'deleted user', subject: 1 })
+  expect(await read(1)).toEqual([{ seq: 3, user_id: 1, username: 'deleted user', unavailable: 'erased' }])
+})
+
 test('shows the message that a reply refers to, from memory or from HTTP', async () => {
   const { first, http, room, timers, calls } = await start()
   first.receive(own(2, { reply_to: 1 }))
@@ -276,6 +335,25 @@ test('shows the message that a reply refers to, from memory or from HTTP', async
   first.receive(own(12, { reply_to: 7 }))
   await timers.advance(1000)
   expect(room.state.messages.at(-1)?.reply).toEqual({ seq: 7, unavailable: 'expired' })
+})
+
+test('loads the message that a reply refers to only while it is online', async () => {
+  const { first, http, room, socket, client, timers, calls } = await start()
+  first.receive({ type: 'resync', reason: 'epoch', room: 'general', epoch: 'e1', seq: 10, oldest: 1 })
+  http(() => ({ body: historyPage(10, 10) }))
+  await room.older()
+  http(() => ({ body: historyPage(5, 5) }))
+  first.receive(own(11, { reply_to: 5 }))
+  first.end(1006)
+  const isLoaded = () => calls.some(({ path }) => path.includes('view=messages'))
+  await timers.advance(1000)
+  expect(isLoaded()).toBe(false)
+  client.connect()
+  const second = await socket(2)
+  second.greet()
+  await timers.advance(1000)
+  expect(isLoaded()).toBe(true)
+  expect(room.state.messages.at(-1)?.reply).toMatchObject({ seq: 5, excerpt: 'message 5' })
 })
 
 test('keeps the message objects that did not change', async () => {
