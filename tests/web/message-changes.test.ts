@@ -1,11 +1,11 @@
 /** Tests the page's functions for messages that change: reactions, quotes, mentions, permissions and delayed deletions. */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import type { Message, OutgoingChange, Room } from '../../client/src/index.ts'
+import { type Message, type OutgoingChange, type Room, reactionKeyOf } from '../../client/src/index.ts'
 import { reactionKey } from '../../src/protocol/http/reactions.ts'
 import { createDeletions, UNDO_MS } from '../../src/web/actions/deletions.ts'
 import { searchEmojis } from '../../src/web/actions/emojis.ts'
 import { permissionsFor, permissionsOf } from '../../src/web/actions/message-actions.ts'
-import { keyOf, QUICK_REACTIONS, shownKey } from '../../src/web/actions/reaction-keys.ts'
+import { QUICK_REACTIONS, shownKey } from '../../src/web/actions/reaction-keys.ts'
 import { completionsOf, mentionBefore, mentionsIn, peopleOf, splitAtMentions } from '../../src/web/mentions.ts'
 import { groupMessages } from '../../src/web/message-groups.ts'
 import { quoteOf } from '../../src/web/quotes.ts'
@@ -26,8 +26,8 @@ const emojis = searchEmojis('').flatMap(group => group.emojis)
 test('offers only emojis that the service accepts, each once, and shows their keys as the emojis again', () => {
   const offered = [...emojis.map(({ emoji }) => emoji), ...QUICK_REACTIONS.map(([emoji]) => emoji)]
   for (const emoji of offered) {
-    expect([emoji, reactionKey(emoji)]).toEqual([emoji, keyOf(emoji)])
-    expect(shownKey(keyOf(emoji))).toBe(emoji)
+    expect([emoji, reactionKey(emoji)]).toEqual([emoji, reactionKeyOf(emoji)])
+    expect(shownKey(reactionKeyOf(emoji))).toBe(emoji)
   }
   expect(new Set(emojis.map(({ emoji }) => emoji)).size).toBe(emojis.length)
   expect(new Set(emojis.map(({ name }) => name)).size).toBe(emojis.length)

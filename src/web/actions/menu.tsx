@@ -1,13 +1,13 @@
 /** Renders the menu of a message (the WAI-ARIA pattern "Menu"): some reactions, and the actions that the user may take. */
 import type { ComponentChildren } from 'preact'
 import { useLayoutEffect, useRef } from 'preact/hooks'
-import type { Message } from '../../../client/src/index.ts'
+import { type Message, reactionKeyOf } from '../../../client/src/index.ts'
 import { Plus } from '../icons.tsx'
 import { moveFocus, moveFocusByLetter } from '../item-focus.ts'
 import { Copy, Pencil, Reply, Trash } from './icons.tsx'
 import type { MessageActions, Permissions } from './message-actions.ts'
 import { Popup } from './popup.tsx'
-import { keyOf, QUICK_REACTIONS } from './reaction-keys.ts'
+import { QUICK_REACTIONS } from './reaction-keys.ts'
 
 interface MessageMenuProps {
   readonly anchor: HTMLElement
@@ -55,11 +55,11 @@ export const MessageMenu = ({ anchor, message, may, actions, onDone, onClose, on
               key={emoji}
               type="button"
               role="menuitemcheckbox"
-              aria-checked={mine.includes(keyOf(emoji))}
+              aria-checked={mine.includes(reactionKeyOf(emoji))}
               aria-label={name}
               tabIndex={-1}
               data-item
-              onClick={choose(() => actions.toggle(message, keyOf(emoji)))}
+              onClick={choose(() => actions.toggle(message, reactionKeyOf(emoji)))}
             >
               {emoji}
             </button>

@@ -3,12 +3,11 @@
  * search field chooses the first one.
  */
 import { useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks'
-import type { Message } from '../../../client/src/index.ts'
+import { type Message, reactionKeyOf } from '../../../client/src/index.ts'
 import { moveFocus } from '../item-focus.ts'
 import { searchEmojis } from './emojis.ts'
 import type { MessageActions } from './message-actions.ts'
 import { Popup } from './popup.tsx'
-import { keyOf } from './reaction-keys.ts'
 
 interface EmojiPickerProps {
   readonly anchor: HTMLElement
@@ -31,7 +30,7 @@ export const EmojiPicker = ({ anchor, message, actions, onDone, onClose }: Emoji
   useLayoutEffect(() => box.current?.querySelector('input')?.focus(), [])
   const choose = (emoji: string): void => {
     onDone()
-    actions.toggle(message, keyOf(emoji))
+    actions.toggle(message, reactionKeyOf(emoji))
   }
   const onKeyDown = (event: KeyboardEvent): void => {
     const isSearch = event.target instanceof HTMLInputElement
@@ -76,7 +75,7 @@ export const EmojiPicker = ({ anchor, message, actions, onDone, onClose }: Emoji
                   type="button"
                   aria-label={one.name}
                   title={one.name}
-                  aria-pressed={message.mine?.includes(keyOf(one.emoji)) ?? false}
+                  aria-pressed={message.mine?.includes(reactionKeyOf(one.emoji)) ?? false}
                   tabIndex={one === first ? 0 : -1}
                   data-item
                   onClick={() => choose(one.emoji)}

@@ -17,9 +17,6 @@ export const QUICK_REACTIONS: readonly (readonly [emoji: string, name: string])[
   ['😢', 'crying']
 ]
 
-/** Returns the key of an emoji, as the service stores and returns it. */
-export const keyOf = (emoji: string): string => emoji.normalize('NFC').replaceAll(EMOJI_STYLE, '')
-
 /** Returns the text to show for a key: the emoji, or a name such as `:ship_it:`. */
 export const shownKey = (key: string): string =>
   NAME.test(key) ? `:${key}:` : key.replace(KEYCAP, `$&${EMOJI_STYLE}`).replace(TEXT_BY_DEFAULT, `$&${EMOJI_STYLE}`)
