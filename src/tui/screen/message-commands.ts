@@ -1,5 +1,5 @@
 /** Parses and runs the commands that reply to messages, edit them, delete them and react to them. */
-import type { Message, Room } from '../../../client/src/index.ts'
+import { type Message, type Room, reactionKeyOf } from '../../../client/src/index.ts'
 
 export interface MessageCommand {
   readonly kind: 'reply' | 'edit' | 'delete' | 'react'
@@ -30,9 +30,6 @@ export const parseMessageCommand = (text: string): MessageCommand | undefined =>
 const unmarked = (kind: string, argument: string): RegExpExecArray | null =>
   kind === 'edit' ? null : (kind === 'react' ? /^(\d{1,15})\s+/ : /^(\d{1,15})(?:\s+|$)/).exec(argument)
 
-/** Converts a key to the form in which the service returns it. */
-const keyOf = (text: string): string => text.normalize('NFC').replaceAll('\uFE0F', '')
-
 /** Runs a command. Returns a sentence for the user if the command is incomplete or there is no suitable message. */
 export const runMessageCommand = (
   { kind, seq, text }: MessageCommand,
@@ -44,18 +41,20 @@ export const runMessageCommand = (
   const newest = room.state.messages.findLast(one => one.content !== null && isOwn(one) === isChange)
   const target = seq ?? newest?.seq
   if (kind !== 'delete' && text === '') return USAGE[kind]
+  // A text without a number may be a mistake, and a deletion can't be undone.
+  if (kind === 'delete' && seq === undefined && text !== '') return `Nothing was deleted. ${USAGE[kind]}`
   if (target === undefined) return `There is no message. ${USAGE[kind]}`
   if (kind === 'reply') room.send(text, { replyTo: target })
   if (kind === 'edit') room.edit(target, text)
   if (kind === 'delete') room.delete(target, text === '' ? {} : { reason: text })
   if (kind !== 'react') return undefined
   const { mine = [] } = room.state.messages.find(one => one.seq === target) ?? {}
-  room.react(target, text, mine.includes(keyOf(text)) ? { remove: true } : {})
+  room.react(target, text, mine.includes(reactionKeyOf(text)) ? { remove: true } : {})
 }
 
 const USAGE = {
   reply: 'Type /reply TEXT, or /reply #NUMBER TEXT. /numbers shows the numbers.',
   edit: 'Type /edit TEXT, or /edit #NUMBER TEXT. /numbers shows the numbers.',
-  delete: 'Type /delete, or /delete #NUMBER. /numbers shows the numbers.',
+  delete: 'Type /delete, or /delete #NUMBER, or /delete #NUMBER REASON. /numbers shows the numbers.',
   react: 'Type /react EMOJI, or /react #NUMBER EMOJI. /numbers shows the numbers.'
 }
