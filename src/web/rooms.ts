@@ -34,28 +34,37 @@ export const createRooms = (client: ChatClient, storage: WebStorage): Rooms => {
   const heads = new Map<string, { title: string; seq: number }>()
   const subscribed = new Map<string, Room>()
   const readPositions = loadReadPositions(storage)
-  // The `seq` of entries that change messages and come after the read position. These entries do not count as unread.
-  const changes = new Map<string, number[]>()
+  // The number of entries after the read position that are not messages, such as edits. They do not count as unread.
+  const changes = new Map<string, number>()
   const listeners = new Set<() => void>()
   let list: readonly RoomEntry[] = []
   let current = ''
 
   const changed = (): void => {
     const head = heads.get(current)
-    if (head && document.visibilityState === 'visible') readPositions.set(current, head.seq)
+    if (head && document.visibilityState === 'visible') {
+      readPositions.set(current, head.seq)
+      changes.delete(current)
+    }
     for (const [name, { seq }] of heads) if (!readPositions.has(name)) readPositions.set(name, seq)
     storage.setItem(READ_KEY, JSON.stringify([...readPositions]))
-    list = [...heads]
+    const next = [...heads]
       .map(([name, { title, seq }]) => ({ name, title, unread: unreadOf(name, seq) }))
       .sort((a, b) => (a.name < b.name ? -1 : 1))
+    // Keeps the array if nothing changed, so that entries of the current room do not render the list of rooms again.
+    if (JSON.stringify(next) === JSON.stringify(list)) return
+    list = next
     for (const listener of listeners) listener()
   }
 
-  const unreadOf = (name: string, head: number): number => {
-    const read = readPositions.get(name) ?? head
-    const after = (changes.get(name) ?? []).filter(seq => seq > read)
-    changes.set(name, after)
-    return Math.max(0, head - read - after.length)
+  const unreadOf = (name: string, head: number): number =>
+    Math.max(0, head - (readPositions.get(name) ?? head) - (changes.get(name) ?? 0))
+
+  /** Counts an entry of a subscribed room that is not a message. */
+  const countChange = (name: string, seq: number): void => {
+    if (seq > (readPositions.get(name) ?? Number.POSITIVE_INFINITY)) changes.set(name, (changes.get(name) ?? 0) + 1)
+    updateHead(name, seq)
+    changed()
   }
 
   const updateHead = (name: string, seq: number, title?: string | null): void => {
@@ -93,11 +102,8 @@ export const createRooms = (client: ChatClient, storage: WebStorage): Rooms => {
         updateHead(name, seq)
         changed()
       })
-      room.on('update', ({ seq }) => {
-        changes.set(name, [...(changes.get(name) ?? []), seq])
-        updateHead(name, seq)
-        changed()
-      })
+      room.on('update', ({ seq }) => countChange(name, seq))
+      room.on('erasure', ({ seq }) => countChange(name, seq))
     }
     // Moves the room to the end of the map. The first room of the map is therefore the one that was opened longest ago.
     subscribed.delete(name)
