@@ -9,7 +9,7 @@ import { isTouch } from './hooks.ts'
 import { Check, Cross, Send } from './icons.tsx'
 import { isEscape, isSendKey } from './keys.ts'
 import { LIST_ID, MentionList, optionId, useCompletion } from './mention-list.tsx'
-import { mentionsIn } from './mentions.ts'
+import { mentionsIn, mentionsInEdit } from './mentions.ts'
 import { QuoteText } from './quote.tsx'
 import { excerptOf, quoteOf } from './quotes.ts'
 
@@ -79,17 +79,19 @@ export const Composer = (props: ComposerProps) => {
     if (!canSend) return
     // Trims only the end, because indentation may matter.
     const content = text.trimEnd()
-    const ids = mentionsIn(content, people(), chosen.current)
+    const ids = edited
+      ? mentionsInEdit(content, edited, people(), chosen.current)
+      : mentionsIn(content, people(), chosen.current)
     const mentions = ids.length > 0 ? { mentions: ids } : {}
     if (!edited) {
       onSend()
       room.send(content, { ...(subject ? { replyTo: subject.seq } : {}), ...mentions })
       write('')
+      chosen.current.clear()
     } else if (content !== edited.content) {
       // Passes the `meta` of the message, because an edit without `meta` removes it.
       room.edit(edited.seq, content, { ...(edited.meta ? { meta: edited.meta } : {}), ...mentions })
     }
-    chosen.current.clear()
     completion.close()
     onEnd()
     field.current?.focus()
@@ -111,7 +113,11 @@ export const Composer = (props: ComposerProps) => {
   useLayoutEffect(() => {
     if (matchMedia('(pointer: fine)').matches) field.current?.focus()
   }, [])
-  useLayoutEffect(() => setEditText(subject?.kind === 'edit' ? subject.text : ''), [edited?.seq])
+  useLayoutEffect(() => {
+    setEditText(subject?.kind === 'edit' ? subject.text : '')
+    // The list belongs to the caret in the text that the field no longer shows.
+    completion.close()
+  }, [edited?.seq])
   useEffect(() => {
     if (subject) field.current?.focus()
   }, [subject?.kind, subject?.seq])

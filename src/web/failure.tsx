@@ -7,9 +7,11 @@ const FAILURES = { message: 'Not sent.', edit: 'Not edited.', delete: 'Not delet
 interface FailureProps {
   readonly change: Outgoing | OutgoingChange
   readonly actions: MessageActions
+  /** Whether the text of an edit can be edited again. */
+  readonly canEdit?: boolean
 }
 
-export const Failure = ({ change, actions }: FailureProps) => (
+export const Failure = ({ change, actions, canEdit = false }: FailureProps) => (
   <p class="failure">
     <span role="alert">
       {FAILURES[change.type]} <bdi>{change.error?.detail}</bdi>
@@ -17,7 +19,7 @@ export const Failure = ({ change, actions }: FailureProps) => (
     <button type="button" onClick={() => actions.retry(change.nonce)}>
       Try again
     </button>
-    {isEdit(change) && (
+    {canEdit && isEdit(change) && (
       <button type="button" onClick={() => actions.editAgain(change)}>
         Edit again
       </button>

@@ -1,5 +1,5 @@
 /** Finds mentions (`@name`) in texts, and the users whose names complete a mention. */
-import type { RoomState } from '../../client/src/index.ts'
+import type { Message, RoomState } from '../../client/src/index.ts'
 
 export interface Person {
   readonly id: number
@@ -75,6 +75,28 @@ export const mentionsIn = (
   }
   return [...found].slice(0, MAX_MENTIONS)
 }
+
+/**
+ * Returns the ids of the users whom the new text of a message mentions. The page may not know all users whom the former text
+ * mentions. It keeps the mentions of the unknown ones while the text still has an `@name` that belongs to no known user.
+ */
+export const mentionsInEdit = (
+  text: string,
+  { content, mentions = [] }: Pick<Message, 'content' | 'mentions'>,
+  people: ReadonlyMap<number, string>,
+  chosen: ReadonlyMap<number, string>
+): number[] => {
+  const known = mentionedPeople([{ mentions }], people)
+  const found = mentionsIn(text, people, new Map([...known, ...chosen]))
+  const unknown = mentions.filter(id => !people.has(id) && !chosen.has(id))
+  const names = tokensOf(content ?? '').filter(token => mentionsIn(`@${token}`, people, known).length === 0)
+  const isKept = tokensOf(text).some(token => names.includes(token))
+  return [...new Set([...(isKept ? unknown : []), ...found])].slice(0, MAX_MENTIONS)
+}
+
+/** Returns the names that a text mentions, in lower case and without the punctuation after them. */
+const tokensOf = (text: string): string[] =>
+  [...text.matchAll(TOKEN)].map(([, token = '']) => token.toLowerCase().replace(/[^\p{L}\p{N}]+$/u, ''))
 
 /** Splits a text at the mentions of the given names. */
 export const splitAtMentions = (text: string, names: readonly string[]): { text: string; isMention: boolean }[] => {

@@ -58,6 +58,11 @@ export interface Surroundings {
   readonly deleting: ReadonlySet<number>
   /** The names of users, by id. */
   readonly names: ReadonlyMap<number, string>
+  /**
+   * The keys of the lines of own messages, by `seq`. `groupMessages` adds keys, and uses those of earlier calls, so that a line
+   * keeps its key and the focus when its message is deleted.
+   */
+  readonly keys?: Map<number, string>
 }
 
 const MAX_PAUSE_MS = 5 * 60_000
@@ -72,7 +77,7 @@ export const groupMessages = (
   const days: Day[] = []
   const find = finder(messages, surroundings.deleting)
   const failed = failedByTarget(surroundings.changes)
-  const { changes, names, deleting } = surroundings
+  const { changes, names, deleting, keys = new Map<number, string>() } = surroundings
   const changing = new Set(
     changes.flatMap(({ type, status, target }) => (type === 'edit' && status !== 'failed' ? target : []))
   )
@@ -80,8 +85,10 @@ export const groupMessages = (
   for (const message of messages) {
     const { seq, user_id: userId, username, nonce, content, unavailable, created_at, mentions = [] } = message
     const isOwn = userId === me.id
+    if (isOwn && nonce !== undefined) keys.set(seq, `own-${nonce}`)
     const line: Line = {
-      key: isOwn && nonce !== undefined ? `own-${nonce}` : `seq-${seq}`,
+      // A deleted message has no nonce.
+      key: (isOwn && keys.get(seq)) || `seq-${seq}`,
       content,
       ...(unavailable ? { unavailable } : {}),
       at: Date.parse(created_at),

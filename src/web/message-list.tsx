@@ -6,6 +6,7 @@ import type { RefObject } from 'preact'
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks'
 import type { ChatClient, Room, RoomState } from '../../client/src/index.ts'
 import type { MessageActions } from './actions/message-actions.ts'
+import { useCurrentChanges } from './failed-changes.ts'
 import { Failure } from './failure.tsx'
 import { isTouch } from './hooks.ts'
 import { Down } from './icons.tsx'
@@ -41,12 +42,14 @@ const MAX_JUMP_PAGES = 10
 export const MessageList = (props: MessageListProps) => {
   const { room, state, title, identity, actions, deleting, jump, onSend } = props
   const box = useRef<HTMLDivElement>(null)
-  const { messages, outgoing, changes, hasOlder, isLoadingOlder } = state
+  const { messages, outgoing, hasOlder, isLoadingOlder } = state
+  const changes = useCurrentChanges(room, state)
+  const keys = useRef(new Map<number, string>()).current
   const me = { id: identity?.user_id, username: identity?.username ?? '' }
   const names = useMentionedPeople(state, me)
   // Memoized, so that Preact compares the rendered messages only when the messages change.
   const shown = useMemo(
-    () => <Days days={groupMessages(messages, outgoing, me, { changes, deleting, names })} actions={actions} />,
+    () => <Days days={groupMessages(messages, outgoing, me, { changes, deleting, names, keys })} actions={actions} />,
     [messages, outgoing, changes, deleting, names, actions, me.id]
   )
   const { scrollToNext } = useScrollPosition(box, shown)

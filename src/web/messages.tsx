@@ -1,5 +1,5 @@
 /** Renders a group of one author's messages, each with its quote, its reactions and its actions. */
-import { useRef, useState } from 'preact/hooks'
+import { useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { Controls, type OpenPopup } from './actions/controls.tsx'
 import { type MessageActions, permissionsFor } from './actions/message-actions.ts'
 import { Avatar } from './avatar.tsx'
@@ -87,7 +87,7 @@ const MessageLine = ({ line, isOwn, author, actions, isTouch }: MessageLineProps
         <p class="bubble" id={`text-${key}`} dir="auto" title={fullTime(at)}>
           {line.mentionsMe && <span class="hidden">Mentions you: </span>}
           {isDeleting && message ? (
-            <Undo seq={message.seq} actions={actions} onUndo={() => box.current?.focus()} />
+            <Undo seq={message.seq} actions={actions} onFocusLost={() => box.current?.focus()} />
           ) : content === null ? (
             <em>{placeholderOf(line)}</em>
           ) : (
@@ -118,7 +118,7 @@ const MessageLine = ({ line, isOwn, author, actions, isTouch }: MessageLineProps
       {stored && <Reactions message={stored} actions={actions} isActive={hasFocus} />}
       {outgoing?.status === 'failed' && <Failure change={outgoing} actions={actions} />}
       {line.failed.map(change => (
-        <Failure key={change.nonce} change={change} actions={actions} />
+        <Failure key={change.nonce} change={change} actions={actions} canEdit={may?.edit ?? false} />
       ))}
     </div>
   )
@@ -130,30 +130,48 @@ const placeholderOf = ({ unavailable }: Line): string =>
 interface UndoProps {
   readonly seq: number
   readonly actions: MessageActions
-  /** Called to set the focus to the message, before the button is removed. */
-  readonly onUndo: () => void
+  /** Called to set the focus to the message, before a button that has the focus is removed. */
+  readonly onFocusLost: () => void
 }
 
 /**
  * Renders the Undo button instead of a message whose deletion is delayed. The timer stops while the pointer or the focus is on
  * the button.
  */
-const Undo = ({ seq, actions, onUndo }: UndoProps) => (
-  <>
-    <em>Message deleted.</em>{' '}
-    <button
-      type="button"
-      class="undo"
-      onClick={() => {
-        onUndo()
-        actions.undo(seq)
-      }}
-      onFocus={() => actions.hold(seq, true)}
-      onBlur={() => actions.hold(seq, false)}
-      onPointerEnter={() => actions.hold(seq, true)}
-      onPointerLeave={() => actions.hold(seq, false)}
-    >
-      Undo
-    </button>
-  </>
-)
+const Undo = ({ seq, actions, onFocusLost }: UndoProps) => {
+  const button = useRef<HTMLButtonElement>(null)
+  const held = useRef({ focus: false, pointer: false })
+  const hold = (by: 'focus' | 'pointer', isHeld: boolean): void => {
+    held.current[by] = isHeld
+    actions.hold(seq, held.current.focus || held.current.pointer)
+  }
+  // A removed button receives no further events. If the deletion is still delayed, for example because the user went to another
+  // room, its timer must run again.
+  useLayoutEffect(
+    () => () => {
+      if (document.activeElement === button.current) onFocusLost()
+      if (held.current.focus || held.current.pointer) actions.hold(seq, false)
+    },
+    []
+  )
+  return (
+    <>
+      <em>Message deleted.</em>{' '}
+      <button
+        ref={button}
+        type="button"
+        class="undo"
+        onClick={() => {
+          onFocusLost()
+          actions.undo(seq)
+        }}
+        onFocus={() => hold('focus', true)}
+        onBlur={() => hold('focus', false)}
+        onPointerEnter={() => hold('pointer', true)}
+        onPointerLeave={() => hold('pointer', false)}
+      >
+        Undo
+      </button>
+    </>
+  )
+}

@@ -2,6 +2,7 @@
 import type { Browser, Locator, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { BUILT_IN } from '../../src/chat/kinds/index.ts'
+import { UNDO_MS } from '../../src/web/actions/deletions.ts'
 import { enterAs, hasChromium, launchChromium, openTab, type Tab } from '../support/browser.ts'
 import { problemsOf } from '../support/page-problems.ts'
 import { type Person, type RunningChat, type StartOptions, startChat } from '../support/start-chat.ts'
@@ -234,14 +235,106 @@ describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
     const [page] = pages as [Page]
     await composer(page).fill('a draft')
     const { token = '' } = people[0] ?? {}
+    const bob = await chat.register('bob')
+    await post(chat, bob, { content: 'hello' })
     const sent = await chat.call('POST', ROOM, { token, body: { content: 'to be deleted' } })
     await openMenu(page, 'to be deleted')
     await choose(page, 'Edit')
-    await composer(page).fill('to be deleted soon')
+    await composer(page).fill('to be deleted soon @b')
+    await page.getByRole('option', { name: 'bob' }).waitFor()
     await chat.call('DELETE', `${ROOM}/${sent.body.seq}`, { token })
     await page.getByRole('textbox', { name: 'Message to General' }).waitFor()
     expect(await composer(page).inputValue()).toBe('a draft')
     expect(await page.content()).not.toContain('to be deleted')
+    // A name would be inserted into the draft at the caret of the edit.
+    expect(await page.getByRole('listbox').count()).toBe(0)
+  })
+
+  test('stops the timer of a deletion until neither the pointer nor the focus is on Undo', async () => {
+    const { pages } = await start(['ada'])
+    const [page] = pages as [Page]
+    await page.clock.install()
+    await say(page, 'to be deleted')
+    await openMenu(page, 'to be deleted')
+    await choose(page, 'Delete')
+    const undo = page.getByRole('button', { name: 'Undo' })
+    await undo.hover()
+    await undo.focus()
+    await page.mouse.move(0, 0)
+    await page.clock.fastForward(2 * UNDO_MS)
+    expect(await undo.count()).toBe(1)
+    await undo.hover()
+    await undo.blur()
+    await page.clock.fastForward(2 * UNDO_MS)
+    expect(await undo.count()).toBe(1)
+    await page.mouse.move(0, 0)
+    await page.clock.fastForward(UNDO_MS)
+    await line(page, 'This message was deleted.').waitFor()
+  })
+
+  test('sends a deletion whose Undo button had the pointer when the user went to another room', async () => {
+    const { chat, people, pages } = await start(['ada'])
+    const [page] = pages as [Page]
+    const { token = '' } = people[0] ?? {}
+    await chat.call('POST', '/api/chat/rooms', { token, body: { room: 'tea', title: 'Tea' } })
+    await page.clock.install()
+    await say(page, 'to be deleted')
+    await openMenu(page, 'to be deleted')
+    await choose(page, 'Delete')
+    await page.getByRole('button', { name: 'Undo' }).hover()
+    await page.evaluate(`location.hash = 'tea'`)
+    await page.getByRole('textbox', { name: 'Message to Tea' }).waitFor()
+    await page.clock.fastForward(UNDO_MS)
+    const read = async () => (await chat.call('GET', `${ROOM}?view=messages`, { token })).body.messages[0].content
+    await expect.poll(read).toBe(null)
+  })
+
+  test('keeps the focus on the line of a message that the user deletes', async () => {
+    const { pages } = await start(['ada'])
+    const [page] = pages as [Page]
+    await page.clock.install()
+    await say(page, 'first')
+    await say(page, 'second')
+    await page.getByRole('log').focus()
+    await page.keyboard.press('Home')
+    await page.keyboard.press('Enter')
+    await page.getByRole('menu').waitFor()
+    await page.keyboard.press('End')
+    await page.keyboard.press('Enter')
+    await page.getByRole('button', { name: 'Undo' }).waitFor()
+    await page.clock.fastForward(UNDO_MS)
+    await line(page, 'This message was deleted.').waitFor()
+    expect(await focused(page)).toContain('This message was deleted.')
+    await page.keyboard.press('ArrowDown')
+    expect(await focused(page)).toContain('second')
+  })
+
+  test('shows no error for an action on a message that its author has deleted meanwhile', async () => {
+    const { chat, pages } = await start(['ada'])
+    const [page] = pages as [Page]
+    const bob = await chat.register('bob')
+    const refused: string[] = []
+    // Delays the entry of the deletion, so that the page still offers actions on the message.
+    let release = (): void => {}
+    await page.routeWebSocket(/\/ws\//, client => {
+      client.connectToServer().onMessage(text => {
+        if (String(text).includes('already_deleted')) refused.push(String(text))
+        if (!String(text).includes('"type":"deletion"')) return client.send(text)
+        release = () => client.send(text)
+      })
+    })
+    await page.reload()
+    await post(chat, bob, { content: 'short-lived' })
+    await chat.call('PUT', `${ROOM}/1/reactions/up`, { token: bob.token })
+    await reaction(page, ':up: 1 reaction').waitFor()
+    await chat.call('DELETE', `${ROOM}/1`, { token: bob.token })
+    await reaction(page, ':up: 1 reaction').click()
+    await expect.poll(() => refused.length).toBe(1)
+    await reaction(page, ':up: 1 reaction').waitFor()
+    expect(await page.locator('.failure').count()).toBe(0)
+    release()
+    await line(page, 'This message was deleted.').waitFor()
+    expect(await page.locator('.failure').count()).toBe(0)
   })
 
   test('deletes a message at once when the user leaves the page or logs out within the time to undo', async () => {
@@ -283,7 +376,13 @@ describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
   })
 
   test('shows the former text after a refused edit, and puts the refused text into the composer again', async () => {
-    const { chat, pages } = await start(['ada'], {}, { settings: { messageRateLimit: 0, editWindowMinutes: 1 } })
+    const { chat, people, pages } = await start(
+      ['ada'],
+      {},
+      {
+        settings: { messageRateLimit: 0, editWindowMinutes: 1 }
+      }
+    )
     const [page] = pages as [Page]
     await say(page, 'former')
     await chat.database.client.query(
@@ -298,8 +397,12 @@ describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
     await failure.getByRole('button', { name: 'Edit again' }).click()
     await failure.waitFor({ state: 'detached' })
     expect(await composer(page).inputValue()).toBe('changed')
-    await page.keyboard.press('Escape')
-    expect(await composer(page).inputValue()).toBe('')
+    await page.keyboard.press('Enter')
+    await failure.getByRole('button', { name: 'Edit again' }).waitFor()
+    // Another client of the user deletes the message, so there is nothing left to edit.
+    await chat.call('DELETE', `${ROOM}/1`, { token: people[0]?.token ?? '' })
+    await line(page, 'This message was deleted.').waitFor()
+    expect(await failure.count()).toBe(0)
   })
 
   test('opens the menu of a message with a visible button on a touch screen', async () => {

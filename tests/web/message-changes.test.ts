@@ -6,7 +6,15 @@ import { createDeletions, UNDO_MS } from '../../src/web/actions/deletions.ts'
 import { searchEmojis } from '../../src/web/actions/emojis.ts'
 import { permissionsFor, permissionsOf } from '../../src/web/actions/message-actions.ts'
 import { QUICK_REACTIONS, shownKey } from '../../src/web/actions/reaction-keys.ts'
-import { completionsOf, mentionBefore, mentionsIn, peopleOf, splitAtMentions } from '../../src/web/mentions.ts'
+import { isObsolete } from '../../src/web/failed-changes.ts'
+import {
+  completionsOf,
+  mentionBefore,
+  mentionsIn,
+  mentionsInEdit,
+  peopleOf,
+  splitAtMentions
+} from '../../src/web/mentions.ts'
 import { groupMessages } from '../../src/web/message-groups.ts'
 import { quoteOf } from '../../src/web/quotes.ts'
 
@@ -76,6 +84,36 @@ test('quotes nothing of a message while its deletion is delayed', () => {
   expect(JSON.stringify(lines[1]?.quote)).not.toContain('text 1')
 })
 
+test('keeps the key of an own line when its message is deleted', () => {
+  const around = { changes: [], names: new Map(), deleting: new Set<number>(), keys: new Map() }
+  const me = { id: 1, username: 'ada' }
+  const keysOf = (messages: Message[]) =>
+    groupMessages(messages, [], me, around).flatMap(({ groups }) =>
+      groups.flatMap(({ key, lines }) => [key, ...lines.map(line => line.key)])
+    )
+  const before = keysOf([message(1, { nonce: 'a' }), message(2, { nonce: 'b' }), message(3, { user_id: 2 })])
+  expect(before).toEqual(['own-a', 'own-a', 'own-b', 'seq-3', 'seq-3'])
+  const gone = { content: null, unavailable: 'erased' } as const
+  expect(keysOf([message(1, gone), message(2, gone), message(3, { user_id: 2, ...gone })])).toEqual(before)
+})
+
+test('hides the error of a change only if its message was deleted', () => {
+  const failed: OutgoingChange = {
+    ...{ type: 'react', nonce: 'a', room: 'general', content: '', target: 1, createdAt: 0 },
+    status: 'failed',
+    error: { code: 'too_many_reactions', detail: 'No.' }
+  }
+  const gone = message(1, { content: null, unavailable: 'erased' })
+  expect(isObsolete(failed, [message(1)])).toBe(false)
+  expect(isObsolete(failed, [])).toBe(false)
+  expect(isObsolete(failed, [message(1, { content: null, unavailable: 'key' })])).toBe(false)
+  expect(isObsolete(failed, [gone])).toBe(true)
+  expect(isObsolete({ ...failed, target: 2 }, [gone])).toBe(false)
+  expect(isObsolete({ ...failed, status: 'pending' }, [gone])).toBe(false)
+  // The entry of the deletion has not arrived yet.
+  expect(isObsolete({ ...failed, error: { code: 'already_deleted', detail: 'No.' } }, [message(1)])).toBe(true)
+})
+
 test('attaches the changes that failed to their message, and marks mentions of the user', () => {
   const change = (nonce: string, rest: Partial<OutgoingChange>): OutgoingChange => ({
     type: 'edit',
@@ -138,6 +176,22 @@ test('returns the ids of mentioned users: known names with any case and punctuat
   expect(mentionsIn('Hi Mary Ann', people, chosen)).toEqual([])
   const many = new Map(Array.from({ length: 30 }, (_, id) => [id, `user${id}`]))
   expect(mentionsIn([...many.values()].map(name => `@${name}`).join(' '), many, chosen)).toHaveLength(20)
+})
+
+test('keeps mentions of unknown users in an edited text while the text has a name that belongs to no known user', () => {
+  const people = new Map([
+    [1, 'ada'],
+    [4, 'Mary Ann']
+  ])
+  const mentionsOf = (former: string, mentions: number[], text: string) =>
+    mentionsInEdit(text, { content: former, mentions }, people, new Map())
+  expect(mentionsOf('Hi @zoe, @ada', [7, 1], 'Hello @Zoe and @ada')).toEqual([7, 1])
+  expect(mentionsOf('Hi @zoe, @ada', [7, 1], 'Hello @ada')).toEqual([1])
+  expect(mentionsOf('Hi @zoe', [7], 'Hello @zo')).toEqual([])
+  expect(mentionsOf('Hi @zoe', [7], 'Hello @zoe and @ada')).toEqual([7, 1])
+  // The name of a known user may contain spaces.
+  expect(mentionsOf('Hi @Mary Ann', [4], 'Hello @Mary Ann')).toEqual([4])
+  expect(mentionsOf('Hi @zoe', [], 'Hello @zoe')).toEqual([])
 })
 
 test('splits a text at mentions only, whatever characters a name has', () => {
