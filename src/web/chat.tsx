@@ -2,6 +2,7 @@
 import { useEffect, useMemo, useState } from 'preact/hooks'
 import { type ChatClient, createChatClient, type Session } from '../../client/src/index.ts'
 import { createDeletions } from './actions/deletions.ts'
+import { deleteAtOnce } from './actions/last-request.ts'
 import { Banner } from './banner.tsx'
 import { listen, useEscape, useHash, useLoaded, useStore } from './hooks.ts'
 import { lazy } from './lazy.tsx'
@@ -28,10 +29,12 @@ const DEFAULT_ROOM = 'general'
 const DIRECTION = /\p{Bidi_Control}/gu
 
 /** Opens one connection, and closes it when the component is unmounted. */
-const useChat = ({ token }: Session, storage: UserStorage) => {
+const useChat = (session: Session, storage: UserStorage) => {
+  const { token } = session
   const chat = useMemo(() => {
     const client = createChatClient({ url: serviceUrl, token, storage: storage.tab, storageKey: '', backfill: 0 })
-    return { client, rooms: createRooms(client, storage.browser), deletions: createDeletions() }
+    const deletions = createDeletions(deletion => void deleteAtOnce(serviceUrl, session, deletion))
+    return { client, rooms: createRooms(client, storage.browser), deletions }
   }, [token])
   useEffect(() => {
     const { client, rooms, deletions } = chat

@@ -245,8 +245,9 @@ test('deletes a message after five seconds, unless the user undoes it', () => {
 
 test('stops the timer while the user is about to undo, and sends all delayed deletions when the user leaves the page', () => {
   const deleted: number[] = []
+  const flushed: unknown[] = []
   const room = roomWith(deleted)
-  const deletions = createDeletions()
+  const deletions = createDeletions(deletion => flushed.push(deletion))
   deletions.start(room, 1)
   deletions.hold(room, 1, true)
   vi.advanceTimersByTime(10 * UNDO_MS)
@@ -260,4 +261,5 @@ test('stops the timer while the user is about to undo, and sends all delayed del
   deletions.flush()
   deletions.flush()
   expect(deleted).toEqual([1, 2, 2])
+  expect(flushed).toHaveLength(2)
 })

@@ -2,7 +2,7 @@
  * Delays each deletion for a few seconds, so that the user can undo it. When the user hides or leaves the page, sends the
  * delayed deletions at once, because the user has already decided to delete the messages.
  */
-import type { Room } from '../../../client/src/index.ts'
+import type { Outgoing, Room } from '../../../client/src/index.ts'
 
 export interface Deletions {
   /** Returns the `seq` of each message with a delayed deletion in a room. Each change creates a new set. */
@@ -21,7 +21,8 @@ export const UNDO_MS = 5000
 
 const NONE: ReadonlySet<number> = new Set()
 
-export const createDeletions = (): Deletions => {
+/** Creates the list. `onFlush` is called with each deletion that `flush` sends. */
+export const createDeletions = (onFlush: (deletion: Outgoing) => void = () => {}): Deletions => {
   const rooms = new Map<string, ReadonlySet<number>>()
   const jobs = new Map<string, { room: Room; seq: number; timer: ReturnType<typeof setTimeout> | undefined }>()
   const listeners = new Set<() => void>()
@@ -41,10 +42,11 @@ export const createDeletions = (): Deletions => {
     set(room.name, seqs => seqs.delete(seq))
     return true
   }
-  const send = (room: Room, seq: number): void => {
+  const send = (room: Room, seq: number): Outgoing => {
     // Deletes the message before `end`, so that the page never shows the message in between.
-    room.delete(seq)
+    const deletion = room.delete(seq)
     end(room, seq)
+    return deletion
   }
 
   return {
@@ -63,7 +65,7 @@ export const createDeletions = (): Deletions => {
       job.timer = isHeld ? undefined : setTimeout(() => send(room, seq), UNDO_MS)
     },
     flush() {
-      for (const { room, seq } of [...jobs.values()]) send(room, seq)
+      for (const { room, seq } of [...jobs.values()]) onFlush(send(room, seq))
     },
     subscribe(listener) {
       listeners.add(listener)

@@ -1,0 +1,24 @@
+/**
+ * Sends a deletion over HTTP while the page is being closed. The SDK sends the next change of a room only after the response to
+ * the previous one, which a page that is being closed does not receive.
+ */
+import type { Outgoing, Session } from '../../../client/src/index.ts'
+
+/**
+ * Sends a deletion that the SDK also sends. Both use the same nonce, so the service stores it once. The browser completes the
+ * request after the page is closed. Ignores errors, because a page that stays open sends the deletion with the SDK.
+ */
+export const deleteAtOnce = async (
+  serviceUrl: string,
+  session: Pick<Session, 'token'>,
+  { room, target, nonce }: Outgoing
+): Promise<void> => {
+  try {
+    const token = await session.token()
+    await fetch(`${serviceUrl}api/chat/rooms/${encodeURIComponent(room)}/messages/${target}`, {
+      method: 'DELETE',
+      headers: { authorization: `Bearer ${token}`, 'idempotency-key': nonce },
+      keepalive: true
+    })
+  } catch {}
+}
