@@ -2,6 +2,7 @@
  * Tests that statements fail instead of waiting when the database does not respond, and that later statements use new
  * connections.
  */
+import postgres from 'postgres'
 import { expect, inject, onTestFinished, test } from 'vitest'
 import { isUnavailable } from '../../src/db/client/errors.ts'
 import { openClient } from '../../src/db/client/open.ts'
@@ -93,5 +94,23 @@ test('work that waits too long for a connection is not run', async () => {
   await expect(last).rejects.toThrow(/a database connection timed out/)
   await others
   expect(await one()).toEqual([{ n: 1 }])
+  expect(isRun).toBe(false)
+})
+
+test('work is not run if its transaction begins after the timeout', async () => {
+  const { client, proxy } = await start()
+  const direct = postgres(inject('testListenUrl'), { max: 1 })
+  onTestFinished(() => direct.end())
+  const [connection] = await client.query<{ pid: number }>('select pg_backend_pid() as pid')
+  proxy.stall()
+  let isRun = false
+  const late = client.transaction(async () => {
+    isRun = true
+  })
+  await expect(late).rejects.toThrow(/the database timed out/)
+  // The replaced connection closes as soon as its transaction has ended.
+  proxy.resume()
+  const isOpen = async () => (await direct`select from pg_stat_activity where pid = ${connection?.pid ?? 0}`).length > 0
+  await expect.poll(isOpen, { timeout: 20_000 }).toBe(false)
   expect(isRun).toBe(false)
 })

@@ -183,7 +183,10 @@ const inTransaction = <T>(
     const working = new Promise<void>(resolve => {
       commit = resolve
     })
+    let isTooLate = false
     const result = sql.begin('isolation level read committed', async transaction => {
+      // The caller has received a timeout and may have started the work again. The error rolls the transaction back.
+      if (isTooLate) throw new Error('The transaction began too late, so its work was not started.')
       begin()
       // Doesn't wait for the result of the settings, so that they are sent together with the first statement of `work`.
       const isSet = settings === '' ? undefined : transaction.unsafe(settings).simple().execute()
@@ -194,7 +197,12 @@ const inTransaction = <T>(
         commit()
       }
     })
-    await limit.wait(Promise.race([begun, result]))
+    try {
+      await limit.wait(Promise.race([begun, result]))
+    } catch (error) {
+      isTooLate = true
+      throw error
+    }
     await Promise.race([working, result])
     return ((await limit.wait(result)) as { done: T }).done
   })
