@@ -66,6 +66,9 @@ const LIMITS: ReadonlySet<string> = new Set<ErrorCode>([
   'message_too_long'
 ])
 
+/** The service refuses entries with this code until an operator finishes the upgrade. It is a warning and not a failure. */
+const UPGRADE_PENDING: ErrorCode = 'upgrade_pending'
+
 /**
  * Sends an error as a problem. Used as an error handler. An error with a status of 500 or more is logged, and the problem does
  * not reveal the cause. The problem is passed to Fastify as a string, so that a host's `preSerialization` hook or serializer
@@ -76,6 +79,7 @@ export const sendProblem = (error: unknown, request: FastifyRequest, reply: Fast
   const { code, status } = refusal
   const log = withoutRepeats(request.server.server, request.log)
   if (LIMITS.has(code)) log.warn({ code, address: clientAddress(request) }, 'a limit rejected a request')
+  else if (code === UPGRADE_PENDING) log.warn({ code }, 'an entry was refused because the upgrade is not finished')
   else if (status >= 500) log.error({ err: error }, 'the request failed')
   sendRequestId(request, reply)
   for (const [name, value] of Object.entries(refusal.headers)) if (!reply.hasHeader(name)) reply.header(name, value)

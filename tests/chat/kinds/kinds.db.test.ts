@@ -183,6 +183,13 @@ describe('a service whose upgrade is not finished', () => {
     expect(before.first.features).toEqual(['message'])
     before.send({ ...greet, ref: 'r1' })
     expect(await before.nextOf('error')).toMatchObject({ code: 'upgrade_pending', ref: 'r1' })
+    const refused = await chat.call('PATCH', '/api/chat/rooms/general/messages/1', {
+      token: john.token,
+      body: { content: 'x' }
+    })
+    expect(refused).toMatchObject({ status: 503, body: { code: 'upgrade_pending' } })
+    expect(chat.log()).toMatch(/"level":40.*"upgrade_pending".*the upgrade is not finished/)
+    expect(chat.log()).not.toMatch(/"level":50|"stack"/)
     before.send({ type: 'message', content: 'one', ref: 'r2' })
     expect(await before.nextOf('ack')).toMatchObject({ seq: 1 })
 
