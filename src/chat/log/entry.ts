@@ -1,6 +1,6 @@
 /** Defines an entry in its public form, which clients receive, and encodes it once for all readers. */
 import { timestamp } from '../../lib/clock.ts'
-import { ERASURE, MESSAGE } from '../../protocol/http/messages.ts'
+import { DELETION, ERASURE, MESSAGE } from '../../protocol/http/messages.ts'
 import { type Encoded, encode } from '../connections/encoded.ts'
 import type { Kind, ShownBody } from '../kinds/kind.ts'
 import type { Placed } from './page-store.ts'
@@ -20,6 +20,8 @@ export interface Entry extends Encoded, Placed {
   readonly unavailable: Unavailable | undefined
   /** The `seq` of the entries that this entry changes. */
   readonly changes?: readonly number[]
+  /** Whether this entry erases the entries that it changes. */
+  readonly isDeletion?: boolean
   /** The `seq` of the message that this message replies to. */
   readonly replyTo?: number
   readonly hasReactions?: boolean
@@ -69,6 +71,7 @@ export const makeEntry = (kind: Kind, place: Place, { body, nonce, unavailable }
     ...(item ? { item } : {}),
     ...(isMessage && target !== undefined ? { replyTo: target } : {}),
     ...(kind.changedBy ? { changes: kind.changedBy(body).filter(seq => typeof seq === 'number') } : {}),
+    ...(type === DELETION ? { isDeletion: true } : {}),
     ...(more && 'reactions' in more ? { hasReactions: true } : {}),
     ...(type === ERASURE && 'subject' in fields ? { erasedUser: Number(fields.subject) } : {})
   })

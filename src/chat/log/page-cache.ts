@@ -50,10 +50,16 @@ export interface PageCache<Entry> {
    */
   invalidate(roomId: number, from: number, to: number): void
   /**
-   * Removes the page that contains the message `seq`, because a later entry changed the message. Does not change the version,
-   * because a room adds its entries in order: the message was added to the cache before the entry that changed it.
+   * Removes the page that contains the message `seq`, because a later entry changed the message. Readers that already wait for the
+   * page receive the message in its earlier state, unless the entry erased it. Does not change the version: a room adds its
+   * entries in order, so its own copy of the message is already in the page.
    */
-  changed(roomId: number, seq: number): void
+  changed(roomId: number, seq: number, isErased?: boolean): void
+  /**
+   * Removes all pages of a room that was just loaded, because they may lack the effects of entries that other processes appended
+   * before. Does not change the version.
+   */
+  loaded(roomId: number): void
   /** Removes the pages that contain entries with the names of these users. */
   invalidateUsers(userIds: ReadonlySet<number>): void
   /**
@@ -131,9 +137,15 @@ export const createPageCache = <Entry extends Placed>({
       outdate(one => one.roomId === roomId && one.first <= to && one.last >= from)
       pages.removeOf(roomId, ({ first, last }) => first <= to && last >= from)
     },
-    changed(roomId, seq) {
-      loads.outdate(one => one.roomId === roomId && one.first <= seq && one.last >= seq)
+    changed(roomId, seq, isErased = false) {
+      const isConcerned = (one: LoadingPart) => one.roomId === roomId && one.first <= seq && one.last >= seq
+      if (isErased) loads.outdate(isConcerned)
+      else loads.detach(isConcerned)
       pages.removeOf(roomId, ({ first, last }) => first <= seq && last >= seq)
+    },
+    loaded(roomId) {
+      loads.detach(one => one.roomId === roomId)
+      pages.removeOf(roomId, () => true)
     },
     invalidateUsers(userIds) {
       version++

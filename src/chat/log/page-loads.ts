@@ -1,6 +1,6 @@
 /**
  * Reads the missing part of a page from the database into the page store, once for all concurrent readers. Repeats a read if
- * entries or names changed after it began.
+ * stored entries or names changed after it began.
  */
 import type { PageStore, Placed } from './page-store.ts'
 
@@ -26,6 +26,12 @@ export interface PageLoads<Entry> {
   load(roomId: number, seq: number, head: number): Promise<Entry[]>
   /** Discards the results of the reads in progress for which `isConcerned` returns true, and repeats these reads. */
   outdate(isConcerned: (part: LoadingPart) => boolean): void
+  /**
+   * Called when the entries for which `isConcerned` returns true have a newer state in the log. Reads in progress are not
+   * repeated, because in a busy room they might never end. Their results are returned to the readers that already wait, and are
+   * not cached. Later readers start new reads.
+   */
+  detach(isConcerned: (part: LoadingPart) => boolean): void
   /** Called when the names of these users have changed. Repeats the reads in progress that return entries of these users. */
   renamed(userIds: ReadonlySet<number>): void
 }
@@ -35,6 +41,8 @@ interface Loading<Entry> extends LoadingPart {
   readonly entries: Promise<Entry[]>
   /** True if entries changed after the read began. The result of the read is then discarded, and the page is read again. */
   isOutdated: boolean
+  /** True if the result may lack the effects of later entries. It is then not cached. */
+  isDetached: boolean
   /**
    * The ids of users whose names changed after the read began. If the result contains an entry of one of these users, the page
    * is read again.
@@ -47,7 +55,10 @@ export const createPageLoads = <Entry extends Placed>({
   isCurrent,
   pages
 }: PageLoadsOptions<Entry>): PageLoads<Entry> => {
-  const loading = new Map<string, Loading<Entry>>()
+  /** All reads in progress. */
+  const running = new Set<Loading<Entry>>()
+  /** The reads in progress that further readers may share. */
+  const shared = new Map<string, Loading<Entry>>()
 
   /**
    * Returns the first position to read for the entry `seq`: the position after the cached entries of its page, or else the
@@ -75,17 +86,18 @@ export const createPageLoads = <Entry extends Placed>({
     const first = firstToRead(roomId, seq)
     const last = Math.min(pages.lastOf(seq), head)
     const key = `${roomId}/${first}-${last}`
-    const running = loading.get(key)
-    if (running) return running.entries
+    const sharable = shared.get(key)
+    if (sharable) return sharable.entries
     const isOver = (): void => {
-      if (loading.get(key) === one) loading.delete(key)
+      running.delete(one)
+      if (shared.get(key) === one) shared.delete(key)
     }
     const entries = read(roomId, first, last).then(
       entries => {
         isOver()
         // Other readers may share this read, so it is repeated from its own start and not from `seq`.
         if (one.isOutdated || entries.some(isOf(one.renamed))) return load(roomId, first, head)
-        keep(roomId, first, entries)
+        if (!one.isDetached) keep(roomId, first, entries)
         return entries
       },
       error => {
@@ -93,22 +105,36 @@ export const createPageLoads = <Entry extends Placed>({
         throw error
       }
     )
-    const one: Loading<Entry> = { roomId, first, last, entries, isOutdated: false, renamed: new Set() }
-    loading.set(key, one)
+    const one: Loading<Entry> = {
+      roomId,
+      first,
+      last,
+      entries,
+      isOutdated: false,
+      isDetached: false,
+      renamed: new Set()
+    }
+    running.add(one)
+    shared.set(key, one)
     return entries
+  }
+
+  /** Lets later readers start new reads. Returns the reads in progress for which `isConcerned` returns true. */
+  const unshare = (isConcerned: (part: LoadingPart) => boolean): Loading<Entry>[] => {
+    for (const [key, one] of shared) if (isConcerned(one)) shared.delete(key)
+    return [...running].filter(isConcerned)
   }
 
   return {
     load,
     outdate(isConcerned) {
-      for (const [key, one] of loading) {
-        if (!isConcerned(one)) continue
-        one.isOutdated = true
-        loading.delete(key)
-      }
+      for (const one of unshare(isConcerned)) one.isOutdated = true
+    },
+    detach(isConcerned) {
+      for (const one of unshare(isConcerned)) one.isDetached = true
     },
     renamed(userIds) {
-      for (const { renamed } of loading.values()) for (const userId of userIds) renamed.add(userId)
+      for (const { renamed } of running) for (const userId of userIds) renamed.add(userId)
     }
   }
 }

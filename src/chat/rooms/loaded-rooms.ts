@@ -47,7 +47,7 @@ export const createLoadedRooms = ({ maxIdle = MAX_IDLE, pages, log, clock }: Loa
    * before rooms that were used. Within each group, rooms that were loaded first are removed first.
    */
   const evict = (): void => {
-    const idle = [...byId.values()].filter(({ subscribers }) => subscribers.size === 0)
+    const idle = [...byId.values()].filter(({ isIdle }) => isIdle)
     const inOrder = [...idle.filter(room => !used.has(room)), ...idle.filter(room => used.has(room))]
     for (const room of inOrder.slice(0, Math.ceil(maxIdle / 2))) drop(room)
     // Rooms with subscribers stay, so `byId` may still be large. The next eviction waits until `maxIdle / 2` more rooms are
@@ -67,6 +67,8 @@ export const createLoadedRooms = ({ maxIdle = MAX_IDLE, pages, log, clock }: Loa
       const known = byId.get(row.id)
       if (known) return known
       if (byId.size >= evictAt) evict()
+      // Pages may be left from before the room was unloaded. Since then, no entry that changed one of their messages was read.
+      pages.loaded(row.id)
       const room = new Room({ ...row, pages, log, clock })
       byName.set(row.name, room)
       byId.set(row.id, room)
@@ -84,7 +86,7 @@ export const createLoadedRooms = ({ maxIdle = MAX_IDLE, pages, log, clock }: Loa
     drop,
     sweep() {
       for (const room of byId.values()) {
-        if (room.subscribers.size === 0 && !used.has(room)) drop(room)
+        if (room.isIdle && !used.has(room)) drop(room)
       }
       used = new Set()
     }

@@ -82,6 +82,14 @@ export class Room {
     return this.#known
   }
 
+  /**
+   * Whether the room can be unloaded: it has no subscribers, and does not read entries, which it would add to pages of the cache
+   * after another `Room` has replaced it.
+   */
+  get isIdle(): boolean {
+    return this.subscribers.size === 0 && !this.#reading
+  }
+
   /** See `PageCache.version`. */
   get version(): number {
     return this.#pages.version
@@ -162,7 +170,7 @@ export class Room {
 
   #append(entry: Entry): void {
     this.hasOthers ||= !entry.isMessage
-    for (const seq of entry.changes ?? []) this.#pages.changed(this.id, seq)
+    for (const seq of entry.changes ?? []) this.#pages.changed(this.id, seq, entry.isDeletion)
     // The change feed also removes the pages that contain erased entries, but this entry may arrive before the change.
     if (entry.erasedUser !== undefined) this.#pages.eraseUser(this.id, entry.erasedUser, entry.seq)
     this.#pages.add(this.id, entry)

@@ -309,6 +309,51 @@ describe('a change of the log', () => {
     expect(await readings(1)).toBe(2)
   })
 
+  test('does not repeat a read for a message with a newer state, and does not cache the result', async () => {
+    const { pages, completeRead, readings } = startReadings()
+    const early = pages.from(1, 1, 20)
+    pages.changed(1, 3)
+    const late = pages.from(1, 1, 20)
+    for (let change = 0; change < 3; change++) {
+      pages.changed(1, 3)
+      await completeRead()
+    }
+    expect([(await early)[0], (await late)[0]]).toMatchObject([{ by: 1 }, { by: 2 }])
+    expect(await readings(1)).toBeUndefined()
+    await completeRead()
+    expect(await readings(1)).toBe(3)
+  })
+
+  type Readings = ReturnType<typeof startReadings>['pages']
+  test.for<[string, (pages: Readings) => void]>([
+    ['is erased', pages => pages.changed(1, 3, true)],
+    ['is changed by SQL', pages => pages.invalidate(1, 3, 3)],
+    ['has an author who is renamed', pages => pages.invalidateUsers(new Set([3]))]
+  ])('repeats all reads of a message that %s, also those whose results are not cached', async ([, change]) => {
+    const { pages, completeRead } = startReadings()
+    const early = pages.from(1, 1, 20)
+    pages.changed(1, 3)
+    const late = pages.from(1, 1, 20)
+    change(pages)
+    for (let read = 0; read < 3; read++) await completeRead()
+    expect([(await early)[0], (await late)[0]]).toMatchObject([{ by: 3 }, { by: 3 }])
+  })
+
+  test('drops all pages of a room that is loaded again, and does not cache the reads that began before', async () => {
+    const { pages, completeRead, readings } = startReadings()
+    void pages.from(1, 1, 20)
+    await completeRead()
+    const { version } = pages
+    const early = pages.from(1, 11, 20)
+    pages.loaded(2)
+    expect(await readings(1)).toBe(1)
+    pages.loaded(1)
+    await completeRead()
+    expect((await early)[0]).toMatchObject({ by: 2 })
+    expect([await readings(1), await readings(11)]).toEqual([undefined, undefined])
+    expect(pages.version).toBe(version)
+  })
+
   test('drops the pages of a room with entries of an erased user, and repeats the reads of the room before the erasure', async () => {
     const { pages, completeRead, readings } = startReadings()
     for (const from of [1, 11]) {

@@ -1,19 +1,23 @@
 import { expect, test } from 'vitest'
-import type { Entry } from '../../../src/chat/log/entry.ts'
+import { type Entry, makeUnknown } from '../../../src/chat/log/entry.ts'
 import { createPageCache } from '../../../src/chat/log/page-cache.ts'
+import type { ReadLog } from '../../../src/chat/log/page-loads.ts'
 import { createRoomRegistry } from '../../../src/chat/rooms/registry.ts'
 import type { RoomsRepository } from '../../../src/db/database.ts'
 import { silentLog } from '../../support/memory-chat.ts'
 import { createMemoryLog } from '../../support/memory-log.ts'
 
-const start = (names = ['general'], maxIdle?: number) => {
+/** The first entry of a room. */
+const entry = makeUnknown('wave', { id: 1, room: 'general', seq: 1, user_id: 1, username: 'john' }, 0)
+
+const start = (names = ['general'], maxIdle?: number, read: ReadLog<Entry> = async () => []) => {
   const { rooms: repository, messages } = createMemoryLog(names)
   const queried: number[] = []
   const changed: RoomsRepository['changed'] = known => {
     queried.push(known.length)
     return repository.changed(known)
   }
-  const pages = createPageCache<Entry>({ read: async () => [], firstSeq: async () => undefined })
+  const pages = createPageCache<Entry>({ read, firstSeq: async () => undefined })
   const bounds = maxIdle === undefined ? {} : { maxIdle }
   const rooms = createRoomRegistry({
     repository: { ...repository, changed },
@@ -22,7 +26,7 @@ const start = (names = ['general'], maxIdle?: number) => {
     clock: { monotonic: () => 0 },
     ...bounds
   })
-  return Object.assign(rooms, { queried, messages })
+  return Object.assign(rooms, { queried, messages, pages })
 }
 
 const namesOf = (count: number): string[] => Array.from({ length: count }, (_, at) => `room-${at}`)
@@ -65,4 +69,28 @@ test('it keeps a bounded number of rooms without subscribers, and every room wit
   expect(rooms.get('room-0')).toBe(subscribed)
   expect(rooms.get('room-499')).toBeDefined()
   expect(rooms.get('room-1')).toBeUndefined()
+})
+
+test('a room that is loaded again does not use pages that were cached while it was not loaded', async () => {
+  const rooms = start()
+  const { id } = (await rooms.load('general')) ?? { id: 0 }
+  for (let sweep = 0; sweep < 3; sweep++) rooms.sweep()
+  expect(rooms.get('general')).toBeUndefined()
+  // A response that was started before the unload may still read pages.
+  rooms.pages.add(id, entry)
+  await rooms.load('general')
+  expect(rooms.pages.page(id, entry.seq)).toBeUndefined()
+})
+
+test('a room that reads entries stays in memory', async () => {
+  let end = (_: Entry[]): void => {}
+  const rooms = start(['general'], undefined, () => new Promise(resolve => (end = resolve)))
+  const room = await rooms.load('general')
+  room?.grown(1)
+  for (let sweep = 0; sweep < 3; sweep++) rooms.sweep()
+  expect(rooms.get('general')).toBe(room)
+  end([entry])
+  await room?.caughtUp()
+  for (let sweep = 0; sweep < 3; sweep++) rooms.sweep()
+  expect(rooms.get('general')).toBeUndefined()
 })
