@@ -110,6 +110,8 @@ export const createChatLog = (options: ChatLogOptions): ChatLog => {
       const room = await findRoom(principal, name, 'read')
       const entry = await reader.entry(room, seq)
       if (!entry?.isMessage) throw refusalOf('message_not_found')
+      // If SQL erased the message, its reactions are still stored.
+      if (entry.unavailable === 'erased') return []
       return reader.limited(() => reactions(room.id, seq, key, after, limit))
     },
     append,

@@ -70,6 +70,8 @@ interface Row extends Omit<StoredEntry, 'state' | 'detail' | 'isSuperseded'> {
  */
 interface More {
   readonly state?: MessageState
+  /** True for a message that was edited. */
+  readonly isEdited?: boolean
   readonly edit?: Pick<StoredEntry, 'content' | 'meta' | 'keyId'> | null
   readonly detail?: object | null
   /** The `seq` of the newest edit of the message that the entry edits. */
@@ -106,6 +108,7 @@ export const createMessagesRepository = (client: SqlClient, schema: string): Mes
             'changedSeq', state.changed_seq, 'editedAt', extract(epoch from state.edited_at) * 1000,
             'mentions', state.mentions, 'reactions', state.reactions
           ),
+          'isEdited', state.edit_seq is not null,
           'edit', (
             select json_build_object(
               'content', ${token('edit.content')}, 'meta', ${token('edit.meta')}, 'keyId', edit.key_id
@@ -156,14 +159,17 @@ const token = (text: string): string => `case when octet_length(${text}) > ${MAX
 /** Returns SQL that converts a time to milliseconds since the epoch. See `milliseconds` in tables.ts. */
 const milliseconds = (time: string): string => `(extract(epoch from ${time}) * 1000)::double precision`
 
+const NO_TEXT = { content: null, meta: null, keyId: null }
+
 const entryOf = ({ more: json, ...entry }: Row): StoredEntry => {
   if (json === null) return { ...entry, detail: null }
-  const { state, edit, detail, newestEdit, isErased }: More = JSON.parse(json)
+  const { state, isEdited, edit, detail, newestEdit, isErased }: More = JSON.parse(json)
   return {
     ...entry,
-    // An erased message has no text, even if an edit of the message still has text.
-    ...(edit && entry.content !== null ? edit : {}),
-    ...(isErased ? { content: null, meta: null } : {}),
+    // An erased message has no text, even if an edit of the message still has text. If the newest edit was deleted from the table, the message has
+    // no text either, because its author replaced the first text.
+    ...(isEdited && entry.content !== null ? (edit ?? NO_TEXT) : {}),
+    ...(isErased ? NO_TEXT : {}),
     detail: detail ? JSON.stringify(detail) : null,
     ...(state ? { state } : {}),
     ...(newestEdit && newestEdit !== entry.seq ? { isSuperseded: true } : {})

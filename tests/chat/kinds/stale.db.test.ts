@@ -133,6 +133,31 @@ test('a message can be edited 1,000 times', async () => {
   expect(await send({ type: 'delete', target: 1 })).toMatchObject({ seq: 1002 })
 })
 
+test('an edited message whose newest edit was deleted by SQL has no text, and never its first text again', async () => {
+  const { send, get, sql } = await start()
+  await send({ type: 'message', content: 'FIRST', meta: { first: true } })
+  await send({ type: 'edit', target: 1, content: 'second' })
+  await send({ type: 'message', content: 'an answer', reply_to: 1 })
+  await sql('delete from messages where seq = 2')
+  const erased = { content: null, unavailable: 'erased' }
+  await expect.poll(async () => (await get('/messages')).messages[0]).toMatchObject({ seq: 1, ...erased })
+  expect(await get('/messages/1')).toMatchObject(erased)
+  expect((await get('/messages/3')).reply).toEqual({ seq: 1, user_id: 1, username: 'john', unavailable: 'erased' })
+  expect((await get('/log')).entries[0]).toMatchObject(erased)
+  for (const path of ['/messages', '/messages/1', '/messages/3', '/log', '/messages?after=0'])
+    expect(JSON.stringify(await get(path)), path).not.toMatch(/FIRST|first/)
+})
+
+test('a message that SQL erased has no reactions', async () => {
+  const { send, get, sql } = await start()
+  await send({ type: 'message', content: 'first' })
+  await send({ type: 'react', target: 1, key: 'x' })
+  expect((await get('/messages/1/reactions?key=x')).reactions).toHaveLength(1)
+  await sql('update messages set content = null, meta = null where seq = 1')
+  await expect.poll(() => get('/messages/1')).toMatchObject({ unavailable: 'erased' })
+  expect(await get('/messages/1/reactions?key=x')).toEqual({ reactions: [], has_more: false })
+})
+
 test('lists continue past messages that SQL deleted', async () => {
   const { send, get, sql } = await start()
   for (let at = 1; at <= 12; at++) await send({ type: 'message', content: `message ${at}` })
