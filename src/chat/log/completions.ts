@@ -24,6 +24,11 @@ export interface Completions {
   mine(roomId: number, seqs: readonly number[], userId: number): Promise<ReadonlyMap<number, readonly string[]>>
 }
 
+/**
+ * Maximum number of replied-to messages that are read and decrypted at a time. The texts are read as a whole, and the list of a
+ * few hundred short replies may refer to as many long messages.
+ */
+const GROUP = 32
 /** Maximum length of an excerpt, in characters (Unicode code points). */
 const MAX_EXCERPT = 100
 
@@ -42,11 +47,14 @@ export const createCompletions = ({ some, own, keyring, slices }: CompletionsOpt
       const answering = entries.filter(({ replyTo }) => replyTo !== undefined)
       if (answering.length === 0) return undefined
       const seqs = [...new Set(answering.map(({ replyTo = 0 }) => replyTo))]
-      const stored = new Map((await some(roomId, seqs)).map(entry => [entry.seq, entry]))
-      const fields = await slices.map(seqs, seq =>
-        Buffer.from(`,"reply":${JSON.stringify(replyOf(seq, stored.get(seq)))}`)
-      )
-      const bySeq = new Map(seqs.map((seq, at) => [seq, fields[at] ?? Buffer.alloc(0)]))
+      const bySeq = new Map<number, Buffer>()
+      for (let at = 0; at < seqs.length; at += GROUP) {
+        const group = seqs.slice(at, at + GROUP)
+        const stored = new Map((await some(roomId, group)).map(entry => [entry.seq, entry]))
+        await slices.map(group, seq =>
+          bySeq.set(seq, Buffer.from(`,"reply":${JSON.stringify(replyOf(seq, stored.get(seq)))}`))
+        )
+      }
       return new Map(answering.map(({ seq, replyTo = 0 }) => [seq, bySeq.get(replyTo) ?? Buffer.alloc(0)]))
     },
     mine: async (roomId, seqs, userId) => (seqs.length === 0 ? new Map() : own(roomId, seqs, userId))
