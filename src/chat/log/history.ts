@@ -10,12 +10,13 @@ import { ChatError } from '../../protocol/errors.ts'
 import type { Room as RoomShown } from '../../protocol/http/rooms.ts'
 import { publicRoom } from '../rooms/public-room.ts'
 import type { Room } from '../rooms/room.ts'
+import { BATCH_BYTES, type Batch, createBatches, type ReadSome } from './batches.ts'
 import type { Completions } from './completions.ts'
 import type { Entry } from './entry.ts'
 import { restFrames, restItems } from './items.ts'
 import type { PageCache } from './page-cache.ts'
 import { createPageItems } from './page-items.ts'
-import { lastOf, messagePlaces, type Places, placesOf, type Range } from './runs.ts'
+import { firstOf, lastOf, messagePlaces, type Places, placesOf, type Range } from './runs.ts'
 import type { Slices } from './slices.ts'
 
 export type { Range } from './runs.ts'
@@ -46,6 +47,7 @@ export interface ListOptions {
 
 export interface HistoryOptions extends Pick<MessagesRepository, 'extent' | 'runsBefore' | 'runsAfter'> {
   readonly pages: PageCache<Entry>
+  readonly readSome: ReadSome
   readonly completions: Completions
   readonly slices: Slices
 }
@@ -56,50 +58,27 @@ interface Rest {
   readonly epoch: string
   readonly userId: number
   readonly runs: readonly Extent[]
+  readonly isSparse: boolean | undefined
 }
-
-/** Approximate size in bytes of the frames that are read at a time for one response. */
-const BATCH_BYTES = 64 * 1024
 
 const all = (): boolean => true
 const isMessage = (entry: Entry): boolean => entry.isMessage
 
 /** Creates the function that reads a part of a room's log for a user. */
-export const createHistory = ({ pages, extent, completions, slices, ...repository }: HistoryOptions) => {
+export const createHistory = ({ pages, readSome, extent, completions, slices, ...repository }: HistoryOptions) => {
   const findCached = createPageItems(pages)
-
-  /** Reads entries from the start of a run, up to about `BATCH_BYTES` bytes of frames. */
-  const readBatch = async (room: Room, { first, last }: Extent): Promise<Entry[]> => {
-    let batch: Entry[] = []
-    let bytes = 0
-    for (let at = first; at <= last && bytes < BATCH_BYTES; at = (batch.at(-1)?.seq ?? last) + 1) {
-      const page = pages.past(room.id, at, room.known)
-      const entries = Array.isArray(page) ? page : await page
-      let count = 0
-      for (const { seq, frame } of entries) {
-        if (seq > last || bytes >= BATCH_BYTES) break
-        bytes += frame.length
-        count++
-      }
-      if (count === 0) break
-      batch = batch.concat(entries.slice(0, count))
-    }
-    return batch
-  }
+  const readBatch = createBatches({ pages, readSome })
 
   /**
    * Reads runs in batches. The runs stay valid during the read, because entries are only added at the end of the log.
    */
-  async function* readOn({ room, epoch, runs }: Rest): AsyncGenerator<Entry[]> {
-    for (const { first, last } of runs) {
-      for (let at = first; at <= last; ) {
-        const batch = await readBatch(room, { first: at, last })
-        if (room.epoch !== epoch)
-          throw new Error('The log of the room was replaced while it was read. Request the messages again.')
-        if (batch.length === 0) break
-        at = (batch.at(-1)?.seq ?? last) + 1
-        yield batch
-      }
+  async function* readOn({ room, epoch, runs, isSparse }: Rest): AsyncGenerator<Entry[]> {
+    for (let left = runs; left.length > 0; ) {
+      const { entries, rest } = await readBatch(room, { runs: left, isSparse })
+      if (room.epoch !== epoch)
+        throw new Error('The log of the room was replaced while it was read. Request the messages again.')
+      if (entries.length > 0) yield entries
+      left = rest
     }
   }
 
@@ -110,22 +89,36 @@ export const createHistory = ({ pages, extent, completions, slices, ...repositor
   const moved = async (room: Room, range: Range, { runs }: Places): Promise<Places | undefined> => {
     const [first, last] = [runs.at(0)?.first ?? 1, runs.at(-1)?.last ?? 0]
     const { after, before, around, ...more } = range
-    const isBackward = after === undefined || around !== undefined
-    const [from, to] = isBackward ? [room.oldest, last] : [first, lastOf(room, range)]
-    const found = await extent(room.id, from, to, listsMessages(range))
-    if (!found) return undefined
-    return find(room, isBackward ? { ...more, before: found.last + 1 } : { ...more, before, after: found.first - 1 })
+    const [oldest, newest] = [firstOf(room, range), lastOf(room, range)]
+    const extentOf = (from: number, to: number) => extent(room.id, from, to, listsMessages(range))
+    if (around !== undefined) {
+      const older = await extentOf(oldest, last)
+      if (older) return find(room, { ...range, around: older.last })
+      const newer = await extentOf(last + 1, newest)
+      return newer && { ...(await find(room, { ...range, around: newer.first })), hasMore: false }
+    }
+    if (after === undefined) {
+      const older = await extentOf(oldest, last)
+      return older && find(room, { ...more, before: older.last + 1 })
+    }
+    const newer = await extentOf(first, newest)
+    return newer && find(room, { ...more, before, after: newer.first - 1 })
+  }
+
+  /** Returns whether messages exist after the last place of a list around a seq. The places may be those of deleted messages. */
+  const hasNewer = async (room: Room, range: Range, { runs, ...places }: Places): Promise<boolean> => {
+    const from = (runs.at(-1)?.last ?? firstOf(room, range) - 1) + 1
+    return places.hasNewer === true && (await extent(room.id, from, lastOf(room, range), true)) !== undefined
   }
 
   /** Reads the first batch of existing entries from `runs`. Returns the entries and the remaining runs. */
-  const readFirst = async (room: Room, { runs }: Places): Promise<{ first: Entry[]; rest: Extent[] }> => {
-    for (const [at, run] of runs.entries()) {
-      const first = await readBatch(room, run)
-      const next = (first.at(-1)?.seq ?? run.last) + 1
-      if (first.length > 0)
-        return { first, rest: [...(next <= run.last ? [{ first: next, last: run.last }] : []), ...runs.slice(at + 1)] }
+  const readFirst = async (room: Room, { runs, isSparse }: Places): Promise<Batch> => {
+    for (let left = runs; left.length > 0; ) {
+      const { entries, rest } = await readBatch(room, { runs: left, isSparse })
+      if (entries.length > 0) return { entries, rest }
+      left = rest
     }
-    return { first: [], rest: [] }
+    return { entries: [], rest: [] }
   }
 
   const listsMessages = ({ after, around, messagesOnly }: Range): boolean =>
@@ -164,27 +157,28 @@ export const createHistory = ({ pages, extent, completions, slices, ...repositor
     const range = { ...given, before: Math.min(given.before ?? seq + 1, seq + 1) }
     const { epoch } = room
     let places = await find(room, range)
-    let { first, rest: runs } = await readFirst(room, places)
+    let { entries: first, rest: runs } = await readFirst(room, places)
     if (first.length === 0 && places.runs.length > 0) {
-      places = (await moved(room, range, places)) ?? { runs: [], hasMore: false }
-      ;({ first, rest: runs } = await readFirst(room, places))
+      places = (await moved(room, range, places)) ?? { ...places, runs: [], hasMore: false }
+      ;({ entries: first, rest: runs } = await readFirst(room, places))
     }
     const isListed = listsMessages(range) ? isMessage : all
     const write = range.isRaw ? restFrames : restItems
     const complete = range.isRaw ? none : completions
     const more = await complete.replies(room.id, first)
     const mine = runs.length === 0 ? await complete.mine(room.id, reactedTo(first), userId) : undefined
-    const { hasMore, ...newer } = places
+    const { hasMore, isSparse } = places
+    const newer = range.around === undefined ? {} : { hasNewer: await hasNewer(room, range, places) }
     return {
       room: shown,
       hasMore: hasMore && first.length > 0,
-      ...('hasNewer' in newer ? newer : {}),
+      ...newer,
       json(before, after, { omitUnavailable = false } = {}) {
         const isShown = (entry: Entry): boolean => isListed(entry) && !(omitUnavailable && entry.unavailable)
         const entries = first.filter(isShown)
         if (runs.length === 0) return write(before, entries, after(mineJson(mine)), more)
         const head = write(before, entries, '', more)
-        const rest = { room, epoch, userId, runs }
+        const rest = { room, epoch, userId, runs, isSparse }
         const items = streamItems({ head, rest, after, isShown, shown: entries, write, complete })
         return Readable.from(items, { objectMode: false })
       }

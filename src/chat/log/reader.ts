@@ -1,11 +1,12 @@
 /** Reads the logs of rooms through the page cache. Pages that are not cached are read from the database. */
 import pLimit, { type LimitFunction } from 'p-limit'
 import type { Keyring } from '../../crypto/keyring.ts'
-import type { MessagesRepository, ReactionsRepository } from '../../db/database.ts'
+import type { MessagesRepository, ReactionsRepository, StoredEntry } from '../../db/database.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/logging.ts'
 import type { Kinds } from '../kinds/index.ts'
 import type { Room } from '../rooms/room.ts'
+import type { ReadSome } from './batches.ts'
 import { decryptEntry } from './codec.ts'
 import { createCompletions } from './completions.ts'
 import type { Entry } from './entry.ts'
@@ -56,13 +57,15 @@ export const createLogReader = (options: LogReaderOptions): LogReader => {
   const limited = pLimit(options.concurrentReads)
   const report = createReport(options)
 
-  const read: ReadLog<Entry> = async (roomId, from, to) => {
-    const rows = await limited(() => messages.range(roomId, from, to))
+  const decrypt = async (roomId: number, rows: readonly StoredEntry[]): Promise<Entry[]> => {
     const room = nameOf(roomId) ?? ''
     const entries = await slices.map(rows, row => decryptEntry(row, room, kinds, keyring))
     report(room, entries.filter(({ unavailable }) => unavailable === 'key').length)
     return entries
   }
+  const read: ReadLog<Entry> = async (roomId, from, to) =>
+    decrypt(roomId, await limited(() => messages.range(roomId, from, to)))
+  const readSome: ReadSome = async (roomId, seqs) => decrypt(roomId, await limited(() => messages.some(roomId, seqs)))
   const extent: MessagesRepository['extent'] = (...range) => limited(() => messages.extent(...range))
   const pages = createPageCache<Entry>({
     read,
@@ -77,6 +80,7 @@ export const createLogReader = (options: LogReaderOptions): LogReader => {
   })
   const { part, message } = createHistory({
     pages,
+    readSome,
     extent,
     runsBefore: (...range) => limited(() => messages.runsBefore(...range)),
     runsAfter: (...range) => limited(() => messages.runsAfter(...range)),

@@ -29,10 +29,20 @@ export interface Places {
   readonly hasMore: boolean
   /** With `around`: whether the log has newer entries. */
   readonly hasNewer?: boolean
+  /**
+   * True if the listed messages are far apart. The runs then contain no other entries, and the messages are read singly: their
+   * pages consist mostly of other entries.
+   */
+  readonly isSparse?: boolean | undefined
 }
 
+/** The number of positions in a page of the page cache, which is read as a whole. */
+const PAGE = 64
+/** A list is sparse if its pages have more positions than this number for each message, and two pages. */
+const SPARSE = 4
+
 /** Two runs are read as one if the second starts at most this many positions after the end of the first. */
-const NEAR = 64
+const NEAR = PAGE
 
 /**
  * Returns the parts of the log (runs) that contain a list. Entries of all kinds count towards `limit`. Returns no runs if the
@@ -43,7 +53,7 @@ export const placesOf = (room: Room, range: Range): Places => {
   const oldest = firstOf(room, range)
   const { after, around, limit } = range
   if (around !== undefined) {
-    const center = Math.min(around, last + 1)
+    const center = Math.min(Math.max(around, oldest), last + 1)
     const first = Math.max(center - halfOf(limit), oldest)
     const end = Math.min(center + limit - halfOf(limit) - 1, last)
     return { runs: runOf(first, end), hasMore: first > oldest, hasNewer: end < last }
@@ -81,10 +91,10 @@ export const messagePlaces = async (
       older(Math.min(around - 1, last), halfOf(limit)),
       newer(around, limit - halfOf(limit))
     ])
-    return { runs: joined([...before.runs, ...from.runs]), hasMore: before.hasMore, hasNewer: from.hasMore }
+    return { ...joined([...before.runs, ...from.runs]), hasMore: before.hasMore, hasNewer: from.hasMore }
   }
   const { runs, hasMore } = await (after === undefined ? older(last, limit) : newer(oldest, limit))
-  return { runs: joined(runs), hasMore }
+  return { ...joined(runs), hasMore }
 }
 
 type Part = Pick<Places, 'runs' | 'hasMore'>
@@ -107,19 +117,34 @@ export const lastOf = ({ known }: Room, { before }: Range): number =>
   before === undefined ? known : Math.min(before - 1, known)
 
 /** Returns the `seq` of the first entry that a range may contain. */
-const firstOf = ({ oldest }: Room, { after = 0 }: Range): number => Math.max(after + 1, oldest)
+export const firstOf = ({ oldest }: Room, { after = 0 }: Range): number => Math.max(after + 1, oldest)
 
 const halfOf = (limit: number): number => Math.floor(limit / 2)
 
 const runOf = (first: number, last: number): Extent[] => (first <= last ? [{ first, last }] : [])
 
-/** Joins runs that are near each other. See `NEAR`. */
-const joined = (runs: readonly Extent[]): Extent[] => {
+/** Joins runs that are near each other (see `NEAR`), unless the list is sparse. */
+const joined = (runs: readonly Extent[]): Pick<Places, 'runs' | 'isSparse'> => {
+  if (pagesOf(runs) * PAGE > SPARSE * countOf(runs) + 2 * PAGE) return { runs, isSparse: true }
   const result: Extent[] = []
   for (const run of runs) {
     const previous = result.at(-1)
     if (previous && run.first - previous.last <= NEAR) result[result.length - 1] = { ...previous, last: run.last }
     else result.push(run)
   }
-  return result
+  return { runs: result }
 }
+
+/** Returns the number of pages that contain positions of the runs. */
+const pagesOf = (runs: readonly Extent[]): number => {
+  let count = 0
+  let last = -1
+  for (const run of runs) {
+    const [from, to] = [pageOf(run.first), pageOf(run.last)]
+    count += to - Math.max(from, last + 1) + 1
+    last = to
+  }
+  return count
+}
+
+const pageOf = (seq: number): number => Math.floor((seq - 1) / PAGE)

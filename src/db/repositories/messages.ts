@@ -166,8 +166,8 @@ const entryOf = ({ more: json, ...entry }: Row): StoredEntry => {
   const { state, isEdited, edit, detail, newestEdit, isErased }: More = JSON.parse(json)
   return {
     ...entry,
-    // An erased message has no text, even if an edit of the message still has text. If the newest edit was deleted from the table, the message has
-    // no text either, because its author replaced the first text.
+    // An erased message has no text, even if an edit of the message still has text. If the newest edit was deleted from the table,
+    // the message has no text either, because its author replaced the first text.
     ...(isEdited && entry.content !== null ? (edit ?? NO_TEXT) : {}),
     ...(isErased ? NO_TEXT : {}),
     detail: detail ? JSON.stringify(detail) : null,

@@ -204,3 +204,21 @@ test('a list around a seq beyond the newest message contains the newest messages
   await send({ type: 'react', target: 1, key: 'x' })
   expect(await seqs()).toEqual([[4, 5], true, false])
 })
+
+test('a list around a deleted message contains the nearest messages, and reports exactly whether there are more', async () => {
+  const { send, get, sql } = await start()
+  for (let at = 1; at <= 12; at++) await send({ type: 'message', content: `message ${at}` })
+  const around = async (seq: number) => {
+    const { messages, has_more, has_newer } = await get(`/messages?around=${seq}&limit=4`)
+    return [messages.map(({ seq }: { seq: number }) => seq), has_more, has_newer]
+  }
+  await sql('delete from messages where seq between 5 and 10')
+  await expect.poll(() => around(8)).toEqual([[2, 3, 4], true, true])
+  await sql('delete from messages where seq between 11 and 12')
+  await expect.poll(() => around(8)).toEqual([[2, 3, 4], true, false])
+  expect(await around(3)).toEqual([[1, 2, 3, 4], false, false])
+  await sql('delete from messages where seq between 1 and 4')
+  await expect.poll(() => around(8)).toEqual([[], false, false])
+  for (let at = 13; at <= 20; at++) await send({ type: 'message', content: `message ${at}` })
+  await expect.poll(() => around(2)).toEqual([[13, 14], false, true])
+})

@@ -11,10 +11,18 @@ import { silentLog } from '../../support/memory-chat.ts'
 import { createMemoryLog } from '../../support/memory-log.ts'
 import { ENCRYPTION_KEY } from '../../support/settings.ts'
 
-/** Creates a reader of a log with `count` messages of `length` characters. `queries` records the reader's queries. */
+/**
+ * Creates a reader of a log with `count` entries of `length` characters: messages, and entries of another kind if `isOther` returns
+ * true. `queries` records the reader's queries and the number of rows that they return.
+ */
 const start = async (
   count: number,
-  { length = 10, concurrentReads = 2, isDeleted = (_: number): boolean => false } = {}
+  {
+    length = 10,
+    concurrentReads = 2,
+    isDeleted = (_: number): boolean => false,
+    isOther = (_: number): boolean => false
+  } = {}
 ) => {
   const clock = fakeClock()
   const keyring = createKeyring({ current: ENCRYPTION_KEY, now: clock.now })
@@ -25,13 +33,13 @@ const start = async (
       roomId: 1,
       userId: 1,
       writeId: `w${at}`,
-      kind: 'message',
+      kind: isOther(at + 1) ? 'other' : 'message',
       content: token,
       meta: null,
       keyId
     }))
   )
-  const queries = { running: 0, maximum: 0, total: 0, ranges: [] as [number, number][] }
+  const queries = { running: 0, maximum: 0, total: 0, rows: 0, ranges: [] as [number, number][] }
   const reading = createLogReader({
     kinds: createKinds(),
     keyring,
@@ -48,11 +56,29 @@ const start = async (
         queries.maximum = Math.max(queries.maximum, ++queries.running)
         const rows = await memory.messages.range(roomId, from, to)
         queries.running--
+        queries.rows += rows.length
         return rows.filter(({ seq }) => !isDeleted(seq))
+      },
+      async some(roomId, seqs) {
+        const rows = await memory.messages.some(roomId, seqs)
+        queries.rows += rows.length
+        return rows.filter(({ seq }) => !isDeleted(seq))
+      },
+      async runsBefore(_, to, wanted) {
+        const messages = upTo(1, to).filter(seq => !isOther(seq))
+        return messages.slice(-wanted).map(seq => ({ first: seq, last: seq }))
       }
     }
   })
-  const row = { id: 1, name: 'general', title: null, epoch: 'e', lastSeq: count, oldestSeq: 1 }
+  const row = {
+    id: 1,
+    name: 'general',
+    title: null,
+    epoch: 'e',
+    lastSeq: count,
+    oldestSeq: 1,
+    hasOthers: upTo(1, count).some(isOther)
+  }
   const room = new Room({ ...row, pages: reading.pages, log: silentLog, clock: { monotonic: () => 0 } })
   /** Reads a list. Returns the parsed items, and the size in bytes of the longest chunk of the response. */
   const list = async (range: { before?: number; after?: number; limit: number }) => {
@@ -88,6 +114,37 @@ test.for([10, 4000])(
     expect(queries.total).toBe(10)
   }
 )
+
+test('a list of messages with many other entries between them reads only these messages', async () => {
+  const { reading, room, list, queries } = await start(10_000, { isOther: seq => seq % 60 !== 0 })
+  const expected = upTo(1, 100).map(at => at * 60 + 3960)
+  expect(seqs((await list({ limit: 100 })).items)).toEqual(expected)
+  expect(queries).toMatchObject({ total: 0, rows: 100 })
+  // Reads no message again that is in the page cache.
+  await reading.pages.past(room.id, 9900, 10_000)
+  queries.rows = 0
+  expect(seqs((await list({ limit: 100 })).items)).toEqual(expected)
+  expect(queries.rows).toBe(99)
+})
+
+test('a list of messages with few other entries between them is read through the page cache', async () => {
+  const { list, queries } = await start(1000, { isOther: seq => seq % 2 === 0 })
+  for (let read = 0; read < 2; read++) {
+    expect(seqs((await list({ limit: 100 })).items)).toEqual(upTo(1, 100).map(at => 2 * at + 799))
+    expect(queries.ranges).toHaveLength(4)
+  }
+  expect((await list({ limit: 1 })).items).toHaveLength(1)
+  expect(queries.ranges).toHaveLength(4)
+})
+
+test('a list continues past messages that were deleted, also if it reads single messages', async () => {
+  const { list } = await start(10_000, { isOther: seq => seq % 60 !== 0, isDeleted: seq => seq > 6000 && seq <= 9000 })
+  expect(seqs((await list({ limit: 100 })).items)).toEqual(
+    upTo(1, 100)
+      .map(at => at * 60 + 3960)
+      .filter(seq => seq <= 6000 || seq > 9000)
+  )
+})
 
 test('a list contains an acknowledged entry that the room has not read yet', async () => {
   const { room, list } = await start(3)

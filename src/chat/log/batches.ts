@@ -1,0 +1,84 @@
+/**
+ * Reads the entries of a list in batches, so that a long list needs a limited amount of memory. Reads through the page cache, or,
+ * if the listed messages are far apart, only these messages.
+ */
+import type { Extent } from '../../db/database.ts'
+import type { Room } from '../rooms/room.ts'
+import type { Entry } from './entry.ts'
+import type { PageCache } from './page-cache.ts'
+import type { Places } from './runs.ts'
+
+/** Reads those of the entries `seqs` of a room that exist from the database, in ascending order. */
+export type ReadSome = (roomId: number, seqs: readonly number[]) => Promise<Entry[]>
+
+export interface BatchesOptions {
+  readonly pages: PageCache<Entry>
+  readonly readSome: ReadSome
+}
+
+/** Consecutive entries of a list, and the parts of the log that contain the rest of the list. */
+export interface Batch {
+  /** Empty if all entries of a run were deleted. */
+  readonly entries: Entry[]
+  readonly rest: readonly Extent[]
+}
+
+/** Approximate size in bytes of the frames that are read at a time for one response. */
+export const BATCH_BYTES = 64 * 1024
+/** Maximum number of messages that are read at a time without the page cache. */
+const SOME = 32
+
+/** Creates the function that reads the next batch of a list. */
+export const createBatches = ({ pages, readSome }: BatchesOptions) => {
+  /** Reads entries from the start of a run, up to about `BATCH_BYTES` bytes of frames. */
+  const readRun = async (room: Room, { first, last }: Extent): Promise<Entry[]> => {
+    let batch: Entry[] = []
+    let bytes = 0
+    for (let at = first; at <= last && bytes < BATCH_BYTES; at = (batch.at(-1)?.seq ?? last) + 1) {
+      const page = pages.past(room.id, at, room.known)
+      const entries = Array.isArray(page) ? page : await page
+      let count = 0
+      for (const { seq, frame } of entries) {
+        if (seq > last || bytes >= BATCH_BYTES) break
+        bytes += frame.length
+        count++
+      }
+      if (count === 0) break
+      batch = batch.concat(entries.slice(0, count))
+    }
+    return batch
+  }
+
+  /** Reads single entries. Those on cached pages are not read from the database. */
+  const readSingly = async (room: Room, seqs: readonly number[]): Promise<Entry[]> => {
+    const cached = seqs.map(seq => pages.page(room.id, seq)?.find(entry => entry.seq === seq))
+    const missing = seqs.filter((_, at) => !cached[at])
+    const read = missing.length === 0 ? [] : await readSome(room.id, missing)
+    const bySeq = new Map([...cached, ...read].map(entry => [entry?.seq, entry]))
+    return seqs.flatMap(seq => bySeq.get(seq) ?? [])
+  }
+
+  return async (room: Room, { runs, isSparse }: Pick<Places, 'runs' | 'isSparse'>): Promise<Batch> => {
+    if (isSparse) {
+      const { seqs, rest } = takeSeqs(runs, SOME)
+      return { entries: await readSingly(room, seqs), rest }
+    }
+    const [run, ...later] = runs
+    if (!run) return { entries: [], rest: [] }
+    const entries = await readRun(room, run)
+    const next = (entries.at(-1)?.seq ?? run.last) + 1
+    return { entries, rest: next <= run.last ? [{ first: next, last: run.last }, ...later] : later }
+  }
+}
+
+/** Returns the first `count` positions in some runs, and the runs without these positions. */
+const takeSeqs = (runs: readonly Extent[], count: number): { seqs: number[]; rest: Extent[] } => {
+  const seqs: number[] = []
+  const rest: Extent[] = []
+  for (const { first, last } of runs) {
+    const end = Math.min(last, first + count - seqs.length - 1)
+    for (let seq = first; seq <= end; seq++) seqs.push(seq)
+    if (end < last) rest.push({ first: end + 1, last })
+  }
+  return { seqs, rest }
+}
