@@ -134,6 +134,8 @@ export const createHistory = ({ pages, readSome, extent, completions, slices, ..
     const [run] = runs
     const cached = run && findCached(room.id, run.first, run.last, BATCH_BYTES)
     if (!cached) return undefined
+    // The entries after the part may have been deleted, unless the next position is in a cached page.
+    if (more.hasNewer && !pages.page(room.id, run.last + 1)) return undefined
     return { room: publicRoom(room), ...more, json: (before, after) => cached.json(before, after(undefined)) }
   }
 

@@ -216,7 +216,8 @@ test('a list around a deleted message contains the nearest messages, and reports
   await expect.poll(() => around(8)).toEqual([[2, 3, 4], true, true])
   await sql('delete from messages where seq between 11 and 12')
   await expect.poll(() => around(8)).toEqual([[2, 3, 4], true, false])
-  expect(await around(3)).toEqual([[1, 2, 3, 4], false, false])
+  // The second list is from the page cache.
+  for (let list = 0; list < 2; list++) expect(await around(3)).toEqual([[1, 2, 3, 4], false, false])
   await sql('delete from messages where seq between 1 and 4')
   await expect.poll(() => around(8)).toEqual([[], false, false])
   for (let at = 13; at <= 20; at++) await send({ type: 'message', content: `message ${at}` })
