@@ -27,9 +27,9 @@ declare module 'fastify' {
     chatCore: ChatCore
     /**
      * Connects to the bus, and records this process in the table `processes`. The plugin also does this when the server listens
-     * or receives its first request.
+     * or receives its first request. Resolves when it is known which steps of an upgrade are finished.
      */
-    chatListen(): void
+    chatListen(): Promise<void>
   }
 }
 
@@ -97,7 +97,7 @@ export default fp(
       started ??= record.start()
       return started
     }
-    fastify.decorate('chatListen', () => void startOnce())
+    fastify.decorate('chatListen', startOnce)
     fastify.addHook('onListen', startOnce)
     fastify.addHook('onRequest', waitOnce(startOnce))
     fastify.addHook('onReady', () => chat.start())
@@ -152,12 +152,14 @@ const UNNOTIFIED_POLL_MS = 500
 
 const storageOf = ({ chatDb, chatAuth }: FastifyInstance, options: ChatPluginOptions): ChatStorage => ({
   rooms: chatDb.rooms,
+  members: chatDb.members,
   messages: chatDb.messages,
   reactions: chatDb.reactions,
   changes: chatDb.changes,
   changesPollMs: chatDb.client.notifications && !options.bus ? undefined : UNNOTIFIED_POLL_MS,
   sessionUsers: keys => chatDb.sessions.find(keys),
   touchSessions: ids => chatAuth.accounts?.sessions.touch(ids) ?? Promise.resolve(),
+  standings: keys => chatDb.standings(keys),
   faultOf,
   concurrentReads: readsFor(chatDb.client.maxConnections)
 })

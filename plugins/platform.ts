@@ -62,12 +62,7 @@ export default fp(
     const isHostDocument = fastify.hasPlugin('@fastify/swagger')
     if (isHostDocument || !fastify.chatAuth.accounts) {
       const codeHere = codeIn(options, fastify.chatAuth.accounts === null)
-      fastify.addHook('onRoute', route => {
-        // Keeps all error codes of routes for administrators. These routes return `not_allowed` even if the host passes no
-        // `authorize`.
-        const kept: CodeHere = route.config?.chatAdmin ? code => code : codeHere
-        fitDocument(route, isHostDocument ? prefix : '', options, kept)
-      })
+      fastify.addHook('onRoute', route => fitDocument(route, isHostDocument ? prefix : '', options, codeHere))
     }
     if (hasDocument) {
       const openapi = openApiBase({ publicUrl, apiContact })

@@ -44,7 +44,9 @@ export default fp(
     const job = createDeletionJob({
       ...context,
       nameHoldDays,
-      appendErasure: erased => fastify.chatCore.appendErasure(erased)
+      appendErasure: erased => fastify.chatCore.appendErasure(erased),
+      promote: member => fastify.chatCore.members.putAsHost(member, 'owner'),
+      remove: member => fastify.chatCore.members.removeAsHost(member)
     })
     runJob(fastify, job)
     const requestDeletion = createRequestDeletion({

@@ -11,9 +11,11 @@ import emailRoutes, { publicEmailRoutes } from './emails.ts'
 import entranceRoute from './entrance.ts'
 import entryRoutes from './entries.ts'
 import healthRoutes from './health.ts'
+import memberRoutes from './members.ts'
 import messageRoutes from './messages.ts'
 import passkeyRoutes from './passkeys.ts'
 import passwordRoutes, { publicPasswordRoutes } from './passwords.ts'
+import { directRoomRoutes, userDirectoryRoutes } from './people.ts'
 import roomLogRoutes from './room-log.ts'
 import roomRoutes from './rooms.ts'
 import sessionRoutes, { publicSessionRoutes } from './sessions.ts'
@@ -55,7 +57,11 @@ const publicLocalRoutes: FastifyPluginAsync<AuthRoutesOptions> = async (fastify,
   await fastify.register(twoFactorLoginRoutes, { loginRateLimit })
 }
 
-export type AuthenticatedRoutesOptions = SocketRouteOptions & Pick<AuthRoutesOptions, 'loginRateLimit'>
+export interface AuthenticatedRoutesOptions extends SocketRouteOptions, Pick<AuthRoutesOptions, 'loginRateLimit'> {
+  /** Whether users can search for other users. */
+  readonly hasUserDirectory: boolean
+  readonly hasDirectRooms: boolean
+}
 
 /** The routes that require an authenticated user. */
 export const authenticatedRoutes: FastifyPluginAsync<AuthenticatedRoutesOptions> = async (fastify, options) => {
@@ -67,6 +73,9 @@ export const authenticatedRoutes: FastifyPluginAsync<AuthenticatedRoutesOptions>
   if (fastify.chatAuth.hasLocalAccounts) await fastify.register(localRoutes, { loginRateLimit: options.loginRateLimit })
   await fastify.register(messageRoutes)
   await fastify.register(roomRoutes)
+  await fastify.register(memberRoutes)
+  if (options.hasDirectRooms) await fastify.register(directRoomRoutes)
+  if (options.hasUserDirectory) await fastify.register(userDirectoryRoutes)
   await fastify.register(roomLogRoutes)
   await fastify.register(entryRoutes)
   await fastify.register(socketRoute)

@@ -1,4 +1,4 @@
-/** Defines what the public routes that request or accept a mailed link have in common. */
+/** Defines the shared options of two kinds of public routes: those that request a mailed link, and those that accept one. */
 import { perMinute } from '../plugins/platform.ts'
 import { PUBLIC } from '../src/protocol/openapi.ts'
 import { type AuthRoutesOptions, BODY_LIMIT } from './auth.ts'

@@ -1,16 +1,18 @@
-/** Serves rooms over HTTP: lists and creates rooms, and returns the users who are present. */
+/** Serves rooms over HTTP: lists, creates and changes rooms, and returns the users who are present. */
 import { type FastifyPluginAsyncTypebox, Type } from '@fastify/type-provider-typebox'
 import { callerOf } from '../plugins/auth.ts'
 import { limitReads } from '../plugins/chat.ts'
 import { refTo } from '../src/protocol/components.ts'
+import { Search } from '../src/protocol/http/members.ts'
 import { RoomName } from '../src/protocol/http/messages.ts'
 import { countOf, Limit } from '../src/protocol/http/paging.ts'
-import { AfterRoom, NewRoom, Presence, Room, RoomList } from '../src/protocol/http/rooms.ts'
+import { AfterRoom, NewRoom, Presence, Room, RoomChange, RoomList } from '../src/protocol/http/rooms.ts'
 import { ANY_BODY, jsonResponse, problems, SECURED, TOKEN_PROBLEMS } from '../src/protocol/openapi.ts'
+import { perUserAndMinute } from './limit-per-user.ts'
 
 /** Maximum number of rooms that a user may create per minute. */
 const NEW_ROOMS_PER_MINUTE = 10
-const NEW_ROOM_BYTES = 16 * 1024
+const BODY_LIMIT = 16 * 1024
 
 const Named = Type.Object({ room: RoomName })
 const GUARD = [...TOKEN_PROBLEMS, 'validation_failed'] as const
@@ -31,45 +33,42 @@ const roomRoutes: FastifyPluginAsyncTypebox = async fastify => {
     schema: {
       operationId: 'listRooms',
       summary: 'The rooms that you may read, by name',
-      description: 'While `has_more` is true, request the next page with `after` set to `next`.',
+      description:
+        'While `has_more` is true, request the next page with `after` set to `next`. With `query`, a page may have fewer rooms than `limit` although there are more.',
       tags: ['rooms'],
       security: SECURED,
       querystring: Type.Object({
         after: AfterRoom,
-        limit: Limit
+        limit: Limit,
+        mine: Type.Optional(
+          Type.Boolean({ description: 'Whether to list only rooms in which you are a member.', examples: [true] })
+        ),
+        query: Type.Optional(Search('Only rooms whose name or title contains this text, in any case.'))
       }),
       response: { 200: jsonResponse('The rooms, in the order of their names.', refTo(RoomList)), ...problems(...READ) }
     },
     async handler(request) {
-      const { after = '', limit } = request.query
-      return chat.rooms.list(callerOf(request), after, countOf(limit))
+      const { after, limit, mine, query } = request.query
+      return chat.rooms.list(callerOf(request), { after, limit: countOf(limit), isMine: mine, query })
     }
   })
 
   fastify.route({
     method: 'POST',
     url: '/api/chat/rooms',
-    bodyLimit: NEW_ROOM_BYTES,
-    config: {
-      rateLimit: {
-        max: NEW_ROOMS_PER_MINUTE,
-        timeWindow: 60_000,
-        groupId: ':rooms',
-        // Runs after the validation, so that only requests with a valid body count.
-        hook: 'preHandler',
-        keyGenerator: request => `user ${callerOf(request).userId}`
-      }
-    },
+    bodyLimit: BODY_LIMIT,
+    config: perUserAndMinute(NEW_ROOMS_PER_MINUTE, ':rooms'),
     schema: {
       operationId: 'createRoom',
       summary: 'Create a room',
-      description: 'Limited to ten per minute per user.',
+      description:
+        'You become the owner. A private room gets its name from the service, so its request has no `room`. Limited to ten per minute per user.',
       tags: ['rooms'],
       security: SECURED,
       body: refTo(NewRoom),
       response: {
         201: jsonResponse('The created room.', refTo(Room), { isLimited: true }),
-        ...problems('room_taken', 'not_allowed', 'rate_limited', ...GUARD, ...ANY_BODY)
+        ...problems('room_taken', 'not_allowed', 'upgrade_pending', 'rate_limited', ...GUARD, ...ANY_BODY)
       }
     },
     async handler(request, reply) {
@@ -93,6 +92,27 @@ const roomRoutes: FastifyPluginAsyncTypebox = async fastify => {
       response: { 200: jsonResponse('The room.', refTo(Room)), ...problems('room_not_found', ...READ) }
     },
     handler: async request => chat.rooms.show(callerOf(request), request.params.room)
+  })
+
+  fastify.route({
+    method: 'PATCH',
+    url: '/api/chat/rooms/:room',
+    bodyLimit: BODY_LIMIT,
+    schema: {
+      operationId: 'updateRoom',
+      summary: 'Change the title or the topic of a room',
+      description:
+        'For owners, and in public rooms for administrators. Appends an entry of the kind `room` to the log.',
+      tags: ['rooms'],
+      security: SECURED,
+      params: Named,
+      body: refTo(RoomChange),
+      response: {
+        200: jsonResponse('The changed room.', refTo(Room)),
+        ...problems('room_not_found', 'not_allowed', 'upgrade_pending', 'rate_limited', 'busy', ...GUARD, ...ANY_BODY)
+      }
+    },
+    handler: async request => chat.rooms.describe(callerOf(request), request.params.room, request.body)
   })
 
   fastify.route({

@@ -146,10 +146,7 @@ const assemble = async (fastify: FastifyInstance, options: ChatServiceOptions): 
     apiContact,
     hasDocument: mounts('documents'),
     documentSecurity,
-    impossibleErrors: [
-      ...(authorize ? [] : (['not_allowed'] as const)),
-      ...(beforeMessage ? [] : (['rejected'] as const))
-    ]
+    impossibleErrors: beforeMessage ? [] : ['rejected']
   })
 
   // Passes only the options that the routes use, because Fastify itself interprets some options, such as `logLevel`.
@@ -164,7 +161,14 @@ const assemble = async (fastify: FastifyInstance, options: ChatServiceOptions): 
     hasDocuments: mounts('documents'),
     hasApp: mounts('app') && config.webClient && !authenticate && config.authLocal
   })
-  await fastify.register(authenticatedRoutes, { corsOrigins, publicUrl, loginRateLimit })
+  await fastify.register(authenticatedRoutes, {
+    corsOrigins,
+    publicUrl,
+    loginRateLimit,
+    // A host application decides itself who may find and write to whom.
+    hasUserDirectory: config.userDirectory ?? !authenticate,
+    hasDirectRooms: config.directRooms ?? !authenticate
+  })
 }
 
 const PAGES: ReadonlySet<unknown> = new Set<Page>(['entrance', 'health', 'documents', 'app'])

@@ -4,13 +4,13 @@ import type { ExportRecord } from './accounts/export/records.ts'
 import type { HostUser } from './accounts/host-users.ts'
 import { type ChatServiceOptions, chatService } from './app.ts'
 import type { CommittedMessage } from './chat/log/committed-message.ts'
-import { isUnavailable } from './db/client/errors.ts'
+import { check, typed } from './host-calls.ts'
+import { createHostMembers, type HostMembers } from './host-members.ts'
 import { withholdMessage } from './lib/redact.ts'
 import { ChatError } from './protocol/errors.ts'
 import { type HostPost, hostPost } from './protocol/http/host.ts'
-import type { NewRoom, Room } from './protocol/http/rooms.ts'
-import { NewRoom as newRoom } from './protocol/http/rooms.ts'
-import { compile, sentencesOf, violations } from './protocol/validation.ts'
+import { HostRoom, type Room } from './protocol/http/rooms.ts'
+import { compile } from './protocol/validation.ts'
 
 /** The options of a chat in a host application: the options of the service, except those that `createChat` sets itself. */
 export type CreateChatOptions = Omit<ChatServiceOptions, 'prefix' | 'onMessage'>
@@ -33,7 +33,7 @@ export type MessageListener = (message: CommittedMessage) => unknown
  * A chat in a host application. Until `plugin` is registered, all methods except `on` and `off` fail with a ChatError
  * (`unavailable`).
  */
-export interface EmbeddedChat {
+export interface EmbeddedChat extends HostMembers {
   /** The Fastify plugin of the chat. Register it once: `app.register(chat.plugin, { prefix: '/support' })`. */
   readonly plugin: (fastify: FastifyInstance, options: { prefix?: string }) => Promise<void>
   /**
@@ -43,10 +43,11 @@ export interface EmbeddedChat {
    */
   post(message: PostOptions): Promise<CommittedMessage>
   /**
-   * Returns a room. Creates the room if it doesn't exist. Rejects with a ChatError: `validation_failed` if `room` is invalid,
-   * or `unavailable`.
+   * Returns a room. Creates the room without members if it doesn't exist. Rejects with a ChatError: `validation_failed` if `room`
+   * is invalid, `room_taken` if a room with another `visibility` has the name, `upgrade_pending`, or `unavailable`. Users cannot see a private room before they are added to it. But a user
+   * who wants to create a public room with its name learns that the name is taken.
    */
-  createRoom(room: NewRoom): Promise<Room>
+  createRoom(room: HostRoom): Promise<Room>
   /**
    * Adds a listener, which is called after the commit with each message that this process published. It is called at most once
    * per message, and not at all if the process crashes after the commit. An application that must not miss a message must read
@@ -104,7 +105,7 @@ export const createChat = (options: CreateChatOptions): EmbeddedChat => {
     }
     if (instance.chatCore.isDraining)
       throw new ChatError('unavailable', 'The chat has stopped, because the application is closing.')
-    instance.chatListen()
+    void instance.chatListen()
     return instance
   }
 
@@ -141,10 +142,13 @@ export const createChat = (options: CreateChatOptions): EmbeddedChat => {
       }),
     createRoom: room =>
       typed(async () => {
-        const { chatCore } = running()
-        check(isNewRoom, room)
+        const { chatCore, chatListen } = running()
+        check(isHostRoom, room)
+        // Before that, a private room would be refused as during an upgrade.
+        await chatListen()
         return chatCore.rooms.ensure(room)
       }),
+    ...createHostMembers(running),
     on: (_, listener) => void listeners.add(listener),
     off: (_, listener) => void listeners.delete(listener),
     recheck: (userId, room) => running().chatCore.access.recheck(String(userId), room),
@@ -158,25 +162,4 @@ export const createChat = (options: CreateChatOptions): EmbeddedChat => {
 }
 
 const isHostPost = compile(hostPost)
-const isNewRoom = compile(newRoom)
-
-/**
- * Runs `work`. Rejects with `unavailable` if the database cannot be reached, for example because the application is closing.
- */
-const typed = async <T>(work: () => Promise<T>): Promise<T> => {
-  try {
-    return await work()
-  } catch (cause) {
-    if (cause instanceof ChatError || !isUnavailable(cause)) throw cause
-    throw new ChatError('unavailable', 'The database cannot be reached. Try again in a moment.', { cause })
-  }
-}
-
-/** Throws `validation_failed`, with every violated rule, if `value` is invalid. */
-const check = (validate: ReturnType<typeof compile>, value: unknown): void => {
-  if (validate(value)) return
-  const errors = violations(validate.errors ?? [])
-  throw new ChatError('validation_failed', `The value is not valid. ${sentencesOf(errors)}`, {
-    errors
-  })
-}
+const isHostRoom = compile(HostRoom)

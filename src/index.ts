@@ -20,6 +20,7 @@ export {
   type MessageListener,
   type PostOptions
 } from './host.ts'
+export type { HostMember } from './host-members.ts'
 export { trustProxies } from './lib/client-address.ts'
 export { version } from './lib/package.ts'
 export { CLOSE, type CloseCode } from './protocol/close-codes.ts'

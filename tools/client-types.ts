@@ -5,6 +5,7 @@ import { createKinds } from '../src/chat/kinds/index.ts'
 import { ERRORS } from '../src/protocol/errors.ts'
 import { Limits } from '../src/protocol/frames/connection.ts'
 import type { DocumentedFrames } from '../src/protocol/frames.ts'
+import { Member, MemberList, UserList } from '../src/protocol/http/members.ts'
 import { Entry, EntryList, RawLog, SingleMessage } from '../src/protocol/http/messages.ts'
 import { ReactionList } from '../src/protocol/http/reactions.ts'
 import { Presence, Room, RoomList } from '../src/protocol/http/rooms.ts'
@@ -19,6 +20,7 @@ interface Schema {
   readonly $ref?: string
   readonly type?: string
   readonly const?: string | number | boolean
+  readonly enum?: readonly string[]
   readonly anyOf?: readonly Schema[]
   readonly items?: Schema
   readonly properties?: Readonly<Record<string, Schema>>
@@ -38,7 +40,10 @@ const bodies: readonly Schema[] = [
   EntryList,
   RawLog,
   SingleMessage,
-  ReactionList
+  ReactionList,
+  Member,
+  MemberList,
+  UserList
 ]
 
 const nameOf = (id: string): string => id.replace(/^Chat/, '')
@@ -62,6 +67,7 @@ const typeOf = (schema: Schema, indent: string): string => {
   const { $ref, anyOf, items, properties, patternProperties, type = '' } = schema
   if ($ref !== undefined) return nameOf($ref)
   if (schema.const !== undefined) return literalOf(schema.const)
+  if (schema.enum) return schema.enum.map(literalOf).join(' | ')
   if (anyOf) return anyOf.map(one => typeOf(one, indent)).join(' | ')
   if (type === 'array' && items) {
     const item = typeOf(items, indent)

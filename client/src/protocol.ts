@@ -38,6 +38,8 @@ export type ErrorCode =
   | 'no_second_factor'
   | 'too_many_passkeys'
   | 'last_admin'
+  | 'already_member'
+  | 'last_owner'
   | 'room_taken'
   | 'already_deleted'
   | 'edit_window_over'
@@ -97,6 +99,12 @@ export type Room = {
   room: string
   /** A title to display; null for a room without one. */
   title: string | null
+  /** What the room is about; null for a room without a topic. */
+  topic: string | null
+  /** Who can see the room: everybody (`public`), its members (`private`), or 2 to 8 people who never change (`direct`). */
+  visibility: 'public' | 'private' | 'direct'
+  /** The role in the room. Each role may do what the roles before it may do. */
+  role?: 'member' | 'moderator' | 'owner'
   /** Identifies this incarnation of the log. */
   epoch: string
   /** The `seq` of the oldest entry that is kept. */
@@ -256,6 +264,33 @@ export type ReactionList = {
     username: string
   }[]
   has_more: boolean
+}
+
+export type Member = {
+  /** The id of a user. */
+  user_id: number
+  username: string
+  /** The role in the room. Each role may do what the roles before it may do. */
+  role: 'member' | 'moderator' | 'owner'
+  /** A time in UTC with milliseconds, RFC 3339. */
+  joined_at: string
+}
+
+export type MemberList = {
+  room: string
+  members: Member[]
+  /** Whether there may be more members. Request them with `after` set to `next`. */
+  has_more: boolean
+  /** The value of `after` for the next page. Absent on the last page. */
+  next?: number
+}
+
+export type UserList = {
+  users: {
+    /** The id of a user. */
+    user_id: number
+    username: string
+  }[]
 }
 
 export type Limits = {
@@ -470,6 +505,42 @@ export type ReactionFrame = {
   timestamp: string
 }
 
+export type MembershipFrame = {
+  type: 'membership'
+  id: number
+  /** The name of the room, which identifies it and never changes. */
+  room: string
+  /** The position in the room’s log: 1, 2, 3, … without gaps. */
+  seq: number
+  user_id: number
+  username: string
+  /** The id of a user. */
+  subject: number
+  /** `joined` and `left`: the subject acted. Otherwise, the author of the entry acted. */
+  event: 'joined' | 'left' | 'added' | 'removed' | 'role_changed'
+  /** The role in the room. Each role may do what the roles before it may do. */
+  role?: 'member' | 'moderator' | 'owner'
+  /** A time in UTC with milliseconds, RFC 3339. */
+  timestamp: string
+}
+
+export type RoomFrame = {
+  type: 'room'
+  id: number
+  /** The name of the room, which identifies it and never changes. */
+  room: string
+  /** The position in the room’s log: 1, 2, 3, … without gaps. */
+  seq: number
+  user_id: number
+  username: string
+  /** Null if it was removed. */
+  title?: string | null
+  /** Null if it was removed. */
+  topic?: string | null
+  /** A time in UTC with milliseconds, RFC 3339. */
+  timestamp: string
+}
+
 export type ErasureFrame = {
   type: 'erasure'
   id: number
@@ -632,6 +703,8 @@ export type ServerFrame =
   | EditFrame
   | DeletionFrame
   | ReactionFrame
+  | MembershipFrame
+  | RoomFrame
   | ErasureFrame
   | SystemFrame
   | UnknownFrame

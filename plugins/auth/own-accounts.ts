@@ -31,7 +31,7 @@ export const createOwnAccounts = async (
   const { secretKey, secretKeyPrevious, accessTokenExpireMinutes, bcryptRounds, legacySocketHours } = values
   if (!secretKey)
     throw new TypeError(
-      'The plugin chat-auth requires `secretKey`, or `authenticate` for the users of a host application.'
+      'The plugin chat-auth requires `secretKey` for accounts of the chat, or `authenticate` for users of a host application.'
     )
   const jwt = await loadJwt(fastify, secretKey)
   const tokens = createAccessTokens({

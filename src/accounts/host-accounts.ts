@@ -11,8 +11,10 @@ import type { RequestDeletion } from './deletion/request.ts'
 import type { Exports } from './export/export.ts'
 import type { ExportRecord } from './export/records.ts'
 
-/** The methods resolve with false if the chat has no user with the id, or if the account was deleted. */
+/** Methods that resolve with a boolean resolve with false if the chat has no user with the id, or if the account was deleted. */
 export interface HostAccounts {
+  /** Returns the user with this id, also if the account was deleted. */
+  find(id: string): Promise<UserRecord | undefined>
   /**
    * Suspends a user and ends every session and socket of the user. Until `restore` is called, requests are rejected with
    * `account_suspended`.
@@ -59,6 +61,7 @@ export const createHostAccounts = (options: HostAccountsOptions): HostAccounts =
   }
 
   return {
+    find,
     suspend: id => setStatus(id, 'suspended'),
     restore: id => setStatus(id, 'active'),
     async delete(id, erase) {

@@ -21,6 +21,7 @@ import type { ChatLimits, ChatOptions } from './options.ts'
 import { createParts, type Parts } from './parts.ts'
 import { type ChatRooms, createChatRooms } from './rooms/chat-rooms.ts'
 import { createRoomListing } from './rooms/listing.ts'
+import { type ChatMembers, createChatMembers } from './rooms/members.ts'
 
 /** The functions of the chat that plugins and routes use. */
 export interface ChatCore {
@@ -28,6 +29,7 @@ export interface ChatCore {
   /** Reports the erasure of a user to the subscribers of a room. */
   readonly appendErasure: AppendErasure
   readonly rooms: ChatRooms
+  readonly members: ChatMembers
   readonly presence: {
     /** Returns the users who are present in a room. Throws `room_not_found`. */
     of(principal: Principal, room: string): Promise<Presence>
@@ -51,24 +53,39 @@ export const createChatCore = (options: ChatOptions): ChatCore => {
   const { bus, storage } = options
   let isDraining = false
   const parts = createParts(options, () => isDraining)
-  const findRoom = createRoomAccess(parts)
+  const roomAccess = createRoomAccess(parts)
+  const { findRoom } = roomAccess
+
+  const log = createChatLog({ ...parts, ...roomAccess, reactions: (...page) => storage.reactions.page(...page) })
 
   return {
-    log: createChatLog({ ...parts, findRoom, reactions: (...page) => storage.reactions.page(...page) }),
+    log,
     appendErasure: createAppendErasure({ ...parts, bus }),
     rooms: createChatRooms({
       ...parts,
+      ...roomAccess,
       repository: storage.rooms,
       bus,
-      findRoom,
+      log,
+      isUpgradeFinished: options.isUpgradeFinished ?? (() => true),
       listRooms: createRoomListing({
         ...options,
         access: parts.access,
-        rooms: { list: (...page) => parts.reader.limited(() => storage.rooms.list(...page)) }
+        search: page => parts.reader.limited(() => storage.rooms.search(page))
       })
     }),
+    members: createChatMembers({
+      ...parts,
+      ...roomAccess,
+      log,
+      repository: {
+        ...storage.members,
+        search: (...page) => parts.reader.limited(() => storage.members.search(...page))
+      }
+    }),
     presence: {
-      of: async (principal, name) => parts.subscriptionManager.presence(await findRoom(principal, name, 'read'))
+      of: async (principal, name) =>
+        roomAccess.readIn(principal, name, room => parts.subscriptionManager.presence(room))
     },
     access: { recheck: parts.revocation.recheck, disconnect: parts.revocation.disconnect },
     connections: openConnections(options, parts, findRoom, () => isDraining),

@@ -1,8 +1,15 @@
 /** Defines the options of the chat of one process. */
 import type { Bus } from '../bus/bus.ts'
 import type { Keyring } from '../crypto/keyring.ts'
-import type { ChangesRepository, MessagesRepository, ReactionsRepository, RoomsRepository } from '../db/database.ts'
+import type {
+  ChangesRepository,
+  MembersRepository,
+  MessagesRepository,
+  ReactionsRepository,
+  RoomsRepository
+} from '../db/database.ts'
 import type { SessionKey, SessionUser } from '../db/repositories/sessions.ts'
+import type { FindStandings } from '../db/repositories/standing.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Log } from '../lib/logging.ts'
 import type { Authorize, BeforeMessage, Principal } from './access/authorize.ts'
@@ -13,6 +20,7 @@ import type { PublisherOptions } from './log/publish.ts'
 /** The database functions that the chat needs. */
 export interface ChatStorage {
   readonly rooms: RoomsRepository
+  readonly members: Pick<MembersRepository, 'find' | 'search' | 'isAdministrator'>
   readonly messages: MessagesRepository
   readonly reactions: ReactionsRepository
   /** Reads changes that were made directly in the database. If absent, such changes are not noticed. */
@@ -26,6 +34,8 @@ export interface ChatStorage {
   readonly sessionUsers?: ((keys: readonly SessionKey[]) => Promise<readonly (SessionUser | undefined)[]>) | undefined
   /** Stores the current time as the last use of these sessions. */
   readonly touchSessions?: ((sessionIds: readonly string[]) => Promise<void>) | undefined
+  /** Looks up members. If absent, nobody is a member of a room. */
+  readonly standings?: FindStandings | undefined
   /** Classifies a failure of the database. See src/db/client/errors.ts. */
   readonly faultOf: AppendQueueOptions['faultOf']
   /** Maximum number of concurrent queries that read the log. The default is 1. See `LogReaderOptions.concurrentReads`. */

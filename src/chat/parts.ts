@@ -5,6 +5,7 @@
 import { type Access, createAccess } from './access/authorize.ts'
 import { type CurrentUsers, createCurrentUsers } from './access/current-users.ts'
 import { createRevocation, type Revocation } from './access/revocation.ts'
+import { createRoleIn, type RoleIn } from './access/standing.ts'
 import { type ConnectionRegistry, createConnectionRegistry } from './connections/registry.ts'
 import { createKinds, type Kinds } from './kinds/index.ts'
 import { type AppendQueue, createAppendQueue } from './log/append-queue.ts'
@@ -15,6 +16,7 @@ import { createReadLimit, type ReadLimit } from './log/read-limit.ts'
 import { createLogReader, type LogReader } from './log/reader.ts'
 import type { ChatOptions } from './options.ts'
 import { createRoomRegistry, type RoomRegistry } from './rooms/registry.ts'
+import type { Room } from './rooms/room.ts'
 import { createSubscriptionManager, type SubscriptionManager } from './subscriptions/manager.ts'
 
 export interface Parts {
@@ -23,6 +25,7 @@ export interface Parts {
   readonly rooms: RoomRegistry
   readonly access: Access
   readonly registry: ConnectionRegistry
+  readonly roleIn: RoleIn
   readonly subscriptionManager: SubscriptionManager
   readonly users: CurrentUsers
   readonly revocation: Revocation
@@ -37,10 +40,14 @@ export const createParts = (options: ChatOptions, isDraining: () => boolean): Pa
   // The feed is created last, because it applies changes to most other parts.
   let feed: ChangeFeed | undefined
   const { kinds = createKinds() } = options
-  const { reader, rooms } = createReading(options, kinds, () => feed?.isCurrent() ?? true)
+  const roleIn = createRoleIn(storage.standings)
+  const { reader, rooms } = createReading(options, kinds, {
+    isCurrent: () => feed?.isCurrent() ?? true,
+    onMissed: room => rooms.remove(room.id)
+  })
   const access = createAccess({ ...options.host, log })
   const registry = createConnectionRegistry({ clock, ...options.limits })
-  const subscriptionManager = createSubscriptionManager({
+  const subscriptionManager: SubscriptionManager = createSubscriptionManager({
     rooms,
     bus,
     clock,
@@ -61,6 +68,7 @@ export const createParts = (options: ChatOptions, isDraining: () => boolean): Pa
     rooms,
     access,
     registry,
+    roleIn,
     subscriptionManager,
     users,
     revocation,
@@ -78,7 +86,7 @@ export const createParts = (options: ChatOptions, isDraining: () => boolean): Pa
 const createReading = (
   options: ChatOptions,
   kinds: Kinds,
-  isCurrent: () => boolean
+  { isCurrent, onMissed }: { readonly isCurrent: () => boolean; readonly onMissed: (room: Room) => void }
 ): Pick<Parts, 'reader' | 'rooms'> => {
   const { storage, keyring, clock, log } = options
   const reader: LogReader = createLogReader({
@@ -92,7 +100,13 @@ const createReading = (
     isCurrent,
     nameOf: roomId => rooms.byId(roomId)?.name
   })
-  const rooms: RoomRegistry = createRoomRegistry({ repository: storage.rooms, pages: reader.pages, log, clock })
+  const rooms: RoomRegistry = createRoomRegistry({
+    repository: storage.rooms,
+    pages: reader.pages,
+    log,
+    clock,
+    onMissed
+  })
   return { reader, rooms }
 }
 

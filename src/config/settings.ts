@@ -6,7 +6,7 @@
 import { type Static, Type } from '@sinclair/typebox'
 import { administrationSettings, auditSettings } from './settings/audit.ts'
 import { authRouteSettings, authSettings, cryptoSettings } from './settings/auth.ts'
-import { chatSettings } from './settings/chat.ts'
+import { chatSettings, peopleSettings } from './settings/chat.ts'
 import { databaseParts, databaseSettings } from './settings/database.ts'
 import type { SettingDetails, SettingOwner } from './settings/define.ts'
 import { appSettings, platformSettings, serverSettings } from './settings/http.ts'
@@ -39,6 +39,7 @@ export const SettingsInput = Type.Object(
     ...mailSettings,
     ...twoFactorSettings,
     ...chatSettings,
+    ...peopleSettings,
     ...privacySettings,
     ...opsSettings
   },

@@ -24,6 +24,7 @@ import { createInvitationsRepository, type InvitationsRepository } from './repos
 import { createKnownNetworksRepository, type KnownNetworksRepository } from './repositories/known-networks.ts'
 import { createLoginThrottlesRepository, type LoginThrottlesRepository } from './repositories/login-throttles.ts'
 import { createLookupKeysRepository, type LookupKeysRepository } from './repositories/lookup-keys.ts'
+import { createMembersRepository, type MembersRepository } from './repositories/members.ts'
 import { createMessagesRepository, type MessagesRepository } from './repositories/messages.ts'
 import { createOneTimeTokensRepository, type OneTimeTokensRepository } from './repositories/one-time-tokens.ts'
 import { createOutboxRepository, type OutboxRepository } from './repositories/outbox.ts'
@@ -36,6 +37,7 @@ import { createRecoveryCodesRepository, type RecoveryCodesRepository } from './r
 import { createRefreshTokensRepository, type RefreshTokensRepository } from './repositories/refresh-tokens.ts'
 import { createRoomsRepository, type RoomsRepository } from './repositories/rooms.ts'
 import { createSessionsRepository, type SessionsRepository } from './repositories/sessions.ts'
+import { createFindStandings, type FindStandings } from './repositories/standing.ts'
 import { createTotpRepository, type TotpRepository } from './repositories/totp.ts'
 import { createUsersRepository, type UsersRepository } from './repositories/users.ts'
 import { createTables, type Tables } from './tables.ts'
@@ -43,17 +45,20 @@ import { clientIn } from './transaction.ts'
 
 export type { AppendedEntry, NewEntry, RefusedEntry, StoredBody } from './repositories/append.ts'
 export type { Changes, ChangesRead, ChangesRepository } from './repositories/changes.ts'
+export type { MemberRow, MembersRepository } from './repositories/members.ts'
 export type { Extent, MessageState, MessagesRepository, StoredEntry } from './repositories/messages.ts'
 export type { ReactionRow, ReactionsRepository } from './repositories/reactions.ts'
-export type { RoomRow, RoomsRepository } from './repositories/rooms.ts'
+export type { RoomOfUser, RoomRow, RoomsRepository } from './repositories/rooms.ts'
 export type { UsersRepository } from './repositories/users.ts'
 
 /** Repositories whose statements all run on the same client, or all in the same transaction. */
 export interface Repositories {
   readonly users: UsersRepository
   readonly rooms: RoomsRepository
+  readonly members: MembersRepository
   readonly messages: MessagesRepository
   readonly reactions: ReactionsRepository
+  readonly standings: FindStandings
   readonly rateLimits: RateLimitsRepository
   readonly changes: ChangesRepository
   readonly processes: ProcessesRepository
@@ -101,8 +106,10 @@ export interface ChatDatabase extends Repositories {
 const createRepositories = (client: SqlClient, schema: string, tables: Tables, audit: AuditOptions): Repositories => ({
   users: createUsersRepository(client, tables, schema),
   rooms: createRoomsRepository(client, tables, schema),
+  members: createMembersRepository(client, schema),
   messages: createMessagesRepository(client, schema),
   reactions: createReactionsRepository(client, schema),
+  standings: createFindStandings(client, schema),
   rateLimits: createRateLimitsRepository(client, schema),
   changes: createChangesRepository(client, schema),
   processes: createProcessesRepository(client, schema),

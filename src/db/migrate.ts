@@ -82,7 +82,9 @@ export const migrateDown = (client: SqlClient, schema: string, wait = LOCK_WAIT)
       throw new Error(
         `The migration ${newest} is not part of this release. Revert it with the release that applied it.`
       )
-    await run(transaction, migration.down, schema)
+    await run(transaction, migration.down, schema).catch(error => {
+      throw refusalOf(newest, error)
+    })
     await recordReverted(transaction, schema, newest)
     return newest
   })
@@ -116,6 +118,20 @@ export const requireMigrated = async (client: SqlClient, schema: string): Promis
     `Migrations of the schema "${schema}" are pending (${tags}). Run \`fastify-chat migrate up\`, or set MIGRATE_ON_START=true.`
   )
 }
+
+/**
+ * Returns the error for a migration that refuses to be reverted. PostgreSQL's messages are withheld because they may quote rows.
+ * The message of a refusal is part of the migration, and is shown.
+ */
+const refusalOf = (tag: string, error: unknown): unknown => {
+  if (!(error instanceof Error) || !codesOf(error).includes(REFUSED)) return error
+  const { hint } = error as { hint?: unknown }
+  const advice = typeof hint === 'string' ? ` ${hint}` : ''
+  return new Error(`The migration ${tag} can't be reverted: ${error.message}.${advice}`, { cause: error })
+}
+
+// The SQLSTATE object_not_in_prerequisite_state, which migrations raise.
+const REFUSED = '55000'
 
 const refuseChanged = (migrations: readonly Migration[], applied: ReadonlyMap<string, Applied>): void => {
   const changed = migrations.filter(({ tag, hash }) => applied.has(tag) && applied.get(tag)?.hash !== hash)

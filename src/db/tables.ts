@@ -1,11 +1,13 @@
 /**
  * Defines the tables for Drizzle. A function creates the definitions, because the name of the schema is a setting. `seq` and
  * the ids of users, rooms and messages are integers below 2^53. Times are in UTC, with milliseconds. The function that appends
- * entries, in drizzle/0010_append_messages.sql, locks the rooms and numbers the entries.
+ * entries, in drizzle/0014_members.sql, locks the rooms and numbers the entries.
  */
 import { type SQL, sql } from 'drizzle-orm'
 import {
   bigint,
+  boolean,
+  index,
   integer,
   type PgColumn,
   PgSchema,
@@ -36,6 +38,15 @@ export type UserStatus = 'active' | 'suspended' | 'deleting' | 'deleted'
 
 /** The role of a user. An administrator manages other accounts. */
 export type UserRole = 'user' | 'admin'
+
+/**
+ * Who can see a room. `public`: every user. `private`: only its members. `direct`: only its members, who are the same people
+ * for as long as the room exists.
+ */
+export type Visibility = 'public' | 'private' | 'direct'
+
+/** The role of a member in a room, from the lowest to the highest. */
+export type MemberRole = 'member' | 'moderator' | 'owner'
 
 /**
  * Creates the definitions of the tables of one schema. Without `schema`, the names of the tables are not qualified.
@@ -72,6 +83,12 @@ export const createTables = (schema?: string) => {
     id: integer('id').primaryKey().generatedByDefaultAsIdentity({ name: 'rooms_id_seq' }),
     name: text('name').notNull().unique('rooms_name_key'),
     title: text('title'),
+    topic: text('topic'),
+    visibility: text('visibility').$type<Visibility>().notNull().default('public'),
+    // True if an append must look up the member. Then the append takes a slower path. See drizzle/0014_members.sql.
+    guarded: boolean('guarded').notNull().default(false),
+    // Identifies the people of a direct room, so that they have only one.
+    directKey: text('direct_key').unique('rooms_direct_key_key'),
     epoch: text('epoch').notNull().default(sql`replace(gen_random_uuid()::text, '-', '')`),
     lastSeq: bigint('last_seq', { mode: 'number' }).notNull().default(0),
     oldestSeq: bigint('oldest_seq', { mode: 'number' }).notNull().default(1),
@@ -102,6 +119,20 @@ export const createTables = (schema?: string) => {
     ]
   )
 
+  const members = table(
+    'members',
+    {
+      roomId: integer('room_id').notNull(),
+      userId: integer('user_id').notNull(),
+      role: text('role').$type<MemberRole>().notNull().default('member'),
+      joinedAt: moment('joined_at').notNull().default(now)
+    },
+    columns => [
+      primaryKey({ name: 'members_pkey', columns: [columns.roomId, columns.userId] }),
+      index('members_user_id_idx').on(columns.userId, columns.roomId)
+    ]
+  )
+
   // drizzle/0002_first_room.sql makes this table UNLOGGED, because the counts need not survive a crash.
   const rateLimits = table('rate_limits', {
     key: text('key').primaryKey(),
@@ -109,7 +140,7 @@ export const createTables = (schema?: string) => {
     expiresAt: moment('expires_at').notNull()
   })
 
-  return { users, rooms, messages, rateLimits }
+  return { users, rooms, members, messages, rateLimits }
 }
 
 /**
@@ -123,4 +154,4 @@ export type Tables = ReturnType<typeof createTables>
  * to the configured schema.
  * @internal
  */
-export const { users, rooms, messages, rateLimits } = createTables()
+export const { users, rooms, members, messages, rateLimits } = createTables()

@@ -3,8 +3,7 @@ import type { SqlClient, SqlTransaction } from './client/types.ts'
 
 /**
  * Returns a client whose statements are part of the given open transaction. The client's method `transaction` does not start a
- * nested transaction. The work also runs in the open transaction, and is committed or rolled back together with that
- * transaction.
+ * nested transaction, but runs its callback in the open transaction, too.
  */
 export const clientIn = (client: SqlClient, transaction: SqlTransaction): SqlClient => ({
   engine: client.engine,

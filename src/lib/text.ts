@@ -51,6 +51,10 @@ const isInvisible = (codePoint: number): boolean => {
   return false
 }
 
+/** Replaces each lone surrogate by U+FFFD, because PostgreSQL rejects lone surrogates in JSON. Returns null and undefined unchanged. */
+export const wellFormed = <Text extends string | null | undefined>(text: Text): Text | string =>
+  typeof text === 'string' ? text.toWellFormed() : text
+
 /** Returns whether a text has a visible character. Takes linear time and stops at the first visible character. */
 export const isVisible = (text: string): boolean => {
   for (const character of text) if (!isInvisible(character.codePointAt(0) as number)) return true

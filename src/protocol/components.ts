@@ -12,6 +12,7 @@ import {
 } from './http/admin.ts'
 import { EmailBody, EmailChallenge, EmailVerification } from './http/emails.ts'
 import { AuthFeatures } from './http/features.ts'
+import { DirectRoom, Member, MemberChange, MemberList, UserList } from './http/members.ts'
 import {
   Entry,
   EntryList,
@@ -25,7 +26,7 @@ import {
 import { ForgottenPassword, PasswordChange, PasswordReset } from './http/passwords.ts'
 import { Problem } from './http/problems.ts'
 import { ReactionList } from './http/reactions.ts'
-import { NewRoom, Presence, Room, RoomList } from './http/rooms.ts'
+import { NewRoom, Presence, Room, RoomChange, RoomList } from './http/rooms.ts'
 import { Entrance, Health, Liveness } from './http/service.ts'
 import { Proof, Proven, RefreshTokenBody, SessionList } from './http/sessions.ts'
 import {
@@ -74,6 +75,12 @@ export const components = [
   Room,
   RoomList,
   NewRoom,
+  RoomChange,
+  DirectRoom,
+  Member,
+  MemberList,
+  MemberChange,
+  UserList,
   Presence,
   ManagedUser,
   ManagedUserList,

@@ -93,6 +93,8 @@ export const ERRORS = {
   no_second_factor: { status: 409, title: 'No second factor', advice: 'Add an authenticator app or a passkey first.' },
   too_many_passkeys: { status: 409, title: 'Too many passkeys', advice: 'Remove a passkey first.' },
   last_admin: { status: 409, title: 'Last administrator', advice: 'Promote another user first.' },
+  already_member: { status: 409, title: 'Already a member', advice: 'Load the members of the room again.' },
+  last_owner: { status: 409, title: 'Last owner', advice: 'Make another member an owner first.' },
   room_taken: { status: 409, title: 'Room taken', advice: 'Choose another name.' },
   already_deleted: { status: 409, title: 'Already deleted', advice: 'Show the message as deleted.' },
   edit_window_over: { status: 409, title: 'Edit window over', advice: 'Send a new message.' },

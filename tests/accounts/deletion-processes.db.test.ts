@@ -26,6 +26,9 @@ const contents = async ({ call }: RunningChat, { token }: Person): Promise<unkno
 const eraseMe = ({ call }: RunningChat, { token }: Person) =>
   call('DELETE', '/api/users/me', { token, body: { erase: true } })
 
+/** The users of these tests are members of no room. */
+const withoutRooms = { promote: async () => {}, remove: async () => {} }
+
 test('two processes that look for deletions at the same time perform each deletion once, with one erasure per room', async () => {
   const database = await testDatabase()
   const names = ['general', 'two', 'three']
@@ -48,6 +51,7 @@ test('two processes that look for deletions at the same time perform each deleti
   const jobs = ['one', 'two'].map(() =>
     createDeletionJob({
       ...accountsContext(database),
+      ...withoutRooms,
       nameHoldDays: 90,
       async appendErasure({ roomId, userId, upTo }) {
         erased.push(`${userId} ${roomId}`)
@@ -99,6 +103,7 @@ test('a long erasure does not delay the anonymization of other users', async () 
   const names: (string | undefined)[][] = []
   const job = createDeletionJob({
     ...accountsContext(database),
+    ...withoutRooms,
     nameHoldDays: 90,
     async appendErasure() {
       names.push(await namesOf())

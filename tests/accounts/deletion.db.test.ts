@@ -4,6 +4,7 @@ import type { ChatDatabase } from '../../src/db/database.ts'
 import { PERSONAL_TABLES } from '../../src/db/repositories/deletions.ts'
 import { fakeClock, whileJobsRun } from '../support/clock.ts'
 import { testDatabase } from '../support/database.ts'
+import { withRooms } from '../support/rooms.ts'
 import type { SocketClient } from '../support/socket-client.ts'
 import { PASSWORD, type Person, type RunningChat, startChat } from '../support/start-chat.ts'
 
@@ -145,7 +146,85 @@ describe('the deletion of an account', () => {
       [database.schema]
     )
     const kept = ['audit', 'deletions', 'identities', 'log_changes', 'messages', 'reactions', 'revocations']
-    expect(tables.map(({ table }) => table).sort()).toEqual([...kept, ...PERSONAL_TABLES].sort())
+    // The entries that end the memberships remove these rows.
+    const left = ['members']
+    expect(tables.map(({ table }) => table).sort()).toEqual([...kept, ...left, ...PERSONAL_TABLES].sort())
+  })
+})
+
+describe('the memberships of a deleted account', () => {
+  const rolesIn = async ({ client, schema }: ChatDatabase) =>
+    client.query<{ name: string; userId: number; role: string }>(
+      `select room.name, member.user_id as "userId", member.role from "${schema}".members as member
+       join "${schema}".rooms as room on room.id = member.room_id order by room.name, member.user_id`
+    )
+
+  test('end with an entry in each room, after another member has become the owner', async () => {
+    const { chat, john, jane, database, finished } = await start()
+    const { create, put, as } = withRooms(chat)
+    const ada = await chat.register('ada')
+    const { room } = await create(john, { visibility: 'private' })
+    await put(john, room, ada.id)
+    await put(john, room, jane.id, { role: 'moderator' })
+    await create(jane, { room: 'team' })
+    await put(john, 'team', 'me')
+    await create(john, { room: 'alone' })
+    const direct = (await as(john, 'POST', '/api/chat/direct', { users: [jane.id] })).body.room
+    await deleteMe(chat, john)
+    await finished()
+    const roles = await rolesIn(database)
+    expect(roles).toEqual([
+      { name: direct, userId: jane.id, role: 'member' },
+      { name: room, userId: jane.id, role: 'owner' },
+      { name: room, userId: ada.id, role: 'member' },
+      { name: 'team', userId: jane.id, role: 'owner' }
+    ])
+    const { entries } = (await as(jane, 'GET', `/api/chat/rooms/${room}/log`)).body
+    expect(entries.slice(-2)).toMatchObject([
+      { type: 'membership', subject: jane.id, event: 'role_changed', role: 'owner' },
+      { type: 'membership', subject: john.id, event: 'left', username: `deleted user ${john.id}` }
+    ])
+    expect((await as(jane, 'GET', `/api/chat/rooms/${direct}`)).status).toBe(200)
+  })
+
+  test('of all owners at once leave an owner, if another member remains', async () => {
+    const { chat, john, jane, database, finished } = await start()
+    const { create, put } = withRooms(chat)
+    const ada = await chat.register('ada')
+    const { room } = await create(john, { visibility: 'private' })
+    await put(john, room, jane.id, { role: 'owner' })
+    await put(john, room, ada.id)
+    await Promise.all([deleteMe(chat, john), deleteMe(chat, jane)])
+    await finished(john)
+    await finished(jane)
+    expect(await rolesIn(database)).toEqual([{ name: room, userId: ada.id, role: 'owner' }])
+  })
+
+  test('wait until the upgrade is finished, and do not delay the anonymization', async () => {
+    const { chat, john, jane, database, clock } = await start()
+    const { create, put } = withRooms(chat)
+    const { room } = await create(john, { visibility: 'private' })
+    await put(john, room, jane.id)
+    const upgrades = inSchema(database, 'upgrades')
+    await database.client.query(`delete from ${upgrades} where step = 'rooms'`)
+    await deleteMe(chat, john)
+    const nameOf = async () => {
+      clock.advance(5000)
+      return (await database.users.findByIds([john.id])).get(john.id)?.username
+    }
+    await expect.poll(nameOf).toBe(`deleted user ${john.id}`)
+    expect(await statusOf(chat, john)).toBe('deleting')
+    expect(await rolesIn(database)).toHaveLength(2)
+    await database.client.query(`insert into ${upgrades} (step) values ('rooms')`)
+    await expect
+      .poll(async () => {
+        // The process may not know yet that the upgrade is finished, and would then try again after ten seconds.
+        await database.client.query(`update ${inSchema(database, 'deletions')} set leased_until = null`)
+        clock.advance(5000)
+        return statusOf(chat, john)
+      })
+      .toBe('deleted')
+    expect(await rolesIn(database)).toEqual([{ name: room, userId: jane.id, role: 'owner' }])
   })
 })
 

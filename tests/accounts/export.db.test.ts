@@ -5,6 +5,7 @@ import { expect, test } from 'vitest'
 import { createExports } from '../../src/accounts/export/export.ts'
 import { PERSONAL_TABLES } from '../../src/db/repositories/deletions.ts'
 import { accountsContext } from '../support/accounts.ts'
+import { withRooms } from '../support/rooms.ts'
 import { type Person, type RunningChat, startChat } from '../support/start-chat.ts'
 import { enrol } from '../support/two-factor.ts'
 
@@ -75,6 +76,21 @@ test('contains the profile, sessions, own messages and events, and nothing of ot
   )
   expect(records.at(-1)).toEqual({ type: 'end', counts, complete: true })
   expect(body).not.toContain('jane')
+})
+
+test('contains a record for each room of which the user is a member', async () => {
+  const { chat, john, jane, exported } = await start()
+  const { create, put } = withRooms(chat)
+  await create(jane, { room: 'team' })
+  await put(john, 'team', 'me')
+  const { room } = await create(john, { visibility: 'private' })
+  const { records } = await exported(john)
+  const joined_at = expect.stringMatching(/\+00:00$/)
+  expect(records.filter(({ type }) => type === 'member')).toEqual([
+    { type: 'member', room: 'team', role: 'member', joined_at },
+    { type: 'member', room, role: 'owner', joined_at }
+  ])
+  expect(records.at(-1)).toMatchObject({ counts: { member: 2 } })
 })
 
 /**

@@ -22,9 +22,18 @@ test('it detects a change among 70,000 subscribed rooms without a large statemen
   const rooms = createRoomRegistry({ repository, pages, log, clock: systemClock })
   let after = ''
   for (;;) {
-    const rows = await repository.list(after, 10_000)
+    const page = { userId: 0, after, query: '', isMine: false, examined: 10_000, limit: 10_000 }
+    const { rooms: rows } = await repository.search(page)
     for (const row of rows) {
-      rooms.adopt(row).subscribers.add({ deliver() {}, hint() {}, replace() {}, broken() {} })
+      rooms.adopt(row).subscribers.add({
+        deliver() {},
+        hint() {},
+        replace() {},
+        broken() {},
+        removed() {},
+        interrupt() {},
+        userId: 1
+      })
       after = row.name
     }
     if (rows.length === 0) break

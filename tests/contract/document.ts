@@ -134,10 +134,12 @@ const headerFaults = ({ headers: documented = {} }: Response, headers: Reply['he
  */
 const FLOW_TAGS = new Set(['auth', 'users', 'admin'])
 const SINGLE_REQUESTS = new Set(['register', 'login', 'getMe', 'getAuthFeatures'])
+/** Operations of rooms that need an owner, a member or another user. */
+const ROOM_FLOWS = new Set(['updateRoom', 'putMember', 'removeMember', 'openDirectRoom'])
 
 /** Returns whether an operation is a step of a flow that needs several requests. */
 export const isFlow = ({ operationId, tags }: Operation): boolean =>
-  tags.some(tag => FLOW_TAGS.has(tag)) && !SINGLE_REQUESTS.has(operationId)
+  ROOM_FLOWS.has(operationId) || (tags.some(tag => FLOW_TAGS.has(tag)) && !SINGLE_REQUESTS.has(operationId))
 
 /** The operations whose examples can succeed only if a message exists. */
 const OF_A_MESSAGE = new Set([

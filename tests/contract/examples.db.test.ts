@@ -117,7 +117,7 @@ const COVERED_ELSEWHERE: Partial<Record<ErrorCode, string>> = {
   internal_error: 'a bug in the service: tests/routes/service.db.test.ts',
   unavailable: 'an unavailable database, or a shutdown: tests/routes/service.db.test.ts',
   busy: 'a full queue of passwords, messages or reads: passwords, append-queue and read-limit.test.ts',
-  not_allowed: 'a host’s `authorize`',
+  not_allowed: 'a host’s `authorize`, or a hidden room: tests/routes/rooms.db.test.ts',
   rejected: 'a host’s `beforeMessage`',
   upgrade_pending: 'an unfinished upgrade: tests/chat/kinds/kinds.db.test.ts',
   not_author: 'a message of another user: tests/chat/kinds/changes.db.test.ts',
@@ -237,7 +237,7 @@ describe('every documented error of an operation', () => {
     expect(uncovered).toEqual([])
   })
 
-  test('is returned for a request to a flow of accounts without a valid token', OPTIONS, async () => {
+  test('is returned for a request to a flow without a valid token', OPTIONS, async () => {
     const { send } = await start()
     const secured = operations.filter(operation => isFlow(operation) && operation.security.length > 0)
     expect(secured.length).toBeGreaterThan(20)
@@ -250,7 +250,7 @@ describe('every documented error of an operation', () => {
     }
   })
 
-  test('is a documented response to the example of every flow of accounts', OPTIONS, async () => {
+  test('is a documented response to the example of every flow', OPTIONS, async () => {
     const { send, register } = await start()
     for (const [at, operation] of operations.filter(isFlow).entries()) {
       const { token } = await register(`user-${at}`)

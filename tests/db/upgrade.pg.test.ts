@@ -58,13 +58,14 @@ test('an upgrade cannot be finished until a minute after a process of an older v
   await expect(finish()).rejects.toThrow('the process two of version 1.1.9')
   await client.query(`update "${schema}".processes set seen_at = seen_at - interval '61 seconds' where id = 'two'`)
   await finish()
-  expect(await process('one', '1.2.0')).toEqual({ finishedSteps: ['kinds', 'changes'] })
+  expect(await process('one', '1.2.0')).toEqual({ finishedSteps: ['kinds', 'changes', 'rooms'] })
 })
 
 test('a finished upgrade can be reverted with its migration if there is data', async () => {
   const { client, schema, append, appendAsOlder, finish, database } = await start()
   await append('a')
   await finish()
+  expect(await migrateDown(client, schema)).toBe('0014_members')
   expect(await migrateDown(client, schema)).toBe('0013_change_reports')
   expect(await migrateDown(client, schema)).toBe('0012_message_changes')
   expect(await migrateDown(client, schema)).toBe('0011_accounts')
@@ -76,7 +77,8 @@ test('a finished upgrade can be reverted with its migration if there is data', a
     '0010_append_messages',
     '0011_accounts',
     '0012_message_changes',
-    '0013_change_reports'
+    '0013_change_reports',
+    '0014_members'
   ])
   expect(await append('c', 'wave')).toEqual([{ refused: 'upgrade_pending' }])
   await finish()
@@ -87,6 +89,7 @@ test('a finished upgrade can be reverted with its migration if there is data', a
 test('a running process continues to append when the append function is replaced, and when the replacement is reverted', async () => {
   const { client, schema, append } = await start()
   expect(await append('a')).toMatchObject([{ seq: 1 }])
+  expect(await migrateDown(client, schema)).toBe('0014_members')
   expect(await migrateDown(client, schema)).toBe('0013_change_reports')
   expect(await migrateDown(client, schema)).toBe('0012_message_changes')
   expect(await migrateDown(client, schema)).toBe('0011_accounts')
@@ -102,7 +105,7 @@ test('the upgrade of a new database is finished from the start', async () => {
   await migrateUp(client, schema)
   const { processes } = createDatabase(client, schema)
   expect(await processes.refresh({ id: 'p', version: '1.0.0', keyId: null, keyIds: [] })).toEqual({
-    finishedSteps: ['kinds', 'changes']
+    finishedSteps: ['kinds', 'changes', 'rooms']
   })
 })
 
@@ -168,4 +171,14 @@ test('a database refuses entries that change messages until its upgrade is finis
   expect(await append('a')).toMatchObject([{ seq: 1 }])
   expect(await append('b', 'wave')).toMatchObject([{ seq: 2 }])
   expect(await append('c', 'edit')).toEqual([{ refused: 'upgrade_pending' }])
+})
+
+test('the migration of members is not reverted while there are private rooms, and gives the reason', async () => {
+  const { client, schema } = await start()
+  await client.query(`insert into "${schema}".rooms (name, visibility, guarded) values ('p', 'private', true)`)
+  await expect(migrateDown(client, schema)).rejects.toThrow(
+    /^The migration 0014_members can't be reverted: the database has private or direct rooms.*\. Delete these rooms first/
+  )
+  await client.query(`delete from "${schema}".rooms where name = 'p'`)
+  expect(await migrateDown(client, schema)).toBe('0014_members')
 })

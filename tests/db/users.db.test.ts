@@ -96,9 +96,10 @@ describe('rooms', () => {
     for (const name of ['room-1', 'absent']) {
       expect(await planOf(client, () => rooms.findByName(name))).toContain('rooms_name_key')
     }
-    const plan = await planOf(client, () => rooms.list('room-3', 100))
-    expect(plan).toContain('rooms_name_order')
-    expect(plan).not.toMatch(/Sort|Seq Scan/)
+    const page = { userId: 1, after: 'room-3', query: '', isMine: false, examined: 100, limit: 100 }
+    const plan = await planOf(client, () => rooms.search(page))
+    expect(plan).toContain('rooms_public_name_idx')
+    expect(plan).not.toMatch(/Seq Scan/)
   })
 })
 

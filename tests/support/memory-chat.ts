@@ -27,7 +27,16 @@ export const createMemoryChat = ({ clock = fakeClock(), ...options }: MemoryChat
     log: silentLog,
     authenticate: () => Promise.reject(new Error('This chat authenticates no user.')),
     ...options,
-    storage: { faultOf: () => 'divide', reactions: { own: async () => new Map(), page: async () => [] }, ...options },
+    storage: {
+      faultOf: () => 'divide',
+      reactions: { own: async () => new Map(), page: async () => [] },
+      members: {
+        find: async () => undefined,
+        search: async () => ({ members: [], upTo: null }),
+        isAdministrator: async () => false
+      },
+      ...options
+    },
     limits: { messageRate, connectionsPerUser, connectionsPerIp, maxMessageLength, legacyLifetimeMs: DAY_MS },
     host: options
   })

@@ -22,7 +22,15 @@ const tick = (): Promise<void> => new Promise(setImmediate)
 /** Creates a log with the named rooms, all empty. */
 export const createMemoryLog = (names: readonly string[]): MemoryLog => {
   const entries = new Map<number, StoredEntry[]>()
-  const rows = names.map((name, at) => ({ id: at + 1, name, title: null as string | null, epoch: 'e', oldestSeq: 1 }))
+  const rows = names.map((name, at) => ({
+    id: at + 1,
+    name,
+    title: null as string | null,
+    topic: null,
+    visibility: 'public' as const,
+    epoch: 'e',
+    oldestSeq: 1
+  }))
   const entriesOf = (roomId: number): StoredEntry[] => {
     const known = entries.get(roomId) ?? []
     entries.set(roomId, known)
@@ -58,7 +66,13 @@ export const createMemoryLog = (names: readonly string[]): MemoryLog => {
         await tick()
         return rows.filter(({ name }) => names.includes(name)).map(rowOf)
       },
-      list: async () => rows.map(rowOf),
+      findFor: async wanted => {
+        await tick()
+        const row = rows.find(({ id }) => id === wanted)
+        return row && { ...rowOf(row), role: null }
+      },
+      search: async () => ({ rooms: rows.map(row => ({ ...rowOf(row), role: null })), upTo: null }),
+      ensureDirect: () => Promise.reject(new Error('The log in memory cannot create rooms.')),
       create: () => Promise.reject(new Error('The log in memory cannot create rooms.')),
       update: async (wanted, { title }) => {
         await tick()

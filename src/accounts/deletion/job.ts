@@ -1,7 +1,7 @@
 /**
- * Performs deletions of accounts in the background. Anonymizes the user, erases the messages if requested, and marks the
- * account as deleted. A process leases a deletion in the database, so that only one process works on the deletion. After a
- * crash, another process can continue.
+ * Performs deletions of accounts in the background. Anonymizes the user, ends the memberships in rooms, erases the messages if
+ * requested, and marks the account as deleted. A process leases a deletion in the database, so that only one process works on
+ * the deletion. After a crash, another process can continue.
  */
 import type { ChatDatabase } from '../../db/database.ts'
 import type { DeletionStep, LeasedDeletion } from '../../db/repositories/deletions.ts'
@@ -10,8 +10,9 @@ import type { Log } from '../../lib/logging.ts'
 import type { AccountsContext } from '../context.ts'
 import { hashOfName } from '../held-names.ts'
 import { createEraseRooms, LEASE_MS } from './erase-rooms.ts'
+import { createLeaveRooms, type LeaveRoomsOptions } from './leave-rooms.ts'
 
-export interface DeletionJobOptions {
+export interface DeletionJobOptions extends Pick<LeaveRoomsOptions, 'promote' | 'remove'> {
   readonly database: ChatDatabase
   readonly lookupKeys: AccountsContext['lookupKeys']
   readonly clock: Clock
@@ -52,7 +53,9 @@ export const createDeletionJob = (options: DeletionJobOptions): DeletionJob => {
   let isWanted = false
   let isStopped = false
   const isClosed = (): boolean => stops === undefined
-  const eraseRooms = createEraseRooms({ ...options, isClosed, between: () => run('anonymize') })
+  const shared = { ...options, isClosed, between: () => run('anonymize') }
+  const eraseRooms = createEraseRooms(shared)
+  const leaveRooms = createLeaveRooms(shared)
 
   /** Removes the name and all other data that identify the user, and holds the name. */
   const anonymize = async (userId: number): Promise<void> => {
@@ -80,6 +83,10 @@ export const createDeletionJob = (options: DeletionJobOptions): DeletionJob => {
     const { userId, isErased, step } = deletion
     if (step === 'anonymize') {
       await anonymize(userId)
+      return deletions.next(userId, 'leave')
+    }
+    if (step === 'leave') {
+      if (!(await leaveRooms(userId))) return deletions.postpone(userId, 0)
       return isErased ? deletions.next(userId, 'erase') : finish(userId)
     }
     if (!(await eraseRooms(deletion))) return deletions.postpone(userId, 0)

@@ -7,7 +7,7 @@ import { EDIT, ERASURE, MESSAGE } from '../../protocol/http/messages.ts'
 
 /**
  * A record of an export. `type` is one of `profile`, `email`, `identity`, `totp`, `passkey`, `recovery_codes`, `session`, `network`,
- * `message`, `edit`, `deletion`, `reaction`, `event` and `end`.
+ * `member`, `message`, `edit`, `deletion`, `reaction`, `event` and `end`.
  */
 export interface ExportRecord {
   readonly type: string
@@ -25,6 +25,7 @@ const PAGE = 50
 /** Returns the records of a user, except the last record, `end`. */
 export async function* recordsOf({ database, keyring }: ExportOptions, userId: number): AsyncGenerator<ExportRecord> {
   yield* accountRecords({ database, keyring }, userId)
+  yield* membershipsOf(database, userId)
   for await (const { room, entry } of entriesOf(database, userId)) yield entryRecord(keyring, room, entry)
   for (let before: number | undefined; ; ) {
     const rows = await database.audit.list({ userId, before }, PAGE)
@@ -66,6 +67,16 @@ async function* accountRecords({ database, keyring }: ExportOptions, userId: num
   }
   for (const { network, lastLoginAt } of await database.exports.networksOf(userId)) {
     yield { type: 'network', network, last_login_at: timestamp(lastLoginAt) }
+  }
+}
+
+/** Returns the rooms in which the user is a member. */
+async function* membershipsOf({ members }: ChatDatabase, userId: number): AsyncGenerator<ExportRecord> {
+  for (let after = 0; ; ) {
+    const page = await members.ofUser(userId, after, PAGE)
+    for (const { room, role, joinedAt } of page) yield { type: 'member', room, role, joined_at: timestamp(joinedAt) }
+    after = page.at(-1)?.roomId ?? after
+    if (page.length < PAGE) return
   }
 }
 

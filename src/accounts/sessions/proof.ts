@@ -39,9 +39,9 @@ export interface Proofs {
    */
   mark(user: UserRecord, sessionId: string | null): Promise<void>
   /**
-   * Throws `proof_required` if there is no proof from the last ten minutes. If `authenticatedAt` is given, the login at the
-   * other issuer is the proof. If `authenticatedAt` is undefined, requires a proof of the session, and returns the current
-   * generation of the session.
+   * Throws `proof_required` if there is no proof from the last ten minutes. A user of an external
+   * issuer has `authenticatedAt`, the time of the login at that issuer, which is the proof. For any other user, the proof must
+   * belong to the session. Then returns the current generation of the session.
    */
   require(user: ProvenUser): Promise<number | undefined>
 }

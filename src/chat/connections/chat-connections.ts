@@ -42,9 +42,10 @@ export const createChatConnections = (options: ChatConnectionsOptions): ChatConn
     async prepare(names, caller) {
       if (caller && registry.refusal(caller.principal.userId, caller.address)) return new Set()
       const wanted = names.slice(0, MAX_SUBSCRIPTIONS)
-      // If the host application authorizes reads, loaded rooms are queried too, so that the response time does not reveal which
+      // Loaded rooms that the user may not be allowed to read are queried too, so that the response time does not reveal which
       // rooms exist.
-      const probed = access.isDelegated ? wanted.filter(name => name !== GENERAL) : []
+      const mayBeDenied = (name: string): boolean => access.isDelegated || rooms.get(name)?.isGuarded === true
+      const probed = wanted.filter(name => name !== GENERAL && mayBeDenied(name))
       const [absent] = await Promise.all([Promise.all(wanted.map(nameIfAbsent)), rooms.probe(probed)])
       return new Set(absent.flat())
     },

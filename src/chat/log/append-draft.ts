@@ -44,21 +44,22 @@ export interface AppendDraftOptions {
 
 /**
  * Appends a draft. Throws a ChatError if the draft is rejected before the append. Otherwise calls `posted` once with the result
- * of the append, before the subscribers receive the entry.
+ * of the append, before the subscribers receive the entry. With `mayBeEnded`, the account of the author may have ended.
  */
 export type AppendDraft = (
   given: Draft,
   room: Room,
   principal: Principal,
-  posted: (outcome: PublishResult) => void
+  posted: (outcome: PublishResult) => void,
+  mayBeEnded?: boolean
 ) => void
 
 export const createAppendDraft =
   ({ appendQueue, keyring, bus, isDraining, author, named, onMessage }: AppendDraftOptions): AppendDraft =>
-  (given, room, principal, posted) => {
+  (given, room, principal, posted, mayBeEnded = false) => {
     if (isDraining()) throw restarting()
     const { version } = room
-    const { username } = author(principal)
+    const { username } = mayBeEnded ? named(principal) : author(principal)
     const draft = username === given.username ? given : { ...given, username }
     appendQueue.append(encryptEntry(draft, keyring), outcome => {
       room.appendEnded()

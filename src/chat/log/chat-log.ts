@@ -1,10 +1,9 @@
 /** Reads the logs of rooms and appends entries to them, for the HTTP routes and the host application. */
 import type { ReactionRow, ReactionsRepository } from '../../db/database.ts'
-import { whenKnown } from '../../lib/when-known.ts'
 import { GENERAL } from '../../protocol/http/messages.ts'
 import { type Principal, publicUserOf } from '../access/authorize.ts'
 import type { CurrentUsers } from '../access/current-users.ts'
-import { type FindRoom, noSuchRoom } from '../access/room-access.ts'
+import { type FindRoom, noSuchRoom, type RoomAccess } from '../access/room-access.ts'
 import type { Kinds } from '../kinds/index.ts'
 import type { Command } from '../kinds/kind.ts'
 import { message } from '../kinds/message.ts'
@@ -46,6 +45,13 @@ export interface ChatLog {
   reactions(principal: Principal, room: string, query: ReactionQuery): Promise<ReactionRow[]>
   /** Appends an entry. Resolves after the commit. Rejects with the ChatError that an `error` frame would contain. */
   append(principal: Principal, room: string, submission: Submission): Promise<Published>
+  /** Like `append`, in a room that the caller has found. Neither checks the access nor counts against the rate limit. */
+  appendIn(principal: Principal, room: Room, submission: Submission): Promise<Published>
+  /**
+   * Appends an entry for the host application, without a rate limit and without calling `authorize`. Resolves with the `seq` of
+   * the entry, or of the earlier entry with the same effect.
+   */
+  appendAsHost(principal: Principal, room: string, submission: Submission): Promise<number>
   /** Appends a message. Resolves and rejects like `append`. */
   publish(principal: Principal, room: string, post: Post): Promise<Published>
   /** Appends a message for the host application, without a rate limit and without calling `authorize` or `beforeMessage`. */
@@ -71,10 +77,11 @@ export interface ChatLogOptions {
   readonly publisher: Publisher
   readonly users: CurrentUsers
   readonly findRoom: FindRoom
+  readonly readIn: RoomAccess['readIn']
 }
 
 export const createChatLog = (options: ChatLogOptions): ChatLog => {
-  const { kinds, rooms, reader, reactions, readLimit, appendQueue, publisher, users, findRoom } = options
+  const { kinds, rooms, reader, reactions, readLimit, appendQueue, publisher, users, findRoom, readIn } = options
 
   const publishIn = (principal: Principal, room: Room, submission: Submission, by: PublishedBy): Promise<Appended> =>
     new Promise((resolve, reject) => {
@@ -85,9 +92,7 @@ export const createChatLog = (options: ChatLogOptions): ChatLog => {
         .catch(reject)
     })
 
-  const append: ChatLog['append'] = async (principal, name, submission) => {
-    publisher.admit(principal.userId)
-    const room = await findRoom(principal, name, submission.kind.action)
+  const appendIn: ChatLog['appendIn'] = async (principal, room, submission) => {
     const { position, entry } = await publishIn(principal, room, submission, 'person')
     if (entry) return { entry, isNew: true }
     const stored = await reader.entry(room, position.seq)
@@ -95,26 +100,37 @@ export const createChatLog = (options: ChatLogOptions): ChatLog => {
     return { entry: stored, isNew: false }
   }
 
+  const append: ChatLog['append'] = async (principal, name, submission) => {
+    publisher.admit(principal.userId)
+    return appendIn(principal, await findRoom(principal, name, submission.kind.action), submission)
+  }
+
   return {
     kinds,
     readLimit,
     read: (principal, name, range) =>
-      whenKnown(findRoom(principal, name, 'read'), room => reader.part(room, range, principal.userId)),
+      readIn(principal, name, (room, ensureMember) => reader.part(room, range, principal.userId, ensureMember)),
     async message(principal, name, seq) {
-      const room = await findRoom(principal, name, 'read')
-      const json = await reader.message(room, seq, principal.userId)
+      const json = await readIn(principal, name, room => reader.message(room, seq, principal.userId))
       if (!json) throw refusalOf('message_not_found')
       return json
     },
-    async reactions(principal, name, { seq, key, after, limit }) {
-      const room = await findRoom(principal, name, 'read')
-      const entry = await reader.entry(room, seq)
-      if (!entry?.isMessage) throw refusalOf('message_not_found')
-      // If SQL erased the message, its reactions are still stored.
-      if (entry.unavailable === 'erased') return []
-      return reader.limited(() => reactions(room.id, seq, key, after, limit))
-    },
+    reactions: async (principal, name, { seq, key, after, limit }) =>
+      readIn(principal, name, async room => {
+        const entry = await reader.entry(room, seq)
+        if (!entry?.isMessage) throw refusalOf('message_not_found')
+        // If SQL erased the message, its reactions are still stored.
+        if (entry.unavailable === 'erased') return []
+        return reader.limited(() => reactions(room.id, seq, key, after, limit))
+      }),
     append,
+    appendIn,
+    async appendAsHost(principal, name, submission) {
+      const room = await rooms.load(name)
+      if (!room) throw noSuchRoom()
+      const { position } = await publishIn(principal, room, submission, 'host')
+      return position.seq
+    },
     publish: (principal, name, post) => append(principal, name, submissionOf(post)),
     async publishAsHost(principal, { room: name = GENERAL, ...post }) {
       const room = await rooms.load(name)

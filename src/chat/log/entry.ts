@@ -1,6 +1,6 @@
 /** Defines an entry in its public form, which clients receive, and encodes it once for all readers. */
 import { timestamp } from '../../lib/clock.ts'
-import { DELETION, ERASURE, MESSAGE } from '../../protocol/http/messages.ts'
+import { DELETION, ERASURE, MEMBERSHIP, MESSAGE } from '../../protocol/http/messages.ts'
 import { type Encoded, encode } from '../connections/encoded.ts'
 import type { Kind, ShownBody } from '../kinds/kind.ts'
 import type { Placed } from './page-store.ts'
@@ -27,6 +27,8 @@ export interface Entry extends Encoded, Placed {
   readonly hasReactions?: boolean
   /** The id of the erased user, if this entry reports an erasure. */
   readonly erasedUser?: number
+  /** A user who is a member of the room after this entry, or who is no longer one. */
+  readonly membership?: { readonly userId: number; readonly isMember: boolean }
   /**
    * The entry as an item of an HTTP list, in JSON. Present if the entry is not a message, or if the item has fields that the
    * frame does not have. If absent, the item is derived from the frame.
@@ -73,9 +75,15 @@ export const makeEntry = (kind: Kind, place: Place, { body, nonce, unavailable }
     ...(kind.changedBy ? { changes: kind.changedBy(body).filter(seq => typeof seq === 'number') } : {}),
     ...(type === DELETION ? { isDeletion: true } : {}),
     ...(more && 'reactions' in more ? { hasReactions: true } : {}),
-    ...(type === ERASURE && 'subject' in fields ? { erasedUser: Number(fields.subject) } : {})
+    ...(type === ERASURE && 'subject' in fields ? { erasedUser: Number(fields.subject) } : {}),
+    ...(type === MEMBERSHIP && 'subject' in fields && 'event' in fields ? { membership: membershipOf(fields) } : {})
   })
 }
+
+const membershipOf = ({ subject, event }: { subject: unknown; event: unknown }): Entry['membership'] & object => ({
+  userId: Number(subject),
+  isMember: event !== 'left' && event !== 'removed'
+})
 
 /**
  * Creates an entry of a kind that this release doesn't support. Such an entry is delivered too, so that subscribers don't see a

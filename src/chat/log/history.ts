@@ -8,6 +8,7 @@ import { asciiJson } from '../../lib/ascii-json.ts'
 import { piecesOf } from '../../lib/pieces.ts'
 import { ChatError } from '../../protocol/errors.ts'
 import type { Room as RoomShown } from '../../protocol/http/rooms.ts'
+import type { EnsureMember } from '../access/room-access.ts'
 import { publicRoom } from '../rooms/public-room.ts'
 import type { Room } from '../rooms/room.ts'
 import { BATCH_BYTES, type Batch, createBatches, type ReadSome } from './batches.ts'
@@ -59,6 +60,7 @@ interface Rest {
   readonly userId: number
   readonly runs: readonly Extent[]
   readonly isSparse: boolean | undefined
+  readonly ensureMember: EnsureMember | undefined
 }
 
 const all = (): boolean => true
@@ -151,7 +153,12 @@ export const createHistory = ({ pages, readSome, extent, completions, slices, ..
     return Math.min(known, room.known)
   }
 
-  const readPart = async (room: Room, given: Range, userId: number): Promise<LogPart> => {
+  const readPart = async (
+    room: Room,
+    given: Range,
+    userId: number,
+    ensureMember: EnsureMember | undefined
+  ): Promise<LogPart> => {
     const seq = await catchUp(room)
     const shown = { ...publicRoom(room), seq }
     // The response ends at the `seq` that it reports. It must not contain later entries, because messages that were read
@@ -180,7 +187,7 @@ export const createHistory = ({ pages, readSome, extent, completions, slices, ..
         const entries = first.filter(isShown)
         if (runs.length === 0) return write(before, entries, after(mineJson(mine)), more)
         const head = write(before, entries, '', more)
-        const rest = { room, epoch, userId, runs, isSparse }
+        const rest = { room, epoch, userId, runs, isSparse, ensureMember }
         const items = streamItems({ head, rest, after, isShown, shown: entries, write, complete })
         return Readable.from(items, { objectMode: false })
       }
@@ -189,7 +196,7 @@ export const createHistory = ({ pages, readSome, extent, completions, slices, ..
 
   async function* streamItems(options: StreamOptions): AsyncGenerator<Buffer> {
     const { head, rest, after, isShown, shown, write, complete } = options
-    const { room, userId } = rest
+    const { room, userId, ensureMember } = rest
     const reacted = reactedTo(shown)
     yield* piecesOf(head)
     let comma = shown.length === 0 ? '' : ','
@@ -200,9 +207,12 @@ export const createHistory = ({ pages, readSome, extent, completions, slices, ..
       const more = await complete.replies(room.id, entries)
       const [items = Buffer.alloc(0)] = await slices.map([entries], shown => write(comma, shown, '', more))
       comma = ','
+      await ensureMember?.()
       yield* piecesOf(items)
     }
-    yield Buffer.from(after(mineJson(await complete.mine(room.id, reacted, userId))), 'latin1')
+    const mine = await complete.mine(room.id, reacted, userId)
+    await ensureMember?.()
+    yield Buffer.from(after(mineJson(mine)), 'latin1')
   }
 
   /** See `LogReader.message`. */
@@ -216,8 +226,8 @@ export const createHistory = ({ pages, readSome, extent, completions, slices, ..
     return restItems('', [entry], '', new Map([[seq, Buffer.concat(fields.map(field => Buffer.from(field)))]]))
   }
 
-  const part = (room: Room, range: Range, userId: number): LogPart | Promise<LogPart> =>
-    cachedPart(room, range) ?? readPart(room, range, userId)
+  const part = (room: Room, range: Range, userId: number, ensureMember?: EnsureMember): LogPart | Promise<LogPart> =>
+    cachedPart(room, range) ?? readPart(room, range, userId, ensureMember)
 
   return { part, message }
 }

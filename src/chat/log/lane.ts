@@ -92,8 +92,9 @@ export const createLane = ({ commit, onIdle = () => {}, maxBatch, maxBatchBytes 
 const keyOf = ({ roomId, userId, writeId }: NewEntry): string => `${roomId} ${userId} ${writeId}`
 
 /**
- * Returns a callback for an entry with the same write id as a queued entry. The callback passes the result of the queued entry
- * to `settled`. It also passes the queued entry as `stored`, so that the caller can compare the two entries.
+ * Returns the callback of a repeated entry, which has the same write id as an entry in the queue. `settled` receives the result
+ * of the queued entry when that entry is appended. The result contains the content of the queued entry in `stored`, so that the
+ * sender of the repeated entry can compare both.
  */
 const asReplay =
   (settled: Pending['settle'][number], { kind, targetSeq = null, content, meta, detail = null }: NewEntry) =>

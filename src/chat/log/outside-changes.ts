@@ -52,9 +52,9 @@ export const createOutsideChanges = (
     const ids = [...rooms.all()].map(({ id }) => id)
     for (let at = 0; at < ids.length; at += PAGE) {
       const page = ids.slice(at, at + PAGE)
-      const titles = await repository.titles(page)
-      for (const [id, title] of titles) rooms.retitle(id, title)
-      removeRooms(page.filter(id => !titles.has(id)))
+      const found = await repository.descriptions(page)
+      for (const [id, description] of found) rooms.describe(id, description)
+      removeRooms(page.filter(id => !found.has(id)))
     }
   }
 
@@ -63,7 +63,7 @@ export const createOutsideChanges = (
       // The names must change before pages are removed from the cache. Then entries that are created after this line have the
       // new names, and entries that were created earlier are removed below.
       users.apply(changes)
-      for (const { id, title, isDeleted } of changes.rooms) if (!isDeleted) rooms.retitle(id, title)
+      for (const { id, title, topic, isDeleted } of changes.rooms) if (!isDeleted) rooms.describe(id, { title, topic })
       removeRooms(changes.rooms.filter(({ isDeleted }) => isDeleted).map(({ id }) => id))
       for (const { roomId, from, to } of changes.entries) pages.invalidate(roomId, from, to)
       const named = new Set([...changes.deletedUsers, ...changes.renamedUsers.map(({ id }) => id)])

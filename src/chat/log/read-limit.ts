@@ -50,8 +50,8 @@ const MAX_WAITING = 2000
  */
 const WAIT_MS = 5000
 /**
- * Interval in milliseconds at which idle users are removed. Their token buckets are full. They can be removed, because new
- * buckets are full too.
+ * Interval in milliseconds at which idle users are removed. A user is idle when the token bucket is full. A removed user gets a
+ * new bucket, which is full too.
  */
 const SWEEP_MS = 10_000
 

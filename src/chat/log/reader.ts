@@ -4,6 +4,7 @@ import type { Keyring } from '../../crypto/keyring.ts'
 import type { MessagesRepository, ReactionsRepository, StoredEntry } from '../../db/database.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/logging.ts'
+import type { EnsureMember } from '../access/room-access.ts'
 import type { Kinds } from '../kinds/index.ts'
 import type { Room } from '../rooms/room.ts'
 import type { ReadSome } from './batches.ts'
@@ -36,8 +37,11 @@ export interface LogReader {
   /** Runs a read-only query. The query waits while `concurrentReads` other queries are running. */
   readonly limited: LimitFunction
   readonly pages: PageCache<Entry>
-  /** Returns a part of a room's log for a user. Synchronous if the part is cached. */
-  part(room: Room, range: Range, userId: number): LogPart | Promise<LogPart>
+  /**
+   * Returns a part of a room's log for a user. Synchronous if the part is cached. `ensureMember` is called before each batch of a
+   * long part is sent. If it rejects, the rest of the part is not sent.
+   */
+  part(room: Room, range: Range, userId: number, ensureMember?: EnsureMember): LogPart | Promise<LogPart>
   /**
    * Returns the message `seq` of a room as a list item in JSON, with the keys of the caller's own reactions in `mine`. Resolves
    * with `undefined` if there is no such message.

@@ -1,6 +1,6 @@
 /**
  * Creates the errors for entries that are refused because of the state of a room or of the service. Converts the code that the
- * database returns for a refused entry to an error. drizzle/0012_message_changes.sql defines the codes.
+ * database returns for a refused entry to an error. drizzle/0014_members.sql defines the codes.
  */
 import { ChatError, type ErrorCode } from '../../protocol/errors.ts'
 
@@ -11,9 +11,13 @@ const DETAILS: Partial<Record<ErrorCode, string>> = {
   already_deleted: 'The message was deleted.',
   edit_window_over: 'The message is too old to be edited. Send a new message.',
   too_many_edits: 'The message was edited too often: at most 1,000 times. Send a new message.',
-  busy: 'Another request is changing the message. Try again.',
+  busy: 'Another request is changing this at the moment. Try again.',
   too_many_reactions:
     'There are too many reactions: at most 50 different ones per message, and 10 of one user. Remove one first.',
+  not_allowed: 'You may not do this in this room. Ask a moderator or an owner of the room.',
+  user_not_found: 'There is no such user, or the user is not a member of the room.',
+  already_member: 'The user is a member of the room already.',
+  last_owner: 'The room would have no owner. Make another member an owner first.',
   upgrade_pending: 'The service is being upgraded and accepts only messages. Try again later.'
 }
 

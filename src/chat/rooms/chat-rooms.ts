@@ -1,32 +1,41 @@
 /** Lists, looks up, creates and changes rooms, for users and for the host application. */
 import type { Bus } from '../../bus/bus.ts'
 import type { RoomsRepository } from '../../db/database.ts'
-import { ChatError } from '../../protocol/errors.ts'
-import type { NewRoom, RoomList, Room as RoomShown } from '../../protocol/http/rooms.ts'
-import type { Access, Principal } from '../access/authorize.ts'
-import { type FindRoom, noSuchRoom } from '../access/room-access.ts'
-import type { ListRooms } from './listing.ts'
+import { wellFormed } from '../../lib/text.ts'
+import { ChatError, type ErrorCode } from '../../protocol/errors.ts'
+import { ROOM } from '../../protocol/http/messages.ts'
+import type { HostRoom, NewRoom, RoomChange, RoomList, Room as RoomShown } from '../../protocol/http/rooms.ts'
+import type { Principal } from '../access/authorize.ts'
+import { noSuchRoom, type RoomAccess } from '../access/room-access.ts'
+import { roomChange } from '../kinds/room.ts'
+import type { ChatLog } from '../log/chat-log.ts'
+import { refusalOf } from '../log/refusals.ts'
+import { createOpenDirectRoom, type DirectRoomsOptions } from './direct.ts'
+import { drawName } from './drawn-name.ts'
+import { invalid } from './invalid.ts'
+import type { ListRooms, RoomQuery } from './listing.ts'
 import { publicRoom, publicRoomOfRow } from './public-room.ts'
 import type { RoomRegistry } from './registry.ts'
 
 export interface ChatRooms {
-  /**
-   * Returns at most `limit` rooms that the principal may read, sorted by name. The list starts after `after`, which is a room
-   * name or the `next` of the previous list.
-   */
-  list(principal: Principal, after: string, limit: number): Promise<RoomList>
+  /** Returns the rooms that the principal may read, sorted by name. */
+  list(principal: Principal, query: RoomQuery): Promise<RoomList>
   /** Returns a room. Throws `room_not_found` if the room doesn't exist or the principal may not read it. */
   show(principal: Principal, room: string): Promise<RoomShown>
   /**
-   * Creates a room. Throws `not_allowed` if the principal may not create the room. If the room exists, throws `room_taken`, or
-   * `not_allowed` if the principal may not read the room.
+   * Creates a room, whose owner is the principal. Throws `not_allowed` if the principal may not create the room. If the room
+   * exists, throws `room_taken`, or `not_allowed` if the principal may not read the room.
    */
   create(principal: Principal, room: NewRoom): Promise<RoomShown>
+  /** Changes the title or the topic. Throws `room_not_found`, `not_allowed` or `upgrade_pending`. */
+  describe(principal: Principal, room: string, change: RoomChange): Promise<RoomShown>
+  /** Opens the direct room of the principal and the given users. See `OpenDirectRoom`. */
+  direct(principal: Principal, userIds: readonly number[]): Promise<{ room: RoomShown; isNew: boolean }>
   /**
    * Returns a room, and creates the room first if it doesn't exist. Does not call `authorize`, because this method is for the
    * host application and not for users.
    */
-  ensure(room: NewRoom): Promise<RoomShown>
+  ensure(room: HostRoom): Promise<RoomShown>
   /**
    * Changes a room, and notifies the other processes. Does not call `authorize`, because this method is for the host
    * application and not for users. Throws `room_not_found`.
@@ -34,29 +43,63 @@ export interface ChatRooms {
   change(room: string, change: { readonly title: string | null }): Promise<RoomShown>
 }
 
-export interface ChatRoomsOptions {
+export interface ChatRoomsOptions extends Omit<DirectRoomsOptions, 'rooms' | 'repository'> {
   readonly rooms: RoomRegistry
-  readonly repository: Pick<RoomsRepository, 'create' | 'update'>
+  readonly repository: Pick<RoomsRepository, 'create' | 'update' | 'findByName' | 'findFor' | 'ensureDirect'>
   readonly bus: Pick<Bus, 'publish'>
-  readonly access: Access
-  readonly findRoom: FindRoom
+  readonly readIn: RoomAccess['readIn']
   readonly listRooms: ListRooms
+  readonly log: Pick<ChatLog, 'append'>
 }
 
 export const createChatRooms = (options: ChatRoomsOptions): ChatRooms => {
-  const { rooms, repository, bus, access, findRoom, listRooms } = options
+  const { rooms, repository, bus, access, findRoom, readIn, listRooms, log, isUpgradeFinished } = options
+  const openDirect = createOpenDirectRoom(options)
 
-  const insert = async ({ room: name, title }: NewRoom): Promise<RoomShown> =>
-    publicRoom(rooms.adopt(await repository.create({ name, title: title ?? null })))
+  const insert = async ({ room: name, title, topic, visibility }: HostRoom, creator?: number): Promise<RoomShown> => {
+    const isFinished = isUpgradeFinished('rooms')
+    if (visibility === 'private' && !isFinished) throw refusalOf('upgrade_pending')
+    // An older release would delete an account without its memberships.
+    const owner = isFinished ? creator : undefined
+    const texts = { title: wellFormed(title ?? null), topic: wellFormed(topic) }
+    const row = await repository.create({ name, ...texts, visibility, owner })
+    rooms.adopt(row)
+    return publicRoomOfRow({ ...row, role: owner === undefined ? null : 'owner' })
+  }
+
+  /** Returns an existing room. Throws `room_taken` if everybody may read it although it should be private, or the other way round. */
+  const existing = async ({ room: name, visibility }: HostRoom): Promise<RoomShown | undefined> => {
+    const row = await repository.findByName(name)
+    if (row && visibility !== undefined && visibility !== row.visibility)
+      throw new ChatError('room_taken', `A ${row.visibility} room "${name}" already exists. Choose another name.`)
+    return row && publicRoomOfRow(row)
+  }
+
+  const isHidden = async (principal: Principal, name: string): Promise<boolean> => {
+    try {
+      await findRoom(principal, name, 'read')
+      return false
+    } catch (error) {
+      if (hasCode(error, 'room_not_found')) return true
+      throw error
+    }
+  }
+
+  const show: ChatRooms['show'] = async (principal, name) => {
+    const row = await readIn(principal, name, room => repository.findFor(room.id, principal.userId))
+    if (!row) throw noSuchRoom()
+    return publicRoomOfRow(row)
+  }
 
   return {
-    async list(principal, after, limit) {
-      const { rooms: rows, next } = await listRooms(principal, after, limit)
+    async list(principal, query) {
+      const { rooms: rows, next } = await listRooms(principal, query)
       return { rooms: rows.map(publicRoomOfRow), has_more: next !== undefined, ...(next === undefined ? {} : { next }) }
     },
-    show: async (principal, name) => publicRoom(await findRoom(principal, name, 'read')),
+    show,
     // If the user may not read the room, neither the error nor the response time may reveal whether the room exists.
-    async create(principal, room) {
+    async create(principal, given) {
+      const room = { ...given, room: nameOf(given) }
       const decisions = [access.may(principal, room.room, 'create'), access.may(principal, room.room, 'read')]
       const [mayCreate, mayRead] = await Promise.all(decisions)
       if (!mayCreate) {
@@ -64,21 +107,29 @@ export const createChatRooms = (options: ChatRoomsOptions): ChatRooms => {
         throw notCreated()
       }
       try {
-        return await insert(room)
+        return await insert(room, principal.userId)
       } catch (error) {
-        if (!mayRead && isTaken(error)) throw notCreated()
+        if (hasCode(error, 'room_taken') && (!mayRead || (await isHidden(principal, room.room)))) throw notCreated()
         throw error
       }
     },
+    async describe(principal, name, change) {
+      await log.append(principal, name, { kind: roomChange, command: commandOf(change) })
+      return show(principal, name)
+    },
+    async direct(principal, userIds) {
+      const { name, isNew } = await openDirect(principal, userIds)
+      return { room: await show(principal, name), isNew }
+    },
     async ensure(room) {
-      const known = await rooms.load(room.room)
-      if (known) return publicRoom(known)
+      const known = await existing(room)
+      if (known) return known
       try {
         return await insert(room)
       } catch (error) {
         // Another caller may have created the room in the meantime.
-        const created = isTaken(error) ? await rooms.load(room.room) : undefined
-        if (created) return publicRoom(created)
+        const created = hasCode(error, 'room_taken') ? await existing(room) : undefined
+        if (created) return created
         throw error
       }
     },
@@ -94,7 +145,23 @@ export const createChatRooms = (options: ChatRoomsOptions): ChatRooms => {
   }
 }
 
-const isTaken = (error: unknown): boolean => error instanceof ChatError && error.code === 'room_taken'
+/** Returns the name of a new room. The service draws the names of private rooms. */
+const nameOf = ({ room, visibility }: NewRoom): string => {
+  if (visibility !== 'private') {
+    if (room === undefined) throw invalid('/body/room', 'Room is missing.')
+    return room
+  }
+  if (room !== undefined) throw invalid('/body/room', 'Room must be absent, because the service names private rooms.')
+  return drawName('p')
+}
+
+const commandOf = ({ title, topic }: RoomChange) => ({
+  type: ROOM,
+  ...(title === undefined ? {} : { title }),
+  ...(topic === undefined ? {} : { topic })
+})
+
+const hasCode = (error: unknown, code: ErrorCode): boolean => error instanceof ChatError && error.code === code
 
 const notCreated = (): ChatError =>
   new ChatError(

@@ -9,6 +9,8 @@ import { Pause } from './pause.ts'
 
 /** Receives the entries of a room. See subscription.ts. */
 export interface Subscriber {
+  /** The user who receives the entries. */
+  readonly userId: number
   /** Delivers consecutive entries. `head` is the `seq` of the last entry. */
   deliver(chunk: Chunk, head: number): void
   /**
@@ -23,6 +25,10 @@ export interface Subscriber {
    * because the entries were deleted (`expired`).
    */
   broken(reason: 'epoch' | 'expired'): void
+  /** Reports that the user may no longer read the room. The last delivered entry is the one that removed the user. */
+  removed(): void
+  /** Ends the connection, because the user may not be a member anymore. The client may reconnect. */
+  interrupt(): void
 }
 
 export class Delivery {
@@ -73,6 +79,12 @@ export class Delivery {
     const chunk = chunkOf(entries)
     for (const subscriber of this.subscribers) subscriber.deliver(chunk, this.head)
     this.#pause.start(this.#clock.monotonic() - startedAt)
+  }
+
+  /** Delivers the pending entries, and ends the subscriptions of a user who may not receive any later entry. */
+  remove(userId: number): void {
+    this.deliver()
+    for (const subscriber of [...this.subscribers]) if (subscriber.userId === userId) subscriber.removed()
   }
 
   /**

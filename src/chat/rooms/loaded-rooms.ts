@@ -2,7 +2,7 @@
 import type { RoomRow } from '../../db/database.ts'
 import { Room, type RoomOptions } from './room.ts'
 
-export interface LoadedRoomsOptions extends Pick<RoomOptions, 'pages' | 'log' | 'clock'> {
+export interface LoadedRoomsOptions extends Pick<RoomOptions, 'pages' | 'log' | 'clock' | 'onMissed'> {
   /** Approximate maximum number of rooms without subscribers that are kept in memory. */
   readonly maxIdle?: number
 }
@@ -26,7 +26,8 @@ export interface LoadedRooms {
 const MAX_UNLOADED = 10_000
 const MAX_IDLE = 10_000
 
-export const createLoadedRooms = ({ maxIdle = MAX_IDLE, pages, log, clock }: LoadedRoomsOptions): LoadedRooms => {
+export const createLoadedRooms = ({ maxIdle = MAX_IDLE, ...options }: LoadedRoomsOptions): LoadedRooms => {
+  const { pages } = options
   const byName = new Map<string, Room>()
   const byId = new Map<number, Room>()
   let unloadedHeads = new Map<number, number>()
@@ -69,7 +70,7 @@ export const createLoadedRooms = ({ maxIdle = MAX_IDLE, pages, log, clock }: Loa
       if (byId.size >= evictAt) evict()
       // Pages may be left from before the room was unloaded. Since then, no entry that changed one of their messages was read.
       pages.loaded(row.id)
-      const room = new Room({ ...row, pages, log, clock })
+      const room = new Room({ ...row, ...options })
       byName.set(row.name, room)
       byId.set(row.id, room)
       used.add(room)

@@ -1,20 +1,29 @@
 /** Converts rooms to the form that clients receive. */
-import type { RoomRow } from '../../db/database.ts'
+import type { RoomOfUser, RoomRow } from '../../db/database.ts'
 import type { Room as RoomShown } from '../../protocol/http/rooms.ts'
 import type { Room } from './room.ts'
 
-export const publicRoom = ({ name, title, epoch, oldest, known }: Room): RoomShown => ({
+export const publicRoom = ({ name, title, topic, visibility, epoch, oldest, known }: Room): RoomShown => ({
   room: name,
   title,
+  topic,
+  visibility,
   epoch,
   oldest,
   seq: known
 })
 
-export const publicRoomOfRow = ({ name, title, epoch, oldestSeq, lastSeq }: RoomRow): RoomShown => ({
-  room: name,
-  title,
-  epoch,
-  oldest: oldestSeq,
-  seq: lastSeq
-})
+/** Without a `role`, the room is shown to a user who is not a member, or to the host application. */
+export const publicRoomOfRow = (row: RoomRow & Partial<Pick<RoomOfUser, 'role'>>): RoomShown => {
+  const { name, title, topic, visibility, role, epoch, oldestSeq, lastSeq } = row
+  return {
+    room: name,
+    title,
+    topic,
+    visibility,
+    ...(role ? { role } : {}),
+    epoch,
+    oldest: oldestSeq,
+    seq: lastSeq
+  }
+}

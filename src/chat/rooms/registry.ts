@@ -11,9 +11,9 @@ export interface RoomRegistry extends Omit<LoadedRooms, 'drop'> {
   load(name: string): Promise<Room | undefined>
   /** Queries rooms in the database even if they are loaded, so that response times do not reveal which rooms exist. */
   probe(names: readonly string[]): Promise<void>
-  /** Applies a changed title. Rooms that are being loaded are read again, because their rows may have the old title. */
-  retitle(id: number, title: string | null): void
-  /** Reads the title of a loaded room again, because it has changed. Never rejects. */
+  /** Applies a changed title or topic. Rooms that are being loaded are read again, because their rows may be out of date. */
+  describe(id: number, description: RoomDescription): void
+  /** Reads the title and the topic of a loaded room again, because one of them has changed. Never rejects. */
   refresh(id: number): Promise<void>
   /** Removes a deleted room. */
   remove(id: number): void
@@ -26,6 +26,12 @@ export interface RoomRegistry extends Omit<LoadedRooms, 'drop'> {
   look(): Promise<void>
   /** Delivers the entries that rooms hold back during a pause. Called before the connections are closed. */
   flush(): void
+}
+
+/** The properties of a room that can change. */
+export interface RoomDescription {
+  readonly title: string | null
+  readonly topic: string | null
 }
 
 export interface RoomRegistryOptions extends LoadedRoomsOptions {
@@ -85,10 +91,10 @@ export const createRoomRegistry = ({ repository, ...options }: RoomRegistryOptio
     async probe(names) {
       await Promise.all(names.filter(isRoomName).map(find))
     },
-    retitle(id, title) {
+    describe(id, description) {
       titles++
       const room = rooms.byId(id)
-      if (room) room.title = title
+      if (room) Object.assign(room, description)
     },
     async refresh(id) {
       titles++
@@ -100,7 +106,7 @@ export const createRoomRegistry = ({ repository, ...options }: RoomRegistryOptio
           const row = await find(room.name)
           // If a title changed during the query, the row may have the old title, so the row is read again.
           if (before !== titles) continue
-          if (row?.id === id) room.title = row.title
+          if (row?.id === id) Object.assign(room, { title: row.title, topic: row.topic ?? null })
           return
         }
       } catch (err) {

@@ -3,6 +3,8 @@
  * entries before it. Other processes announce only the `seq` of their entries, so this process reads the entries of other
  * processes from the log.
  */
+
+import type { Visibility } from '../../db/tables.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/logging.ts'
 import type { Entry } from '../log/entry.ts'
@@ -21,10 +23,15 @@ export interface RoomOptions extends Reach {
   readonly id: number
   readonly name: string
   readonly title: string | null
+  readonly topic?: string | null | undefined
+  /** The default is `public`. */
+  readonly visibility?: Visibility | undefined
   readonly hasOthers?: boolean | undefined
   readonly pages: PageCache<Entry>
   readonly log: Log
   readonly clock: Pick<Clock, 'monotonic'>
+  /** Called when entries of a guarded room were not read. Must unload the room. */
+  readonly onMissed?: ((room: Room) => void) | undefined
 }
 
 /** Maximum number of entries in `#ahead`. Any further entries are read from the log. */
@@ -33,6 +40,8 @@ export class Room {
   readonly id: number
   readonly name: string
   title: string | null
+  topic: string | null
+  readonly visibility: Visibility
   readonly subscribers: Set<Subscriber>
   epoch: string
   oldest: number
@@ -41,6 +50,11 @@ export class Room {
    * and must be looked up in the database.
    */
   hasOthers: boolean
+  /** The users who were removed since the room was loaded, and were not added again. */
+  #removed: Set<number> | undefined
+  /** True after entries were missed. The room was unloaded, and reads nothing more. */
+  #isUnloaded = false
+  readonly #onMissed: RoomOptions['onMissed']
   readonly #pages: PageCache<Entry>
   readonly #log: Log
   readonly #delivery: Delivery
@@ -50,10 +64,14 @@ export class Room {
   #known: number
   #reading: Promise<void> | undefined
 
-  constructor({ id, name, title, epoch, lastSeq, oldestSeq, hasOthers = false, pages, log, clock }: RoomOptions) {
+  constructor({ id, name, epoch, lastSeq, oldestSeq, pages, log, clock, ...options }: RoomOptions) {
+    const { title, topic = null, visibility = 'public', hasOthers = false, onMissed } = options
     this.id = id
     this.name = name
     this.title = title
+    this.topic = topic
+    this.visibility = visibility
+    this.#onMissed = onMissed
     this.epoch = epoch
     this.hasOthers = hasOthers
     this.oldest = Math.max(1, oldestSeq)
@@ -62,6 +80,19 @@ export class Room {
     this.#log = log
     this.#delivery = new Delivery(lastSeq, clock)
     this.subscribers = this.#delivery.subscribers
+  }
+
+  /** True if only members may read the room. */
+  get isGuarded(): boolean {
+    return this.visibility !== 'public'
+  }
+
+  /**
+   * Returns whether the newest entry about the membership of the user that this room has read removed the user. An entry that
+   * was not read yet may have added the user again.
+   */
+  hasRemoved(userId: number): boolean {
+    return this.#removed?.has(userId) === true
   }
 
   /** The `seq` of the newest entry that was delivered. */
@@ -133,7 +164,7 @@ export class Room {
   /** Called when the log is known to have an entry `seq`. Starts to read the missing entries. */
   grown(seq: number): void {
     if (seq > this.#known) this.#known = seq
-    if (this.#known > this.tail) this.#reading ??= this.#read(this.#known)
+    if (this.#known > this.tail && !this.#isUnloaded) this.#reading ??= this.#read(this.#known)
   }
 
   /**
@@ -169,6 +200,7 @@ export class Room {
   }
 
   #append(entry: Entry): void {
+    if (this.#isUnloaded) return
     this.hasOthers ||= !entry.isMessage
     for (const seq of entry.changes ?? []) this.#pages.changed(this.id, seq, entry.isDeletion)
     // The change feed also removes the pages that contain erased entries, but this entry may arrive before the change.
@@ -176,14 +208,26 @@ export class Room {
     this.#pages.add(this.id, entry)
     this.#ahead.delete(entry.seq)
     this.#delivery.add(entry)
+    if (entry.membership && this.isGuarded) this.#applyMembership(entry.membership)
     const next = this.#ahead.get(entry.seq + 1)
     if (next) this.#append(next)
+  }
+
+  /** A removed user receives the entry about the removal, and no later entry. */
+  #applyMembership({ userId, isMember }: NonNullable<Entry['membership']>): void {
+    if (isMember) {
+      this.#removed?.delete(userId)
+      return
+    }
+    this.#removed ??= new Set()
+    this.#removed.add(userId)
+    this.#delivery.remove(userId)
   }
 
   /** Reads the missing entries up to `to`. Entries that become known during the read are read by a further read. */
   async #read(to: number): Promise<void> {
     try {
-      while (to > this.tail) {
+      while (to > this.tail && !this.#isUnloaded) {
         const from = this.tail + 1
         const entries = await this.#pages.from(this.id, from, to)
         // If this process committed entries during the read, or if the log was replaced by a new incarnation, the result is out
@@ -214,6 +258,7 @@ export class Room {
     this.#known = Math.max(this.#known, seq - 1)
     for (const ahead of this.#ahead.keys()) if (ahead < seq) this.#ahead.delete(ahead)
     this.#delivery.restart(seq - 1, 'expired')
+    this.#missed()
   }
 
   #renew(epoch: string, lastSeq: number): void {
@@ -223,5 +268,17 @@ export class Room {
     this.#ahead.clear()
     this.#known = lastSeq
     this.#delivery.restart(lastSeq, 'epoch')
+    this.#missed()
+  }
+
+  /**
+   * Ends the connections of all subscribers of a guarded room, because the removal of one of them may be among the entries that
+   * were not read. Whoever reconnects is checked again.
+   */
+  #missed(): void {
+    if (!this.isGuarded) return
+    this.#isUnloaded = true
+    for (const subscriber of [...this.subscribers]) subscriber.interrupt()
+    this.#onMissed?.(this)
   }
 }

@@ -2,6 +2,7 @@
 import { ChatError } from '../../protocol/errors.ts'
 import { GENERAL } from '../../protocol/http/messages.ts'
 import type { Presence } from '../../protocol/http/rooms.ts'
+import { noSuchRoom } from '../access/room-access.ts'
 import type { Connection } from '../connections/connection.ts'
 import type { ChatFrame } from '../connections/context.ts'
 import { createUserBuckets } from '../connections/user-buckets.ts'
@@ -83,6 +84,10 @@ export const createSubscriptionManager = ({ reach, ...options }: SubscriptionMan
   const addNow = (connection: Connection, room: Room, since: Since, ref?: string): void => {
     const { subscriptions, principal } = connection
     if (connection.isEnded) return
+    // The user may have been removed after `findRoom` looked up the membership. If the room was unloaded in the meantime, the
+    // removal may have been missed.
+    if (room.isGuarded && rooms.byId(room.id) !== room) throw notReady()
+    if (room.hasRemoved(principal.userId)) throw noSuchRoom()
     const before = subscriptions.get(room.name)
     if (!before && subscriptions.size >= MAX_SUBSCRIPTIONS) throw tooManyRooms()
     if (!before) admit(room.id, principal.userId)
@@ -90,14 +95,25 @@ export const createSubscriptionManager = ({ reach, ...options }: SubscriptionMan
     // before the earlier subscription of the connection ends, because the new subscription begins after them.
     room.deliver()
     before?.end()
-    const subscription = new Subscription(connection, room, since, ref)
+    const subscription = new Subscription(connection, room, since, {
+      ref,
+      onRemoved: () => expel(connection, room.name, 'removed')
+    })
     subscriptions.set(room.name, subscription)
     if (before) return subscription.takeOver(before)
     presence.join(room.id, principal)
     subscription.replace(presence.frameOf(room))
   }
 
+  const catchUp = async (room: Room): Promise<void> => {
+    const known = await reach(room.id)
+    if (known) await room.reaches(known)
+  }
+
   const add: SubscriptionManager['add'] = (connection, room, since, ref) => {
+    // The user may have been added again by another process, and this process has not read the entry yet.
+    if (room.hasRemoved(connection.principal.userId))
+      return catchUp(room).then(() => addNow(connection, room, since, ref))
     if (room.tail >= room.known) return addNow(connection, room, since, ref)
     return room.caughtUp().then(() => addNow(connection, room, since, ref))
   }
@@ -115,24 +131,23 @@ export const createSubscriptionManager = ({ reach, ...options }: SubscriptionMan
     return wasSubscribed
   }
 
+  const expel = (connection: Connection, room: string, reason: 'not_allowed' | 'removed'): void => {
+    if (endSubscription(connection, room)) connection.send({ type: 'unsubscribed', room, reason })
+  }
+
   return {
     add,
     async subscribe(connection, room, { after, epoch, ref }) {
       // Another process may have appended entries that this process has not read yet, so the end of the log is read from the
       // database.
-      if (after !== undefined && after > room.known) {
-        const known = await reach(room.id)
-        if (known) await room.reaches(known)
-      }
+      if (after !== undefined && after > room.known) await catchUp(room)
       await add(connection, room, { after, epoch }, ref)
     },
     unsubscribe(connection, { room, ref }) {
       endSubscription(connection, room)
       connection.send({ type: 'unsubscribed', room, ...(ref === undefined ? {} : { ref }) })
     },
-    expel(connection, room) {
-      if (endSubscription(connection, room)) connection.send({ type: 'unsubscribed', room, reason: 'not_allowed' })
-    },
+    expel: (connection, room) => expel(connection, room, 'not_allowed'),
     isTypingTooOften({ subscriptions, principal }, name) {
       if (!subscriptions.has(name)) throw notSubscribed()
       const room = rooms.get(name)
@@ -158,6 +173,11 @@ export const createSubscriptionManager = ({ reach, ...options }: SubscriptionMan
     }
   }
 }
+
+const notReady = (): ChatError =>
+  new ChatError('unavailable', 'The room is being loaded again. Subscribe to it again in a moment.', {
+    retryAfterMs: 1000
+  })
 
 const notSubscribed = (): ChatError =>
   new ChatError('not_allowed', 'You are not subscribed to this room. Subscribe to it before you send typing frames.')

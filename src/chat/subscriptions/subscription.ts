@@ -3,6 +3,7 @@
  * slowly or was disconnected, the subscription catches up instead. While it catches up, it reads the log from its cursor on as
  * the socket drains, and has no queue of its own. When the cursor reaches the head of the log, the subscription is live again.
  */
+import { CLOSE } from '../../protocol/close-codes.ts'
 import type { Connection } from '../connections/connection.ts'
 import { type Chunk, chunkOf, type Encoded, encode } from '../connections/encoded.ts'
 import type { Outgoing } from '../connections/outgoing.ts'
@@ -26,10 +27,18 @@ export interface Since {
   readonly epoch?: string | undefined
 }
 
+export interface SubscriptionOptions {
+  /** Repeated in `subscribed` or `resync`. */
+  readonly ref: string | undefined
+  /** Called when the user was removed from the room. Must end the subscription. */
+  readonly onRemoved: () => void
+}
+
 export class Subscription implements Subscriber {
   readonly #connection: Connection
   readonly #outgoing: Outgoing
   readonly #room: Room
+  readonly #onRemoved: () => void
   /** The `seq` after which the next entry is written to the socket. */
   #cursor: number
   #isLive = true
@@ -42,10 +51,11 @@ export class Subscription implements Subscriber {
    * Sends `subscribed`, and then the entries after `after`. If some of these entries cannot be delivered, sends `resync`
    * instead.
    */
-  constructor(connection: Connection, room: Room, { after, epoch }: Since, ref: string | undefined) {
+  constructor(connection: Connection, room: Room, { after, epoch }: Since, { ref, onRemoved }: SubscriptionOptions) {
     this.#connection = connection
     this.#outgoing = connection.outgoing
     this.#room = room
+    this.#onRemoved = onRemoved
     this.#cursor = room.head
     room.subscribers.add(this)
     const reason = after === undefined ? undefined : whyNot(room, after, epoch)
@@ -54,6 +64,10 @@ export class Subscription implements Subscriber {
     this.#cursor = after
     this.#isLive = false
     this.resume()
+  }
+
+  get userId(): number {
+    return this.#connection.principal.userId
   }
 
   end(): void {
@@ -80,6 +94,14 @@ export class Subscription implements Subscriber {
   /** Copies the last presence frame from the subscription that this one replaces, so that an equal frame isn't sent again. */
   takeOver(before: Subscription): void {
     this.#replaced = before.#replaced
+  }
+
+  interrupt(): void {
+    this.#connection.close(CLOSE.tryLater)
+  }
+
+  removed(): void {
+    this.#onRemoved()
   }
 
   broken(reason: 'epoch' | 'expired'): void {

@@ -1,5 +1,6 @@
 /** The limits of messages, reads and WebSocket connections. */
-import { integer, limit, ownedBy } from './define.ts'
+import { Type } from '@sinclair/typebox'
+import { integer, limit, optional, ownedBy } from './define.ts'
 
 export const chatSettings = ownedBy('chat', {
   messageRateLimit: limit(10, {
@@ -34,4 +35,22 @@ export const chatSettings = ownedBy('chat', {
     description:
       'The maximum lifetime of a connection without the subprotocol `chat.v1`, even if its token has expired. 0 closes it when the token expires.'
   })
+})
+
+const OWN_ACCOUNTS = '`true`; `false` if a host application passes `authenticate`'
+
+/** Which routes are mounted with which users find each other. */
+export const peopleSettings = ownedBy('app', {
+  userDirectory: optional(
+    Type.Boolean({
+      description: 'Whether every user can search for other users by name (`GET /api/users`).',
+      derived: OWN_ACCOUNTS
+    })
+  ),
+  directRooms: optional(
+    Type.Boolean({
+      description: 'Whether users can open direct rooms with each other (`POST /api/chat/direct`).',
+      derived: OWN_ACCOUNTS
+    })
+  )
 })

@@ -53,8 +53,8 @@ export interface AppendedEntry {
 
 /**
  * Appends a batch in one transaction and one round trip. After the commit, resolves with one result per entry, in the order
- * of the batch. Two entries of a batch must not have the same room, user and write id. See drizzle/0010_append_messages.sql and
- * drizzle/0013_change_reports.sql.
+ * of the batch. Two entries of a batch must not have the same room, user and write id. See
+ * drizzle/0014_members.sql.
  */
 export type AppendBatch = (batch: readonly NewEntry[]) => Promise<(AppendedEntry | RefusedEntry)[]>
 

@@ -13,10 +13,18 @@ export interface Changes {
   readonly revokedSessions: readonly string[]
   /** The current state of users whose status or generation changed. */
   readonly revokedUsers: readonly RevokedUser[]
-  /** Rooms whose title changed, and deleted rooms. */
-  readonly rooms: readonly { readonly id: number; readonly title: string | null; readonly isDeleted: boolean }[]
+  /** Rooms whose title or topic changed, and deleted rooms. */
+  readonly rooms: readonly ChangedRoom[]
   /** Ranges of entries that were changed or deleted; `from` and `to` are inclusive. */
   readonly entries: readonly { readonly roomId: number; readonly from: number; readonly to: number }[]
+}
+
+/** A room whose title or topic changed, or which was deleted. */
+export interface ChangedRoom {
+  readonly id: number
+  readonly title: string | null
+  readonly topic: string | null
+  readonly isDeleted: boolean
 }
 
 /** A user whose earlier sessions have ended. */
@@ -54,8 +62,8 @@ export interface ChangesRepository {
    * `undefined`.
    */
   read(since: string | undefined): Promise<ChangesRead>
-  /** Returns the titles of the rooms with these ids, keyed by id. Omits rooms that do not exist. */
-  titles(ids: readonly number[]): Promise<Map<number, string | null>>
+  /** Returns the titles and topics of the rooms with these ids, keyed by id. Omits rooms that do not exist. */
+  descriptions(ids: readonly number[]): Promise<Map<number, { title: string | null; topic: string | null }>>
   /** Deletes recorded changes that are older than an hour. */
   sweep(): Promise<void>
 }
@@ -92,6 +100,7 @@ interface ChangedRow {
   readonly user_id: number | null
   readonly username: string | null
   readonly title: string | null
+  readonly topic: string | null
   readonly has_room: boolean
 }
 
@@ -113,7 +122,8 @@ export const createChangesRepository = ({ query, transaction }: SqlClient, schem
       left join ${inSchema('users')} as users on users.id = log.uid and log.sid is null and log.reason <> 'deleted'
     ) as revoked) as revoked,
     (select coalesce(json_agg(row_to_json(changed)), '[]')::text from (
-      select log.room_id, log.from_seq, log.to_seq, log.user_id, users.username, rooms.title, rooms.id is not null as has_room
+      select log.room_id, log.from_seq, log.to_seq, log.user_id, users.username, rooms.title, rooms.topic,
+        rooms.id is not null as has_room
       from (select * from ${inSchema('log_changes')} where ${isNew} limit ${MAX_CHANGES + 1}) as log
       left join ${inSchema('users')} as users on users.id = log.user_id
       left join ${inSchema('rooms')} as rooms on rooms.id = log.room_id
@@ -149,10 +159,10 @@ export const createChangesRepository = ({ query, transaction }: SqlClient, schem
       const isTooMuch = Math.max(revoked.length, changed.length) > MAX_CHANGES || changed.some(isEverything)
       return { snapshot: row.snapshot, changes: row.is_lost || isTooMuch ? undefined : changesOf(revoked, changed) }
     },
-    async titles(ids) {
-      const text = `select id, title from ${inSchema('rooms')} where id = any($1)`
-      const rows = await query<{ id: number; title: string | null }>(text, [ids])
-      return new Map(rows.map(({ id, title }) => [id, title]))
+    async descriptions(ids) {
+      const text = `select id, title, topic from ${inSchema('rooms')} where id = any($1)`
+      const rows = await query<{ id: number; title: string | null; topic: string | null }>(text, [ids])
+      return new Map(rows.map(({ id, ...description }) => [id, description]))
     },
     async sweep() {
       const isOld = `at < clock_timestamp() - interval '1 hour'`
@@ -173,8 +183,8 @@ const changesOf = (revoked: RevokedRow[], changed: ChangedRow[]): Changes => ({
   renamedUsers: changed.flatMap(({ user_id: id, username }) =>
     id === null || username === null ? [] : [{ id, username }]
   ),
-  rooms: changed.flatMap(({ room_id: id, from_seq, title, has_room }) =>
-    id === null || from_seq !== null ? [] : [{ id, title, isDeleted: !has_room }]
+  rooms: changed.flatMap(({ room_id: id, from_seq, title, topic, has_room }) =>
+    id === null || from_seq !== null ? [] : [{ id, title, topic, isDeleted: !has_room }]
   ),
   entries: changed.flatMap(({ room_id: roomId, from_seq: from, to_seq: to }) =>
     roomId === null || from === null || to === null ? [] : [{ roomId, from, to }]

@@ -6,8 +6,8 @@ import type { SqlClient } from '../client/types.ts'
 import type { UserRole, UserStatus } from '../tables.ts'
 import { lockAdminsIn } from './administration.ts'
 
-/** The next step of a deletion. See drizzle/0011_accounts.sql. */
-export type DeletionStep = 'anonymize' | 'erase' | 'sweep'
+/** The next step of a deletion. See drizzle/0011_accounts.sql and drizzle/0014_members.sql. */
+export type DeletionStep = 'anonymize' | 'leave' | 'erase' | 'sweep'
 
 /** A deletion that this process may continue until its lease ends. */
 export interface LeasedDeletion {
@@ -41,7 +41,8 @@ export interface DeletionsRepository {
   begin(userId: number, isErased: boolean): Promise<BegunDeletion>
   /**
    * Leases a deletion that is due, for `leaseMs` milliseconds. Prefers deletions in the step `anonymize`, and then the oldest.
-   * The step `erase` is due when no process of an older release is running. The step `sweep` is due `settleMs` milliseconds
+   * The step `erase` is due when no process of an older release is running, and so is `leave` if the user is a member of a room.
+   * The step `sweep` is due `settleMs` milliseconds
    * after the account was ended.
    */
   lease(options: LeaseOptions): Promise<LeasedDeletion | undefined>
@@ -94,6 +95,10 @@ export const createDeletionsRepository = ({ query }: Pick<SqlClient, 'query'>, s
       select user_id from ${table}
       where finished_at is null and (leased_until is null or leased_until < clock_timestamp()) and (
         step = 'anonymize'
+        or (step = 'leave' and (
+          exists (select from ${inSchema('upgrades')} where upgrades.step = 'rooms')
+          or not exists (select from ${inSchema('members')} as member where member.user_id = ${table}.user_id)
+        ))
         or (step = 'erase' and exists (select from ${inSchema('upgrades')} where upgrades.step = 'kinds'))
         or (step = 'sweep' and requested_at < clock_timestamp() - $2::double precision * interval '1 millisecond')
       ) and ($3::text is null or step = $3)

@@ -151,8 +151,8 @@ export const createMessagesRepository = (client: SqlClient, schema: string): Mes
 }
 
 /**
- * Returns SQL that replaces a token that is too long with an empty text, which cannot be decrypted. PostgreSQL computes the
- * length without reading the text.
+ * Returns SQL that replaces a token that is too long with an empty text. The entry is then treated like one that cannot be
+ * decrypted. PostgreSQL computes the length without reading the text.
  */
 const token = (text: string): string => `case when octet_length(${text}) > ${MAX_TOKEN_BYTES} then '' else ${text} end`
 

@@ -16,10 +16,13 @@ export interface ProcessRow {
 
 /**
  * Finishes the upgrade in an open transaction, without a check for processes of older releases. After the commit, such
- * processes cannot append entries.
+ * processes cannot append entries. The step `rooms` is not part of the SQL function, because the command of an older release,
+ * which calls the function too, does not notice processes of its own release.
  */
 export const finishIn = async (transaction: SqlTransaction, schema: string): Promise<void> => {
-  await transaction.query(`select "${schema.replaceAll('"', '""')}".chat_finish_upgrade()`)
+  const inSchema = `"${schema.replaceAll('"', '""')}"`
+  await transaction.query(`select ${inSchema}.chat_finish_upgrade()`)
+  await transaction.query(`insert into ${inSchema}.upgrades (step) values ('rooms') on conflict do nothing`)
 }
 
 /** Reads and writes the processes of one schema. */

@@ -1,4 +1,4 @@
-/** Reads the reactions to messages. The function chat_change_message in drizzle/0012_message_changes.sql writes them. */
+/** Reads the reactions to messages. The function chat_change_message in drizzle/0014_members.sql writes them. */
 import type { SqlClient } from '../client/types.ts'
 
 /** A reaction to a message. `seq` is the entry that added it. */

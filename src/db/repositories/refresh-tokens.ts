@@ -55,8 +55,8 @@ export interface RefreshTokensRepository {
 }
 
 /**
- * For this time after a token was created, a refresh returns the same token instead of a new token. The previous token is still
- * accepted for this time after the first use of the new token.
+ * How long a refresh with a new token returns that token again, counted from its creation. Also how long the token before it is
+ * still accepted, counted from the first use of the new token.
  */
 const GRACE = `interval '30 seconds'`
 

@@ -2,24 +2,23 @@
 
 import { eq, sql } from 'drizzle-orm'
 import { ChatError } from '../../protocol/errors.ts'
+import { codesOf } from '../client/errors.ts'
 import type { SqlClient } from '../client/types.ts'
-import type { Tables } from '../tables.ts'
+import type { Tables, Visibility } from '../tables.ts'
+import { createEnsureDirectRoom, type EnsureDirectRoom } from './direct-rooms.ts'
+import { createSearchRooms, type SearchRooms } from './room-lists.ts'
+import { type RoomOfUser, type RoomRow, roomColumns } from './room-row.ts'
 
-/** A room. `epoch` identifies the incarnation of its log. In a new room, `lastSeq` is 0 and `oldestSeq` is 1. */
-export interface RoomRow {
-  readonly id: number
-  readonly name: string
-  readonly title: string | null
-  readonly epoch: string
-  readonly lastSeq: number
-  readonly oldestSeq: number
-  /** Whether the log has entries other than messages. Only `findByNames` sets this field. */
-  readonly hasOthers?: boolean
-}
+export type { RoomOfUser, RoomRow } from './room-row.ts'
 
 export interface NewRoom {
   readonly name: string
   readonly title: string | null
+  readonly topic?: string | null | undefined
+  /** The default is `public`. */
+  readonly visibility?: Visibility | undefined
+  /** The user who becomes the owner. Without it, the room has no members. */
+  readonly owner?: number | undefined
 }
 
 /** The range of entries in a room's log, and the incarnation of the log. */
@@ -30,12 +29,19 @@ export interface RoomsRepository {
   findByName(name: string): Promise<RoomRow | undefined>
   /** Returns the rooms with these names, in one query. Omits rooms that do not exist. */
   findByNames(names: readonly string[]): Promise<RoomRow[]>
-  /** Returns at most `limit` rooms in the order of their names, starting after the name `after`. */
-  list(after: string, limit: number): Promise<RoomRow[]>
-  /** Creates a room. Throws `room_taken` if a room with this name exists. */
+  /** Returns a room as a user sees it. Does not check whether the user may read it. */
+  findFor(id: number, userId: number): Promise<RoomOfUser | undefined>
+  /**
+   * Creates a room, and makes its owner a member. Throws `room_taken` if a room with this name exists, and `not_allowed` if the
+   * owner is not an active user.
+   */
   create(room: NewRoom): Promise<RoomRow>
+  /** Searches the rooms that a user may read, in the order of their names. */
+  readonly search: SearchRooms
+  /** Returns the direct room of a set of users, and creates it if it does not exist. */
+  readonly ensureDirect: EnsureDirectRoom
   /** Updates a room and returns it. Returns `undefined` if the room does not exist. */
-  update(id: number, change: Pick<NewRoom, 'title'>): Promise<RoomRow | undefined>
+  update(id: number, change: { readonly title: string | null }): Promise<RoomRow | undefined>
   /** Returns the current range of a room's log, or `undefined` if the room does not exist. */
   reach(id: number): Promise<RoomReach | undefined>
   /**
@@ -52,22 +58,14 @@ const UNIQUE_VIOLATION = '23505'
 /** @internal */
 export const createRoomsRepository = (client: SqlClient, { rooms }: Tables, schema: string): RoomsRepository => {
   const { drizzle } = client
-  const { id, name, title, epoch, lastSeq, oldestSeq } = rooms
-  const columns = { id, name, title, epoch, lastSeq, oldestSeq }
+  const { id, name, title, topic, visibility, epoch, lastSeq, oldestSeq } = rooms
+  const columns = { id, name, title, topic, visibility, epoch, lastSeq, oldestSeq }
   const byName = drizzle
     .select(columns)
     .from(rooms)
     .where(eq(rooms.name, sql.placeholder('name')))
     .limit(1)
     .prepare('chat_room_by_name')
-  // Orders by bytes, as JavaScript orders ASCII names, regardless of the collation of the database.
-  const inOrder = drizzle
-    .select(columns)
-    .from(rooms)
-    .where(sql`${name} collate "C" > ${sql.placeholder('after')}`)
-    .orderBy(sql`${name} collate "C"`)
-    .limit(sql.placeholder('limit'))
-    .prepare('chat_rooms_in_order')
   const byId = drizzle
     .select({ id, epoch, lastSeq, oldestSeq })
     .from(rooms)
@@ -82,26 +80,42 @@ export const createRoomsRepository = (client: SqlClient, { rooms }: Tables, sche
     from unnest($1::integer[], $2::text[], $3::bigint[], $4::bigint[]) as known (id, epoch, last_seq, oldest_seq)
     join ${table} as room on room.id = known.id
     where (room.epoch, room.last_seq, room.oldest_seq) is distinct from (known.epoch, known.last_seq, known.oldest_seq)`
-  const byNames = `select id, name, title, epoch, last_seq::double precision as "lastSeq",
-      oldest_seq::double precision as "oldestSeq",
-      exists (select from ${inSchema}."others" as other where other.room_id = ${table}.id) as "hasOthers"
-    from ${table} where name = any($1::text[])`
+  const byNames = `select ${roomColumns('rooms')},
+      exists (select from ${inSchema}."others" as other where other.room_id = rooms.id) as "hasOthers"
+    from ${table} as rooms where name = any($1::text[])`
+  const byIdFor = `select ${roomColumns('room')}, member.role from ${table} as room
+    left join ${inSchema}."members" as member on member.room_id = room.id and member.user_id = $2
+    where room.id = $1`
+  // The lock keeps the account of the owner from ending before the room is committed. The end of an account waits for it, and
+  // then finds the membership.
+  const create = `with owner as (
+      select id from ${inSchema}."users" where id = $5 and status = 'active' for share
+    ), room as (
+      insert into ${table} (name, title, topic, visibility, guarded)
+      select $1, $2, $3, $4, $4 <> 'public' where $5::integer is null or exists (select from owner)
+      returning *
+    ), member as (
+      insert into ${inSchema}."members" (room_id, user_id, role) select room.id, owner.id, 'owner' from room, owner
+    )
+    select ${roomColumns('room')} from room`
   const unlocked = `select id from ${table} where id = any($1::integer[]) for no key update skip locked`
 
   return {
     findByName: async wanted => (await byName.execute({ name: wanted }))[0],
     findByNames: wanted => client.query<RoomRow>(byNames, [[...wanted]]),
-    list: (after, limit) => inOrder.execute({ after, limit }),
-    async create(room) {
+    findFor: async (wanted, userId) => (await client.query<RoomOfUser>(byIdFor, [wanted, userId]))[0],
+    async create({ name, title, topic = null, visibility = 'public', owner = null }) {
       try {
-        const [row] = await drizzle.insert(rooms).values(room).returning(columns)
-        if (!row) throw new Error('The insert into "rooms" returned no row.')
-        return row
+        const [row] = await client.query<RoomRow>(create, [name, title, topic, visibility, owner])
+        if (row) return row
       } catch (error) {
-        if (sqlStateOf(error) !== UNIQUE_VIOLATION) throw error
-        throw new ChatError('room_taken', `A room "${room.name}" already exists. Choose another name.`)
+        if (!codesOf(error).includes(UNIQUE_VIOLATION)) throw error
+        throw new ChatError('room_taken', `A room "${name}" already exists. Choose another name.`)
       }
+      throw new ChatError('not_allowed', 'Only an active user can own a room. Log in again.')
     },
+    search: createSearchRooms(client, schema),
+    ensureDirect: createEnsureDirectRoom(client, schema),
     async update(wanted, change) {
       const [row] = await drizzle.update(rooms).set(change).where(eq(id, wanted)).returning(columns)
       return row
@@ -122,7 +136,3 @@ export const createRoomsRepository = (client: SqlClient, { rooms }: Tables, sche
     }
   }
 }
-
-/** Returns the SQLSTATE of an error. Drizzle wraps the driver's error, so the code is in the cause. */
-const sqlStateOf = (error: unknown): unknown =>
-  error instanceof Error && error.cause instanceof Error && 'code' in error.cause ? error.cause.code : undefined

@@ -55,6 +55,8 @@ export interface UsersRepository {
    * Returns the registered user with this name, regardless of case. Never returns a host user, which may have the same name.
    */
   findByUsername(username: string): Promise<UserRecord | undefined>
+  /** Returns at most `limit` active users whose names begin with `prefix`, regardless of case, in the order of their names. */
+  findByPrefix(prefix: string, limit: number): Promise<Pick<UserRecord, 'id' | 'username'>[]>
   /** Returns the users with these ids, keyed by id. Omits users that do not exist. Each query reads at most 1,000 users. */
   findByIds(ids: readonly number[]): Promise<Map<number, UserRecord>>
   /**
@@ -136,6 +138,12 @@ export const createUsersRepository = (
     .where(sql`${users.externalId} = any(${sql.placeholder('externalIds')})`)
     .prepare('chat_users_by_external_ids')
 
+  // The conditions match the index "users_active_name_idx". U+10FFFF sorts after every character of a name.
+  const folded = 'lower(username collate "C")'
+  const byPrefix = `select id, username from ${inSchema}.users
+    where status = 'active' and ${folded} >= lower($1 collate "C") and ${folded} < lower($1 collate "C") || chr(1114111)
+    order by ${folded}, id limit $2`
+
   const findByExternalIds = async (externalIds: readonly string[]) =>
     new Map((await byExternalIds.execute({ externalIds })).map(row => [row.externalId ?? '', row]))
 
@@ -153,6 +161,7 @@ export const createUsersRepository = (
       }
     },
     findByUsername: async username => (await byName.execute({ username }))[0],
+    findByPrefix: (prefix, limit) => query<Pick<UserRecord, 'id' | 'username'>>(byPrefix, [prefix, limit]),
     async findByIds(ids) {
       const found = new Map<number, UserRecord>()
       for (let at = 0; at < ids.length; at += PAGE) {

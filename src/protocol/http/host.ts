@@ -1,5 +1,6 @@
-/** Defines the message that a host application passes to the chat. */
+/** Defines what a host application passes to the chat. */
 import { type Static, Type } from '@sinclair/typebox'
+import { MemberRole } from './members.ts'
 import { Meta, Nonce, RoomName } from './messages.ts'
 
 /** Describes a message that the host's own code publishes. The default of `room` is `general`. */
@@ -10,3 +11,6 @@ export const hostPost = Type.Object({
   nonce: Type.Optional(Nonce)
 })
 export type HostPost = Static<typeof hostPost>
+
+/** Describes a change of a member by the host's own code, without the user. */
+export const hostMember = Type.Object({ room: RoomName, role: Type.Optional(MemberRole) })

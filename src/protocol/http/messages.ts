@@ -25,6 +25,12 @@ export const REACTION = 'reaction'
 /** The kind of the entry that reports the erasure of all earlier entries of a user. */
 export const ERASURE = 'erasure'
 
+/** The kind of an entry that changes the members of a room. */
+export const MEMBERSHIP = 'membership'
+
+/** The kind of an entry that changes the title or the topic of a room. */
+export const ROOM = 'room'
+
 const ROOM_NAME = '^[a-z0-9][a-z0-9._:-]{0,63}$'
 
 /** Describes the name of a room, which identifies the room and never changes. */

@@ -2,32 +2,57 @@
 import { type Static, Type } from '@sinclair/typebox'
 import { NO_CONTROLS, NO_REORDERING } from '../../lib/text.ts'
 import { Int64 } from '../integers.ts'
+import { MemberRole } from './members.ts'
 import { GENERAL, RoomName } from './messages.ts'
 
-/** Describes a room's title: one line with a visible character. `x-visible` is a keyword of src/protocol/validation.ts. */
-const Title = Type.String({
-  minLength: 1,
-  maxLength: 200,
-  pattern: NO_CONTROLS,
-  'x-rule': 'must have no control characters',
-  'x-visible': true,
-  allOf: [
-    Type.String({ pattern: NO_REORDERING, description: 'must have no line separators or bidirectional controls' })
-  ]
-})
+/** Maximum length of a title and of a topic, in characters. */
+const [MAX_TITLE, MAX_TOPIC] = [200, 1000]
 
-/** Describes a room: its name, its title, and the range of its log. */
+/** Describes one line of text with a visible character. `x-visible` is a keyword of src/protocol/validation.ts. */
+const lineOf = <T>(type: 'string' | readonly ['string', 'null'], maxLength: number, description: string) =>
+  Type.Unsafe<T>({
+    type,
+    minLength: 1,
+    maxLength,
+    pattern: NO_CONTROLS,
+    'x-rule': 'must have no control characters',
+    'x-visible': true,
+    allOf: [{ type, pattern: NO_REORDERING, description: 'must have no line separators or bidirectional controls' }],
+    description
+  })
+
+const EXAMPLE = {
+  room: GENERAL,
+  title: 'General',
+  topic: null,
+  visibility: 'public',
+  epoch: '5f0c',
+  oldest: 1,
+  seq: 42
+}
+
+/** Describes a room as one user sees it. */
 export const Room = Type.Object(
   {
     room: RoomName,
     title: Type.Union([Type.String(), Type.Null()], {
       description: 'A title to display; null for a room without one.'
     }),
+    topic: Type.Union([Type.String(), Type.Null()], {
+      description: 'What the room is about; null for a room without a topic.'
+    }),
+    visibility: Type.Unsafe<'public' | 'private' | 'direct'>({
+      type: 'string',
+      enum: ['public', 'private', 'direct'],
+      description:
+        'Who can see the room: everybody (`public`), its members (`private`), or 2 to 8 people who never change (`direct`).'
+    }),
+    role: Type.Optional(MemberRole),
     epoch: Type.String({ description: 'Identifies this incarnation of the log.' }),
     oldest: Int64({ minimum: 1, description: 'The `seq` of the oldest entry that is kept.' }),
     seq: Int64({ minimum: 0, description: 'The `seq` of the newest entry; 0 in an empty room.' })
   },
-  { $id: 'ChatRoom', examples: [{ room: GENERAL, title: 'General', epoch: '5f0c', oldest: 1, seq: 42 }] }
+  { $id: 'ChatRoom', examples: [EXAMPLE] }
 )
 export type Room = Static<typeof Room>
 
@@ -46,7 +71,7 @@ export const RoomList = Type.Object(
   },
   {
     $id: 'ChatRoomList',
-    examples: [{ rooms: [{ room: GENERAL, title: 'General', epoch: '5f0c', oldest: 1, seq: 42 }], has_more: false }]
+    examples: [{ rooms: [EXAMPLE], has_more: false }]
   }
 )
 export type RoomList = Static<typeof RoomList>
@@ -65,12 +90,47 @@ export const AfterRoom = Type.Optional(
   })
 )
 
-/** Describes the body of `POST /api/chat/rooms`. */
+const NewVisibility = Type.Optional(
+  Type.Unsafe<'public' | 'private'>({
+    type: 'string',
+    enum: ['public', 'private'],
+    default: 'public',
+    description: 'Who can see the room. It cannot be changed later.',
+    examples: ['public', 'private']
+  })
+)
+
+/** Describes the body of `POST /api/chat/rooms`. `room` is required for a public room, and not allowed for a private one. */
 export const NewRoom = Type.Object(
-  { room: RoomName, title: Type.Optional(Title) },
+  {
+    room: Type.Optional(RoomName),
+    title: Type.Optional(lineOf<string>('string', MAX_TITLE, 'A title to display.')),
+    topic: Type.Optional(lineOf<string>('string', MAX_TOPIC, 'What the room is about.')),
+    visibility: NewVisibility
+  },
   { $id: 'ChatNewRoom', examples: [{ room: 'support', title: 'Support' }] }
 )
 export type NewRoom = Static<typeof NewRoom>
+
+/** Describes a room that a host application creates. The host names its private rooms too. */
+export const HostRoom = Type.Object({ ...NewRoom.properties, room: RoomName })
+export type HostRoom = Static<typeof HostRoom>
+
+/** Describes the body of `PATCH /api/chat/rooms/{room}`. */
+export const RoomChange = Type.Object(
+  {
+    title: Type.Optional(lineOf<string | null>(['string', 'null'], MAX_TITLE, 'The new title; null removes it.')),
+    topic: Type.Optional(lineOf<string | null>(['string', 'null'], MAX_TOPIC, 'The new topic; null removes it.'))
+  },
+  {
+    $id: 'ChatRoomChange',
+    minProperties: 1,
+    // A client that asks for a change which this release does not make should not think that the change was made.
+    additionalProperties: false,
+    examples: [{ topic: 'Questions and answers' }]
+  }
+)
+export type RoomChange = Static<typeof RoomChange>
 
 /** Describes who is in a room. If there are more than 100 people, `users` is absent. */
 export const presence = {

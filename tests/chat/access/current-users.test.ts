@@ -48,7 +48,7 @@ const start = async ({ isFeedBroken = false, ...options }: StartOptions = {}) =>
         next = NOTHING
         return { snapshot: 's', changes }
       },
-      titles: async ids => new Map(ids.map(id => [id, null])),
+      descriptions: async ids => new Map(ids.map(id => [id, { title: null, topic: null }])),
       sweep: async () => {}
     }
   })

@@ -27,7 +27,7 @@ const start = async () => {
       create: async ({ name }) => {
         counts.queries++
         if (name === 'secret') throw new ChatError('room_taken', 'There is a room of that name already.')
-        return { id: 9, name, title: null, epoch: 'e', lastSeq: 0, oldestSeq: 1 }
+        return { id: 9, name, title: null, topic: null, visibility: 'public', epoch: 'e', lastSeq: 0, oldestSeq: 1 }
       }
     },
     messages,

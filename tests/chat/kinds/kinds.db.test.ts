@@ -206,7 +206,7 @@ describe('a service whose upgrade is not finished', () => {
     clock.advance(10_000)
     await expect
       .poll(async () => (await chat.join(john)).first.features)
-      .toEqual(['message', 'edit', 'deletion', 'reaction', 'erasure', 'wave'])
+      .toEqual(['message', 'edit', 'deletion', 'reaction', 'membership', 'room', 'erasure', 'wave'])
     before.send({ ...edit, ref: 'r5' })
     expect(await before.nextOf('ack')).toMatchObject({ seq: 3 })
   })

@@ -24,7 +24,7 @@ const start = () => {
     clock,
     log: { debug() {}, info() {}, warn: line => lines.push(line), error() {} },
     repository: {
-      titles: async () => new Map(),
+      descriptions: async () => new Map(),
       sweep: async () => {},
       read: since =>
         new Promise<ChangesRead>((resolve, reject) => {

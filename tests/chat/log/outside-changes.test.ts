@@ -49,7 +49,7 @@ const start = async () => {
         next = NOTHING
         return { snapshot: 's', changes }
       },
-      titles: async ids => new Map(ids.map(id => [id, null])),
+      descriptions: async ids => new Map(ids.map(id => [id, { title: null, topic: null }])),
       sweep: async () => {}
     },
     sessionUsers: async keys =>

@@ -267,3 +267,28 @@ test('it does not use the cached JSON of messages if an entry is of another kind
   expect(seqs(await textOf({ omitUnavailable: true }))).toEqual([1, 2])
   expect((await list({ after: 2, limit: 5 })).items).toMatchObject([{ seq: 3 }, { seq: 4, type: 'erasure' }])
 })
+
+test('a long part ends when its reader is not a member anymore, before the next batch is sent', async () => {
+  const { reading, room } = await start(1000, { length: 2000 })
+  let checks = 0
+  const ensureMember = async (): Promise<void> => {
+    if (++checks === 3) throw new Error('no member')
+  }
+  const body = (await reading.part(room, { limit: 1000 }, 1, ensureMember)).json('[', () => ']')
+  const pieces: Buffer[] = []
+  const read = async (): Promise<void> => {
+    for await (const piece of body) pieces.push(Buffer.from(piece))
+  }
+  await expect(read()).rejects.toThrow('no member')
+  const sent = Buffer.concat(pieces).toString()
+  const last = Number(
+    sent
+      .match(/"seq":(\d+)/g)
+      ?.at(-1)
+      ?.slice(6)
+  )
+  expect(checks).toBe(3)
+  expect(last).toBeGreaterThan(50)
+  expect(last).toBeLessThan(900)
+  expect(sent).not.toMatch(/\]$/)
+})

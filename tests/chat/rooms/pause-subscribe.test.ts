@@ -23,7 +23,15 @@ const start = () => {
   const rooms = createRoomRegistry({ repository, pages, log: silentLog, clock })
   const row = { id: 1, name: 'general', title: null, epoch: 'e', lastSeq: 0, oldestSeq: 1, hasOthers: false }
   const room = rooms.adopt(row as never)
-  room.subscribers.add({ deliver: () => void clock.advance(4), hint() {}, replace() {}, broken() {} })
+  room.subscribers.add({
+    deliver: () => void clock.advance(4),
+    hint() {},
+    replace() {},
+    broken() {},
+    removed() {},
+    interrupt() {},
+    userId: 1
+  })
   const manager = createSubscriptionManager({
     rooms,
     bus: createMemoryBus(),

@@ -26,7 +26,10 @@ const start = (ms: number) => {
     },
     hint() {},
     replace() {},
-    broken() {}
+    broken() {},
+    removed() {},
+    interrupt() {},
+    userId: 1
   })
   let seq = 0
   /** Appends and commits `count` entries. If `isStarted` is true, the test has already started these appends. */

@@ -62,7 +62,15 @@ test('it keeps a bounded number of rooms without subscribers, and every room wit
   const names = namesOf(500)
   const rooms = start(names, 100)
   const subscribed = await rooms.load('room-0')
-  subscribed?.subscribers.add({ deliver() {}, hint() {}, replace() {}, broken() {} })
+  subscribed?.subscribers.add({
+    deliver() {},
+    hint() {},
+    replace() {},
+    broken() {},
+    removed() {},
+    interrupt() {},
+    userId: 1
+  })
   for (const name of names) await rooms.load(name)
   await rooms.look()
   expect(rooms.queried.reduce((a, b) => a + b, 0)).toBeLessThanOrEqual(151)

@@ -1,0 +1,122 @@
+/** Serves the members of rooms over HTTP: lists them, adds and removes them, and changes their roles. */
+import { type FastifyPluginAsyncTypebox, Type } from '@fastify/type-provider-typebox'
+import type { FastifyRequest } from 'fastify'
+import { callerOf } from '../plugins/auth.ts'
+import { limitReads } from '../plugins/chat.ts'
+import { refTo } from '../src/protocol/components.ts'
+import { ChatError } from '../src/protocol/errors.ts'
+import { MAX_USER_ID, Member, MemberChange, MemberList, Search, UserOrMe } from '../src/protocol/http/members.ts'
+import { RoomName } from '../src/protocol/http/messages.ts'
+import { countOf, Limit } from '../src/protocol/http/paging.ts'
+import { ANY_BODY, emptyResponse, jsonResponse, problems, SECURED, TOKEN_PROBLEMS } from '../src/protocol/openapi.ts'
+import { perUserAndMinute } from './limit-per-user.ts'
+import { optionalBody } from './optional-body.ts'
+
+/** Maximum number of changes of members that a user may make per minute. */
+const CHANGES_PER_MINUTE = 60
+const BODY_LIMIT = 16 * 1024
+
+const Named = Type.Object({ room: RoomName })
+const OneMember = Type.Object({ room: RoomName, user: UserOrMe })
+const GUARD = [...TOKEN_PROBLEMS, 'validation_failed', 'rate_limited', 'busy'] as const
+const CHANGE = ['room_not_found', 'user_not_found', 'not_allowed', 'last_owner', 'upgrade_pending'] as const
+
+const memberRoutes: FastifyPluginAsyncTypebox = async fastify => {
+  const { members } = fastify.chatCore
+  const change = { bodyLimit: BODY_LIMIT, config: perUserAndMinute(CHANGES_PER_MINUTE, ':members') }
+
+  fastify.route({
+    method: 'GET',
+    url: '/api/chat/rooms/:room/members',
+    config: { chatMayWait: true },
+    preHandler: limitReads(({ query }) => countOf((query as { limit?: number }).limit)),
+    schema: {
+      operationId: 'listMembers',
+      summary: 'The members of a room, in the order of their ids',
+      description:
+        'While `has_more` is true, request the next page with `after` set to `next`. With `query`, a page may have fewer members than `limit` although there are more.',
+      tags: ['rooms'],
+      security: SECURED,
+      params: Named,
+      querystring: Type.Object({
+        after: Type.Optional(
+          Type.Integer({
+            minimum: 0,
+            maximum: MAX_USER_ID,
+            description: 'The `next` of the previous page.',
+            examples: [1]
+          })
+        ),
+        query: Type.Optional(Search('Only members whose names contain this text, in any case.')),
+        limit: Limit
+      }),
+      response: {
+        200: jsonResponse('The members.', refTo(MemberList)),
+        ...problems('room_not_found', ...GUARD)
+      }
+    },
+    async handler(request) {
+      const { after = 0, query = '', limit } = request.query
+      return members.list(callerOf(request), request.params.room, { after, query, limit: countOf(limit) })
+    }
+  })
+
+  fastify.route({
+    method: 'PUT',
+    url: '/api/chat/rooms/:room/members/:user',
+    ...change,
+    preValidation: optionalBody,
+    schema: {
+      operationId: 'putMember',
+      summary: 'Join a room, add a user to it, or change the role of a member',
+      description:
+        'With `me`, you join. In a private room, every member may add users; in a public room, moderators may. Only owners give and change roles. Limited to 60 changes of members per minute per user.',
+      tags: ['rooms'],
+      security: SECURED,
+      params: OneMember,
+      body: refTo(MemberChange),
+      response: {
+        200: jsonResponse('The member.', refTo(Member), { isLimited: true }),
+        ...problems(...CHANGE, ...GUARD, ...ANY_BODY)
+      }
+    },
+    async handler(request) {
+      const { room, user } = request.params
+      return members.put(callerOf(request), room, idOf(request, user), request.body.role)
+    }
+  })
+
+  fastify.route({
+    method: 'DELETE',
+    url: '/api/chat/rooms/:room/members/:user',
+    ...change,
+    schema: {
+      operationId: 'removeMember',
+      summary: 'Leave a room, or remove a member',
+      description:
+        'With `me`, you leave. Moderators and owners may remove members with a lower role. The last owner cannot leave while there are other members.',
+      tags: ['rooms'],
+      security: SECURED,
+      params: OneMember,
+      response: {
+        204: emptyResponse('The user is not a member anymore.'),
+        ...problems(...CHANGE, ...GUARD, ...ANY_BODY)
+      }
+    },
+    async handler(request, reply) {
+      const { room, user } = request.params
+      await members.remove(callerOf(request), room, idOf(request, user))
+      return reply.code(204).send()
+    }
+  })
+}
+
+export default memberRoutes
+
+const idOf = (request: FastifyRequest, user: string): number => {
+  if (user === 'me') return callerOf(request).userId
+  const id = Number(user)
+  // No user has such an id, and PostgreSQL could not store it.
+  if (id > MAX_USER_ID) throw new ChatError('user_not_found', 'There is no user with this id.')
+  return id
+}

@@ -1,0 +1,68 @@
+/** Ends the memberships of a deleted user, room by room. Each end is an entry in the log of its room. */
+import type { ChatDatabase } from '../../db/database.ts'
+import type { Membership } from '../../db/repositories/members.ts'
+import { ChatError, type ErrorCode } from '../../protocol/errors.ts'
+import { LEASE_MS } from './erase-rooms.ts'
+
+/** A member of a room, and the current name of the user. */
+interface MemberOfRoom {
+  readonly room: string
+  readonly user: { readonly id: number; readonly username: string }
+}
+
+export interface LeaveRoomsOptions {
+  readonly database: Pick<ChatDatabase, 'members' | 'users' | 'deletions'>
+  /** Makes a member an owner. */
+  readonly promote: (member: MemberOfRoom) => Promise<unknown>
+  /** Removes a member. */
+  readonly remove: (member: MemberOfRoom) => Promise<unknown>
+  readonly isClosed: () => boolean
+  /** Called between rooms, because a user may be a member of many rooms. */
+  readonly between: () => Promise<void>
+}
+
+/** The number of memberships per query. */
+const PAGE = 100
+/** Maximum number of attempts to leave a room whose owners all leave at the same time. */
+const ATTEMPTS = 5
+
+/**
+ * Returns a function that removes a user from all rooms. Before the last owner of a room leaves, another member becomes the
+ * owner. The function can be called again after a crash. Resolves with false if the process stops.
+ */
+export const createLeaveRooms = ({ database, promote, remove, isClosed, between }: LeaveRoomsOptions) => {
+  const { members, users, deletions } = database
+  const leave = async (user: MemberOfRoom['user'], { roomId, room, role }: Membership): Promise<void> => {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const successor = role === 'owner' ? await members.successorOf(roomId, user.id) : undefined
+        if (successor) await promote({ room, user: { id: successor.userId, username: successor.username } })
+        return void (await remove({ room, user }))
+      } catch (error) {
+        const code = codeOf(error)
+        if (code === 'room_not_found') return
+        // The user may already have left. If not, the successor has left, or the other owner has, so there is another successor.
+        const isLeft = !(await members.ofUser(user.id, roomId - 1, 1)).some(found => found.roomId === roomId)
+        if (isLeft) return
+        if ((code !== 'user_not_found' && code !== 'last_owner') || attempt === ATTEMPTS) throw error
+      }
+    }
+  }
+
+  return async (userId: number): Promise<boolean> => {
+    const username = (await users.findByIds([userId])).get(userId)?.username ?? ''
+    for (let roomId = 0; ; ) {
+      const page = await members.ofUser(userId, roomId, PAGE)
+      for (const membership of page) {
+        if (isClosed()) return false
+        await leave({ id: userId, username }, membership)
+        roomId = membership.roomId
+        await deletions.advance(userId, 0, LEASE_MS)
+        await between()
+      }
+      if (page.length < PAGE) return true
+    }
+  }
+}
+
+const codeOf = (error: unknown): ErrorCode | undefined => (error instanceof ChatError ? error.code : undefined)

@@ -1,0 +1,67 @@
+/**
+ * Defines the kind `membership`, which adds a member to a room, removes one, or changes a role. The service appends it for a
+ * request over HTTP or for the host application. SQL decides under the lock of the room whether the author may do it.
+ */
+import { Type } from '@sinclair/typebox'
+import { MemberRole, UserId } from '../../protocol/http/members.ts'
+import { MEMBERSHIP, messageFields } from '../../protocol/http/messages.ts'
+import { Timestamp } from '../../protocol/timestamp.ts'
+import { defineKind } from './kind.ts'
+
+const { content: _, meta: __, nonce: ___, ...place } = messageFields
+
+/**
+ * What the service appends. `put` adds the user, or changes the role of a member. `remove` removes the user, or ends the
+ * membership of the author.
+ */
+export const MembershipCommand = Type.Object({
+  type: Type.Literal(MEMBERSHIP),
+  subject: UserId,
+  op: Type.Union([Type.Literal('put'), Type.Literal('remove')]),
+  role: Type.Optional(MemberRole)
+})
+
+/** The frame that reports a change of the members. */
+export const MembershipFrame = Type.Object(
+  {
+    type: Type.Literal(MEMBERSHIP),
+    ...place,
+    subject: UserId,
+    event: Type.Union(
+      [
+        Type.Literal('joined'),
+        Type.Literal('left'),
+        Type.Literal('added'),
+        Type.Literal('removed'),
+        Type.Literal('role_changed')
+      ],
+      { description: '`joined` and `left`: the subject acted. Otherwise, the author of the entry acted.' }
+    ),
+    role: Type.Optional(MemberRole),
+    timestamp: Timestamp
+  },
+  { $id: 'ChatMembershipFrame' }
+)
+
+export const membership = defineKind({
+  kind: MEMBERSHIP,
+  action: 'read',
+  isServiceOnly: true,
+  command: MembershipCommand,
+  frame: MembershipFrame,
+  summary: { command: 'Not sent by clients', frame: 'The members of a room or their roles changed' },
+  encrypted: [],
+  step: 'rooms',
+  prepare: ({ subject, op, role }) => ({
+    content: null,
+    meta: null,
+    detail: JSON.stringify({ subject, op, role })
+  }),
+  show: ({ detail }) => ({
+    subject: detail?.subject,
+    event: detail?.event,
+    ...(detail?.role === undefined ? {} : { role: detail.role })
+  }),
+  // The stored data has the result of the change and not the request.
+  isSameDetail: (one, other) => one?.subject === other?.subject
+})

@@ -1,0 +1,6 @@
+/** Creates the errors for rules that relate several fields of a request, which the schema of the request does not express. */
+import { ChatError } from '../../protocol/errors.ts'
+
+/** Returns `validation_failed` for one field. `path` is a JSON Pointer into the request. */
+export const invalid = (path: string, message: string): ChatError =>
+  new ChatError('validation_failed', `The request is not valid. ${message}`, { errors: [{ path, message }] })

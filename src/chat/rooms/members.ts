@@ -1,0 +1,146 @@
+/** Lists and changes the members of rooms, for users and for the host application. Changes are entries of the room's log. */
+import type { MemberRow, MembersRepository } from '../../db/database.ts'
+import { timestamp } from '../../lib/clock.ts'
+import { ChatError, type ErrorCode } from '../../protocol/errors.ts'
+import type { Member, MemberList, MemberRole } from '../../protocol/http/members.ts'
+import { MEMBERSHIP } from '../../protocol/http/messages.ts'
+import type { Access, Principal } from '../access/authorize.ts'
+import type { RoomAccess } from '../access/room-access.ts'
+import { membership } from '../kinds/membership.ts'
+import type { ChatLog } from '../log/chat-log.ts'
+import type { Submission } from '../log/publish.ts'
+import { refusalOf } from '../log/refusals.ts'
+import type { RoomRegistry } from './registry.ts'
+
+export interface MemberQuery {
+  /** Only members with a higher user id. */
+  readonly after: number
+  /** Only members whose names contain this text, regardless of case. */
+  readonly query: string
+  readonly limit: number
+}
+
+/** A change of a member by the host application. `name` is the current name of the user. */
+export interface HostChange {
+  readonly room: string
+  readonly user: { readonly id: number; readonly username: string }
+}
+
+/** Every method throws `room_not_found` if the room doesn't exist, or the principal may not read it. */
+export interface ChatMembers {
+  list(principal: Principal, room: string, query: MemberQuery): Promise<MemberList>
+  /**
+   * Adds a user to a room, or changes the role of a member. Returns the member, also if nothing had to be changed. Throws
+   * `user_not_found`, `not_allowed`, `last_owner` or `upgrade_pending`.
+   */
+  put(principal: Principal, room: string, userId: number, role?: MemberRole): Promise<Member>
+  /** Removes a member. The principal may remove themself. Throws the same errors as `put`. */
+  remove(principal: Principal, room: string, userId: number): Promise<void>
+  /** Like `put`, for the host application. Resolves with false if nothing had to be changed. */
+  putAsHost(change: HostChange, role?: MemberRole): Promise<boolean>
+  /** Like `remove`, for the host application. */
+  removeAsHost(change: HostChange): Promise<void>
+}
+
+export interface ChatMembersOptions {
+  readonly repository: Pick<MembersRepository, 'find' | 'search' | 'isAdministrator'>
+  readonly rooms: Pick<RoomRegistry, 'load'>
+  readonly access: Access
+  readonly readIn: RoomAccess['readIn']
+  readonly log: Pick<ChatLog, 'append' | 'appendIn' | 'appendAsHost'>
+}
+
+/** Maximum number of members that are searched for one page. */
+const MAX_EXAMINED = 1000
+
+export const createChatMembers = (options: ChatMembersOptions): ChatMembers => {
+  const { repository, rooms, access, readIn, log } = options
+
+  /**
+   * Appends an entry that adds the principal to a private room. Only an administrator may do this, and SQL checks it again.
+   * Throws `error` for everybody else, after the same queries for a private and for an absent room.
+   */
+  const enter = async (
+    principal: Principal,
+    name: string,
+    submission: Submission,
+    error: unknown
+  ): Promise<unknown> => {
+    const isAdministrator = await repository.isAdministrator(principal.userId)
+    const room = isAdministrator ? await rooms.load(name) : undefined
+    if (room?.visibility !== 'private' || !(await access.may(principal, name, 'read'))) throw error
+    return log.appendIn(principal, room, submission)
+  }
+
+  return {
+    list: async (principal, name, { after, query, limit }) =>
+      readIn(principal, name, async room => {
+        const examined = query === '' ? limit + 1 : Math.max(MAX_EXAMINED, limit + 1)
+        const { members: found, upTo } = await repository.search(room.id, { after, query, examined, limit: limit + 1 })
+        const members = found.slice(0, limit)
+        const next = found.length > limit ? members.at(-1)?.userId : upTo
+        return {
+          room: name,
+          members: members.map(publicMember),
+          has_more: next != null,
+          ...(next == null ? {} : { next })
+        }
+      }),
+    async put(principal, name, userId, role) {
+      const submission = put(userId, role)
+      const appended = log.append(principal, name, submission).catch(error => {
+        if (userId === principal.userId && hasCode(error, 'room_not_found'))
+          return enter(principal, name, submission, error)
+        throw error
+      })
+      await isChanged(appended)
+      const member = await readIn(principal, name, room => repository.find(room.id, userId))
+      if (!member) throw refusalOf('user_not_found')
+      return publicMember(member)
+    },
+    async remove(principal, name, userId) {
+      await log.append(principal, name, remove(userId))
+    },
+    putAsHost: ({ room, user }, role) => isChanged(log.appendAsHost(principalOf(user), room, put(user.id, role))),
+    async removeAsHost({ room, user }) {
+      await log.appendAsHost(principalOf(user), room, remove(user.id))
+    }
+  }
+}
+
+const put = (subject: number, role: MemberRole | undefined): Submission => {
+  const command = { type: MEMBERSHIP, subject, op: 'put', ...(role === undefined ? {} : { role }) }
+  return { kind: membership, command }
+}
+
+const remove = (subject: number): Submission => {
+  const command = { type: MEMBERSHIP, subject, op: 'remove' }
+  return { kind: membership, command }
+}
+
+/** Resolves with whether an append changed something. */
+const isChanged = async (appended: Promise<unknown>): Promise<boolean> => {
+  try {
+    await appended
+    return true
+  } catch (error) {
+    if (hasCode(error, 'already_member')) return false
+    throw error
+  }
+}
+
+const hasCode = (error: unknown, code: ErrorCode): boolean => error instanceof ChatError && error.code === code
+
+/** The host application is no user, so the author of its entries is the user whom they concern. */
+const principalOf = ({ id, username }: HostChange['user']): Principal => ({
+  userId: id,
+  username,
+  expiresAt: Number.POSITIVE_INFINITY
+})
+
+const publicMember = ({ userId, username, role, joinedAt }: MemberRow): Member => ({
+  user_id: userId,
+  username,
+  role,
+  joined_at: timestamp(joinedAt)
+})

@@ -1,0 +1,52 @@
+/** Creates direct rooms, which the same people have only once. */
+import type { SqlClient } from '../client/types.ts'
+import { type RoomRow, roomColumns } from './room-row.ts'
+
+/** A direct room, and whether it was created now. */
+export interface DirectRoom {
+  readonly room: RoomRow
+  readonly isNew: boolean
+}
+
+export interface NewDirectRoom {
+  /** The name of the room, if it does not exist yet. */
+  readonly name: string
+  /** Identifies the set of people. */
+  readonly key: string
+  readonly users: readonly number[]
+}
+
+/**
+ * Returns the direct room of a set of users, and creates it if it does not exist. Returns undefined if one of the users does not
+ * exist or is not active.
+ */
+export type EnsureDirectRoom = (room: NewDirectRoom) => Promise<DirectRoom | undefined>
+
+/** @internal */
+export const createEnsureDirectRoom = ({ query }: Pick<SqlClient, 'query'>, schema: string): EnsureDirectRoom => {
+  const inSchema = `"${schema.replaceAll('"', '""')}"`
+  // The lock keeps the accounts from ending before the room is committed. See src/db/repositories/rooms.ts.
+  const people = `select id from ${inSchema}.users where id = any($1::integer[]) and status = 'active' order by id`
+  const create = `with people as (${people} for share), room as (
+      insert into ${inSchema}.rooms (name, visibility, guarded, direct_key)
+      select $2, 'direct', true, $3 where (select count(*) from people) = cardinality($1::integer[])
+      on conflict (direct_key) do nothing
+      returning *
+    ), members as (
+      insert into ${inSchema}.members (room_id, user_id) select room.id, people.id from room, people
+    )
+    select ${roomColumns('room')} from room`
+  const existing = `with people as (${people})
+    select ${roomColumns('room')} from ${inSchema}.rooms as room
+    where direct_key = $2 and (select count(*) from people) = cardinality($1::integer[])`
+
+  return async ({ name, key, users }) => {
+    const [found] = await query<RoomRow>(existing, [users, key])
+    if (found) return { room: found, isNew: false }
+    const [created] = await query<RoomRow>(create, [users, name, key])
+    if (created) return { room: created, isNew: true }
+    // Another process may have created the room in the meantime.
+    const [other] = await query<RoomRow>(existing, [users, key])
+    return other && { room: other, isNew: false }
+  }
+}

@@ -1,0 +1,94 @@
+/** Reads the members of rooms. The append function of the log writes them. See drizzle/0014_members.sql. */
+import type { SqlClient } from '../client/types.ts'
+import type { MemberRole } from '../tables.ts'
+
+/** A member of a room. `joinedAt` is in milliseconds since the epoch. */
+export interface MemberRow {
+  readonly userId: number
+  readonly username: string
+  readonly role: MemberRole
+  readonly joinedAt: number
+}
+
+/** The membership of a user in a room. `joinedAt` is in milliseconds since the epoch. */
+export interface Membership {
+  readonly roomId: number
+  readonly room: string
+  readonly role: MemberRole
+  readonly joinedAt: number
+}
+
+export interface MemberSearch {
+  /** The search begins after this user id. */
+  readonly after: number
+  /** Only members whose names contain this text, regardless of case. */
+  readonly query: string
+  /** Maximum number of members that are searched. */
+  readonly examined: number
+  /** Maximum number of members that are returned. */
+  readonly limit: number
+}
+
+/** The members that were found. `upTo` is the id of the last member that was searched, or null if no member is left to search. */
+export interface MembersFound {
+  readonly members: MemberRow[]
+  readonly upTo: number | null
+}
+
+/** Reads the members of the rooms of one schema. */
+export interface MembersRepository {
+  find(roomId: number, userId: number): Promise<MemberRow | undefined>
+  /** Searches the members of a room in the order of their ids. */
+  search(roomId: number, search: MemberSearch): Promise<MembersFound>
+  /** Returns at most `limit` memberships of a user, in the order of the room ids, after the room `roomId`. */
+  ofUser(userId: number, roomId: number, limit: number): Promise<Membership[]>
+  /**
+   * Returns who becomes the owner of a room when the user ceases to be a member: the moderator who joined first, or else the
+   * member who joined first. Returns undefined if another owner or no other member remains.
+   */
+  successorOf(roomId: number, userId: number): Promise<MemberRow | undefined>
+  /** Returns whether a user is an active administrator of the service. */
+  isAdministrator(userId: number): Promise<boolean>
+}
+
+/** @internal */
+export const createMembersRepository = ({ query }: Pick<SqlClient, 'query'>, schema: string): MembersRepository => {
+  const inSchema = `"${schema.replaceAll('"', '""')}"`
+  const joinedAt = `(extract(epoch from member.joined_at) * 1000)::double precision as "joinedAt"`
+  const members = `select member.user_id as "userId", users.username, member.role, ${joinedAt}
+    from ${inSchema}.members as member join ${inSchema}.users as users on users.id = member.user_id
+    where member.room_id = $1`
+  const find = `${members} and member.user_id = $2`
+  const search = `with searched as materialized (
+      ${members} and member.user_id > $2 order by member.user_id limit $4
+    )
+    select found.*, bound."upTo"
+    from (select case when count(*) = $4 then max("userId") end as "upTo" from searched) as bound
+    left join lateral (
+      select * from searched where strpos(lower(username), lower($3)) > 0 order by "userId" limit $5
+    ) as found on true`
+  const ofUser = `select member.room_id as "roomId", room.name as room, member.role, ${joinedAt}
+    from ${inSchema}.members as member join ${inSchema}.rooms as room on room.id = member.room_id
+    where member.user_id = $1 and member.room_id > $2 order by member.room_id limit $3`
+  const successor = `${members} and member.user_id <> $2 and users.status in ('active', 'suspended')
+      and not exists (
+        select from ${inSchema}.members as other
+        join ${inSchema}.users as owner on owner.id = other.user_id and owner.status in ('active', 'suspended')
+        where other.room_id = $1 and other.user_id <> $2 and other.role = 'owner'
+      )
+    order by member.role = 'moderator' desc, member.joined_at, member.user_id limit 1`
+  const administrator = `select from ${inSchema}.users where id = $1 and role = 'admin' and status = 'active'`
+
+  return {
+    find: async (roomId, userId) => (await query<MemberRow>(find, [roomId, userId]))[0],
+    async search(roomId, { after, query: text, examined, limit }) {
+      const rows = await query<MemberRow & { upTo: number | null }>(search, [roomId, after, text, examined, limit])
+      // If no member was found, the only row has no member.
+      const found = rows.filter(row => row.userId !== null).map(({ upTo: _, ...member }) => member)
+      return { members: found, upTo: rows[0]?.upTo ?? null }
+    },
+    ofUser: (userId, roomId, limit) => query<Membership>(ofUser, [userId, roomId, limit]),
+    successorOf: async (roomId, userId) => (await query<MemberRow>(successor, [roomId, userId]))[0],
+    isAdministrator: async userId => (await query(administrator, [userId])).length > 0
+  }
+}

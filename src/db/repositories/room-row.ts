@@ -1,0 +1,27 @@
+/** Defines the rows of rooms, and the SQL that selects them. */
+import type { MemberRole, Visibility } from '../tables.ts'
+
+/** A room. `epoch` identifies the incarnation of its log. In a new room, `lastSeq` is 0 and `oldestSeq` is 1. */
+export interface RoomRow {
+  readonly id: number
+  readonly name: string
+  readonly title: string | null
+  readonly topic: string | null
+  readonly visibility: Visibility
+  readonly epoch: string
+  readonly lastSeq: number
+  readonly oldestSeq: number
+  /** Whether the log has entries other than messages. Only `findByNames` sets this field. */
+  readonly hasOthers?: boolean
+}
+
+/** A room as one user sees it. `role` is null if the user is not a member. */
+export interface RoomOfUser extends RoomRow {
+  readonly role: MemberRole | null
+}
+
+/** Returns the SQL that selects a `RoomRow` from the table or subquery `room`. */
+export const roomColumns = (room: string): string =>
+  // Casts to double precision, because the client that a host application passes in may return a bigint as text.
+  `${room}.id, ${room}.name, ${room}.title, ${room}.topic, ${room}.visibility, ${room}.epoch,
+    ${room}.last_seq::double precision as "lastSeq", ${room}.oldest_seq::double precision as "oldestSeq"`

@@ -1,0 +1,86 @@
+/** Changes the members of rooms for a host application. */
+import type { FastifyInstance } from 'fastify'
+import pLimit from 'p-limit'
+import type { HostUser } from './accounts/host-users.ts'
+import { check, typed } from './host-calls.ts'
+import { ChatError } from './protocol/errors.ts'
+import { hostMember } from './protocol/http/host.ts'
+import type { MemberRole } from './protocol/http/members.ts'
+import { compile } from './protocol/validation.ts'
+
+/**
+ * A user of the host application: the id, or the id and the name. With a name, the chat user is created on first use; an id
+ * alone identifies only users who have used the chat.
+ */
+export type HostMember = string | number | Omit<HostUser, 'expiresAt'>
+
+/**
+ * Changes the members of rooms of any visibility. The changes are entries of the room's log. They do not call `authorize`, and
+ * apply no rate limit. All methods reject with a ChatError, for example `room_not_found`, `user_not_found`, `last_owner`,
+ * `upgrade_pending`, `validation_failed` or `unavailable`.
+ */
+export interface HostMembers {
+  /** Adds a user to a room. If the user is a member, only changes the role, if one is given. */
+  addMember(room: string, user: HostMember, options?: { readonly role?: MemberRole | undefined }): Promise<void>
+  /**
+   * Adds at most 500 users to a room. Rejects with `user_not_found`, and adds nobody, if a user is unknown. After any other
+   * error, some of the users may have been added; the same call can be repeated.
+   */
+  addMembers(room: string, users: readonly HostMember[]): Promise<void>
+  /** Removes a member. The subscriptions of the user to a private room end on every process. */
+  removeMember(room: string, user: HostMember): Promise<void>
+  /** Sets the role of a user, and adds the user to the room if necessary. */
+  setRole(room: string, user: HostMember, role: MemberRole): Promise<void>
+}
+
+const MAX_USERS = 500
+/** Maximum number of users that are looked up or added at the same time. */
+const AT_ONCE = 100
+
+const isChange = compile(hostMember)
+
+/** `running` returns the Fastify instance of the chat, or throws if the chat is not running. */
+export const createHostMembers = (running: () => FastifyInstance): HostMembers => {
+  const changes = async () => {
+    const { chatCore, chatListen } = running()
+    // Before that, all changes would be refused as during an upgrade.
+    await chatListen()
+    return chatCore.members
+  }
+
+  const userOf = async (user: HostMember) => {
+    const { chatAuth, chatPrivacy } = running()
+    const found =
+      typeof user === 'object' ? await chatAuth.admit(user) : await chatPrivacy.hostAccounts.find(String(user))
+    if (found && (found.status === 'active' || found.status === 'suspended')) return found
+    throw new ChatError('user_not_found', 'Nobody with this id has used the chat, or the account was deleted.')
+  }
+
+  const put = async (room: string, user: HostMember, role?: MemberRole): Promise<void> => {
+    check(isChange, { room, role })
+    const members = await changes()
+    await members.putAsHost({ room, user: await userOf(user) }, role)
+  }
+
+  return {
+    addMember: (room, user, { role } = {}) => typed(() => put(room, user, role)),
+    setRole: (room, user, role) => typed(() => put(room, user, role)),
+    addMembers: (room, given) =>
+      typed(async () => {
+        check(isChange, { room })
+        if (given.length > MAX_USERS) {
+          throw new ChatError('validation_failed', `Add at most ${MAX_USERS} users at once.`)
+        }
+        const members = await changes()
+        const atOnce = pLimit(AT_ONCE)
+        const users = await Promise.all(given.map(user => atOnce(() => userOf(user))))
+        await Promise.all(users.map(user => atOnce(() => members.putAsHost({ room, user }))))
+      }),
+    removeMember: (room, user) =>
+      typed(async () => {
+        check(isChange, { room })
+        const members = await changes()
+        await members.removeAsHost({ room, user: await userOf(user) })
+      })
+  }
+}

@@ -1,0 +1,58 @@
+/** Tests that a private room interrupts its subscribers when it cannot read all entries, because one may be a removal. */
+import { expect, test } from 'vitest'
+import type { Entry } from '../../../src/chat/log/entry.ts'
+import type { PageCache } from '../../../src/chat/log/page-cache.ts'
+import { Room } from '../../../src/chat/rooms/room.ts'
+import type { Visibility } from '../../../src/db/tables.ts'
+import { silentLog } from '../../support/memory-chat.ts'
+
+const start = (visibility: Visibility) => {
+  const seen: string[] = []
+  const entry = (seq: number) =>
+    ({ seq, frame: Buffer.from(`${seq}`), head: Buffer.alloc(0), bytes: 1 }) as unknown as Entry
+  const pages = {
+    version: 0,
+    forget() {},
+    add() {},
+    from: async (_: number, from: number, to: number) =>
+      Array.from({ length: to - from + 1 }, (_, at) => entry(from + at)).filter(({ seq }) => seq > 10)
+  } as unknown as PageCache<Entry>
+  const row = { id: 1, name: 'p.r', title: null, epoch: 'e', lastSeq: 5, oldestSeq: 1, visibility }
+  const onMissed = () => void seen.push('unloaded')
+  const room = new Room({ ...row, pages, log: silentLog, clock: { monotonic: () => 0 }, onMissed })
+  const subscriber = {
+    userId: 1,
+    deliver: (_: unknown, head: number) => void seen.push(`delivered ${head}`),
+    broken: (reason: string) => void seen.push(reason),
+    hint() {},
+    replace() {},
+    removed() {},
+    interrupt() {
+      seen.push('interrupted')
+      room.subscribers.delete(subscriber)
+    }
+  }
+  room.subscribers.add(subscriber)
+  return { room, seen }
+}
+
+test('after a gap, the subscribers of a private room receive nothing', async () => {
+  const { room, seen } = start('private')
+  room.grown(13)
+  await room.caughtUp()
+  expect(seen).toEqual(['expired', 'interrupted', 'unloaded'])
+})
+
+test('in a new incarnation of the log, too', async () => {
+  const { room, seen } = start('direct')
+  await room.reaches({ epoch: 'f', lastSeq: 3, oldestSeq: 1 })
+  expect(seen).toEqual(['epoch', 'interrupted', 'unloaded'])
+})
+
+test('the subscribers of a public room go on after the gap', async () => {
+  const { room, seen } = start('public')
+  room.grown(13)
+  await room.caughtUp()
+  await Promise.resolve()
+  expect(seen).toEqual(['expired', 'delivered 13'])
+})
