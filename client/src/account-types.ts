@@ -91,7 +91,7 @@ export interface AuditEvent {
   readonly at: string
   /** The user that the event is about. */
   readonly user_id?: number
-  /** The administrator who caused the event, if this is another user. */
+  /** The administrator who caused the event. Absent if the user caused it. */
   readonly actor_id?: number
   readonly session_id?: string
   readonly address?: string

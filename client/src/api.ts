@@ -5,12 +5,15 @@ import type {
   Entry,
   EntryList,
   Log,
+  Member,
+  MemberList,
   Presence,
   ReactionList,
   RoomList,
   Room as RoomShown,
   SingleMessage,
-  User
+  User,
+  UserList
 } from './protocol.ts'
 import type { TextOptions } from './room-types.ts'
 
@@ -29,6 +32,22 @@ export interface HistoryRange {
 
 export type ChatApiOptions = CallOptions
 
+/** Selects rooms. `mine: true` selects only the user's own rooms, and `query` those whose name or title contains the text. */
+export interface RoomRange {
+  readonly after?: string
+  readonly limit?: number
+  readonly mine?: boolean
+  readonly query?: string
+}
+
+/** A new room. Only a public room needs the name `room`. The service creates the name of a private room. */
+export interface NewRoom {
+  readonly room?: string
+  readonly title?: string | undefined
+  readonly topic?: string
+  readonly visibility?: 'public' | 'private'
+}
+
 /** The functions of the HTTP API. Their comments list the main error codes. */
 export interface ChatApi {
   /**
@@ -44,12 +63,48 @@ export interface ChatApi {
   login(username: string, password: string): Promise<AccessToken>
   /** Returns the authenticated user. */
   me(): Promise<User>
-  /** Lists rooms, sorted by name. To get the next page, pass the `next` of the previous page as `after`. */
-  rooms(page?: { readonly after?: string; readonly limit?: number }): Promise<RoomList>
-  /** Creates a room. Errors: `room_taken` (409), `not_allowed` (403). */
-  createRoom(room: string, title?: string): Promise<RoomShown>
+  /**
+   * Lists the rooms that this user may read, sorted by name. To get the next page, pass the `next` of the previous page as
+   * `after`.
+   */
+  rooms(page?: RoomRange): Promise<RoomList>
+  /**
+   * Creates a room. This user becomes its owner. A string is the name of a public room. Errors: `room_taken` (409),
+   * `not_allowed` (403), `upgrade_pending` (503).
+   */
+  createRoom(room: string | NewRoom, title?: string): Promise<RoomShown>
+  /**
+   * Opens the direct room with one to seven other users. Always returns the same room for the same users. Errors: `not_allowed`
+   * (403), `not_found` (404) if the service has no direct rooms, `upgrade_pending` (503).
+   */
+  openDirect(users: readonly number[]): Promise<RoomShown>
+  /**
+   * Returns users whose names begin with `query`, at least two characters. Error: `not_found` (404) if the service has no
+   * search for users.
+   */
+  searchUsers(query: string, limit?: number): Promise<UserList>
   /** Returns a room. Error: `room_not_found` (404). The functions below can also reject with this error. */
   showRoom(room: string): Promise<RoomShown>
+  /** Changes the title or the topic of a room. Null removes it. Error: `not_allowed` (403). */
+  changeRoom(
+    room: string,
+    change: { readonly title?: string | null; readonly topic?: string | null }
+  ): Promise<RoomShown>
+  /**
+   * Lists the members of a room, sorted by user id. To get the next page, pass the `next` of the previous page as `after`.
+   * `query` selects members whose names contain the text.
+   */
+  members(
+    room: string,
+    page?: { readonly after?: number; readonly limit?: number; readonly query?: string }
+  ): Promise<MemberList>
+  /**
+   * Adds a user to a room, or changes the role of a member. `me` joins the room. Returns the member. Errors: `not_allowed`
+   * (403), `user_not_found` (404), `last_owner` (409).
+   */
+  putMember(room: string, user: number | 'me', role?: Member['role']): Promise<Member>
+  /** Removes a member. `me` leaves the room. Errors: `not_allowed` (403), `user_not_found` (404), `last_owner` (409). */
+  removeMember(room: string, user: number | 'me'): Promise<void>
   /** Returns a page of a room's messages, oldest first. */
   history(room: string, range?: HistoryRange): Promise<EntryList>
   /**
@@ -89,8 +144,15 @@ export const createChatApi = (options: ChatApiOptions): ChatApi => {
     login: (username, password) => call('POST', '/api/auth/login', { body: { username, password }, isPublic: true }),
     me: () => call('GET', '/api/users/me'),
     rooms: (page = {}) => call('GET', '/api/chat/rooms', { query: page }),
-    createRoom: (room, title) => call('POST', '/api/chat/rooms', { body: { room, title } }),
+    createRoom: (room, title) =>
+      call('POST', '/api/chat/rooms', { body: typeof room === 'string' ? { room, title } : room }),
+    openDirect: users => call('POST', '/api/chat/direct', { body: { users } }),
+    searchUsers: (query, limit) => call('GET', '/api/users', { query: { query, limit } }),
     showRoom: room => call('GET', roomPath(room)),
+    changeRoom: (room, change) => call('PATCH', roomPath(room), { body: change }),
+    members: (room, page = {}) => call('GET', `${roomPath(room)}/members`, { query: page }),
+    putMember: (room, user, role) => call('PUT', `${roomPath(room)}/members/${user}`, { body: { role } }),
+    removeMember: (room, user) => call('DELETE', `${roomPath(room)}/members/${user}`),
     history: (room, range = {}) => call('GET', `${roomPath(room)}/messages`, { query: range }),
     log: (room, range = {}) => call('GET', `${roomPath(room)}/log`, { query: range }),
     message: (room, seq) => call('GET', `${roomPath(room)}/messages/${seq}`),

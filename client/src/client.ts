@@ -133,7 +133,7 @@ export const createChatClient = (options: ChatClientOptions): ChatClient => {
         store.marksChanged()
       },
       onUnknown: frame => events.emit('frame', frame),
-      onLeave: () => rooms.delete(name)
+      onLeave: () => rooms.get(name) === room && rooms.delete(name)
     })
     rooms.set(name, room)
     room.restore(marks[name])
@@ -168,9 +168,13 @@ export const createChatClient = (options: ChatClientOptions): ChatClient => {
     },
     api,
     get rooms() {
-      return [...rooms.values()]
+      return [...rooms.values()].filter(isSubscribed)
     },
-    room: name => rooms.get(name) ?? open(name),
+    room(name) {
+      const room = rooms.get(name)
+      // A room from which this user was removed stays in `rooms`, because its messages may still be refused.
+      return room && isSubscribed(room) ? room : open(name)
+    },
     connect() {
       isWanted = true
       void ready.then(() => isWanted && link.connect())
@@ -187,6 +191,8 @@ export const createChatClient = (options: ChatClientOptions): ChatClient => {
   }
 }
 
+const isSubscribed = ({ state }: OwnedRoom): boolean => state.status !== 'left'
+
 /** Copies marks into an object without a prototype, because a room may be named `constructor`. */
 const marksOf = (stored: { readonly [room: string]: Mark } = {}): { [room: string]: Mark } =>
   Object.assign(Object.create(null), stored)
@@ -198,6 +204,8 @@ const HANDLED = [
   'edit',
   'deletion',
   'reaction',
+  'membership',
+  'room',
   'presence',
   'typing',
   'subscribed',

@@ -5,11 +5,28 @@
 export { type AccountApi, createAccountApi } from './account.ts'
 export type * from './account-types.ts'
 export { type AdminApi, createAdminApi } from './admin.ts'
-export { type ChatApi, type ChatApiOptions, createChatApi, type HistoryRange } from './api.ts'
+export {
+  type ChatApi,
+  type ChatApiOptions,
+  createChatApi,
+  type HistoryRange,
+  type NewRoom,
+  type RoomRange
+} from './api.ts'
 export { createChatClient } from './client.ts'
 export { ChatApiError, type Violation } from './errors.ts'
 export type { FetchLike, ResponseLike, SocketConstructor, SocketLike, Timers } from './platform.ts'
-export type { AccessToken, ClientFrame, ServerFrame, User } from './protocol.ts'
+export type {
+  AccessToken,
+  ClientFrame,
+  Member,
+  MemberList,
+  MembershipFrame,
+  RoomFrame,
+  ServerFrame,
+  User,
+  UserList
+} from './protocol.ts'
 export { reactionKeyOf } from './reaction-key.ts'
 export type * from './room-types.ts'
 export { PASSWORD_RULES, type Rule, USERNAME_RULES } from './rules.ts'

@@ -101,7 +101,7 @@ const edited = (message: Message, change: MessageChange & { type: 'edit' }): Mes
 }
 
 /**
- * Applies an entry to the text of the message that it changes. Returns the message if the entry was already applied. fold.ts
+ * Applies an entry to the text of the message that it changes. Returns the message unchanged if it already has the effect of the entry. fold.ts
  * applies reactions.
  */
 export const withChange = (message: Message, change: MessageChange): Message => {

@@ -1,5 +1,14 @@
 /** The public types of a room: state, events, messages and outgoing messages. */
-import type { DeletionFrame, EditFrame, Entry, ErrorCode, Presence, ReactionFrame } from './protocol.ts'
+import type {
+  DeletionFrame,
+  EditFrame,
+  Entry,
+  ErrorCode,
+  MembershipFrame,
+  Presence,
+  ReactionFrame,
+  RoomFrame
+} from './protocol.ts'
 
 /**
  * A message of a room's log in its current state. If the content can't be shown, `content` is null and `unavailable` is the
@@ -78,10 +87,17 @@ export interface RoomState {
   /**
    * `joining`: the service has not confirmed the subscription yet. `live`: no message is missing. `catching_up`: disconnected,
    * or still reading missed messages. `refused`: the service refused the subscription, for the reason in `error`. The client
-   * tries again after the next reconnection. `left`: after `leave()`.
+   * tries again after the next reconnection. `left`: after `leave()`, or because this user is no longer a member of a private
+   * room (`error` has the code `removed`). The client doesn't subscribe again.
    */
   readonly status: 'joining' | 'live' | 'catching_up' | 'refused' | 'left'
   readonly error?: Refusal
+  /**
+   * The title and the topic, null if there is none. Absent until the first entry of type `room`, and after `resync` with
+   * `isReplaced`: use those of `api.showRoom` until then.
+   */
+  readonly title?: string | null
+  readonly topic?: string | null
   /**
    * The messages, ascending by `seq`, without duplicates or gaps. Empty at first: call `older()` to load the newest page. They
    * include this user's pending changes. A refused change is reverted.
@@ -146,7 +162,21 @@ export interface RoomEvents {
   outgoing: Outgoing
   /** The connection couldn't resume a part of the log. That part is skipped, or it is read over HTTP. */
   resync: Resync
-  /** A user joined or left the room. Emitted only in rooms of up to 100 users. */
+  /**
+   * A user joined or left the members, was added or removed, or has another role. `subject` is the id of this user. `user_id`
+   * and `username` are those of the user who made the change. The events `membership` and `room` are emitted once per entry, in
+   * the order of the log, also for entries that were missed while offline.
+   */
+  membership: MembershipFrame
+  /** The title or the topic changed. `state` already includes the change. */
+  room: RoomFrame
+  /**
+   * This user is no longer a member of a private room, so the service has ended the subscription. The status is `left`. The
+   * service refuses the unsent messages, with `room_not_found`. After the user was added again, `client.room(name)` subscribes
+   * again.
+   */
+  removed: Refusal
+  /** A user came online or went offline in the room. Emitted only in rooms of up to 100 users. */
   person: { readonly event: 'joined' | 'left' } & Typist
 }
 

@@ -11,7 +11,7 @@ import { type Draft, isChange } from './outgoing.ts'
 import { createPaging } from './paging.ts'
 import { createPeople } from './people.ts'
 import type { Timers } from './platform.ts'
-import type { ClientFrame } from './protocol.ts'
+import type { ClientFrame, MembershipFrame, RoomFrame } from './protocol.ts'
 import { createQueues } from './queue.ts'
 import { reactionKeyOf } from './reaction-key.ts'
 import { createReadHistory } from './read-history.ts'
@@ -62,6 +62,7 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
   const loops = createQueues<Message>()
   let status: RoomState['status'] = 'joining'
   let error: Refusal | undefined
+  let details: Pick<RoomState, 'title' | 'topic'> = {}
   let snapshot: RoomState | undefined
   let isNotified = true
   let typedAt = Number.NEGATIVE_INFINITY
@@ -92,6 +93,7 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
     snapshot ??= Object.freeze({
       status,
       ...(error ? { error } : {}),
+      ...details,
       messages: timeline.messages,
       outgoing: Object.freeze(outbox.of(name).filter(one => !isChange(one))),
       changes: Object.freeze(outbox.of(name).filter(isChange)),
@@ -127,6 +129,13 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
     events.emit('update', entry)
   }
 
+  const describe = (entry: RoomFrame): void => {
+    const { title = details.title, topic = details.topic } = entry
+    details = { ...(title === undefined ? {} : { title }), ...(topic === undefined ? {} : { topic }) }
+    changed()
+    events.emit('room', entry)
+  }
+
   /** Removes an outgoing message or change after its entry was delivered. */
   const delivered = (entry: Pick<Message, 'user_id' | 'nonce' | 'seq'>): void => {
     if (entry.nonce !== undefined && options.isMe(entry.user_id)) outbox.seen(entry)
@@ -144,6 +153,8 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
     if (erasure) return erase(erasure)
     const changing = changeOf(entry)
     if (changing) return change(changing)
+    if (entry.type === 'membership') return events.emit('membership', entry as unknown as MembershipFrame)
+    if (entry.type === 'room') return describe(entry as unknown as RoomFrame)
     const given = messageOf(entry)
     if (!given) return options.onUnknown(entry as Frame)
     const message = timeline.append(given)
@@ -157,6 +168,8 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
   const resynced = (resync: Resync, oldest: number): void => {
     if (resync.isReplaced) {
       timeline.begin(resync.upTo, oldest)
+      // The skipped entries may have changed the title or the topic.
+      details = {}
       // If the log was replaced, a `seq` of the former log can't be compared with `upTo`, so all sent messages are removed.
       outbox.skip(name, resync.reason === 'epoch' || resync.reason === 'ahead' ? undefined : resync.upTo)
       changed()
@@ -170,6 +183,10 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
     room: name,
     onEntry: deliver,
     onStatus: setStatus,
+    onRemoved(why) {
+      end(why)
+      events.emit('removed', why)
+    },
     onJoin(seq, oldest) {
       timeline.begin(seq, oldest)
       outbox.skip(name, seq)
@@ -210,6 +227,18 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
     )
   setOwn()
 
+  /** Ends the subscription permanently. */
+  const end = (why?: Refusal): void => {
+    subscription.offline()
+    setStatus('left', why)
+    joined()
+    loops.end()
+    people.clear()
+    paging.stop()
+    singleLoads.stop()
+    outbox.skip(name)
+  }
+
   return {
     name,
     get state() {
@@ -237,16 +266,10 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
       return loop
     },
     leave() {
-      if (status === 'left') return
-      subscription.offline()
-      setStatus('left')
-      joined()
-      loops.end()
-      people.clear()
-      paging.stop()
-      singleLoads.stop()
-      outbox.skip(name)
-      send({ type: 'unsubscribe', room: name, ref: options.nextRef() })
+      if (status !== 'left') {
+        end()
+        send({ type: 'unsubscribe', room: name, ref: options.nextRef() })
+      }
       options.onLeave()
     },
     on: events.on,
@@ -257,6 +280,7 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
       changed()
     },
     online() {
+      if (status === 'left') return
       subscription.online()
       singleLoads.online()
     },
@@ -265,8 +289,11 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
       singleLoads.offline()
       people.clear()
     },
-    head: subscription.head,
+    head(seq) {
+      if (status !== 'left') subscription.head(seq)
+    },
     handle(frame) {
+      if (status === 'left') return false
       if (subscription.handle(frame) || people.handle(frame)) return true
       if (frame.type !== 'system') return false
       const { event, user_id, username } = frame as unknown as RoomEvents['person']

@@ -30,6 +30,8 @@ export interface SubscriptionOptions {
   /** Called for each entry of the log, in order. An entry is a frame, or an item of a history page. */
   readonly onEntry: (entry: LogEntry) => void
   readonly onStatus: (status: RoomState['status'], error?: Refusal) => void
+  /** Called when the service has ended the subscription because this user is no longer a member of the room. */
+  readonly onRemoved: (why: Refusal) => void
   /** Called when the room is joined for the first time. Entries up to `seq` are history. */
   readonly onJoin: (seq: number, oldest: number) => void
   readonly onResync: (resync: Resync, oldest: number) => void
@@ -177,10 +179,9 @@ export const createSubscription = (options: SubscriptionOptions): Subscription =
         // A frame with a ref is the response to an earlier `leave()`.
         if (frame.ref !== undefined) return true
         cancel()
-        options.onStatus('refused', {
-          code: String(frame.reason ?? 'not_allowed'),
-          detail: 'You may not read this room.'
-        })
+        const code = String(frame.reason ?? 'not_allowed')
+        if (code === 'removed') options.onRemoved({ code, detail: 'You are no longer a member of this room.' })
+        else options.onStatus('refused', { code, detail: 'You may not read this room.' })
         return true
       }
       if (typeof seq !== 'number' || type === 'ack') return false

@@ -56,7 +56,7 @@ export interface Identity {
 
 /** The argument of the app's `token` callback. */
 export interface TokenRequest {
-  /** The SDK's current token, if any. */
+  /** The token that the SDK used until now. Undefined if it has none yet. */
   readonly previous: string | undefined
   /**
    * True if the service refused the previous token. False if there is no token yet, or if the token has expired or expires
@@ -166,7 +166,10 @@ export interface ChatClient {
   readonly identity: Identity | undefined
   /** The HTTP API with this client's token. */
   readonly api: ChatApi
-  /** Subscribes to a room. A client may subscribe to 128 rooms. Returns the same object for the same name until `leave()`. */
+  /**
+   * Subscribes to a room. A client may subscribe to 128 rooms. Returns the same object for the same name until its status is
+   * `left`.
+   */
   room(name: string): Room
   /** All subscribed rooms. */
   readonly rooms: readonly Room[]

@@ -59,6 +59,32 @@ test('requests the resource of each call under the prefix of the service', async
   })
 })
 
+test('requests rooms, members and users with their parameters', async () => {
+  const { api: chat, calls } = api()
+  await chat.rooms({ mine: true, query: 'a&b' })
+  await chat.createRoom({ visibility: 'private', title: 'Plans' })
+  await chat.changeRoom('general', { title: null, topic: 'Everything' })
+  await chat.members('general', { after: 7, query: 'ad', limit: 10 })
+  await chat.putMember('general', 2)
+  await chat.putMember('general', 2, 'owner')
+  await chat.removeMember('general', 'me')
+  await chat.openDirect([2, 3])
+  await chat.searchUsers('ad', 5)
+  expect(
+    calls.map(({ method, url, body }) => [`${method} ${url.replace('http://chat.test/support', '')}`, body])
+  ).toEqual([
+    ['GET /api/chat/rooms?mine=true&query=a%26b', undefined],
+    ['POST /api/chat/rooms', '{"visibility":"private","title":"Plans"}'],
+    ['PATCH /api/chat/rooms/general', '{"title":null,"topic":"Everything"}'],
+    ['GET /api/chat/rooms/general/members?after=7&query=ad&limit=10', undefined],
+    ['PUT /api/chat/rooms/general/members/2', '{}'],
+    ['PUT /api/chat/rooms/general/members/2', '{"role":"owner"}'],
+    ['DELETE /api/chat/rooms/general/members/me', undefined],
+    ['POST /api/chat/direct', '{"users":[2,3]}'],
+    ['GET /api/users?query=ad&limit=5', undefined]
+  ])
+})
+
 test('rejects with a ChatApiError that has every violated rule and the time to wait', async () => {
   const problem = {
     code: 'validation_failed',
