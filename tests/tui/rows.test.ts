@@ -23,6 +23,7 @@ const message = (seq: number, more: Partial<Message> = {}): Message =>
 
 const view = (room: Partial<RoomState>, more: Partial<View> = {}): View => ({
   name: 'general',
+  label: '#general',
   username: 'ada',
   notices: [],
   isUnfolded: false,

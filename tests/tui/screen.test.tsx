@@ -320,6 +320,55 @@ test('shows who joins, leaves and types', async () => {
   await sees(/bob joined\n\* bob left\n.*\n.*message 1/)
 })
 
+test('shows the title of a private room, changes of its members, and the removal of the user', async () => {
+  const all = start()
+  const member = { role: 'member', joined_at: '2026-01-31T12:00:00.000+00:00' }
+  all.service.http(path => {
+    if (path.includes('/members')) return { body: { members: [{ ...member, user_id: 3, username: 'mary' }] } }
+    if (path.endsWith('/rooms/general')) return { body: { room: 'general', title: 'Plans', visibility: 'private' } }
+    return { body: historyPage(1, 0, { seq: 0 }) }
+  })
+  const socket = await all.service.socket()
+  socket.greet()
+  socket.receive(subscribedFrame(0, socket.take('subscribe')[0] as Sent))
+  await all.sees('Plans (private)')
+  const { content: _, ...bob } = messageFrame(1)
+  socket.receive({ ...bob, type: 'membership', subject: 3, event: 'added', role: 'member' })
+  await all.sees('* bob added mary')
+  socket.receive({ ...bob, type: 'room', seq: 2, title: 'New\x1b[31m plans' })
+  await all.sees('New␛[31m plans (private)')
+  await all.sees('* bob changed the title to: New␛[31m plans')
+  socket.receive({ ...bob, type: 'membership', seq: 3, subject: 1, event: 'removed' })
+  socket.receive({ type: 'unsubscribed', room: 'general', reason: 'removed' })
+  await all.sees('* bob removed you')
+  await all.sees('You are no longer a member of this room. Go to another room with /room NAME.')
+})
+
+test('lists rooms by their titles, and goes to a room by its title', async () => {
+  const { service, socket, type, sees } = await startChat(0)
+  const rooms = [
+    { room: 'd.1', title: null, visibility: 'direct' },
+    { room: 'general', title: null, visibility: 'public' },
+    { room: 'p.1', title: 'Plans for May', visibility: 'private' }
+  ]
+  service.http(path => {
+    if (path.endsWith('/rooms/d.1/members?limit=100'))
+      return { body: { members: [1, 2].map(id => ({ user_id: id, username: id === 1 ? 'ada' : 'bob' })) } }
+    if (path.includes('/members')) return { body: { members: [] } }
+    if (path.includes('/rooms?')) return { body: { rooms: path.includes('mine') ? rooms : rooms.slice(0, 2) } }
+    return { body: historyPage(1, 0, { seq: 0 }) }
+  })
+  await type('/rooms', ENTER)
+  await sees('Rooms: @bob, #general, Plans for May (private)')
+  await type('/room plans for may', ENTER)
+  await sees('Plans for May (private)  ada@')
+  expect(socket.take('subscribe')).toMatchObject([{ room: 'p.1' }])
+  await type('/room @bob', ENTER)
+  await eventually(() => expect(socket.take('subscribe')).toMatchObject([{ room: 'd.1' }]))
+  await type('/room no such title', ENTER)
+  await sees('There is no room with the title no such title.')
+})
+
 test('sends a line with two slashes as a message, but not commands', async () => {
   const { socket, type, sees } = await startChat(0)
   await type('/help', ENTER)

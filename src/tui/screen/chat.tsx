@@ -96,8 +96,8 @@ const useScrolling = ({ conversation, draft, rows, free, name }: Scrolling) => {
   return positionOf()
 }
 
-const titleOf = ({ name, username, room }: View, host: string, columns: number): string => {
-  const left = safeLine(` #${name}  ${username}@${host}`)
+const titleOf = ({ label, username, room }: View, host: string, columns: number): string => {
+  const left = safeLine(` ${label}  ${username}@${host}`)
   const right = room.presence ? `${room.presence.count} here ` : ''
   const kept = cut(left, Math.max(1, columns - right.length - 1))
   return kept + ' '.repeat(Math.max(1, columns - cellsOf(kept) - right.length)) + right
@@ -120,6 +120,8 @@ const status = ({ connection, room }: View, isScrolled: boolean): Span => {
       text: room.error?.detail ?? 'You may not read this room. Go to another room with /room NAME.',
       colour: 'red'
     }
+  if (room.status === 'left')
+    return { text: `${room.error?.detail ?? ''} Go to another room with /room NAME.`.trim(), colour: 'red' }
   if (room.isLoadingOlder) return { text: 'loading older messages…', isDim: true }
   if (isScrolled) return { text: 'Press End to go to the newest messages', isDim: true }
   const names = room.typing.map(({ username }) => username).join(', ')

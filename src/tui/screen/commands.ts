@@ -1,12 +1,19 @@
 /** Parses lines that begin with a slash as commands. */
 import { type MessageCommand, parseMessageCommand } from './message-commands.ts'
+import { parseRoomCommand, type RoomCommand } from './room-commands.ts'
 
 export const HELP: readonly string[] = [
   '/help              show this list',
   '/quit, /exit, /q   quit (or press Ctrl-C)',
-  '/room NAME         go to another room',
+  '/room NAME         go to another room, by its name or title',
   '/rooms             list the rooms',
   '/who               list who is online in this room',
+  '/dm NAME           talk to a user, or to several, in private',
+  '/private TITLE     create a private room',
+  '/members           list the members of this room',
+  '/invite NAME       add a user to this room',
+  '/kick NAME         remove a member from this room',
+  '/leave             stop being a member of this room',
   '/reply TEXT        reply to the newest message of another user',
   '/react EMOJI       react to that message, or remove your reaction',
   '/edit TEXT         replace the text of your newest message',
@@ -24,6 +31,7 @@ export type Input =
   | { readonly kind: 'unknown'; readonly name: string }
   | { readonly kind: 'room'; readonly room: string }
   | MessageCommand
+  | RoomCommand
   | { readonly kind: 'help' | 'quit' | 'rooms' | 'who' | 'retry' | 'discard' | 'more' | 'numbers' }
 
 const NAMES = {
@@ -39,11 +47,8 @@ const NAMES = {
   numbers: 'numbers'
 } as const
 
-/**
- * Maximum length of a command in characters. Room names have at most 64. The regular expression below is too slow for long
- * texts.
- */
-const MAX_COMMAND_LENGTH = 200
+/** Maximum length of a command in characters. Titles have at most 200. The regular expressions are too slow for long texts. */
+const MAX_COMMAND_LENGTH = 300
 
 /**
  * Returns the command in a line, or the text to send. Paths are not commands. Only commands with a text may have several
@@ -54,9 +59,12 @@ export const parseInput = (text: string): Input => {
   const aboutMessage = parseMessageCommand(text)
   if (aboutMessage) return aboutMessage
   const command = text.length > MAX_COMMAND_LENGTH ? '' : text
-  const [, name, argument = ''] = /^\/([a-z]+)(?: +(\S*))? *$/.exec(command) ?? []
+  const aboutRoom = parseRoomCommand(command)
+  if (aboutRoom) return aboutRoom
+  const [, room] = /^\/room +(\S.*)$/.exec(command) ?? []
+  if (room !== undefined) return { kind: 'room', room: room.trim() }
+  const [, name] = /^\/([a-z]+)(?: +\S*)? *$/.exec(command) ?? []
   if (name === undefined) return { kind: 'text', text }
-  if (name === 'room' && argument !== '') return { kind: 'room', room: argument.replace(/^#/, '') }
   if (Object.hasOwn(NAMES, name)) return { kind: NAMES[name as keyof typeof NAMES] }
   return { kind: 'unknown', name }
 }

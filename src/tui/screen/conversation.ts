@@ -1,7 +1,10 @@
 /** Holds the state of the chat screen (the current room and its notices) and runs the user's commands. Renders nothing. */
-import type { ChatClient, ConnectionState, Room, RoomState } from '../../../client/src/index.ts'
+import type { ChatClient, ConnectionState, MembershipFrame, Room, RoomState } from '../../../client/src/index.ts'
 import { HELP, type Input, parseInput } from './commands.ts'
+import { createDirectory } from './directory.ts'
 import { runMessageCommand } from './message-commands.ts'
+import { runRoomCommand } from './room-commands.ts'
+import { membershipLine, roomLines } from './room-lines.ts'
 
 const PAGE = 50
 const MAX_NOTICES = 200
@@ -17,6 +20,8 @@ export interface Notice {
 /** A snapshot of the state. Each change creates a new object. */
 export interface View {
   readonly name: string
+  /** The room as the title of the screen shows it. */
+  readonly label: string
   /** The author of the unsent messages. */
   readonly username: string
   readonly room: RoomState
@@ -46,6 +51,7 @@ export interface Conversation {
 export const createConversation = (client: ChatClient, name: string, userOf: () => string): Conversation => {
   const listeners = new Set<() => void>()
   const notices = new Map<string, Notice[]>()
+  const directory = createDirectory(client)
   let count = 0
   let isUnfolded = false
   let hasNumbers = false
@@ -65,7 +71,7 @@ export const createConversation = (client: ChatClient, name: string, userOf: () 
     )
     notices.set(room.name, placed)
     const username = client.identity?.username ?? userOf()
-    const shown = { isUnfolded, hasNumbers }
+    const shown = { label: directory.labelOf(room), isUnfolded, hasNumbers }
     view = { name: room.name, username, room: room.state, notices: placed, connection: client.state, ...shown }
     for (const listener of listeners) listener()
   }
@@ -77,23 +83,41 @@ export const createConversation = (client: ChatClient, name: string, userOf: () 
   }
   const notifyError = (error: unknown): void => notify(error instanceof Error ? error.message : String(error))
 
+  const loadLabel = async (): Promise<void> => {
+    // Without the identity, the directory can't distinguish the user from the other members of a direct room.
+    if (client.identity && (await directory.load(room.name))) changed()
+  }
+
+  const describeMembership = async (entry: MembershipFrame, at: Room): Promise<void> => {
+    const userId = client.identity?.user_id
+    // The command `/leave` has its own notice.
+    if (entry.event === 'left' && entry.subject === userId) return
+    const name = await directory.subjectOf(entry, at)
+    if (at === room) notify(membershipLine(entry, name, userId))
+  }
+
   const openRoom = (at: string): void => {
     stop()
     isUnfolded = false
-    room = client.room(at)
+    const opened = client.room(at)
+    room = opened
     const stops = [
       room.on('change', changed),
+      room.on('membership', entry => void describeMembership(entry, opened)),
+      room.on('room', entry => notify(...roomLines(entry, client.identity?.user_id))),
       room.on('person', ({ event, username }) => notify(`${username} ${event}`)),
       room.on('resync', ({ isReplaced }) => isReplaced && notify('Messages were skipped here. Scroll up to load them.'))
     ]
     stop = () => stops.forEach(one => void one())
     if (room.state.messages.length === 0) room.older(PAGE).catch(notifyError)
     changed()
+    void loadLabel()
   }
 
-  const listRooms = async (): Promise<void> => {
-    const { rooms } = await client.api.rooms({ limit: 100 })
-    notify(`Rooms: ${rooms.map(one => one.room).join(', ')}`)
+  const goTo = (text: string): void => {
+    const found = directory.roomOf(text)
+    if (found === undefined) notify(`There is no room with the title ${text}. Type /rooms for a list.`)
+    else openRoom(found)
   }
 
   const who = (): void => {
@@ -121,9 +145,9 @@ export const createConversation = (client: ChatClient, name: string, userOf: () 
   const run = (input: Input): unknown => {
     if (input.kind === 'text') return room.send(input.text)
     if (input.kind === 'unknown') return notify(`Unknown command /${input.name}. Type /help for a list.`)
-    if (input.kind === 'room') return openRoom(input.room)
+    if (input.kind === 'room') return goTo(input.room)
     if (input.kind === 'help') return notify(...HELP)
-    if (input.kind === 'rooms') return listRooms().catch(notifyError)
+    if (input.kind === 'rooms') return directory.list().then(notify, notifyError)
     if (input.kind === 'who') return who()
     if (input.kind === 'more') return fold(!isUnfolded)
     if (input.kind === 'numbers') return number()
@@ -131,6 +155,7 @@ export const createConversation = (client: ChatClient, name: string, userOf: () 
       const hint = runMessageCommand(input, room, client.identity?.user_id)
       return hint && notify(hint)
     }
+    if ('argument' in input) return runRoomCommand(input, { api: client.api, room: room.name, openRoom, notify })
     for (const { nonce } of failed()) {
       if (input.kind === 'retry') room.retry(nonce)
       else room.discard(nonce)
@@ -138,6 +163,7 @@ export const createConversation = (client: ChatClient, name: string, userOf: () 
   }
 
   client.on('state', changed)
+  client.on('identity', () => void loadLabel())
   openRoom(name)
 
   return {

@@ -1,0 +1,100 @@
+/** Knows the titles of rooms and the names of users, as far as the service has sent them. Loads what is missing over HTTP. */
+import type { ChatApi, ChatClient, MembershipFrame, Room } from '../../../client/src/index.ts'
+
+type Details = Awaited<ReturnType<ChatApi['showRoom']>>
+
+/** Maximum number of direct rooms whose members a list of rooms shows. Each needs a request. */
+const MAX_DIRECT = 20
+const PAGE = 100
+
+export interface Directory {
+  /** Returns the text that identifies a room for the user: its title, the names of its other members, or `#` and its name. */
+  labelOf(room: Room): string
+  /** Returns the name of the room that the user means by a name or a title. Undefined if it is neither. */
+  roomOf(text: string): string | undefined
+  /** Loads what `labelOf` needs, unless it is loaded. Resolves with whether anything was loaded. Never rejects. */
+  load(name: string): Promise<boolean>
+  /** Returns a line that lists the rooms. */
+  list(): Promise<string>
+  /** Returns the name of the subject of an entry. Never rejects. */
+  subjectOf(entry: MembershipFrame, room: Room): Promise<string>
+}
+
+export const createDirectory = (client: ChatClient): Directory => {
+  const { api } = client
+  const rooms = new Map<string, Details>()
+  /** The names of the other members of direct rooms. */
+  const others = new Map<string, string>()
+  const names = new Map<number, string>()
+
+  const learn = (users: readonly { readonly user_id: number; readonly username: string }[]): void => {
+    for (const { user_id, username } of users) names.set(user_id, username)
+  }
+
+  const loadMembers = async (name: string): Promise<void> => {
+    const { members } = await api.members(name, { limit: PAGE })
+    learn(members)
+    const isMe = (id: number): boolean => id === client.identity?.user_id
+    others.set(
+      name,
+      members
+        .filter(({ user_id }) => !isMe(user_id))
+        .map(({ username }) => username)
+        .join(', ')
+    )
+  }
+
+  const keep = async (details: Details): Promise<void> => {
+    const { room, visibility } = details
+    if (visibility === 'direct' || visibility === 'private') await loadMembers(room)
+    rooms.set(room, details)
+  }
+
+  const text = (name: string, title: string | null | undefined): string => {
+    const { visibility } = rooms.get(name) ?? {}
+    if (visibility === 'private') return `${title ?? `#${name}`} (private)`
+    const people = others.get(name)
+    return visibility === 'direct' && people ? `@${people}` : `#${name}`
+  }
+
+  const titleOf = (name: string): string | null | undefined => rooms.get(name)?.title
+
+  return {
+    labelOf: ({ name, state }) => text(name, state.title === undefined ? titleOf(name) : state.title),
+    roomOf(given) {
+      const name = given.replace(/^#/, '')
+      const wanted = given.toLowerCase()
+      const titled = [...rooms.values()].find(
+        ({ room, title }) => title?.toLowerCase() === wanted || text(room, title).toLowerCase() === wanted
+      )
+      return rooms.has(name) ? name : (titled?.room ?? (/\s/.test(name) ? undefined : name))
+    },
+    async load(name) {
+      if (rooms.has(name)) return false
+      try {
+        await keep(await api.showRoom(name))
+        return true
+      } catch {
+        return false
+      }
+    },
+    async list() {
+      const [mine, all] = await Promise.all([api.rooms({ mine: true, limit: PAGE }), api.rooms({ limit: PAGE })])
+      const unique = new Map([...all.rooms, ...mine.rooms].map(details => [details.room, details]))
+      const direct = [...unique.values()].filter(({ visibility }) => visibility === 'direct').slice(0, MAX_DIRECT)
+      await Promise.all(direct.filter(({ room }) => !others.has(room)).map(({ room }) => loadMembers(room)))
+      for (const details of unique.values()) rooms.set(details.room, details)
+      return `Rooms: ${[...unique.values()].map(({ room, title }) => text(room, title)).join(', ')}`
+    },
+    async subjectOf({ subject, user_id, username, event }, room) {
+      learn(room.state.messages)
+      learn(room.state.presence?.users ?? [])
+      learn([{ user_id, username }])
+      if (!names.has(subject) && event !== 'removed' && event !== 'left') {
+        const page = await api.members(room.name, { after: subject - 1, limit: 1 }).catch(() => ({ members: [] }))
+        learn(page.members.filter(({ user_id: id }) => id === subject))
+      }
+      return names.get(subject) ?? `user ${subject}`
+    }
+  }
+}
