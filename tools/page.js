@@ -15,6 +15,19 @@ export const stampOfPage = () =>
     .map(file => `${file} ${statSync(file).mtimeMs}`)
     .join('\n')
 
+// Puts the login forms and the small parts that dialogs share into one file, and the small popups of messages into another,
+// because many small files compress worse.
+const codeSplitting = {
+  includeDependenciesRecursively: false,
+  groups: [
+    {
+      name: 'forms',
+      test: /src\/web\/(login\/.*|account\/(device|section)|check-box|field|pages|panel|proof|refusal)\.tsx?$|client\/src\/rules\.ts$/
+    },
+    { name: 'menu', test: /src\/web\/actions\/(menu|popup|reactors)\.tsx$/ }
+  ]
+}
+
 const bundle = async () => {
   const { output } = await build({
     configFile: false,
@@ -22,13 +35,14 @@ const bundle = async () => {
     // URLs are relative to the page, so that the page works below any prefix. No asset is inlined, because the page's CSP
     // forbids it.
     base: './',
-    oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
+    oxc: { jsx: { runtime: 'automatic', importSource: 'preact', development: false } },
     build: {
       write: false,
       target: 'es2022',
       assetsDir: 'app',
       assetsInlineLimit: 0,
-      modulePreload: { polyfill: false }
+      modulePreload: { polyfill: false },
+      rolldownOptions: { output: { codeSplitting } }
     },
     logLevel: 'warn'
   })

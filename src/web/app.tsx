@@ -2,8 +2,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { Chat } from './chat.tsx'
 import { listen } from './hooks.ts'
-import { Login } from './login/login.tsx'
-import { MailLinkForm } from './login/mail-link-form.tsx'
+import { lazy } from './lazy.tsx'
 import type { MailLink } from './mail-links.ts'
 import {
   createMemorySession,
@@ -22,6 +21,10 @@ import {
   type UserData,
   type UserStorage
 } from './user-storage.ts'
+
+// A user who is logged in needs no login form.
+const Login = lazy(async () => (await import('./login/forms.ts')).Login)
+const MailLinkForm = lazy(async () => (await import('./login/forms.ts')).MailLinkForm)
 
 /** A user who is logged in, with the data that the browser stores for the user. */
 interface Current {

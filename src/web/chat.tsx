@@ -1,11 +1,12 @@
 /** Renders the chat of the user who is logged in: the list of rooms and the current room, on one connection. */
-import { useEffect, useMemo, useState } from 'preact/hooks'
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { type ChatClient, createChatClient, type Session } from '../../client/src/index.ts'
 import { createDeletions } from './actions/deletions.ts'
 import { deleteAtOnce } from './actions/last-request.ts'
 import { Banner } from './banner.tsx'
 import { listen, useEscape, useHash, useLoaded, useStore } from './hooks.ts'
 import { lazy } from './lazy.tsx'
+import { DEFAULT_ROOM } from './room-link.ts'
 import { RoomView } from './room-view.tsx'
 import { createRooms } from './rooms.ts'
 import { type PageSession, readUser, saveUser, serviceUrl } from './session.ts'
@@ -22,9 +23,9 @@ interface ChatProps {
 }
 
 const Account = lazy(async () => (await import('./account/account.tsx')).Account)
+const RoomPanel = lazy(async () => (await import('./room/dialogs.ts')).RoomPanel)
 const Admin = lazy(async () => (await import('./admin/admin.tsx')).Admin)
 
-const DEFAULT_ROOM = 'general'
 /** Matches the characters that are removed from the tab's title, because they can reorder the text after them. */
 const DIRECTION = /\p{Bidi_Control}/gu
 
@@ -72,10 +73,17 @@ const useUserCheck = (client: ChatClient, onOtherUser: (username: string) => voi
     [client]
   )
 
+/** Returns the title of a room. After the room has been removed from the list, returns the last title. */
+const useRoomTitle = (name: string, title: string | undefined): string => {
+  const last = useRef({ name, title })
+  if (title !== undefined || last.current.name !== name) last.current = { name, title }
+  return last.current.title ?? name
+}
+
 export const Chat = ({ page, username, storage, onOtherUser, onLogOut }: ChatProps) => {
   const { session, account, memoryReason } = page
   const { client, rooms, deletions } = useChat(session, storage)
-  const [dialog, setDialog] = useState<'account' | 'admin'>()
+  const [dialog, setDialog] = useState<'account' | 'admin' | 'room'>()
   const me = useLoaded(() => account.me())
   useUserCheck(client, onOtherUser)
   const state = useStore(
@@ -85,14 +93,18 @@ export const Chat = ({ page, username, storage, onOtherUser, onLogOut }: ChatPro
   const list = useStore(rooms.subscribe, () => rooms.list)
   const [isOpen, setOpen] = useState(false)
   const name = useHash() || DEFAULT_ROOM
-  const room = useMemo(() => rooms.open(name), [rooms, name])
-  const title = list.find(entry => entry.name === name)?.title ?? name
+  const generation = useStore(rooms.subscribe, () => rooms.generation)
+  const room = useMemo(() => rooms.open(name), [rooms, name, generation])
+  const entry = list.find(one => one.name === name)
+  const title = useRoomTitle(name, entry?.title)
   const unread = list.reduce((sum, entry) => sum + entry.unread, 0)
 
   useEffect(() => {
     document.title = `${unread > 0 ? `(${unread}) ` : ''}${title.replace(DIRECTION, '')} · Chat`
   }, [unread, title])
   useEffect(() => setOpen(false), [name])
+  // Closes the dialog of the room when another room is shown, and when the user may no longer read the room.
+  useEffect(() => setDialog(shown => (shown === 'room' ? undefined : shown)), [name, entry === undefined])
   // Closes the drawer when the screen becomes wide. On a wide screen, the list of rooms is not a drawer, and an open drawer
   // would block the rest of the page. The width is the same as in styles/frame.css.
   useEffect(() => listen(matchMedia('(max-width: 760px)'), 'change', () => setOpen(false)), [])
@@ -107,6 +119,7 @@ export const Chat = ({ page, username, storage, onOtherUser, onLogOut }: ChatPro
   return (
     <div class={isOpen ? 'shell open' : 'shell'}>
       <Sidebar
+        api={client.api}
         identity={client.identity ?? { user_id: undefined, username }}
         rooms={rooms}
         list={list}
@@ -121,17 +134,29 @@ export const Chat = ({ page, username, storage, onOtherUser, onLogOut }: ChatPro
       <main class="main" inert={isOpen}>
         <Banner state={state} onConnect={client.connect} />
         <RoomView
-          key={name}
+          key={`${generation} ${name}`}
           room={room}
           title={title}
+          entry={entry}
           client={client}
           drafts={storage.tab}
           deletions={deletions}
           onMenu={() => setOpen(true)}
+          onDetails={() => setDialog('room')}
         />
       </main>
       {dialog === 'account' && (
         <Account {...{ account, memoryReason }} onClose={() => setDialog(undefined)} onEnded={onLogOut} />
+      )}
+      {dialog === 'room' && entry && (
+        <RoomPanel
+          key={name}
+          {...{ rooms, entry }}
+          api={client.api}
+          me={client.identity?.user_id}
+          isAdmin={me?.role === 'admin'}
+          onClose={() => setDialog(undefined)}
+        />
       )}
       {dialog === 'admin' && me && (
         <Admin {...{ session, account }} userId={me.id} onClose={() => setDialog(undefined)} />

@@ -28,6 +28,8 @@ export type Subject =
 interface ComposerProps {
   readonly room: Room
   readonly title: string
+  /** Whether the room has a name that users know, which is shown after a `#`. */
+  readonly isPublic: boolean
   readonly drafts: WebStorage
   /** Maximum length of a message in code points. 0 means no limit. */
   readonly limit: number
@@ -47,7 +49,7 @@ const COUNT_FROM = 200
 const NOBODY: ReadonlyMap<number, string> = new Map()
 
 export const Composer = (props: ComposerProps) => {
-  const { room, title, drafts, limit, subject, me, people = () => NOBODY, onSend, onEnd, onEditLast } = props
+  const { room, title, isPublic, drafts, limit, subject, me, people = () => NOBODY, onSend, onEnd, onEditLast } = props
   const key = `draft:${room.name}`
   const edited = subject?.kind === 'edit' ? subject.message : undefined
   const [draft, setDraft] = useState(() => drafts.getItem(key) ?? '')
@@ -138,7 +140,7 @@ export const Composer = (props: ComposerProps) => {
         rows={1}
         dir="auto"
         value={text}
-        placeholder={edited ? 'Edit your message' : `Message #${title}`}
+        placeholder={edited ? 'Edit your message' : `Message ${isPublic ? '#' : ''}${title}`}
         aria-label={edited ? 'Edit your message' : `Message to ${title}`}
         aria-describedby={description || undefined}
         aria-autocomplete="list"

@@ -43,6 +43,12 @@ export const People = () => (
   </Icon>
 )
 
+export const Info = () => (
+  <Icon>
+    <path d="M10 9v5M10 6h0M10 2.5a7.5 7.5 0 1 0 0 15a7.5 7.5 0 1 0 0-15" />
+  </Icon>
+)
+
 export const Plus = () => (
   <Icon>
     <path d="M10 4v12M4 10h12" />

@@ -1,5 +1,9 @@
-/** Groups messages by day, and within a day by consecutive messages of one author. Includes the user's unsent messages. */
+/**
+ * Groups messages by day, and within a day by consecutive messages of one author. Includes the user's unsent messages, and the
+ * notes about changes of the room.
+ */
 import type { Message, Outgoing, OutgoingChange } from '../../client/src/index.ts'
+import type { Note } from './notes.ts'
 import { type Quote, quoteOf } from './quotes.ts'
 
 /** A message as the page shows it. */
@@ -35,6 +39,8 @@ export interface Group {
   readonly isOwn: boolean
   readonly at: number
   readonly lines: Line[]
+  /** Present in a group that shows this note instead of messages. */
+  readonly note?: Note
 }
 
 /** One day, in this browser's time zone. */
@@ -58,6 +64,8 @@ export interface Surroundings {
   readonly deleting: ReadonlySet<number>
   /** The names of users, by id. */
   readonly names: ReadonlyMap<number, string>
+  /** Changes of the room and of its members, ascending by `seq`. */
+  readonly notes?: readonly Note[]
   /**
    * The keys of the lines of own messages, by `seq`. `groupMessages` adds keys, and uses those of earlier calls, so that a line
    * keeps its key and the focus when its message is deleted.
@@ -77,12 +85,18 @@ export const groupMessages = (
   const days: Day[] = []
   const find = finder(messages, surroundings.deleting)
   const failed = failedByTarget(surroundings.changes)
-  const { changes, names, deleting, keys = new Map<number, string>() } = surroundings
+  const { changes, names, deleting, keys = new Map<number, string>(), notes = [] } = surroundings
   const changing = new Set(
     changes.flatMap(({ type, status, target }) => (type === 'edit' && status !== 'failed' ? target : []))
   )
   const namesOf = (ids: readonly number[] = []): string[] => ids.flatMap(id => names.get(id) ?? [])
+  let noted = 0
+  /** Adds the notes before the entry `seq`. */
+  const addNotes = (seq: number): void => {
+    for (let note = notes[noted]; note && note.seq < seq; note = notes[++noted]) addNote(days, note)
+  }
   for (const message of messages) {
+    addNotes(message.seq)
     const { seq, user_id: userId, username, nonce, content, unavailable, created_at, mentions = [] } = message
     const isOwn = userId === me.id
     if (isOwn && nonce !== undefined) keys.set(seq, `own-${nonce}`)
@@ -102,6 +116,7 @@ export const groupMessages = (
     }
     add(days, line, { userId, username, isOwn })
   }
+  addNotes(Number.POSITIVE_INFINITY)
   for (const one of outgoing) {
     const { nonce, content, createdAt: at } = one
     const author = { userId: me.id ?? 0, username: me.username, isOwn: true }
@@ -145,16 +160,26 @@ const failedByTarget = (changes: readonly OutgoingChange[]): Map<number, Outgoin
 type Author = Pick<Group, 'userId' | 'username' | 'isOwn'>
 
 const add = (days: Day[], line: Line, author: Author): void => {
-  const key = new Date(line.at).toDateString()
-  let day = days.at(-1)
-  // If this browser's clock is slow, the user's unsent message must not start an earlier day.
-  if (!day || (day.key !== key && line.at > day.at)) {
-    day = { key, at: line.at, groups: [] }
-    days.push(day)
-  }
+  const day = dayOf(days, line.at)
   const group = day.groups.at(-1)
   const previous = group?.lines.at(-1)
   const isClose = previous && line.at - previous.at < MAX_PAUSE_MS && group?.isOwn === author.isOwn
   if (group && isClose && (author.isOwn || group.userId === author.userId)) group.lines.push(line)
   else day.groups.push({ ...author, key: line.key, at: line.at, lines: [line] })
+}
+
+const addNote = (days: Day[], note: Note): void => {
+  const { seq, at, userId, username } = note
+  dayOf(days, at).groups.push({ key: `seq-${seq}`, userId, username, isOwn: false, at, lines: [], note })
+}
+
+/** Returns the day of a time. Adds the day if it is later than the others. */
+const dayOf = (days: Day[], at: number): Day => {
+  const key = new Date(at).toDateString()
+  const last = days.at(-1)
+  // If this browser's clock is slow, the user's unsent message must not start an earlier day.
+  if (last && (last.key === key || at <= last.at)) return last
+  const day = { key, at, groups: [] }
+  days.push(day)
+  return day
 }

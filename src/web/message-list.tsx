@@ -14,13 +14,20 @@ import { focusLine, onListKey } from './line-focus.ts'
 import { mentionedPeople, peopleOf } from './mentions.ts'
 import { groupMessages } from './message-groups.ts'
 import { MessageGroup } from './messages.tsx'
+import { NoteLine, sentenceOf } from './note-line.tsx'
+import { subjectsOf } from './notes.ts'
+import type { Visibility } from './room-entry.ts'
+import { RoomMark } from './room-mark.tsx'
 import { isAtEnd, useScrollPosition } from './scroll-position.ts'
 import { dayName } from './times.ts'
+import type { Notes } from './use-notes.ts'
 
 interface MessageListProps {
   readonly room: Room
   readonly state: RoomState
   readonly title: string
+  readonly visibility: Visibility | undefined
+  readonly notes: Notes
   readonly identity: ChatClient['identity']
   readonly actions: MessageActions
   /** The `seq` of the messages whose deletion is delayed. */
@@ -40,18 +47,21 @@ const JUMP_PAGE = 200
 const MAX_JUMP_PAGES = 10
 
 export const MessageList = (props: MessageListProps) => {
-  const { room, state, title, identity, actions, deleting, jump, onSend } = props
+  const { room, state, title, visibility, identity, actions, deleting, jump, onSend } = props
   const box = useRef<HTMLDivElement>(null)
   const { messages, outgoing, hasOlder, isLoadingOlder } = state
   const changes = useCurrentChanges(room, state)
   const keys = useRef(new Map<number, string>()).current
   const me = { id: identity?.user_id, username: identity?.username ?? '' }
-  const names = useMentionedPeople(state, me)
+  const { notes, latest } = props.notes
+  const names = useKnownNames(state, me, props.notes)
   // Memoized, so that Preact compares the rendered messages only when the messages change.
-  const shown = useMemo(
-    () => <Days days={groupMessages(messages, outgoing, me, { changes, deleting, names, keys })} actions={actions} />,
-    [messages, outgoing, changes, deleting, names, actions, me.id]
-  )
+  const shown = useMemo(() => {
+    const since = hasOlder ? (messages[0]?.seq ?? 0) : 0
+    const surroundings = { changes, deleting, names, keys, notes: notes.filter(({ seq }) => seq > since) }
+    const days = groupMessages(messages, outgoing, me, surroundings)
+    return <Days {...{ days, actions, names }} me={me.id} />
+  }, [messages, outgoing, changes, deleting, names, notes, hasOlder, actions, me.id])
   const { scrollToNext } = useScrollPosition(box, shown)
   onSend.current = scrollToNext
   const [isFailed, setFailed] = useState(false)
@@ -119,7 +129,9 @@ export const MessageList = (props: MessageListProps) => {
               </button>
             </p>
           )}
-          {!hasOlder && !isLoadingOlder && state.status !== 'joining' && <Beginning title={title} isEmpty={isEmpty} />}
+          {!hasOlder && !isLoadingOlder && state.status !== 'joining' && (
+            <Beginning {...{ title, visibility, isEmpty }} />
+          )}
           {shown}
           {unattached.map(change => (
             <Failure key={change.nonce} change={change} actions={actions} />
@@ -128,6 +140,9 @@ export const MessageList = (props: MessageListProps) => {
       </div>
       <p class="hidden" id="list-hint">
         The arrow keys move between messages, and Enter opens the actions of a message.
+      </p>
+      <p class="hidden" role="status">
+        {latest && sentenceOf({ note: latest, names, me: me.id })}
       </p>
       <div role="status">{hasJumpFailed && <p class="note jump-note">The message could not be found.</p>}</div>
       {leftAt !== undefined && (
@@ -140,16 +155,20 @@ export const MessageList = (props: MessageListProps) => {
   )
 }
 
-/** Returns the same map until a name changes, so that a change of presence does not render the list again. */
-const useMentionedPeople = (
+/**
+ * Returns the names of the users whom the messages mention, and of those whom the notes are about. Returns the same map until a
+ * name changes, so that a change of presence does not render the list again.
+ */
+const useKnownNames = (
   { messages, outgoing, presence }: RoomState,
-  me: { readonly id: number | undefined; readonly username: string }
+  me: { readonly id: number | undefined; readonly username: string },
+  { notes, members }: Notes
 ): ReadonlyMap<number, string> => {
   const known = useMemo(() => {
-    const people = peopleOf({ presence, messages })
+    const people = new Map([...members, ...peopleOf({ presence, messages })])
     if (me.id !== undefined) people.set(me.id, me.username)
-    return mentionedPeople([...messages, ...outgoing], people)
-  }, [messages, outgoing, presence, me.id])
+    return mentionedPeople([...messages, ...outgoing, { mentions: subjectsOf(notes) }], people)
+  }, [messages, outgoing, presence, notes, members, me.id])
   const key = JSON.stringify([...known])
   return useMemo(() => known, [key])
 }
@@ -196,9 +215,12 @@ const useJump = (
 interface DaysProps {
   readonly days: ReturnType<typeof groupMessages>
   readonly actions: MessageActions
+  readonly names: ReadonlyMap<number, string>
+  /** The id of the user of this page. */
+  readonly me: number | undefined
 }
 
-const Days = ({ days, actions }: DaysProps) => {
+const Days = ({ days, actions, names, me }: DaysProps) => {
   const isOnTouch = isTouch()
   return (
     <>
@@ -207,21 +229,35 @@ const Days = ({ days, actions }: DaysProps) => {
           <h2>
             <span>{dayName(day.at)}</span>
           </h2>
-          {day.groups.map(group => (
-            <MessageGroup key={group.key} group={group} actions={actions} isTouch={isOnTouch} />
-          ))}
+          {day.groups.map(group =>
+            group.note ? (
+              <NoteLine key={group.key} note={group.note} names={names} me={me} />
+            ) : (
+              <MessageGroup key={group.key} group={group} actions={actions} isTouch={isOnTouch} />
+            )
+          )}
         </section>
       ))}
     </>
   )
 }
 
-const Beginning = ({ title, isEmpty }: { readonly title: string; readonly isEmpty: boolean }) => (
+interface BeginningProps {
+  readonly title: string
+  readonly visibility: Visibility | undefined
+  readonly isEmpty: boolean
+}
+
+const Beginning = ({ title, visibility, isEmpty }: BeginningProps) => (
   <div class="beginning">
-    <span aria-hidden="true">#</span>
+    <span aria-hidden="true">
+      <RoomMark visibility={visibility} />
+    </span>
     <p>
       <strong dir="auto">{title}</strong>
-      {isEmpty ? 'There are no messages yet. Write the first one.' : 'This is the beginning of the room.'}
+      {isEmpty
+        ? 'There are no messages yet. Write the first one.'
+        : `This is the beginning of ${visibility === 'direct' ? 'your messages' : 'the room'}.`}
     </p>
   </div>
 )

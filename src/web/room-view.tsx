@@ -5,24 +5,33 @@ import type { Deletions } from './actions/deletions.ts'
 import { Announcer } from './announcer.tsx'
 import { Composer } from './composer.tsx'
 import { useEscape, useStore } from './hooks.ts'
-import { Menu, People } from './icons.tsx'
+import { Info, Menu, People } from './icons.tsx'
 import { peopleOf } from './mentions.ts'
 import { MessageList } from './message-list.tsx'
 import { PeopleList, Typing } from './people.tsx'
+import type { RoomEntry } from './room-entry.ts'
+import { RoomHeading } from './room-heading.tsx'
+import { DEFAULT_ROOM, linkTo } from './room-link.ts'
 import { useActions } from './use-actions.ts'
+import { useNotes } from './use-notes.ts'
 
 interface RoomViewProps {
   readonly room: Room
   readonly title: string
+  /** What the list of rooms shows of the room. Undefined if the list does not contain the room. */
+  readonly entry: RoomEntry | undefined
   readonly client: ChatClient
   readonly drafts: WebStorage
   readonly deletions: Deletions
   /** Called to open the drawer with the rooms. */
   readonly onMenu: () => void
+  /** Called to open the dialog with the members and the topic. */
+  readonly onDetails: () => void
 }
 
 /** The parent sets `key` to the room's name, so that each room mounts a new component without the state of another room. */
-export const RoomView = ({ room, title, client, drafts, deletions, onMenu }: RoomViewProps) => {
+export const RoomView = (props: RoomViewProps) => {
+  const { room, title, entry, client, drafts, deletions, onMenu, onDetails } = props
   const state = useStore(
     changed => room.on('change', changed),
     () => room.state
@@ -32,6 +41,7 @@ export const RoomView = ({ room, title, client, drafts, deletions, onMenu }: Roo
   const jump = useRef((_seq: number) => {})
   const { actions, subject, notice, deleting, endSubject, editLast } = useActions(client, room, state, deletions, jump)
   const { presence } = state
+  const notes = useNotes(client, room, state, entry?.visibility === 'private')
   const me = client.identity?.user_id
   useEscape(() => showPeople(false))
 
@@ -41,9 +51,7 @@ export const RoomView = ({ room, title, client, drafts, deletions, onMenu }: Roo
         <button type="button" class="icon-button drawer-only" onClick={onMenu} aria-label="Rooms">
           <Menu />
         </button>
-        <h1 dir="auto">
-          <span aria-hidden="true">#</span> {title}
-        </h1>
+        <RoomHeading title={title} entry={entry} />
         {presence && (
           <button
             type="button"
@@ -57,20 +65,30 @@ export const RoomView = ({ room, title, client, drafts, deletions, onMenu }: Roo
             <span class="hidden"> people here</span>
           </button>
         )}
+        {entry && (
+          <button type="button" class="icon-button" onClick={onDetails} aria-label="Room details" title="Room details">
+            <Info />
+          </button>
+        )}
       </header>
-      {state.status === 'refused' ? (
+      {state.error ? (
         <div class="refused" role="alert">
-          <p dir="auto">{state.error?.detail}</p>
-          <a href="#general">Go to #general</a>
+          <p dir="auto">{state.error.detail}</p>
+          <a href={linkTo(DEFAULT_ROOM)}>Go to #{DEFAULT_ROOM}</a>
         </div>
       ) : (
         <>
-          <MessageList {...{ room, state, title, actions, deleting, jump, onSend }} identity={client.identity} />
+          <MessageList
+            {...{ room, state, title, actions, deleting, notes, jump, onSend }}
+            visibility={entry?.visibility}
+            identity={client.identity}
+          />
           <div class="foot">
             <Typing typing={state.typing} />
             <Composer
               room={room}
               title={title}
+              isPublic={entry?.visibility === 'public'}
               drafts={drafts}
               limit={client.identity?.limits?.max_message_length ?? 0}
               subject={subject}

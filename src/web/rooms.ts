@@ -2,84 +2,108 @@
  * Maintains the list of rooms with their unread counts. Polls the list over HTTP. Each message that arrives on the connection
  * also updates its room.
  */
-import type { ChatClient, Room, WebStorage } from '../../client/src/index.ts'
+import type { ChatApi, ChatClient, NewRoom, Room, WebStorage } from '../../client/src/index.ts'
+import { createDirectNames } from './direct-names.ts'
 import { listen } from './hooks.ts'
-
-export interface RoomEntry {
-  readonly name: string
-  readonly title: string
-  readonly unread: number
-}
+import { createReadPositions } from './read-positions.ts'
+import { compareRooms, headOf, isGone, type RoomEntry, type RoomHead, untitledOf } from './room-entry.ts'
 
 export interface Rooms {
-  /** The rooms, sorted by name. Each change creates a new array. */
+  /** The rooms, sorted by title. Each change creates a new array. */
   readonly list: readonly RoomEntry[]
+  /** Increases when the current room has to be opened again, because the user may read it again. */
+  readonly generation: number
   /** Subscribes to a room and makes it the current room. */
   open(name: string): Room
-  /** Creates a room. Rejects with a ChatApiError. */
-  create(name: string, title: string): Promise<void>
+  /** Creates a room. Resolves with its name. Rejects with a ChatApiError. */
+  create(room: NewRoom): Promise<string>
+  /** Opens the direct room with other users. Resolves with its name. Rejects with a ChatApiError. */
+  openDirect(users: readonly number[]): Promise<string>
+  /** Updates a room after a change. */
+  update(shown: RoomShown): void
+  /** Removes a room that the user has left. */
+  forget(name: string): void
   subscribe(changed: () => void): () => void
   /** Stops polling. */
   stop(): void
 }
 
+type RoomShown = Awaited<ReturnType<ChatApi['showRoom']>>
+
 const REFRESH_MS = 20_000
 /** Maximum number of subscriptions. Above the maximum, the client leaves the room that was opened longest ago. */
 const MAX_SUBSCRIBED = 20
 const PAGE = 100
-const READ_KEY = 'seen'
 
 /** Creates the list. `storage` holds the read position of each room. */
 export const createRooms = (client: ChatClient, storage: WebStorage): Rooms => {
-  const heads = new Map<string, { title: string; seq: number }>()
+  const heads = new Map<string, RoomHead>()
   const subscribed = new Map<string, Room>()
-  const readPositions = loadReadPositions(storage)
-  // The number of entries after the read position that are not messages, such as edits. They do not count as unread.
-  const changes = new Map<string, number>()
+  const positions = createReadPositions(storage)
+  // Rooms of the first list in a browser that the user has not used before do not count as unread.
+  let isListKnown = positions.isRestored
+  const names = createDirectNames(client)
   const listeners = new Set<() => void>()
   let list: readonly RoomEntry[] = []
   let current = ''
+  let generation = 0
 
-  const changed = (): void => {
-    const head = heads.get(current)
-    if (head && document.visibilityState === 'visible') {
-      readPositions.set(current, head.seq)
-      changes.delete(current)
-    }
-    for (const [name, { seq }] of heads) if (!readPositions.has(name)) readPositions.set(name, seq)
-    storage.setItem(READ_KEY, JSON.stringify([...readPositions]))
-    const next = [...heads]
-      .map(([name, { title, seq }]) => ({ name, title, unread: unreadOf(name, seq) }))
-      .sort((a, b) => (a.name < b.name ? -1 : 1))
-    // Keeps the array if nothing changed, so that entries of the current room do not render the list of rooms again.
-    if (JSON.stringify(next) === JSON.stringify(list)) return
-    list = next
+  const notify = (): void => {
     for (const listener of listeners) listener()
   }
 
-  const unreadOf = (name: string, head: number): number =>
-    Math.max(0, head - (readPositions.get(name) ?? head) - (changes.get(name) ?? 0))
+  const changed = (): void => {
+    const head = heads.get(current)
+    if (head && document.visibilityState === 'visible') positions.read(current, head.seq)
+    for (const [name, { seq, visibility }] of heads) {
+      // Somebody has opened a new direct room with this user, so all its messages are unread.
+      const isNew = isListKnown && visibility === 'direct'
+      positions.begin(name, isNew ? 0 : seq)
+    }
+    positions.save()
+    const next = [...heads]
+      .map(([name, { seq, ...head }]) => ({ name, ...head, unread: positions.unread(name, seq) }))
+      .sort(compareRooms)
+    // Keeps the array if nothing changed, so that entries of the current room do not render the list of rooms again.
+    if (JSON.stringify(next) === JSON.stringify(list)) return
+    list = next
+    notify()
+  }
 
   /** Counts an entry of a subscribed room that is not a message. */
   const countChange = (name: string, seq: number): void => {
-    if (seq > (readPositions.get(name) ?? Number.POSITIVE_INFINITY)) changes.set(name, (changes.get(name) ?? 0) + 1)
-    updateHead(name, seq)
+    positions.countChange(name, seq)
+    updateHead(name, { seq })
     changed()
   }
 
-  const updateHead = (name: string, seq: number, title?: string | null): void => {
-    const known = heads.get(name)
-    heads.set(name, { title: title ?? known?.title ?? name, seq: Math.max(seq, known?.seq ?? 0) })
+  const updateHead = (name: string, head: Partial<RoomHead>): void => {
+    const known = heads.get(name) ?? { title: name, seq: 0, visibility: 'public', topic: null, role: undefined }
+    heads.set(name, { ...known, ...head, seq: Math.max(known.seq, head.seq ?? 0) })
   }
+
+  const show = (shown: RoomShown): void => updateHead(shown.room, headOf(shown, names.of(shown.room)))
 
   const refresh = async (): Promise<void> => {
     if (client.state.status !== 'online' || document.visibilityState !== 'visible') return
+    const missing = new Set(heads.keys())
     let after: string | undefined
+    const direct: RoomShown[] = []
     do {
       const page = await client.api.rooms({ limit: PAGE, ...(after === undefined ? {} : { after }) })
-      for (const { room, seq, title } of page.rooms) updateHead(room, seq, title)
+      for (const shown of page.rooms) {
+        show(shown)
+        missing.delete(shown.room)
+        reopen(shown.room)
+        if (shown.visibility === 'direct') direct.push(shown)
+      }
       after = page.has_more ? page.next : undefined
     } while (after !== undefined)
+    for (const name of missing) heads.delete(name)
+    changed()
+    isListKnown = true
+    await names.load(direct.map(({ room }) => room))
+    for (const shown of direct) if (heads.has(shown.room)) show(shown)
     changed()
   }
 
@@ -89,18 +113,51 @@ export const createRooms = (client: ChatClient, storage: WebStorage): Rooms => {
   const stops = [
     () => clearInterval(timer),
     client.on('state', tryRefresh),
+    listen(window, 'focus', tryRefresh),
     listen(document, 'visibilitychange', () => {
       changed()
       tryRefresh()
     })
   ]
 
+  const drop = (name: string): void => {
+    subscribed.get(name)?.leave()
+    subscribed.delete(name)
+  }
+
+  /** Drops the subscription of a listed room if the service had ended or refused it, so that `open` subscribes again. */
+  const reopen = (name: string): void => {
+    const room = subscribed.get(name)
+    if (!room || !isGone(room.state)) return
+    drop(name)
+    if (name !== current) return
+    generation++
+    notify()
+  }
+
   const subscribeTo = (name: string): Room => {
     const room = subscribed.get(name) ?? client.room(name)
     if (!subscribed.has(name)) {
       room.on('message', ({ seq }) => {
-        updateHead(name, seq)
+        updateHead(name, { seq })
         changed()
+      })
+      room.on('membership', ({ seq, subject, role, event }) => {
+        countChange(name, seq)
+        if (subject !== client.identity?.user_id) return
+        updateHead(name, { role: event === 'left' || event === 'removed' ? undefined : role })
+        changed()
+      })
+      room.on('room', ({ seq, title, topic }) => {
+        countChange(name, seq)
+        updateHead(name, {
+          ...(title === undefined ? {} : { title: title ?? untitledOf(name, heads.get(name)?.visibility) }),
+          ...(topic === undefined ? {} : { topic })
+        })
+        changed()
+      })
+      room.on('change', state => {
+        if (isGone(state) && heads.delete(name)) changed()
       })
       room.on('update', ({ seq }) => countChange(name, seq))
       room.on('erasure', ({ seq }) => countChange(name, seq))
@@ -109,16 +166,24 @@ export const createRooms = (client: ChatClient, storage: WebStorage): Rooms => {
     subscribed.delete(name)
     subscribed.set(name, room)
     const [oldest] = subscribed.keys()
-    if (subscribed.size > MAX_SUBSCRIBED && oldest !== undefined) {
-      subscribed.get(oldest)?.leave()
-      subscribed.delete(oldest)
-    }
+    if (subscribed.size > MAX_SUBSCRIBED && oldest !== undefined) drop(oldest)
     return room
+  }
+
+  /** Adds a room that this user has opened. Returns its name. */
+  const add = (shown: RoomShown): string => {
+    show(shown)
+    positions.read(shown.room, shown.seq)
+    changed()
+    return shown.room
   }
 
   return {
     get list() {
       return list
+    },
+    get generation() {
+      return generation
     },
     open(name) {
       current = name
@@ -126,9 +191,19 @@ export const createRooms = (client: ChatClient, storage: WebStorage): Rooms => {
       changed()
       return room
     },
-    async create(name, title) {
-      const room = await client.api.createRoom(name, title)
-      updateHead(room.room, room.seq, room.title)
+    create: async room => add(await client.api.createRoom(room)),
+    async openDirect(users) {
+      const shown = await client.api.openDirect(users)
+      await names.load([shown.room])
+      return add(shown)
+    },
+    update(shown) {
+      show(shown)
+      changed()
+    },
+    forget(name) {
+      drop(name)
+      heads.delete(name)
       changed()
     },
     subscribe(listener) {
@@ -138,14 +213,5 @@ export const createRooms = (client: ChatClient, storage: WebStorage): Rooms => {
     stop() {
       for (const stop of stops) stop()
     }
-  }
-}
-
-/** Loads the read position of each room. The stored value contains only room names and numbers, no messages. */
-const loadReadPositions = (storage: WebStorage): Map<string, number> => {
-  try {
-    return new Map(JSON.parse(storage.getItem(READ_KEY) ?? '[]'))
-  } catch {
-    return new Map()
   }
 }

@@ -1,14 +1,22 @@
 /**
- * Renders the sidebar: the rooms with their unread counts, a button to create a room, and the user. On a narrow screen, the
- * sidebar is a drawer.
+ * Renders the sidebar: the rooms and the direct messages with their unread counts, buttons to create them, and the user. On a
+ * narrow screen, the sidebar is a drawer.
  */
+import type { ComponentChildren } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
+import type { ChatApi } from '../../client/src/index.ts'
 import { Avatar } from './avatar.tsx'
 import { Cross, Leave, Logo, Plus, Shield } from './icons.tsx'
-import { NewRoom } from './new-room.tsx'
-import type { RoomEntry, Rooms } from './rooms.ts'
+import { lazy } from './lazy.tsx'
+import type { RoomEntry } from './room-entry.ts'
+import { RoomMark } from './room-mark.tsx'
+import type { Rooms } from './rooms.ts'
+
+const NewRoom = lazy(async () => (await import('./room/dialogs.ts')).NewRoom)
+const NewDirect = lazy(async () => (await import('./room/dialogs.ts')).NewDirect)
 
 interface SidebarProps {
+  readonly api: ChatApi
   readonly identity: { readonly user_id: number | undefined; readonly username: string }
   readonly rooms: Rooms
   readonly list: readonly RoomEntry[]
@@ -23,12 +31,17 @@ interface SidebarProps {
 }
 
 export const Sidebar = (props: SidebarProps) => {
-  const { identity, rooms, list, current, isOpen, isAdmin, onClose, onAccount, onAdmin, onLogOut } = props
-  const [isCreating, setCreating] = useState(false)
+  const { api, identity, rooms, list, current, isOpen, isAdmin, onClose, onAccount, onAdmin, onLogOut } = props
+  const [dialog, setDialog] = useState<'room' | 'direct'>()
   const close = useRef<HTMLButtonElement>(null)
   useEffect(() => {
     if (isOpen) close.current?.focus()
   }, [isOpen])
+
+  const item = (entry: RoomEntry) => (
+    <Item key={entry.name} entry={entry} isCurrent={entry.name === current} onChoose={onClose} />
+  )
+  const dialogProps = { rooms, onClose: () => setDialog(undefined) }
 
   return (
     <>
@@ -46,17 +59,14 @@ export const Sidebar = (props: SidebarProps) => {
             <Cross />
           </button>
         </header>
-        <div class="section">
-          <h2>Rooms</h2>
-          <button type="button" class="icon-button" onClick={() => setCreating(true)} aria-label="New room">
-            <Plus />
-          </button>
+        <div class="lists">
+          <Section title="Rooms" button="New room" onNew={() => setDialog('room')}>
+            {list.filter(({ visibility }) => visibility !== 'direct').map(item)}
+          </Section>
+          <Section title="Direct messages" button="New direct message" onNew={() => setDialog('direct')}>
+            {list.filter(({ visibility }) => visibility === 'direct').map(item)}
+          </Section>
         </div>
-        <ul class="rooms">
-          {list.map(entry => (
-            <Item key={entry.name} entry={entry} isCurrent={entry.name === current} onChoose={onClose} />
-          ))}
-        </ul>
         <footer>
           <button type="button" class="me-button" onClick={onAccount} title="Account">
             <Avatar id={identity.user_id} name={identity.username} />
@@ -83,10 +93,31 @@ export const Sidebar = (props: SidebarProps) => {
       </nav>
       {/* The backdrop is only for pointers. Keyboard users close the drawer with Escape or its button. */}
       <div class="backdrop" onClick={onClose} aria-hidden="true" />
-      {isCreating && <NewRoom rooms={rooms} onClose={() => setCreating(false)} />}
+      {dialog === 'room' && <NewRoom {...dialogProps} />}
+      {dialog === 'direct' && <NewDirect {...dialogProps} api={api} me={identity.user_id} />}
     </>
   )
 }
+
+interface SectionProps {
+  readonly title: string
+  /** The label of the button that creates an item. */
+  readonly button: string
+  readonly onNew: () => void
+  readonly children: ComponentChildren
+}
+
+const Section = ({ title, button, onNew, children }: SectionProps) => (
+  <>
+    <div class="section">
+      <h2>{title}</h2>
+      <button type="button" class="icon-button" onClick={onNew} aria-label={button} title={button}>
+        <Plus />
+      </button>
+    </div>
+    <ul class="rooms">{children}</ul>
+  </>
+)
 
 interface ItemProps {
   readonly entry: RoomEntry
@@ -94,7 +125,7 @@ interface ItemProps {
   readonly onChoose: () => void
 }
 
-const Item = ({ entry: { name, title, unread }, isCurrent, onChoose }: ItemProps) => (
+const Item = ({ entry: { name, title, visibility, unread }, isCurrent, onChoose }: ItemProps) => (
   <li>
     <a
       href={`#${encodeURIComponent(name)}`}
@@ -103,11 +134,12 @@ const Item = ({ entry: { name, title, unread }, isCurrent, onChoose }: ItemProps
       onClick={onChoose}
     >
       <span class="hash" aria-hidden="true">
-        #
+        <RoomMark visibility={visibility} />
       </span>
       <span class="title" dir="auto">
         {title}
       </span>
+      {visibility === 'private' && <span class="hidden"> (private)</span>}
       {unread > 0 && (
         <span class="badge">
           {unread > 99 ? '99+' : unread}

@@ -100,6 +100,7 @@ const view = (content: string): View => {
   }
   return {
     name: 'general',
+    label: '#general',
     username: 'ada',
     room,
     notices: [{ key: 'n1', text: content, after: 1 }],

@@ -7,6 +7,7 @@ const page = Object.assign(new EventTarget(), { visibilityState: 'visible' })
 beforeEach(() => {
   page.visibilityState = 'visible'
   vi.stubGlobal('document', page)
+  vi.stubGlobal('window', new EventTarget())
   return () => vi.unstubAllGlobals()
 })
 

@@ -45,6 +45,7 @@ describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
     onTestFinished(() => page.context().close())
     await page.goto(`${chat.url}/`)
     expect(page.url()).toBe(`${chat.url}/app`)
+    await page.locator('input:focus').waitFor()
     await tabTo(page, 'Register')
     await page.keyboard.press('Enter')
     await tabTo(page, 'Username')
@@ -95,6 +96,7 @@ describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
     const { page } = tab
     onTestFinished(() => page.context().close())
     await page.goto(`${chat.url}/app`)
+    await page.locator('input:focus').waitFor()
     await page.keyboard.type('ada')
     await page.keyboard.press('Tab')
     await page.keyboard.type('WrongPass123')

@@ -3,10 +3,10 @@ import { useState } from 'preact/hooks'
 import type { AuditEvent } from '../../../client/src/index.ts'
 import { deviceOf } from '../account/device.ts'
 import { Field } from '../field.tsx'
+import { usePages } from '../pages.ts'
 import { useProtectedAction } from '../proof.tsx'
 import { Refusal } from '../refusal.tsx'
 import { fullTime } from '../times.ts'
-import { usePages } from './pages.ts'
 import type { AdminSectionProps } from './users.tsx'
 
 export const AuditSection = ({ admin, withProof }: AdminSectionProps) => {

@@ -2,10 +2,10 @@
 import { useState } from 'preact/hooks'
 import type { AdminApi, ManagedUser } from '../../../client/src/index.ts'
 import { Field } from '../field.tsx'
+import { usePages } from '../pages.ts'
 import { useProtectedAction, type WithProof } from '../proof.tsx'
 import { Refusal } from '../refusal.tsx'
 import { fullDate } from '../times.ts'
-import { usePages } from './pages.ts'
 import { UserActions } from './user-actions.tsx'
 
 export interface AdminSectionProps {

@@ -1,0 +1,29 @@
+/** Loads the names of the other members of direct rooms, which have no titles. */
+import type { ChatClient } from '../../client/src/index.ts'
+
+interface DirectNames {
+  /** Returns the names of the other members, such as `grace, linus`. Returns undefined if they are not loaded. */
+  of(room: string): string | undefined
+  /** Loads the names that are not loaded yet. Ignores errors, because a later call loads the names again. */
+  load(rooms: readonly string[]): Promise<void>
+}
+
+/** Used for a direct room whose other members have all been deleted. */
+const NOBODY = 'Deleted user'
+
+export const createDirectNames = (client: ChatClient): DirectNames => {
+  // The members of a direct room never change, so they are loaded once.
+  const names = new Map<string, string>()
+  return {
+    of: room => names.get(room),
+    async load(rooms) {
+      // One request at a time, so that a user with many direct rooms does not reach a limit of the service.
+      for (const room of rooms) {
+        if (names.has(room)) continue
+        const list = await client.api.members(room).catch(() => undefined)
+        const others = list?.members.filter(({ user_id: id }) => id !== client.identity?.user_id)
+        if (others) names.set(room, others.map(({ username }) => username).join(', ') || NOBODY)
+      }
+    }
+  }
+}

@@ -1,0 +1,59 @@
+/** Converts entries of the log that change the room or its members to notes, which the page shows between the messages. */
+import type { MemberRole } from './room-entry.ts'
+
+/** An entry that changes the room or its members. */
+export interface Note {
+  readonly seq: number
+  /** Time in milliseconds since the epoch. */
+  readonly at: number
+  readonly userId: number
+  readonly username: string
+  readonly change: MembershipChange | RoomChange
+}
+
+export interface MembershipChange {
+  readonly type: 'membership'
+  /** The id of the user whose membership changed. */
+  readonly subject: number
+  readonly event: string
+  readonly role?: MemberRole
+}
+
+/** A change of the title or of the topic. Null if it was removed. */
+export interface RoomChange {
+  readonly type: 'room'
+  readonly title?: string | null
+  readonly topic?: string | null
+}
+
+type Entry = Readonly<Record<string, unknown>>
+
+/** Returns undefined for an entry of another type. */
+export const noteOf = (entry: Entry): Note | undefined => {
+  const { type, seq, timestamp, user_id: userId, username } = entry
+  if (type !== 'membership' && type !== 'room') return undefined
+  return {
+    seq: Number(seq),
+    at: Date.parse(String(timestamp)),
+    userId: Number(userId),
+    username: String(username),
+    change: entry as unknown as Note['change']
+  }
+}
+
+/** Adds notes, and returns all notes ascending by `seq`, each once. */
+export const withNotes = (notes: readonly Note[], more: readonly Note[]): readonly Note[] => {
+  const known = new Set(notes.map(({ seq }) => seq))
+  const added = more.filter(({ seq }) => !known.has(seq))
+  return added.length === 0 ? notes : [...notes, ...added].sort((one, other) => one.seq - other.seq)
+}
+
+/** Replaces the name of a user in the notes before the entry `seq`, after the user was deleted. */
+export const withoutName = (
+  notes: readonly Note[],
+  { userId, username, seq }: { readonly userId: number; readonly username: string; readonly seq: number }
+): readonly Note[] => notes.map(note => (note.userId === userId && note.seq < seq ? { ...note, username } : note))
+
+/** Returns the ids of the users whose membership changed. */
+export const subjectsOf = (notes: readonly Note[]): number[] =>
+  notes.flatMap(({ change }) => (change.type === 'membership' ? change.subject : []))

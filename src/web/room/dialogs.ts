@@ -1,0 +1,4 @@
+/** Exports the dialogs of rooms, so that they are loaded together. */
+export { NewDirect } from './new-direct.tsx'
+export { NewRoom } from './new-room.tsx'
+export { RoomPanel } from './room-panel.tsx'

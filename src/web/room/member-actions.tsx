@@ -1,0 +1,60 @@
+/** Renders what the user can do with a member: give another role, and remove the member. */
+import type { ChatApi, Member } from '../../../client/src/index.ts'
+import { useAction } from '../hooks.ts'
+import { Refusal } from '../refusal.tsx'
+import type { MemberRole } from '../room-entry.ts'
+
+interface MemberActionsProps {
+  readonly api: ChatApi
+  readonly room: string
+  readonly member: Member
+  /** The roles that the user may give. */
+  readonly roles: readonly MemberRole[]
+  readonly canRemove: boolean
+  /** Called with the changed member; with undefined after the member was removed. */
+  readonly onChange: (member: Member | undefined) => void
+}
+
+const LABELS: { readonly [role in MemberRole]: string } = {
+  member: 'Make a member',
+  moderator: 'Make a moderator',
+  owner: 'Make an owner'
+}
+
+export const MemberActions = ({ api, room, member, roles, canRemove, onChange }: MemberActionsProps) => {
+  const action = useAction()
+  const { user_id: id } = member
+  return (
+    <div class="actions">
+      <div class="row">
+        {roles.map(role => (
+          <button
+            key={role}
+            type="button"
+            class="plain"
+            disabled={action.isBusy}
+            onClick={() => void action.run(async () => onChange(await api.putMember(room, id, role)))}
+          >
+            {LABELS[role]}
+          </button>
+        ))}
+        {canRemove && (
+          <button
+            type="button"
+            class="plain bad"
+            disabled={action.isBusy}
+            onClick={() =>
+              void action.run(async () => {
+                await api.removeMember(room, id)
+                onChange(undefined)
+              })
+            }
+          >
+            Remove from the room
+          </button>
+        )}
+      </div>
+      <Refusal error={action.error} />
+    </div>
+  )
+}

@@ -1,0 +1,140 @@
+/** Renders the members of a room with their roles, and buttons to join and to leave it. */
+import { useState } from 'preact/hooks'
+import type { ChatApi, Member } from '../../../client/src/index.ts'
+import { Avatar } from '../avatar.tsx'
+import { useAction } from '../hooks.ts'
+import { type Page, usePages } from '../pages.ts'
+import { Refusal } from '../refusal.tsx'
+import { DEFAULT_ROOM, goTo } from '../room-link.ts'
+import type { Rooms } from '../rooms.ts'
+import { MemberActions } from './member-actions.tsx'
+import type { Rights } from './rights.ts'
+
+/** The properties that all sections of the dialog have. */
+export interface RoomSectionProps {
+  readonly api: ChatApi
+  readonly room: string
+  /** The id of the user of this page. */
+  readonly me: number | undefined
+  readonly rights: Rights
+}
+
+interface MembersSectionProps extends RoomSectionProps {
+  readonly rooms: Rooms
+  /** Called after the user has left the room. */
+  readonly onLeft: () => void
+}
+
+const PAGE = 100
+
+export const MembersSection = (props: MembersSectionProps) => {
+  const { api, room, me, rights } = props
+  const [selected, setSelected] = useState<number>()
+  const loading = useAction()
+  const pages = usePages<Item>(loading, after => loadPage(api, room, after as number | undefined))
+  const changed = (member: Member | undefined): void => {
+    setSelected(undefined)
+    if (member) pages.replace({ ...member, id: member.user_id })
+    else pages.reload()
+  }
+  return (
+    <>
+      <Refusal error={loading.error} />
+      <ul class="entries members">
+        {pages.items.map(member => {
+          const { user_id: id, username, role } = member
+          const isMe = id === me
+          const canRemove = !isMe && rights.remove(role)
+          const roles = rights.roles(role, isMe)
+          return (
+            <li key={id}>
+              <Avatar id={id} name={username} />
+              <span class="name">
+                <span dir="auto">{username}</span>
+                {isMe && <span class="hint"> you</span>}
+                {role !== 'member' && <span class="mark">{role}</span>}
+              </span>
+              {(canRemove || roles.length > 0) && (
+                <button
+                  type="button"
+                  class="plain"
+                  aria-expanded={id === selected}
+                  aria-label={`Manage ${username}`}
+                  onClick={() => setSelected(id === selected ? undefined : id)}
+                >
+                  Manage
+                </button>
+              )}
+              {id === selected && <MemberActions {...{ api, room, member, roles, canRemove }} onChange={changed} />}
+            </li>
+          )
+        })}
+      </ul>
+      {pages.items.length === 0 && !loading.isBusy && !loading.error && <p class="hint">The room has no members.</p>}
+      {pages.hasMore && (
+        <button type="button" class="plain" disabled={loading.isBusy} onClick={pages.loadMore}>
+          Show more
+        </button>
+      )}
+      <OwnMembership {...props} onJoined={pages.reload} />
+    </>
+  )
+}
+
+type Item = Member & { readonly id: number }
+
+const loadPage = async (api: ChatApi, room: string, after: number | undefined): Promise<Page<Item>> => {
+  const { members, next } = await api.members(room, { limit: PAGE, ...(after === undefined ? {} : { after }) })
+  return { items: members.map(member => ({ ...member, id: member.user_id })), next }
+}
+
+/** Renders the button to join the room, or the buttons to leave it. */
+const OwnMembership = (props: MembersSectionProps & { readonly onJoined: () => void }) => {
+  const { api, room, rooms, rights, onLeft, onJoined } = props
+  const [isLeaving, setLeaving] = useState(false)
+  const action = useAction()
+  const join = (): void =>
+    void action.run(async () => {
+      await api.putMember(room, 'me')
+      rooms.update(await api.showRoom(room))
+      onJoined()
+    })
+  const leave = (): void =>
+    void action.run(async () => {
+      await api.removeMember(room, 'me')
+      // A public room can still be read.
+      if (rights.isPublic) rooms.update(await api.showRoom(room))
+      else {
+        goTo(DEFAULT_ROOM)
+        rooms.forget(room)
+      }
+      onLeft()
+    })
+  return (
+    <div class="section-form">
+      {rights.join && (
+        <button type="button" class="primary" disabled={action.isBusy} onClick={join}>
+          Join the room
+        </button>
+      )}
+      {rights.leave && (
+        <button type="button" class="danger" aria-expanded={isLeaving} onClick={() => setLeaving(!isLeaving)}>
+          Leave the room…
+        </button>
+      )}
+      {isLeaving && (
+        <div class="row">
+          <p class="hint">
+            {rights.isPublic
+              ? 'You can join the room again.'
+              : 'You can read the room again only if a member adds you.'}
+          </p>
+          <button type="button" class="danger" disabled={action.isBusy} onClick={leave}>
+            Leave
+          </button>
+        </div>
+      )}
+      <Refusal error={action.error} />
+    </div>
+  )
+}

@@ -1,0 +1,128 @@
+/** Collects the notes of a room: those that arrive, and those between the loaded messages. */
+import { useEffect, useRef, useState } from 'preact/hooks'
+import type { ChatClient, MembershipFrame, Room, RoomFrame, RoomState } from '../../client/src/index.ts'
+import { peopleOf } from './mentions.ts'
+import { type Note, noteOf, subjectsOf, withNotes, withoutName } from './notes.ts'
+
+export interface Notes {
+  /** Ascending by `seq`. */
+  readonly notes: readonly Note[]
+  /** The newest note that has arrived while the room was shown. */
+  readonly latest: Note | undefined
+  /**
+   * The names of members, and of those who were members while the room was shown. Loaded at the start in a private room, and when a
+   * note is about a user whose name the page does not know.
+   */
+  readonly members: ReadonlyMap<number, string>
+}
+
+/** Maximum number of entries of a page, and of pages that are read after one page of messages was loaded. */
+const PAGE = 100
+const MAX_PAGES = 10
+const MAX_MEMBERS = 100
+
+export const useNotes = (client: ChatClient, room: Room, state: RoomState, isPrivate: boolean): Notes => {
+  const [notes, setNotes] = useState<readonly Note[]>([])
+  const [latest, setLatest] = useState<Note>()
+  /** The lowest `seq` from which on the notes are loaded. */
+  const loadedFrom = useRef<number>()
+  const add = (more: readonly Note[]): void => setNotes(before => withNotes(before, more))
+
+  useEffect(() => {
+    const receive = (entry: MembershipFrame | RoomFrame): void => {
+      const note = noteOf(entry)
+      if (!note) return
+      add([note])
+      setLatest(note)
+    }
+    const stops = [
+      room.on('membership', receive),
+      room.on('room', receive),
+      room.on('erasure', erasure => setNotes(before => withoutName(before, erasure))),
+      room.on('resync', ({ isReplaced }) => {
+        if (!isReplaced) return
+        loadedFrom.current = undefined
+        setNotes([])
+      })
+    ]
+    return () => {
+      for (const stop of stops) stop()
+    }
+  }, [room])
+
+  const { messages, hasOlder, isLoadingOlder } = state
+  const from = hasOlder ? messages[0]?.seq : 1
+  useEffect(() => {
+    const before = loadedFrom.current
+    if (isLoadingOlder || from === undefined || state.status === 'joining') return
+    if (before !== undefined && before <= from) return
+    loadedFrom.current = from
+    load(client, room, gapIn(messages, from, before)).then(add, () => {
+      loadedFrom.current = before
+    })
+  }, [from, isLoadingOlder, state.status === 'joining'])
+
+  const members = useMembers(client, room, notes, state, isPrivate)
+  return { notes, latest, members }
+}
+
+/** Loads the members at the start of a private room, and once for each subject whose name the page does not know. */
+const useMembers = (
+  { api }: ChatClient,
+  { name }: Room,
+  notes: readonly Note[],
+  state: RoomState,
+  isPrivate: boolean
+): ReadonlyMap<number, string> => {
+  const [members, setMembers] = useState<ReadonlyMap<number, string>>(new Map())
+  const requested = useRef(new Set<number>())
+  const load = (): void =>
+    void api.members(name, { limit: MAX_MEMBERS }).then(
+      page =>
+        setMembers(before => new Map([...before, ...page.members.map(one => [one.user_id, one.username] as const)])),
+      () => {}
+    )
+  // In advance, because the list does not contain a member who was removed.
+  useEffect(() => {
+    if (isPrivate) load()
+  }, [isPrivate])
+  useEffect(() => {
+    const people = peopleOf(state)
+    const unknown = subjectsOf(notes).filter(id => !people.has(id) && !members.has(id) && !requested.current.has(id))
+    if (unknown.length === 0) return
+    for (const id of unknown) requested.current.add(id)
+    load()
+  }, [notes])
+  return members
+}
+
+interface Range {
+  readonly first: number
+  /** Undefined for the end of the log. */
+  readonly last: number | undefined
+}
+
+/** Returns the range between `from` and `before` that contains all entries that are not messages. */
+const gapIn = (messages: RoomState['messages'], from: number, before: number | undefined): Range | undefined => {
+  const known = new Set(messages.map(({ seq }) => seq))
+  const end = before ?? (messages.at(-1)?.seq ?? from - 1) + 1
+  let first = from
+  while (first < end && known.has(first)) first++
+  if (before === undefined) return { first, last: undefined }
+  return first < before ? { first, last: before - 1 } : undefined
+}
+
+const load = async ({ api }: ChatClient, { name }: Room, range: Range | undefined): Promise<readonly Note[]> => {
+  const notes: Note[] = []
+  if (!range) return notes
+  const { first, last = Number.POSITIVE_INFINITY } = range
+  let after = first - 1
+  for (let pages = 0; pages < MAX_PAGES && after < last; pages++) {
+    const page = await api.log(name, { after, limit: Math.min(PAGE, last - after) })
+    notes.push(...page.entries.flatMap(entry => noteOf(entry) ?? []))
+    const end = Number(page.entries.at(-1)?.seq ?? last)
+    if (!page.has_more) break
+    after = end
+  }
+  return notes
+}

@@ -1,0 +1,145 @@
+/** Tests what the page shows of members: rights, notes between messages, and rooms that the user gains or loses. */
+import { beforeEach, expect, onTestFinished, test, vi } from 'vitest'
+import type { ChatClient, Message, Room, RoomState } from '../../client/src/index.ts'
+import { groupMessages } from '../../src/web/message-groups.ts'
+import { type Note, noteOf, withNotes, withoutName } from '../../src/web/notes.ts'
+import { rightsOf } from '../../src/web/room/rights.ts'
+import { createRooms } from '../../src/web/rooms.ts'
+
+const page = Object.assign(new EventTarget(), { visibilityState: 'visible' })
+const view = new EventTarget()
+beforeEach(() => {
+  vi.stubGlobal('document', page)
+  vi.stubGlobal('window', view)
+  return () => vi.unstubAllGlobals()
+})
+
+test('lets members add people only to private rooms, and nobody change a direct room', () => {
+  expect(rightsOf('private', 'member', false)).toMatchObject({ add: true, change: false, leave: true, join: false })
+  expect(rightsOf('public', 'member', false)).toMatchObject({ add: false, change: false, leave: true, join: false })
+  expect(rightsOf('public', undefined, false)).toMatchObject({ add: false, leave: false, join: true })
+  const direct = rightsOf('direct', 'member', true)
+  expect(direct).toMatchObject({ add: false, change: false, leave: false, join: false })
+  expect([direct.remove('member'), direct.roles('member', false)]).toEqual([false, []])
+})
+
+test('lets moderators remove lower roles, owners give roles except to other owners, and administrators everything in public rooms', () => {
+  const moderator = rightsOf('private', 'moderator', true)
+  expect([moderator.remove('member'), moderator.remove('moderator')]).toEqual([true, false])
+  expect(moderator.roles('member', false)).toEqual([])
+  const owner = rightsOf('private', 'owner', false)
+  expect([owner.remove('moderator'), owner.remove('owner')]).toEqual([true, false])
+  expect(owner.roles('member', false)).toEqual(['moderator', 'owner'])
+  expect([owner.roles('owner', false), owner.roles('owner', true)]).toEqual([[], ['member', 'moderator']])
+  const admin = rightsOf('public', undefined, true)
+  expect(admin).toMatchObject({ add: true, change: true, join: true })
+  expect([admin.remove('owner'), admin.roles('owner', false)]).toEqual([true, ['member', 'moderator']])
+})
+
+const timestamp = '2026-01-31T12:00:00.000+00:00'
+const noteAt = (seq: number): Note => {
+  const entry = { type: 'membership', seq, user_id: 1, username: 'ada', subject: 2, event: 'added', timestamp }
+  return noteOf(entry) as Note
+}
+const messageAt = (seq: number): Message => ({
+  id: seq,
+  room: 'tea',
+  seq,
+  user_id: 1,
+  username: 'ada',
+  content: `text ${seq}`,
+  created_at: timestamp
+})
+
+test('shows notes between the messages in the order of the log, and begins a new group after a note', () => {
+  const surroundings = { changes: [], deleting: new Set<number>(), names: new Map() }
+  const [day] = groupMessages(
+    [messageAt(2), messageAt(3), messageAt(5)],
+    [],
+    { id: 2, username: 'bob' },
+    {
+      ...surroundings,
+      notes: [noteAt(1), noteAt(4), noteAt(6)]
+    }
+  )
+  const shown = day?.groups.map(({ note, lines }) => note?.seq ?? lines.map(({ message }) => message?.seq))
+  expect(shown).toEqual([1, [2, 3], 4, [5], 6])
+})
+
+test('keeps each note once, and removes the name of a deleted user from earlier notes', () => {
+  const notes = withNotes([noteAt(4)], [noteAt(6), noteAt(4), noteAt(1)])
+  expect(notes.map(({ seq }) => seq)).toEqual([1, 4, 6])
+  const erased = withoutName(notes, { userId: 1, username: 'deleted', seq: 5 })
+  expect(erased.map(({ username }) => username)).toEqual(['deleted', 'deleted', 'ada'])
+})
+
+/** Creates the list of rooms of a service whose rooms a test changes with `listed`. */
+const start = () => {
+  const listed = [{ room: 'general', seq: 10, title: 'General', visibility: 'public', topic: null }]
+  const opened: { name: string; state: Partial<RoomState>; isLeft: boolean; changed: () => void }[] = []
+  const client = {
+    state: { status: 'online' },
+    identity: { user_id: 1, username: 'ada' },
+    on: () => () => {},
+    room(name: string) {
+      const room = { name, state: { status: 'live' } as Partial<RoomState>, isLeft: false, changed: () => {} }
+      opened.push(room)
+      return Object.assign(room, {
+        on(event: string, listener: (state: unknown) => void) {
+          if (event === 'change') room.changed = () => listener(room.state)
+        },
+        leave() {
+          room.isLeft = true
+        }
+      }) as unknown as Room
+    },
+    api: {
+      rooms: async () => ({ rooms: listed }),
+      members: async () => ({ members: [1, 2, 3].map(id => ({ user_id: id, username: `user ${id}` })) })
+    }
+  } as unknown as ChatClient
+  const rooms = createRooms(client, { getItem: () => null, setItem() {}, removeItem() {} })
+  onTestFinished(rooms.stop)
+  const refresh = () => view.dispatchEvent(new Event('focus'))
+  return { rooms, listed, opened, refresh }
+}
+
+test('shows a new direct room with the names of the other people, and its messages as unread', async () => {
+  const { rooms, listed, refresh } = start()
+  refresh()
+  await vi.waitUntil(() => rooms.list.length === 1)
+  listed.push({ room: 'd.1', seq: 2, title: null as unknown as string, visibility: 'direct', topic: null })
+  refresh()
+  await vi.waitUntil(() => rooms.list.some(({ title }) => title === 'user 2, user 3'))
+  expect(rooms.list.map(({ unread }) => unread)).toEqual([0, 2])
+})
+
+test('removes a room that the user may no longer read, and subscribes again when the room is listed again', async () => {
+  const { rooms, listed, opened, refresh } = start()
+  const tea = { room: 'p.tea', seq: 3, title: 'Tea', visibility: 'private', topic: null }
+  listed.push(tea)
+  refresh()
+  await vi.waitUntil(() => rooms.list.length === 2)
+  rooms.open('p.tea')
+  const [room] = opened
+  listed.pop()
+  Object.assign(room as object, { state: { status: 'left', error: { code: 'removed', detail: 'You were removed.' } } })
+  room?.changed()
+  expect(rooms.list.map(({ name }) => name)).toEqual(['general'])
+  expect(rooms.open('p.tea')).toBe(room)
+  listed.push(tea)
+  refresh()
+  await vi.waitUntil(() => rooms.generation === 1)
+  expect([room?.isLeft, rooms.open('p.tea') === (room as unknown)]).toEqual([true, false])
+})
+
+test('removes rooms that are no longer listed', async () => {
+  const { rooms, listed, refresh } = start()
+  listed.push({ room: 'p.tea', seq: 3, title: 'Tea', visibility: 'private', topic: null })
+  refresh()
+  await vi.waitUntil(() => rooms.list.length === 2)
+  listed.pop()
+  refresh()
+  await vi.waitUntil(() => rooms.list.length === 1)
+  expect(rooms.list.map(({ name }) => name)).toEqual(['general'])
+})
