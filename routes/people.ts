@@ -58,7 +58,7 @@ export const userDirectoryRoutes: FastifyPluginAsyncTypebox = async fastify => {
       operationId: 'searchUsers',
       summary: 'The users whose names begin with a text',
       description: 'In the order of their names, in any case. Lists only active users.',
-      tags: ['users'],
+      tags: ['rooms'],
       security: SECURED,
       querystring: Type.Object({ query: Search('The beginning of the name.', MIN_USER_QUERY), limit: Limit }),
       response: { 200: jsonResponse('The users.', refTo(UserList)), ...problems(...GUARD, 'busy') }

@@ -107,7 +107,7 @@ test.for<[string, unknown, object, RegExp]>([
 })
 
 test.for<[string, unknown, object, RegExp]>([
-  ['auth without a key', auth, {}, /requires `secretKey`, or `authenticate`/],
+  ['auth without a key', auth, {}, /requires `secretKey` for accounts of the chat, or `authenticate`/],
   ['auth with a short key', auth, { secretKey: 'x' }, /`secretKey` must have at least 32 characters/],
   ['auth with text for a function', auth, { authenticate: 'x' }, /`authenticate` must be a function/],
   ['chat with text for a number', chat, { messageRateLimit: '10' }, /`messageRateLimit` must be an integer/],

@@ -94,8 +94,7 @@ const NewVisibility = Type.Optional(
   Type.Unsafe<'public' | 'private'>({
     type: 'string',
     enum: ['public', 'private'],
-    default: 'public',
-    description: 'Who can see the room. It cannot be changed later.',
+    description: 'Who can see the room: `public` by default. It cannot be changed later.',
     examples: ['public', 'private']
   })
 )
