@@ -211,7 +211,8 @@ BEGIN
 END
 $function$;
 --> statement-breakpoint
--- The function of 0012_message_changes.sql. A moderator or an owner may also delete the messages of users with a lower role.
+-- The function of 0012_message_changes.sql. A moderator or an owner may also delete the messages of users with a lower role. An
+-- administrator may delete the messages of others only in public rooms.
 CREATE OR REPLACE FUNCTION "public"."chat_change_message"(
 	"in_room" integer,
 	"target" bigint,
@@ -274,7 +275,9 @@ BEGIN
 
 	ELSIF entry_kind = 'deletion' THEN
 		IF message.user_id <> author AND NOT EXISTS (
-			SELECT FROM "public"."users" AS moderator WHERE moderator.id = author AND moderator.role = 'admin'
+			SELECT FROM "public"."users" AS moderator
+			JOIN "public"."rooms" AS room ON room.id = in_room AND room.visibility = 'public'
+			WHERE moderator.id = author AND moderator.role = 'admin' AND moderator.status = 'active'
 		) AND (
 			coalesce("public"."chat_role_of"(in_room, author), 'member') = 'member'
 			OR "public"."chat_rank"("public"."chat_role_of"(in_room, author))

@@ -184,6 +184,8 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
     onEntry: deliver,
     onStatus: setStatus,
     onRemoved(why) {
+      // A removed user must not keep the texts. Nothing older can be loaded.
+      timeline.begin(subscription.mark?.seq ?? 0, Number.MAX_SAFE_INTEGER)
       end(why)
       events.emit('removed', why)
     },

@@ -4,9 +4,15 @@ import type { ChatClient } from '../../client/src/index.ts'
 interface DirectNames {
   /** Returns the names of the other members, such as `grace, linus`. Returns undefined if they are not loaded. */
   of(room: string): string | undefined
-  /** Loads the names that are not loaded yet. Ignores errors, because a later call loads the names again. */
+  /**
+   * Loads at most `MAX_ROOMS` names that are not loaded yet. Stops at an error without reporting it, because a later call loads
+   * the rest.
+   */
   load(rooms: readonly string[]): Promise<void>
 }
+
+/** Maximum number of requests at a time, so that the names leave enough of the user's read limit for messages. */
+const MAX_ROOMS = 20
 
 /** Used for a direct room whose other members have all been deleted. */
 const NOBODY = 'Deleted user'
@@ -18,11 +24,11 @@ export const createDirectNames = (client: ChatClient): DirectNames => {
     of: room => names.get(room),
     async load(rooms) {
       // One request at a time, so that a user with many direct rooms does not reach a limit of the service.
-      for (const room of rooms) {
-        if (names.has(room)) continue
+      for (const room of rooms.filter(one => !names.has(one)).slice(0, MAX_ROOMS)) {
         const list = await client.api.members(room).catch(() => undefined)
-        const others = list?.members.filter(({ user_id: id }) => id !== client.identity?.user_id)
-        if (others) names.set(room, others.map(({ username }) => username).join(', ') || NOBODY)
+        if (!list) return
+        const others = list.members.filter(({ user_id: id }) => id !== client.identity?.user_id)
+        names.set(room, others.map(({ username }) => username).join(', ') || NOBODY)
       }
     }
   }

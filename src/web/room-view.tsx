@@ -102,7 +102,8 @@ export const RoomView = (props: RoomViewProps) => {
         </>
       )}
       {presence && <PeopleList presence={presence} me={me} />}
-      <Announcer room={room} messages={state.messages} me={me} notice={notice} />
+      {/* The announcer contains texts, which a removed user must not have on the page. */}
+      {!state.error && <Announcer room={room} messages={state.messages} me={me} notice={notice} />}
     </div>
   )
 }

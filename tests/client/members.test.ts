@@ -64,12 +64,17 @@ test('forgets the title when a part of the log is skipped', async () => {
 test('ends the room when its user is removed, and does not subscribe again', async () => {
   const { client, timers, room, first, events, socket } = await start()
   const loop = room.messages()
-  first.receive(removal(1), UNSUBSCRIBED)
+  first.receive({ ...entry(1, { type: 'message' }), content: 'secret' })
+  expect(room.state.messages).toHaveLength(1)
+  first.receive(removal(2), UNSUBSCRIBED)
+  expect(room.state).toMatchObject({ messages: [], hasOlder: false })
   expect(events).toEqual([
-    ['membership', 1],
+    ['message', 1],
+    ['membership', 2],
     ['removed', 'removed']
   ])
   expect(room.state).toMatchObject({ status: 'left', error: { code: 'removed' } })
+  expect(await loop.next()).toMatchObject({ value: { seq: 1 } })
   expect(await loop.next()).toMatchObject({ done: true })
   expect(client.rooms).toEqual([])
   first.receive({ type: 'heads', rooms: { general: 9 } })

@@ -136,11 +136,13 @@ describe('a private room', () => {
   })
 
   test('lets a moderator delete the messages of members, but not those of an owner', async () => {
-    const { append, entry } = await start('private')
+    const { append, entry, change } = await start('private')
     await append(entry('member', 'message', null), entry('owner', 'message', null), entry('moderator', 'message', null))
     const deletion = (author: Name, targetSeq: number) => append(entry(author, 'deletion', null, { targetSeq }))
     expect(await deletion('member', 3)).toEqual(['not_author'])
     expect(await deletion('moderator', 2)).toEqual(['not_author'])
+    await change('admin', 'put', 'admin')
+    expect(await deletion('admin', 1)).toEqual(['not_author'])
     expect(await deletion('moderator', 1)).not.toEqual(['not_author'])
     expect(await deletion('owner', 3)).not.toEqual(['not_author'])
   })
@@ -185,9 +187,14 @@ describe('a public room', () => {
     expect(await change(author, op, subject, more)).toBe(result)
   })
 
-  test('accepts messages of users who are not members', async () => {
-    const { append, entry } = await start('public')
+  test('accepts messages of users who are not members, which an administrator can delete', async () => {
+    const { append, entry, sql } = await start('public')
     expect(await append(entry('stranger', 'message', null))).toEqual(['stored'])
+    const deletion = () => append(entry('admin', 'deletion', null, { targetSeq: 1 }))
+    await sql(`update @users set status = 'suspended' where username = 'admin'`)
+    expect(await deletion()).toEqual(['not_author'])
+    await sql(`update @users set status = 'active' where username = 'admin'`)
+    expect(await deletion()).not.toEqual(['not_author'])
   })
 
   test('adds no entry for those who come and go once the room has more than 100 members', async () => {

@@ -74,6 +74,7 @@ describe.skipIf(!hasChromium())('members of rooms', { timeout: 300_000 }, () => 
     await bob.page.getByText('You are no longer a member of this room.').waitFor()
     await room(bob.page, /^Plans for May/).waitFor({ state: 'detached' })
     expect(await bob.page.locator('.bubble').count()).toBe(0)
+    expect(await bob.page.textContent('body')).not.toContain('Hello, Bob')
     expect(await problemsOf(bob.page)).toEqual([])
 
     // Bob is added again and still looks at the room.
@@ -100,6 +101,7 @@ describe.skipIf(!hasChromium())('members of rooms', { timeout: 300_000 }, () => 
     await type(page, 'Name begins with', 'bo')
     await press(page, 'Choose bob')
     await type(page, 'Name begins with', 'car')
+    await page.keyboard.press('Enter')
     await press(page, 'Choose carol')
     await page.getByRole('button', { name: 'Remove carol' }).waitFor()
     expect(await problemsOf(page)).toEqual([])

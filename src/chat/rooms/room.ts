@@ -276,7 +276,7 @@ export class Room {
    * were not read. Whoever reconnects is checked again.
    */
   #missed(): void {
-    if (!this.isGuarded) return
+    if (!this.isGuarded || this.#isUnloaded) return
     this.#isUnloaded = true
     for (const subscriber of [...this.subscribers]) subscriber.interrupt()
     this.#onMissed?.(this)

@@ -87,7 +87,8 @@ export const createSubscriptionManager = ({ reach, ...options }: SubscriptionMan
     // The user may have been removed after `findRoom` looked up the membership. If the room was unloaded in the meantime, the
     // removal may have been missed.
     if (room.isGuarded && rooms.byId(room.id) !== room) throw notReady()
-    if (room.hasRemoved(principal.userId)) throw noSuchRoom()
+    // If the log could not be read, an entry that added the user again may follow.
+    if (room.hasRemoved(principal.userId)) throw room.tail < room.known ? notReady() : noSuchRoom()
     const before = subscriptions.get(room.name)
     if (!before && subscriptions.size >= MAX_SUBSCRIPTIONS) throw tooManyRooms()
     if (!before) admit(room.id, principal.userId)

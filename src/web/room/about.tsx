@@ -32,8 +32,10 @@ export const AboutSection = ({ api, room, rooms, rights, entry }: AboutSectionPr
 )
 
 const ChangeForm = ({ api, room, rooms, entry }: Pick<AboutSectionProps, 'api' | 'room' | 'rooms' | 'entry'>) => {
-  const [title, setTitle] = useState(entry.title)
-  const [topic, setTopic] = useState(entry.topic ?? '')
+  // Compared with the saved texts and not with `entry`, which another owner may change in the meantime.
+  const [saved, setSavedTexts] = useState({ title: entry.title, topic: entry.topic ?? '' })
+  const [title, setTitle] = useState(saved.title)
+  const [topic, setTopic] = useState(saved.topic)
   const [isSaved, setSaved] = useState(false)
   const action = useAction()
   const submit = (event: Event): void => {
@@ -41,10 +43,11 @@ const ChangeForm = ({ api, room, rooms, entry }: Pick<AboutSectionProps, 'api' |
     setSaved(false)
     void action.run(async () => {
       const change = {
-        ...(title.trim() === entry.title ? {} : { title: title.trim() || null }),
-        ...(topic.trim() === (entry.topic ?? '') ? {} : { topic: topic.trim() || null })
+        ...(title.trim() === saved.title ? {} : { title: title.trim() || null }),
+        ...(topic.trim() === saved.topic ? {} : { topic: topic.trim() || null })
       }
       if (Object.keys(change).length > 0) rooms.update(await api.changeRoom(room, change))
+      setSavedTexts({ title: title.trim(), topic: topic.trim() })
       setSaved(true)
     })
   }

@@ -25,8 +25,7 @@ export const NewDirect = ({ api, me, rooms, onClose }: NewDirectProps) => {
   useLayoutEffect(() => dialog.current?.showModal(), [])
 
   const focusSearch = (): void => dialog.current?.querySelector('input')?.focus()
-  const submit = (event: Event): void => {
-    event.preventDefault()
+  const open = (): void => {
     if (chosen.length === 0) return
     void action.run(async () => {
       goTo(await rooms.openDirect(chosen.map(({ user_id: id }) => id)))
@@ -40,7 +39,8 @@ export const NewDirect = ({ api, me, rooms, onClose }: NewDirectProps) => {
 
   return (
     <dialog ref={dialog} class="card" onClose={onClose} aria-labelledby="new-direct-title">
-      <form onSubmit={submit}>
+      {/* Enter in the search must not open a room, because the user may not have chosen everybody yet. */}
+      <form onSubmit={event => event.preventDefault()}>
         <h2 id="new-direct-title">New direct message</h2>
         {chosen.length > 0 && (
           <ul class="chosen" aria-label="Chosen people">
@@ -78,7 +78,7 @@ export const NewDirect = ({ api, me, rooms, onClose }: NewDirectProps) => {
           <button type="button" class="plain" onClick={() => dialog.current?.close()}>
             Cancel
           </button>
-          <button type="submit" class="primary" disabled={chosen.length === 0 || action.isBusy}>
+          <button type="button" class="primary" disabled={chosen.length === 0 || action.isBusy} onClick={open}>
             Open
           </button>
         </div>
