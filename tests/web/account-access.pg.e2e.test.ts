@@ -68,7 +68,7 @@ describe.skipIf(!hasChromium())('the page', { timeout: 600_000 }, () => {
       await chat.database.client.query(`update ${chat.database.schema}.sessions set proven_at = now()`)
       await type(page, 'New address', 'ada@example.com')
       await press(page, 'Send a mail to this address')
-      await page.getByText('Open the link in the mail').waitFor()
+      await page.getByText('Open the link in the mail that we have sent to').waitFor()
       await press(page, 'Close')
 
       await showMenu()
