@@ -19,15 +19,33 @@ ALTER TABLE "public"."rooms" ADD CONSTRAINT "rooms_direct_key_key" UNIQUE("direc
 -- The public rooms in the order of their names, so that a list does not read the private rooms between them.
 CREATE INDEX "rooms_public_name_idx" ON "public"."rooms" USING btree ("name" COLLATE "C") WHERE "visibility" = 'public';
 --> statement-breakpoint
+-- `read_seq` is the last entry that the member has read, `is_unread` is true if the member marked the room as unread, and
+-- `hidden_seq` is the last entry of a room that the member has hidden until the next message.
 CREATE TABLE "public"."members" (
 	"room_id" integer NOT NULL,
 	"user_id" integer NOT NULL,
 	"role" text DEFAULT 'member' NOT NULL,
 	"joined_at" timestamp (3) with time zone DEFAULT clock_timestamp() NOT NULL,
+	"read_seq" bigint DEFAULT 0 NOT NULL,
+	"is_unread" boolean DEFAULT false NOT NULL,
+	"hidden_seq" bigint,
 	CONSTRAINT "members_pkey" PRIMARY KEY("room_id","user_id")
 );
 --> statement-breakpoint
 CREATE INDEX "members_user_id_idx" ON "public"."members" USING btree ("user_id","room_id");
+--> statement-breakpoint
+-- How many entries up to this one, in the room, are not messages. The number of messages between two entries is the difference of
+-- their numbers, minus the difference of these counts. The statements above have locked the rooms, so no entry is missed.
+ALTER TABLE "public"."others" ADD COLUMN "n" bigint;
+--> statement-breakpoint
+UPDATE "public"."others" AS other SET n = numbered.n
+FROM (
+	SELECT known.room_id, known.seq, row_number() OVER (PARTITION BY known.room_id ORDER BY known.seq) AS n
+	FROM "public"."others" AS known
+) AS numbered
+WHERE other.room_id = numbered.room_id AND other.seq = numbered.seq;
+--> statement-breakpoint
+ALTER TABLE "public"."others" ALTER COLUMN "n" SET NOT NULL;
 --> statement-breakpoint
 -- Notifies the processes of a changed topic too, because they keep the titles and topics of rooms in memory.
 DROP TRIGGER "chat_room_updated" ON "public"."rooms";
@@ -108,6 +126,13 @@ BEGIN
 			WHERE known.id = subject AND (known.status = 'active' OR (is_host AND known.status = 'suspended'))
 		) THEN
 			code := 'user_not_found';
+		-- The number of rooms of a user is limited, so that the lists of these rooms are too.
+		ELSIF NOT is_host AND (
+			SELECT count(*) FROM (
+				SELECT FROM "public"."members" AS member WHERE member.user_id = subject LIMIT 1000
+			) AS few
+		) >= 1000 THEN
+			code := 'not_allowed';
 		END IF;
 	ELSIF is_put THEN
 		event := 'role_changed';
@@ -146,7 +171,9 @@ BEGIN
 		wanted := NULL;
 		DELETE FROM "public"."members" AS member WHERE member.room_id = in_room AND member.user_id = subject;
 	ELSE
-		INSERT INTO "public"."members" (room_id, user_id, role) VALUES (in_room, subject, wanted)
+		-- The read mark of a new member begins at the newest entry.
+		INSERT INTO "public"."members" (room_id, user_id, role, read_seq)
+		SELECT in_room, subject, wanted, room.last_seq FROM "public"."rooms" AS room WHERE room.id = in_room
 		ON CONFLICT (room_id, user_id) DO UPDATE SET role = excluded.role;
 	END IF;
 	result := jsonb_strip_nulls(jsonb_build_object('subject', subject, 'event', event, 'role', wanted));
@@ -487,20 +514,20 @@ BEGIN
 
 			heads[place] := new_seq;
 			IF given.kind <> 'message' THEN
-				INSERT INTO "public"."others" (room_id, seq, message_seq, detail, edit_of)
-				VALUES (
+				INSERT INTO "public"."others" (room_id, seq, message_seq, n, detail, edit_of)
+				SELECT
 					given.room_id,
 					new_seq,
-					coalesce(
-						(
-							SELECT before.message_seq FROM "public"."others" AS before
-							WHERE before.room_id = given.room_id AND before.seq = new_seq - 1
-						),
-						new_seq - 1
-					),
+					CASE WHEN before.seq = new_seq - 1 THEN before.message_seq ELSE new_seq - 1 END,
+					coalesce(before.n, 0) + 1,
 					results[given.ord]::jsonb,
 					CASE WHEN given.kind = 'edit' THEN given.target_seq END
-				);
+				FROM (VALUES (true)) AS one
+				LEFT JOIN LATERAL (
+					SELECT known.seq, known.message_seq, known.n FROM "public"."others" AS known
+					WHERE known.room_id = given.room_id AND known.seq < new_seq
+					ORDER BY known.seq DESC LIMIT 1
+				) AS before ON true;
 			ELSIF given.detail::jsonb ? 'mentions' THEN
 				mentioned := "public"."chat_mentions_in"(given.room_id, given.detail::jsonb);
 				results[given.ord] := jsonb_build_object('mentions', mentioned)::text;

@@ -462,6 +462,8 @@ DROP INDEX "public"."rooms_public_name_idx";
 --> statement-breakpoint
 DROP INDEX "public"."users_active_name_idx";
 --> statement-breakpoint
+ALTER TABLE "public"."others" DROP COLUMN "n";
+--> statement-breakpoint
 DROP TABLE "public"."members";
 --> statement-breakpoint
 ALTER TABLE "public"."rooms" DROP COLUMN "direct_key", DROP COLUMN "guarded", DROP COLUMN "visibility", DROP COLUMN "topic";

@@ -125,7 +125,10 @@ export const createTables = (schema?: string) => {
       roomId: integer('room_id').notNull(),
       userId: integer('user_id').notNull(),
       role: text('role').$type<MemberRole>().notNull().default('member'),
-      joinedAt: moment('joined_at').notNull().default(now)
+      joinedAt: moment('joined_at').notNull().default(now),
+      readSeq: bigint('read_seq', { mode: 'number' }).notNull().default(0),
+      isUnread: boolean('is_unread').notNull().default(false),
+      hiddenSeq: bigint('hidden_seq', { mode: 'number' })
     },
     columns => [
       primaryKey({ name: 'members_pkey', columns: [columns.roomId, columns.userId] }),
