@@ -13,8 +13,6 @@ export interface BusEvents {
    * (drizzle/0005_changes.sql).
    */
   readonly changed: object
-  /** A property of a room, such as its title, was changed. Published, after the commit, by the process that made the change. */
-  readonly room_changed: { readonly room: number }
   /**
    * Lists the users who are connected to the process and subscribed to the room. If there are too many to list, contains only
    * `count`.
@@ -72,7 +70,6 @@ const repeated = { person: isText, word: isText, age_ms: optional(isNumber) }
 
 const FIELDS: { readonly [Kind in BusEventKind]: { readonly [Field in keyof BusEvents[Kind]]-?: Check } } = {
   changed: {},
-  room_changed: { room: isNumber },
   present: { room: isNumber, users: optional(isUsers), count: optional(isNumber) },
   alive: {},
   gone: {},

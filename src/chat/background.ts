@@ -50,7 +50,6 @@ export const listen = (options: ChatOptions, parts: Parts): Promise<void> => {
     grown: (roomId, seq) => rooms.grown(roomId, seq),
     event: createEventHandler({
       changed: () => feed?.wake(),
-      room_changed: ({ room }) => void rooms.refresh(room),
       ...revocation.events,
       ...subscriptionManager.events
     }),

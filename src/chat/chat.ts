@@ -65,7 +65,6 @@ export const createChatCore = (options: ChatOptions): ChatCore => {
       ...parts,
       ...roomAccess,
       repository: storage.rooms,
-      bus,
       log,
       isUpgradeFinished: options.isUpgradeFinished ?? (() => true),
       listRooms: createRoomListing({

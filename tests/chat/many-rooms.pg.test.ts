@@ -8,6 +8,7 @@ import { createPageCache } from '../../src/chat/log/page-cache.ts'
 import { createRoomRegistry } from '../../src/chat/rooms/registry.ts'
 import { systemClock } from '../../src/lib/clock.ts'
 import { testDatabase } from '../support/database.ts'
+import { testSubscriber } from '../support/subscriber.ts'
 
 const COUNT = 70_000
 const failures: unknown[] = []
@@ -25,15 +26,7 @@ test('it detects a change among 70,000 subscribed rooms without a large statemen
     const page = { userId: 0, after, query: '', isMine: false, examined: 10_000, limit: 10_000 }
     const { rooms: rows } = await repository.search(page)
     for (const row of rows) {
-      rooms.adopt(row).subscribers.add({
-        deliver() {},
-        hint() {},
-        replace() {},
-        broken() {},
-        removed() {},
-        interrupt() {},
-        userId: 1
-      })
+      rooms.adopt(row).subscribers.add(testSubscriber())
       after = row.name
     }
     if (rows.length === 0) break

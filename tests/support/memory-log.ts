@@ -25,7 +25,7 @@ export const createMemoryLog = (names: readonly string[]): MemoryLog => {
   const rows = names.map((name, at) => ({
     id: at + 1,
     name,
-    title: null as string | null,
+    title: null,
     topic: null,
     visibility: 'public' as const,
     epoch: 'e',
@@ -74,12 +74,6 @@ export const createMemoryLog = (names: readonly string[]): MemoryLog => {
       search: async () => ({ rooms: rows.map(row => ({ ...rowOf(row), role: null })), upTo: null }),
       ensureDirect: () => Promise.reject(new Error('The log in memory cannot create rooms.')),
       create: () => Promise.reject(new Error('The log in memory cannot create rooms.')),
-      update: async (wanted, { title }) => {
-        await tick()
-        const row = rows.find(({ id }) => id === wanted)
-        if (row) row.title = title
-        return row && rowOf(row)
-      },
       reach: async wanted => {
         await tick()
         const row = rows.find(({ id }) => id === wanted)

@@ -72,6 +72,7 @@ export const createOutsideChanges = (
     },
     onLost() {
       drop()
+      rooms.lost()
       // Clears the page cache again after the names were refreshed, because entries with the old names may have been cached in
       // the meantime.
       Promise.all([users.refresh(), refreshRooms()]).then(drop, err =>

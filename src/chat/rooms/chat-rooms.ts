@@ -1,5 +1,4 @@
 /** Lists, looks up, creates and changes rooms, for users and for the host application. */
-import type { Bus } from '../../bus/bus.ts'
 import type { RoomsRepository } from '../../db/database.ts'
 import { wellFormed } from '../../lib/text.ts'
 import { ChatError, type ErrorCode } from '../../protocol/errors.ts'
@@ -14,7 +13,7 @@ import { createOpenDirectRoom, type DirectRoomsOptions } from './direct.ts'
 import { drawName } from './drawn-name.ts'
 import { invalid } from './invalid.ts'
 import type { ListRooms, RoomQuery } from './listing.ts'
-import { publicRoom, publicRoomOfRow } from './public-room.ts'
+import { publicRoomOfRow } from './public-room.ts'
 import type { RoomRegistry } from './registry.ts'
 
 export interface ChatRooms {
@@ -36,24 +35,18 @@ export interface ChatRooms {
    * host application and not for users.
    */
   ensure(room: HostRoom): Promise<RoomShown>
-  /**
-   * Changes a room, and notifies the other processes. Does not call `authorize`, because this method is for the host
-   * application and not for users. Throws `room_not_found`.
-   */
-  change(room: string, change: { readonly title: string | null }): Promise<RoomShown>
 }
 
 export interface ChatRoomsOptions extends Omit<DirectRoomsOptions, 'rooms' | 'repository'> {
   readonly rooms: RoomRegistry
-  readonly repository: Pick<RoomsRepository, 'create' | 'update' | 'findByName' | 'findFor' | 'ensureDirect'>
-  readonly bus: Pick<Bus, 'publish'>
+  readonly repository: Pick<RoomsRepository, 'create' | 'findByName' | 'findFor' | 'ensureDirect'>
   readonly readIn: RoomAccess['readIn']
   readonly listRooms: ListRooms
   readonly log: Pick<ChatLog, 'append'>
 }
 
 export const createChatRooms = (options: ChatRoomsOptions): ChatRooms => {
-  const { rooms, repository, bus, access, findRoom, readIn, listRooms, log, isUpgradeFinished } = options
+  const { rooms, repository, access, findRoom, readIn, listRooms, log, isUpgradeFinished } = options
   const openDirect = createOpenDirectRoom(options)
 
   const insert = async ({ room: name, title, topic, visibility }: HostRoom, creator?: number): Promise<RoomShown> => {
@@ -132,15 +125,6 @@ export const createChatRooms = (options: ChatRoomsOptions): ChatRooms => {
         if (created) return created
         throw error
       }
-    },
-    async change(name, change) {
-      const room = await rooms.load(name)
-      const row = room && (await repository.update(room.id, change))
-      if (!row) throw noSuchRoom()
-      bus.publish({ kind: 'room_changed', room: row.id })
-      // Reads the title again instead of using `row`, because another process may have changed the room in the meantime.
-      await rooms.refresh(row.id)
-      return publicRoom(room)
     }
   }
 }

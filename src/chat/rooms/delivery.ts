@@ -81,10 +81,15 @@ export class Delivery {
     this.#pause.start(this.#clock.monotonic() - startedAt)
   }
 
-  /** Delivers the pending entries, and ends the subscriptions of a user who may not receive any later entry. */
+  /**
+   * Delivers the pending entries, and ends the subscriptions of a user who may not receive any later entry. Does nothing if the
+   * user has no subscription.
+   */
   remove(userId: number): void {
+    const isTheirs = (subscriber: Subscriber): boolean => subscriber.userId === userId
+    if (![...this.subscribers].some(isTheirs)) return
     this.deliver()
-    for (const subscriber of [...this.subscribers]) if (subscriber.userId === userId) subscriber.removed()
+    for (const subscriber of [...this.subscribers].filter(isTheirs)) subscriber.removed()
   }
 
   /**

@@ -4,6 +4,7 @@ import { createBatch } from '../../lib/batch.ts'
 import { isRoomName } from '../../protocol/http/messages.ts'
 import { createLoadedRooms, type LoadedRooms, type LoadedRoomsOptions } from './loaded-rooms.ts'
 import type { Room } from './room.ts'
+import { createRoomChanges } from './room-changes.ts'
 
 /** The rooms that are loaded in this process. */
 export interface RoomRegistry extends Omit<LoadedRooms, 'drop'> {
@@ -13,8 +14,8 @@ export interface RoomRegistry extends Omit<LoadedRooms, 'drop'> {
   probe(names: readonly string[]): Promise<void>
   /** Applies a changed title or topic. Rooms that are being loaded are read again, because their rows may be out of date. */
   describe(id: number, description: RoomDescription): void
-  /** Reads the title and the topic of a loaded room again, because one of them has changed. Never rejects. */
-  refresh(id: number): Promise<void>
+  /** Called when changes of rooms were lost. All rooms that are being loaded are read again. */
+  lost(): void
   /** Removes a deleted room. */
   remove(id: number): void
   /** Calls `Room.changed` for every loaded room. */
@@ -42,10 +43,9 @@ export interface RoomRegistryOptions extends LoadedRoomsOptions {
 const PAGE = 1000
 
 export const createRoomRegistry = ({ repository, ...options }: RoomRegistryOptions): RoomRegistry => {
-  const { log } = options
   const { drop, ...rooms } = createLoadedRooms(options)
   const loading = new Map<string, Promise<Room | undefined>>()
-  let titles = 0
+  const changes = createRoomChanges()
   let looking: Promise<void> | undefined
   let isStale = false
 
@@ -57,13 +57,14 @@ export const createRoomRegistry = ({ repository, ...options }: RoomRegistryOptio
   const read = async (name: string): Promise<Room | undefined> => {
     try {
       for (;;) {
-        const before = titles
+        const since = changes.count
         const row = await find(name)
-        // If a title changed or a room was deleted during the query, the row may be outdated, so the row is read again.
-        if (before === titles) return row && rooms.adopt(row)
+        // If the room was changed or deleted during the query, the row may be outdated, so the row is read again.
+        if (!row || !changes.has(row.id, since)) return row && rooms.adopt(row)
       }
     } finally {
       loading.delete(name)
+      if (loading.size === 0) changes.forget()
     }
   }
 
@@ -72,8 +73,8 @@ export const createRoomRegistry = ({ repository, ...options }: RoomRegistryOptio
       isStale = false
       const all = [...rooms.all()]
       for (let at = 0; at < all.length; at += PAGE) {
-        const changes = await repository.changed(all.slice(at, at + PAGE).map(knownReach))
-        for (const change of changes) void rooms.byId(change.id)?.reaches(change)
+        const grown = await repository.changed(all.slice(at, at + PAGE).map(knownReach))
+        for (const change of grown) void rooms.byId(change.id)?.reaches(change)
       }
     } while (isStale)
   }
@@ -92,29 +93,13 @@ export const createRoomRegistry = ({ repository, ...options }: RoomRegistryOptio
       await Promise.all(names.filter(isRoomName).map(find))
     },
     describe(id, description) {
-      titles++
+      if (loading.size > 0) changes.add(id)
       const room = rooms.byId(id)
       if (room) Object.assign(room, description)
     },
-    async refresh(id) {
-      titles++
-      const room = rooms.byId(id)
-      if (!room) return
-      try {
-        for (;;) {
-          const before = titles
-          const row = await find(room.name)
-          // If a title changed during the query, the row may have the old title, so the row is read again.
-          if (before !== titles) continue
-          if (row?.id === id) Object.assign(room, { title: row.title, topic: row.topic ?? null })
-          return
-        }
-      } catch (err) {
-        log.warn({ err, room_id: id }, 'failed to reload a changed room; its old title is still shown')
-      }
-    },
+    lost: changes.addAll,
     remove(id) {
-      titles++
+      if (loading.size > 0) changes.add(id)
       const room = rooms.byId(id)
       if (room) drop(room)
     },

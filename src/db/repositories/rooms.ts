@@ -40,8 +40,6 @@ export interface RoomsRepository {
   readonly search: SearchRooms
   /** Returns the direct room of a set of users, and creates it if it does not exist. */
   readonly ensureDirect: EnsureDirectRoom
-  /** Updates a room and returns it. Returns `undefined` if the room does not exist. */
-  update(id: number, change: { readonly title: string | null }): Promise<RoomRow | undefined>
   /** Returns the current range of a room's log, or `undefined` if the room does not exist. */
   reach(id: number): Promise<RoomReach | undefined>
   /**
@@ -116,10 +114,6 @@ export const createRoomsRepository = (client: SqlClient, { rooms }: Tables, sche
     },
     search: createSearchRooms(client, schema),
     ensureDirect: createEnsureDirectRoom(client, schema),
-    async update(wanted, change) {
-      const [row] = await drizzle.update(rooms).set(change).where(eq(id, wanted)).returning(columns)
-      return row
-    },
     reach: async wanted => (await byId.execute({ id: wanted }))[0],
     changed: known =>
       client.query<RoomReach>(changed, [

@@ -5,6 +5,7 @@ import type { PageCache } from '../../../src/chat/log/page-cache.ts'
 import { Room } from '../../../src/chat/rooms/room.ts'
 import type { Visibility } from '../../../src/db/tables.ts'
 import { silentLog } from '../../support/memory-chat.ts'
+import { testSubscriber } from '../../support/subscriber.ts'
 
 const start = (visibility: Visibility) => {
   const seen: string[] = []
@@ -20,18 +21,14 @@ const start = (visibility: Visibility) => {
   const row = { id: 1, name: 'p.r', title: null, epoch: 'e', lastSeq: 5, oldestSeq: 1, visibility }
   const onMissed = () => void seen.push('unloaded')
   const room = new Room({ ...row, pages, log: silentLog, clock: { monotonic: () => 0 }, onMissed })
-  const subscriber = {
-    userId: 1,
-    deliver: (_: unknown, head: number) => void seen.push(`delivered ${head}`),
-    broken: (reason: string) => void seen.push(reason),
-    hint() {},
-    replace() {},
-    removed() {},
+  const subscriber = testSubscriber({
+    deliver: (_, head) => void seen.push(`delivered ${head}`),
+    broken: reason => void seen.push(reason),
     interrupt() {
       seen.push('interrupted')
       room.subscribers.delete(subscriber)
     }
-  }
+  })
   room.subscribers.add(subscriber)
   return { room, seen }
 }

@@ -10,6 +10,7 @@ import { createSubscriptionManager } from '../../../src/chat/subscriptions/manag
 import { fakeClock } from '../../support/clock.ts'
 import { entryAt } from '../../support/entry.ts'
 import { silentLog } from '../../support/memory-chat.ts'
+import { testSubscriber } from '../../support/subscriber.ts'
 
 const start = () => {
   const clock = fakeClock()
@@ -23,15 +24,7 @@ const start = () => {
   const rooms = createRoomRegistry({ repository, pages, log: silentLog, clock })
   const row = { id: 1, name: 'general', title: null, epoch: 'e', lastSeq: 0, oldestSeq: 1, hasOthers: false }
   const room = rooms.adopt(row as never)
-  room.subscribers.add({
-    deliver: () => void clock.advance(4),
-    hint() {},
-    replace() {},
-    broken() {},
-    removed() {},
-    interrupt() {},
-    userId: 1
-  })
+  room.subscribers.add(testSubscriber({ deliver: () => void clock.advance(4) }))
   const manager = createSubscriptionManager({
     rooms,
     bus: createMemoryBus(),

@@ -5,6 +5,7 @@ import { createPageCache } from '../../../src/chat/log/page-cache.ts'
 import { Room } from '../../../src/chat/rooms/room.ts'
 import { entryAt } from '../../support/entry.ts'
 import { silentLog } from '../../support/memory-chat.ts'
+import { testSubscriber } from '../../support/subscriber.ts'
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }))
 afterEach(() => void vi.useRealTimers())
@@ -19,18 +20,13 @@ const start = (ms: number) => {
   const row = { id: 1, name: 'general', title: null, epoch: 'e', lastSeq: 0, oldestSeq: 1 }
   const room = new Room({ ...row, pages, log: silentLog, clock })
   const deliveries: number[] = []
-  room.subscribers.add({
+  const subscriber = testSubscriber({
     deliver({ frames }) {
       deliveries.push(frames.length)
       clock.now += ms
-    },
-    hint() {},
-    replace() {},
-    broken() {},
-    removed() {},
-    interrupt() {},
-    userId: 1
+    }
   })
+  room.subscribers.add(subscriber)
   let seq = 0
   /** Appends and commits `count` entries. If `isStarted` is true, the test has already started these appends. */
   const commit = (count: number, { isStarted = false } = {}) => {

@@ -1,11 +1,12 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { type Entry, makeUnknown } from '../../../src/chat/log/entry.ts'
 import { createPageCache } from '../../../src/chat/log/page-cache.ts'
 import type { ReadLog } from '../../../src/chat/log/page-loads.ts'
-import { createRoomRegistry } from '../../../src/chat/rooms/registry.ts'
+import { createRoomRegistry, type RoomRegistry } from '../../../src/chat/rooms/registry.ts'
 import type { RoomsRepository } from '../../../src/db/database.ts'
 import { silentLog } from '../../support/memory-chat.ts'
 import { createMemoryLog } from '../../support/memory-log.ts'
+import { testSubscriber } from '../../support/subscriber.ts'
 
 /** The first entry of a room. */
 const entry = makeUnknown('wave', { id: 1, room: 'general', seq: 1, user_id: 1, username: 'john' }, 0)
@@ -62,15 +63,7 @@ test('it keeps a bounded number of rooms without subscribers, and every room wit
   const names = namesOf(500)
   const rooms = start(names, 100)
   const subscribed = await rooms.load('room-0')
-  subscribed?.subscribers.add({
-    deliver() {},
-    hint() {},
-    replace() {},
-    broken() {},
-    removed() {},
-    interrupt() {},
-    userId: 1
-  })
+  subscribed?.subscribers.add(testSubscriber())
   for (const name of names) await rooms.load(name)
   await rooms.look()
   expect(rooms.queried.reduce((a, b) => a + b, 0)).toBeLessThanOrEqual(151)
@@ -101,4 +94,46 @@ test('a room that reads entries stays in memory', async () => {
   await room?.caughtUp()
   for (let sweep = 0; sweep < 3; sweep++) rooms.sweep()
   expect(rooms.get('general')).toBeUndefined()
+})
+
+describe('a room that is being loaded', () => {
+  /** Starts to load `general`. `change` is called while the row is read. Resolves with the number of queries. */
+  const queriesAfter = async (change: (rooms: RoomRegistry, id: number) => void): Promise<number> => {
+    const { rooms: repository } = createMemoryLog(['general', 'lobby'])
+    let queries = 0
+    const findByNames: RoomsRepository['findByNames'] = async names => {
+      const rows = await repository.findByNames(names)
+      if (queries++ === 0) change(rooms, rows[0]?.id ?? 0)
+      return rows
+    }
+    const pages = createPageCache<Entry>({ read: async () => [], firstSeq: async () => undefined })
+    const options = { repository: { ...repository, findByNames }, pages, log: silentLog, clock: { monotonic: () => 0 } }
+    const rooms = createRoomRegistry(options)
+    expect(await rooms.load('general')).toBeDefined()
+    return queries
+  }
+  const described = { title: 'New', topic: null }
+
+  test.each<[string, (rooms: RoomRegistry, id: number) => void, number]>([
+    ['is read again if its title was changed', (rooms, id) => rooms.describe(id, described), 2],
+    ['is read again if it was deleted', (rooms, id) => rooms.remove(id), 2],
+    ['is read again if changes were lost', rooms => rooms.lost(), 2],
+    [
+      'is not read again if another room was changed or deleted',
+      (rooms, id) => {
+        for (let other = id + 1; other < id + 500; other++) rooms.describe(other, described)
+        rooms.remove(id + 1)
+      },
+      1
+    ],
+    [
+      'is read again if very many rooms were changed',
+      (rooms, id) => {
+        for (let other = id; other < id + 5000; other++) rooms.describe(other, described)
+      },
+      2
+    ]
+  ])('%s', async (_, change, queries) => {
+    expect(await queriesAfter(change)).toBe(queries)
+  })
 })
