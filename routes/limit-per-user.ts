@@ -1,5 +1,9 @@
 /** Limits how often a user may request a route, across all processes. */
+import type { FastifyRequest } from 'fastify'
 import { callerOf } from '../plugins/auth.ts'
+import { ChatError } from '../src/protocol/errors.ts'
+
+const HOUR_MS = 60 * 60 * 1000
 
 /**
  * Returns the `config` of a route that limits requests per minute per user. Routes with the same `groupId` are counted together.
@@ -15,3 +19,22 @@ export const perUserAndMinute = (max: number, groupId: string) => ({
     keyGenerator: (request: Parameters<typeof callerOf>[0]) => `user ${callerOf(request).userId}`
   }
 })
+
+/** What is limited per hour per user. */
+export interface HourlyLimit {
+  readonly max: number
+  /** Identifies what is counted together. */
+  readonly group: string
+  /** The first sentence of the error. */
+  readonly problem: string
+}
+
+/** Counts a request of a user. Throws `rate_limited` after `max` requests within an hour. */
+export const countPerHour = async (request: FastifyRequest, { max, group, problem }: HourlyLimit): Promise<void> => {
+  const { userId } = callerOf(request)
+  const { current, ttlMs } = await request.server.chatDb.rateLimits.hit(`${group}:${userId}`, HOUR_MS)
+  if (current <= max) return
+  const minutes = Math.ceil(ttlMs / 60_000)
+  const detail = `${problem} Try again in ${minutes} minute${minutes === 1 ? '' : 's'}.`
+  throw new ChatError('rate_limited', detail, { retryAfterMs: ttlMs })
+}

@@ -3,14 +3,16 @@ import { type FastifyPluginAsyncTypebox, Type } from '@fastify/type-provider-typ
 import { callerOf } from '../plugins/auth.ts'
 import { limitReads } from '../plugins/chat.ts'
 import { refTo } from '../src/protocol/components.ts'
-import { DirectRoom, MIN_USER_QUERY, Search, UserList } from '../src/protocol/http/members.ts'
-import { countOf, Limit } from '../src/protocol/http/paging.ts'
+import { DirectRoom, MIN_USER_QUERY, UserList } from '../src/protocol/http/members.ts'
+import { countOf, Limit, Search } from '../src/protocol/http/paging.ts'
 import { Room } from '../src/protocol/http/rooms.ts'
 import { ANY_BODY, jsonResponse, problems, SECURED, TOKEN_PROBLEMS } from '../src/protocol/openapi.ts'
-import { perUserAndMinute } from './limit-per-user.ts'
+import { countPerHour, perUserAndMinute } from './limit-per-user.ts'
 
 /** Maximum number of direct rooms that a user may open per minute. */
 const DIRECT_PER_MINUTE = 10
+/** Limits how many direct rooms a user may create. A room that exists is not counted. */
+const NEW_DIRECT = { max: 50, group: 'direct', problem: 'You created too many direct rooms.' }
 const BODY_LIMIT = 16 * 1024
 const GUARD = [...TOKEN_PROBLEMS, 'validation_failed', 'rate_limited'] as const
 
@@ -27,7 +29,7 @@ export const directRoomRoutes: FastifyPluginAsyncTypebox = async fastify => {
       operationId: 'openDirectRoom',
       summary: 'Open the direct room with one to seven other people',
       description:
-        'The same people have only one direct room. `not_allowed` if one of them cannot be in it, whatever the reason is. Limited to ten per minute per user.',
+        'The same people have only one direct room. `not_allowed` if one of them cannot be in it, whatever the reason is. Limited to ten per minute per user, and to 50 new rooms per hour.',
       tags: ['rooms'],
       security: SECURED,
       body: refTo(DirectRoom),
@@ -38,7 +40,9 @@ export const directRoomRoutes: FastifyPluginAsyncTypebox = async fastify => {
       }
     },
     async handler(request, reply) {
-      const { room, isNew } = await chat.rooms.direct(callerOf(request), request.body.users)
+      const { room, isNew } = await chat.rooms.direct(callerOf(request), request.body.users, () =>
+        countPerHour(request, NEW_DIRECT)
+      )
       reply.code(isNew ? 201 : 200)
       return room
     }

@@ -3,15 +3,16 @@ import { type FastifyPluginAsyncTypebox, Type } from '@fastify/type-provider-typ
 import { callerOf } from '../plugins/auth.ts'
 import { limitReads } from '../plugins/chat.ts'
 import { refTo } from '../src/protocol/components.ts'
-import { Search } from '../src/protocol/http/members.ts'
 import { RoomName } from '../src/protocol/http/messages.ts'
-import { countOf, Limit } from '../src/protocol/http/paging.ts'
+import { countOf, Limit, Search } from '../src/protocol/http/paging.ts'
 import { AfterRoom, NewRoom, Presence, Room, RoomChange, RoomList } from '../src/protocol/http/rooms.ts'
 import { ANY_BODY, jsonResponse, problems, SECURED, TOKEN_PROBLEMS } from '../src/protocol/openapi.ts'
 import { perUserAndMinute } from './limit-per-user.ts'
 
 /** Maximum number of rooms that a user may create per minute. */
 const NEW_ROOMS_PER_MINUTE = 10
+/** Maximum number of changes of rooms that a user may make per minute. */
+const CHANGES_PER_MINUTE = 30
 const BODY_LIMIT = 16 * 1024
 
 const Named = Type.Object({ room: RoomName })
@@ -34,7 +35,7 @@ const roomRoutes: FastifyPluginAsyncTypebox = async fastify => {
       operationId: 'listRooms',
       summary: 'The rooms that you may read, by name',
       description:
-        'While `has_more` is true, request the next page with `after` set to `next`. With `query`, a page may have fewer rooms than `limit` although there are more.',
+        'While `has_more` is true, request the next page with `after` set to `next`. A page may have fewer rooms than `limit` although there are more: with `query`, or because it would be larger than 1 MiB.',
       tags: ['rooms'],
       security: SECURED,
       querystring: Type.Object({
@@ -98,17 +99,18 @@ const roomRoutes: FastifyPluginAsyncTypebox = async fastify => {
     method: 'PATCH',
     url: '/api/chat/rooms/:room',
     bodyLimit: BODY_LIMIT,
+    config: perUserAndMinute(CHANGES_PER_MINUTE, ':room-changes'),
     schema: {
       operationId: 'updateRoom',
       summary: 'Change the title or the topic of a room',
       description:
-        'For owners, and in public rooms for administrators. Appends an entry of the kind `room` to the log.',
+        'For owners, and in public rooms for administrators. Appends an entry of the kind `room` to the log. Limited to 30 changes per minute per user.',
       tags: ['rooms'],
       security: SECURED,
       params: Named,
       body: refTo(RoomChange),
       response: {
-        200: jsonResponse('The changed room.', refTo(Room)),
+        200: jsonResponse('The changed room.', refTo(Room), { isLimited: true }),
         ...problems('room_not_found', 'not_allowed', 'upgrade_pending', 'rate_limited', 'busy', ...GUARD, ...ANY_BODY)
       }
     },

@@ -98,6 +98,34 @@ test('limits direct rooms to ten per minute per user', async () => {
   expect((await open(bob, [ann.id])).status).toBe(200)
 })
 
+test('limits new direct rooms to 50 per hour per user, and never those that exist', async () => {
+  const {
+    people: [ann, bob, cat],
+    open,
+    database
+  } = await start()
+  await open(ann, [bob.id])
+  for (let at = 0; at < 49; at++) await database.rateLimits.hit(`direct:${ann.id}`, 60 * 60 * 1000)
+  expect(await open(ann, [cat.id])).toMatchObject({ status: 429, body: { code: 'rate_limited' } })
+  expect((await open(ann, [bob.id])).status).toBe(200)
+  expect((await open(bob, [cat.id])).status).toBe(201)
+})
+
+test('refuses a new direct room for people who are members of 1,000 rooms, and opens one that exists', async () => {
+  const {
+    people: [ann, bob, cat],
+    open,
+    fillRooms
+  } = await start()
+  await open(ann, [bob.id])
+  await fillRooms(bob, 999)
+  expect((await open(ann, [bob.id])).status).toBe(200)
+  expect((await open(ann, [cat.id])).status).toBe(201)
+  const refused = await open(cat, [bob.id])
+  expect(refused).toMatchObject({ status: 403, body: { code: 'not_allowed' } })
+  expect(seen(await open(cat, [1_000_000]))).toEqual(seen(refused))
+})
+
 test('finds active users by the beginning of their names, in any case and without wildcards', async () => {
   const {
     people: [ann, , , dan],

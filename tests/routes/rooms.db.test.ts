@@ -1,5 +1,6 @@
 /** Tests the routes that list, create and change rooms. */
 import { expect, test } from 'vitest'
+import { withRooms } from '../support/rooms.ts'
 import { type Person, startChat } from '../support/start-chat.ts'
 
 const ROOMS = '/api/chat/rooms'
@@ -163,4 +164,47 @@ test('searches at most 1,000 rooms per page, and continues with `next`', async (
   }
   expect(found).toEqual(['room-02500'])
   expect(pages).toBe(3)
+})
+
+test('limits changes of rooms to 30 per minute per user', async () => {
+  const { ann, bob, as, create } = await start()
+  await create(ann, { room: 'team' })
+  await create(bob, { room: 'crew' })
+  for (let at = 0; at < 30; at++) expect((await as(ann, 'PATCH', `${ROOMS}/team`, { title: `${at}` })).status).toBe(200)
+  expect(await as(ann, 'PATCH', `${ROOMS}/team`, { title: 'x' })).toMatchObject({
+    status: 429,
+    body: { code: 'rate_limited' }
+  })
+  expect((await as(bob, 'PATCH', `${ROOMS}/crew`, { title: 'x' })).status).toBe(200)
+})
+
+test('refuses a new room for a member of 1,000 rooms, but not for the host application', async () => {
+  const { ann, as, database, ...chat } = await start()
+  const { fillRooms } = withRooms({ ...chat, database })
+  await fillRooms(ann, 999)
+  expect((await as(ann, 'POST', ROOMS, { room: 'last' })).status).toBe(201)
+  for (const body of [{ room: 'more' }, { visibility: 'private' }]) {
+    expect(await as(ann, 'POST', ROOMS, body)).toMatchObject({ status: 403, body: { code: 'not_allowed' } })
+  }
+  expect(await database.rooms.findByName('more')).toBeUndefined()
+  expect(await database.rooms.create({ name: 'more', title: null })).toMatchObject({ name: 'more' })
+})
+
+test('returns at most 1 MiB of rooms per page, and continues with `next`', async () => {
+  const { ann, as, database, names } = await start()
+  await database.client.query(
+    `insert into "${database.schema}".rooms (name, title, topic)
+     select 'room-' || lpad(n::text, 5, '0'), repeat('"', 200), repeat('😀', 1000) from generate_series(1, 500) as n`
+  )
+  const seen: string[] = []
+  for (let after = ''; ; ) {
+    const { body } = await as(ann, 'GET', `${ROOMS}?limit=1000&after=${after}`)
+    expect(Buffer.byteLength(JSON.stringify(body))).toBeLessThan(2 ** 20 + 10_000)
+    seen.push(...body.rooms.map(({ room }: { room: string }) => room))
+    if (!body.has_more) break
+    after = body.next
+  }
+  expect(seen).toHaveLength(501)
+  expect(new Set(seen).size).toBe(501)
+  expect(await names(ann, '?limit=3')).toEqual(['general', 'room-00001', 'room-00002'])
 })

@@ -9,7 +9,7 @@ import { noSuchRoom, type RoomAccess } from '../access/room-access.ts'
 import { roomChange } from '../kinds/room.ts'
 import type { ChatLog } from '../log/chat-log.ts'
 import { refusalOf } from '../log/refusals.ts'
-import { createOpenDirectRoom, type DirectRoomsOptions } from './direct.ts'
+import { createOpenDirectRoom, type DirectRoomsOptions, type OpenDirectRoom } from './direct.ts'
 import { drawName } from './drawn-name.ts'
 import { invalid } from './invalid.ts'
 import type { ListRooms, RoomQuery } from './listing.ts'
@@ -29,7 +29,7 @@ export interface ChatRooms {
   /** Changes the title or the topic. Throws `room_not_found`, `not_allowed` or `upgrade_pending`. */
   describe(principal: Principal, room: string, change: RoomChange): Promise<RoomShown>
   /** Opens the direct room of the principal and the given users. See `OpenDirectRoom`. */
-  direct(principal: Principal, userIds: readonly number[]): Promise<{ room: RoomShown; isNew: boolean }>
+  direct(...direct: Parameters<OpenDirectRoom>): Promise<{ room: RoomShown; isNew: boolean }>
   /**
    * Returns a room, and creates the room first if it doesn't exist. Does not call `authorize`, because this method is for the
    * host application and not for users.
@@ -110,8 +110,8 @@ export const createChatRooms = (options: ChatRoomsOptions): ChatRooms => {
       await log.append(principal, name, { kind: roomChange, command: commandOf(change) })
       return show(principal, name)
     },
-    async direct(principal, userIds) {
-      const { name, isNew } = await openDirect(principal, userIds)
+    async direct(principal, ...rest) {
+      const { name, isNew } = await openDirect(principal, ...rest)
       return { room: await show(principal, name), isNew }
     },
     async ensure(room) {

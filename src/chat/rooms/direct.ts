@@ -26,13 +26,18 @@ export interface DirectRoomsOptions {
 
 /**
  * Returns the direct room of the principal and the given users, and creates it if it does not exist. Throws `not_allowed` if one
- * of the users can't be in the room, whatever the reason is, so that the error does not reveal it.
+ * of the users can't be in the room, whatever the reason is, so that the error does not reveal it. `beforeCreate` is called
+ * before a room is created. If it rejects, no room is created.
  */
-export type OpenDirectRoom = (principal: Principal, userIds: readonly number[]) => Promise<OpenedDirectRoom>
+export type OpenDirectRoom = (
+  principal: Principal,
+  userIds: readonly number[],
+  beforeCreate?: () => Promise<void>
+) => Promise<OpenedDirectRoom>
 
 export const createOpenDirectRoom =
   ({ rooms, repository, access, findRoom, isUpgradeFinished }: DirectRoomsOptions): OpenDirectRoom =>
-  async (principal, userIds) => {
+  async (principal, userIds, beforeCreate) => {
     const users = [...new Set([principal.userId, ...userIds])].sort((a, b) => a - b)
     if (users.length < 2) throw invalid('/body/users', 'Users must contain another person.')
     if (users.length > MAX_DIRECT)
@@ -41,7 +46,7 @@ export const createOpenDirectRoom =
     const name = drawName('d')
     if (!(await access.may(principal, name, 'create'))) throw notOpened()
     const key = createHash('sha256').update(users.join(',')).digest('hex')
-    const opened = await repository.ensureDirect({ name, key, users })
+    const opened = await repository.ensureDirect({ name, key, users, beforeCreate })
     if (!opened) throw notOpened()
     if (opened.isNew) {
       rooms.adopt(opened.room)
@@ -57,4 +62,7 @@ export const createOpenDirectRoom =
   }
 
 const notOpened = (): ChatError =>
-  new ChatError('not_allowed', 'You cannot write to one of these people. Choose other people.')
+  new ChatError(
+    'not_allowed',
+    'You cannot write to one of these people, or one of you is in too many rooms. Choose other people.'
+  )

@@ -3,6 +3,7 @@ import pLimit from 'p-limit'
 import type { Keyring } from '../../crypto/keyring.ts'
 import type { RoomOfUser, RoomsRepository } from '../../db/database.ts'
 import type { Access, Principal } from '../access/authorize.ts'
+import { publicRoomOfRow } from './public-room.ts'
 
 export interface RoomListingOptions {
   readonly search: RoomsRepository['search']
@@ -36,6 +37,8 @@ export interface RoomListPart {
 const MAX_EXAMINED = 1000
 /** The number of rooms per query if the host application authorizes reads. The host application may deny some of these rooms. */
 const PAGE = 100
+/** Approximate maximum size of a page in bytes of JSON. A page has at least one room. */
+const MAX_BYTES = 1024 * 1024
 /** Maximum number of concurrent calls of `authorize` for one page. */
 const AT_ONCE = 16
 /** Matches an encrypted cursor, which is a Fernet token. No room name matches, because room names have no capital letters. */
@@ -52,6 +55,7 @@ export const createRoomListing =
     const step = query === '' ? size : MAX_EXAMINED
     const shown: RoomOfUser[] = []
     let place = ENCRYPTED.test(after) ? (keyring.decrypt(after) ?? after) : after
+    let bytes = 0
     const next = (isShown: boolean): string => (isShown ? place : keyring.encrypt(place).token)
 
     for (let examined = 0; examined < MAX_EXAMINED; examined += step) {
@@ -59,7 +63,9 @@ export const createRoomListing =
       const { rooms, upTo } = await search(found)
       const may = await Promise.all(rooms.map(({ name }) => atOnce(async () => access.may(principal, name, 'read'))))
       for (const [at, room] of rooms.entries()) {
-        if (shown.length === limit) return { rooms: shown, next: next(may[at - 1] ?? false) }
+        if (may[at]) bytes += Buffer.byteLength(JSON.stringify(publicRoomOfRow(room))) + 1
+        const isFull = shown.length === limit || (bytes > MAX_BYTES && shown.length > 0)
+        if (isFull) return { rooms: shown, next: next(may[at - 1] ?? false) }
         place = room.name
         if (may[at]) shown.push(room)
       }

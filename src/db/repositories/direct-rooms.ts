@@ -1,5 +1,6 @@
 /** Creates direct rooms, which the same people have only once. */
 import type { SqlClient } from '../client/types.ts'
+import { mayJoinAnother } from './membership-limit.ts'
 import { type RoomRow, roomColumns } from './room-row.ts'
 
 /** A direct room, and whether it was created now. */
@@ -14,11 +15,13 @@ export interface NewDirectRoom {
   /** Identifies the set of people. */
   readonly key: string
   readonly users: readonly number[]
+  /** Called before the room is created. If it rejects, the room is not created. */
+  readonly beforeCreate?: (() => Promise<void>) | undefined
 }
 
 /**
  * Returns the direct room of a set of users, and creates it if it does not exist. Returns undefined if one of the users does not
- * exist or is not active.
+ * exist or is not active, or if the room does not exist and one of the users is a member of too many rooms.
  */
 export type EnsureDirectRoom = (room: NewDirectRoom) => Promise<DirectRoom | undefined>
 
@@ -26,8 +29,10 @@ export type EnsureDirectRoom = (room: NewDirectRoom) => Promise<DirectRoom | und
 export const createEnsureDirectRoom = ({ query }: Pick<SqlClient, 'query'>, schema: string): EnsureDirectRoom => {
   const inSchema = `"${schema.replaceAll('"', '""')}"`
   // The lock keeps the accounts from ending before the room is committed. See src/db/repositories/rooms.ts.
-  const people = `select id from ${inSchema}.users where id = any($1::integer[]) and status = 'active' order by id`
-  const create = `with people as (${people} for share), room as (
+  const people = `select person.id from ${inSchema}.users as person where id = any($1::integer[]) and status = 'active'`
+  const create = `with people as (
+      ${people} and ${mayJoinAnother(inSchema, 'person.id')} order by id for share
+    ), room as (
       insert into ${inSchema}.rooms (name, visibility, guarded, direct_key)
       select $2, 'direct', true, $3 where (select count(*) from people) = cardinality($1::integer[])
       on conflict (direct_key) do nothing
@@ -40,9 +45,10 @@ export const createEnsureDirectRoom = ({ query }: Pick<SqlClient, 'query'>, sche
     select ${roomColumns('room')} from ${inSchema}.rooms as room
     where direct_key = $2 and (select count(*) from people) = cardinality($1::integer[])`
 
-  return async ({ name, key, users }) => {
+  return async ({ name, key, users, beforeCreate }) => {
     const [found] = await query<RoomRow>(existing, [users, key])
     if (found) return { room: found, isNew: false }
+    await beforeCreate?.()
     const [created] = await query<RoomRow>(create, [users, name, key])
     if (created) return { room: created, isNew: true }
     // Another process may have created the room in the meantime.

@@ -6,6 +6,7 @@ import { codesOf } from '../client/errors.ts'
 import type { SqlClient } from '../client/types.ts'
 import type { Tables, Visibility } from '../tables.ts'
 import { createEnsureDirectRoom, type EnsureDirectRoom } from './direct-rooms.ts'
+import { MAX_MEMBERSHIPS, mayJoinAnother } from './membership-limit.ts'
 import { createSearchRooms, type SearchRooms } from './room-lists.ts'
 import { type RoomOfUser, type RoomRow, roomColumns } from './room-row.ts'
 
@@ -33,7 +34,7 @@ export interface RoomsRepository {
   findFor(id: number, userId: number): Promise<RoomOfUser | undefined>
   /**
    * Creates a room, and makes its owner a member. Throws `room_taken` if a room with this name exists, and `not_allowed` if the
-   * owner is not an active user.
+   * owner is not an active user, or is a member of too many rooms.
    */
   create(room: NewRoom): Promise<RoomRow>
   /** Searches the rooms that a user may read, in the order of their names. */
@@ -87,7 +88,7 @@ export const createRoomsRepository = (client: SqlClient, { rooms }: Tables, sche
   // The lock keeps the account of the owner from ending before the room is committed. The end of an account waits for it, and
   // then finds the membership.
   const create = `with owner as (
-      select id from ${inSchema}."users" where id = $5 and status = 'active' for share
+      select id from ${inSchema}."users" where id = $5 and status = 'active' and ${mayJoinAnother(inSchema, '$5')} for share
     ), room as (
       insert into ${table} (name, title, topic, visibility, guarded)
       select $1, $2, $3, $4, $4 <> 'public' where $5::integer is null or exists (select from owner)
@@ -110,7 +111,10 @@ export const createRoomsRepository = (client: SqlClient, { rooms }: Tables, sche
         if (!codesOf(error).includes(UNIQUE_VIOLATION)) throw error
         throw new ChatError('room_taken', `A room "${name}" already exists. Choose another name.`)
       }
-      throw new ChatError('not_allowed', 'Only an active user can own a room. Log in again.')
+      throw new ChatError(
+        'not_allowed',
+        `Only an active user who is a member of fewer than ${MAX_MEMBERSHIPS} rooms can own a new one. Leave a room, or log in again.`
+      )
     },
     search: createSearchRooms(client, schema),
     ensureDirect: createEnsureDirectRoom(client, schema),

@@ -1,6 +1,5 @@
 /** Defines the schemas of the members of a room, and of the users who can be added. */
 import { type Static, Type } from '@sinclair/typebox'
-import { NO_CONTROLS } from '../../lib/text.ts'
 import { Int64 } from '../integers.ts'
 import { Timestamp } from '../timestamp.ts'
 import { GENERAL } from './messages.ts'
@@ -76,17 +75,6 @@ export type DirectRoom = Static<typeof DirectRoom>
 
 /** Minimum length of the text with which users are searched. */
 export const MIN_USER_QUERY = 2
-
-/** Defines a query parameter that searches names. */
-export const Search = (description: string, minLength = 0) =>
-  Type.String({
-    minLength,
-    maxLength: 200,
-    pattern: NO_CONTROLS,
-    'x-rule': 'must have no control characters',
-    description,
-    examples: ['jo']
-  })
 
 /** Describes the response of `GET /api/users`. */
 export const UserList = Type.Object(

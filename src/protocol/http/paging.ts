@@ -1,5 +1,6 @@
-/** Limits how many items of a list one response contains. The limits are the same for every list. */
+/** Defines the query parameters of lists. The limits are the same for every list. */
 import { Type } from '@sinclair/typebox'
+import { NO_CONTROLS } from '../../lib/text.ts'
 
 const DEFAULT_LIMIT = 50
 /** Maximum number of items. A larger `limit` is reduced to this number. */
@@ -14,6 +15,17 @@ export const Limit = Type.Optional(
     examples: [50]
   })
 )
+
+/** Defines a query parameter that searches names. */
+export const Search = (description: string, minLength = 0) =>
+  Type.String({
+    minLength,
+    maxLength: 200,
+    pattern: NO_CONTROLS,
+    'x-rule': 'must have no control characters',
+    description,
+    examples: ['jo']
+  })
 
 /** Returns how many items to read for the query parameter `limit`, which may be absent. */
 export const countOf = (limit = DEFAULT_LIMIT): number => Math.min(limit, MAX_LIMIT)
