@@ -7,7 +7,7 @@ import { networkOf } from '../lib/client-address.ts'
 import { ChatError } from '../protocol/errors.ts'
 import type { AccountsContext, ClientInfo } from './context.ts'
 import { checkedIn, type LoginThrottle } from './passwords/throttle.ts'
-import type { Passwords } from './passwords.ts'
+import type { PasswordMatch, Passwords } from './passwords.ts'
 import type { SessionStarter, StartedSession } from './sessions/start.ts'
 
 /** The options of a login. */
@@ -67,12 +67,10 @@ export const createPasswordLogin = (
   const { users, audit } = context.database
 
   /**
-   * Replaces a hash of a lower cost. Returns the user with the current hash, or undefined if the user was changed since the
+   * Replaces an outdated hash. Returns the user with the current hash, or undefined if the user was changed since the
    * password was checked.
    */
-  const renewed = async (user: UserRecord, password: string, mayRenew: boolean): Promise<UserRecord | undefined> => {
-    const isDue = mayRenew && user.status === 'active' && passwords.needsRehash(user.hashedPassword ?? '', password)
-    if (!isDue) return user
+  const renewed = async (user: UserRecord, password: string): Promise<UserRecord | undefined> => {
     const hashedPassword = await passwords.hash(password)
     return (await users.renewPasswordHash(user, hashedPassword)) ? { ...user, hashedPassword } : undefined
   }
@@ -85,7 +83,7 @@ export const createPasswordLogin = (
     // A deleted user is treated as unknown. A suspended user is rejected later, by a gate that states the reason.
     const hash = user && (user.status === 'active' || user.status === 'suspended') ? user.hashedPassword : null
     // `verify` is also called if there is no such user, so that the response time does not reveal whether the user exists.
-    return { user, isRight: await passwords.verify(password, hash) }
+    return { user, match: await passwords.verify(password, hash) }
   }
 
   /**
@@ -98,12 +96,11 @@ export const createPasswordLogin = (
     const counted = await throttle?.admit(login)
     let found: UserRecord | undefined
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-      const { user, isRight } = await checkedIn(counted, verified(login))
+      const { user, match } = await checkedIn(counted, verified(login))
       found = user
-      if (!user || !isRight) break
-      // Only the first attempt may renew the hash. A later attempt usually runs because another login has renewed it, and a
-      // second renewal would make that login start over.
-      const current = await checkedIn(counted, renewed(user, login.password, attempt === 0))
+      if (!user || match === 'none') break
+      const isDue = match === 'outdated' && user.status === 'active'
+      const current = isDue ? await checkedIn(counted, renewed(user, login.password)) : user
       if (!current) continue
       // Called before the gates. The password is right even if a gate then asks for a second factor.
       await counted?.succeed()
@@ -126,7 +123,7 @@ export const createPasswordLogin = (
 
 interface Verified {
   readonly user: UserRecord | undefined
-  readonly isRight: boolean
+  readonly match: PasswordMatch
 }
 
 const invalidCredentials = (): ChatError => new ChatError('invalid_credentials', 'Wrong username or password.')

@@ -22,20 +22,21 @@ export interface Passwords {
   /** Normalizes a password and returns its hash. Throws `busy` if too many hashes are queued. */
   hash(password: string): Promise<string>
   /**
-   * Returns whether a password matches a hash. Tries the normalized password, and then the password as received, because older
-   * hashes are of passwords that were not normalized. A mismatch takes as long as one hash at the configured cost, even if the
-   * stored hash is missing, unreadable or has a lower cost. Only a stored hash with a higher cost takes longer. Throws `busy`
-   * if too many hashes are queued.
+   * Compares a password with a hash. Tries the normalized password, and then the password as received, because older hashes are
+   * of passwords that were not normalized. A mismatch takes as long as one hash at the configured cost, even if the stored hash is
+   * missing, unreadable or has a lower cost. Only a stored hash with a higher cost takes longer. Throws `busy` if too many hashes
+   * are queued.
    */
-  verify(password: string, hash: string | null | undefined): Promise<boolean>
-  /**
-   * Returns whether a verified password must be hashed again, for one of these reasons:
-   * - The hash has a lower cost than configured.
-   * - The hash does not cover all bytes of the password.
-   * - The password may not have been normalized before it was hashed.
-   */
-  needsRehash(hash: string, password: string): boolean
+  verify(password: string, hash: string | null | undefined): Promise<PasswordMatch>
 }
+
+/**
+ * The result of a comparison. `outdated`: the password is right and must be hashed again, for one of these reasons:
+ * - The hash has a lower cost than configured.
+ * - The hash does not cover all bytes of the password.
+ * - The password was not normalized before it was hashed.
+ */
+export type PasswordMatch = 'none' | 'outdated' | 'current'
 
 /** The functions of `@node-rs/bcrypt` that are used. Tests replace them to count the calls. */
 export type Bcrypt = Pick<typeof nodeBcrypt, 'hash' | 'verify' | 'parseOptions'>
@@ -81,6 +82,11 @@ export const createPasswords = ({
     for (let step = cost; step < rounds; step++) await bcrypt.hash('decoy', { cost: step })
   }
 
+  /** Returns whether a hash has the configured cost or a higher one, and covers all bytes of the password. */
+  const isCurrent = (password: string, hash: string | null | undefined): boolean =>
+    // An imported hash of a long password covers only the first 72 bytes of the password.
+    (hash?.startsWith(PREHASHED) || !isLong(password)) && (costOf(bcrypt, hash) ?? 0) >= rounds
+
   const verifyForm = async (password: string, hash: string | null | undefined): Promise<boolean> => {
     const cost = costOf(bcrypt, hash)
     if (!hash || cost === undefined) {
@@ -100,22 +106,15 @@ export const createPasswords = ({
       return PREHASHED + (await queued(() => bcrypt.hash(digest(password), { cost: rounds })))
     },
     async verify(password, hash) {
+      const normalized = normalizePassword(password)
       // Both forms are tried even if the user does not exist, so that the response time does not reveal whether the user
       // exists. Both forms are queued together, so that `busy` is thrown before any form is tried.
       return queued(async () => {
-        for (const form of new Set([normalizePassword(password), password])) {
-          if (await verifyForm(form, hash)) return true
+        for (const form of new Set([normalized, password])) {
+          if (await verifyForm(form, hash)) return form === normalized && isCurrent(form, hash) ? 'current' : 'outdated'
         }
-        return false
+        return 'none'
       })
-    },
-    needsRehash(hash, password) {
-      // The hash does not show whether the password was normalized before hashing. So a password that normalization changes is
-      // hashed again at each login. This is rare, because most keyboards produce the normalized form.
-      if (password !== normalizePassword(password)) return true
-      // An imported hash of a long password covers only the first 72 bytes of the password.
-      if (isLong(password) && !hash.startsWith(PREHASHED)) return true
-      return (costOf(bcrypt, hash) ?? 0) < rounds
     }
   }
 }

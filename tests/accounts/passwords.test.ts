@@ -29,8 +29,8 @@ describe('a password', () => {
   test('verifies against its hash, and no other does', async () => {
     const hash = await passwords.hash('SecurePass123')
     expect(hash).toMatch(/^\$2[aby]\$04\$/)
-    expect(await passwords.verify('SecurePass123', hash)).toBe(true)
-    expect(await passwords.verify('SecurePass124', hash)).toBe(false)
+    expect(await passwords.verify('SecurePass123', hash)).toBe('current')
+    expect(await passwords.verify('SecurePass124', hash)).toBe('none')
   })
 
   test.for([
@@ -39,16 +39,16 @@ describe('a password', () => {
     ['128 characters of four bytes', '😀'.repeat(128)]
   ] as const)('of %s is compared up to its last byte', async ([, password]) => {
     const hash = await passwords.hash(password)
-    expect(await passwords.verify(password, hash)).toBe(true)
-    expect(await passwords.verify(`${password}x`, hash)).toBe(false)
-    expect(await passwords.verify(password.slice(0, -2), hash)).toBe(false)
+    expect(await passwords.verify(password, hash)).toBe('current')
+    expect(await passwords.verify(`${password}x`, hash)).toBe('none')
+    expect(await passwords.verify(password.slice(0, -2), hash)).toBe('none')
   })
 
   test('that is the digest of a long password does not verify as the long password', async () => {
     const long = 'A1a'.repeat(40)
     const { createHash } = await import('node:crypto')
     const digest = createHash('sha256').update(long).digest('base64')
-    expect(await passwords.verify(digest, await passwords.hash(long))).toBe(false)
+    expect(await passwords.verify(digest, await passwords.hash(long))).toBe('none')
   })
 
   test('verifies regardless of the Unicode normalization of its letters', async () => {
@@ -56,19 +56,18 @@ describe('a password', () => {
     expect(composed).not.toBe(decomposed)
     for (const stored of [composed, decomposed]) {
       const hash = await passwords.hash(stored)
-      for (const given of [composed, decomposed]) expect(await passwords.verify(given, hash)).toBe(true)
-      expect(await passwords.verify('Secure-Pass-1', hash)).toBe(false)
+      for (const given of [composed, decomposed]) expect(await passwords.verify(given, hash)).toBe('current')
+      expect(await passwords.verify('Secure-Pass-1', hash)).toBe('none')
     }
   })
 
   test('that was hashed without normalization verifies, and needs a new hash', async () => {
     const received = 'Sécure-Pass-1'.normalize('NFD')
     const hash = await nodeBcrypt.hash(received, { cost: 4 })
-    expect(await passwords.verify(received, hash)).toBe(true)
-    expect(passwords.needsRehash(hash, received)).toBe(true)
+    expect(await passwords.verify(received, hash)).toBe('outdated')
     const renewed = await passwords.hash(received)
-    expect(await passwords.verify(received.normalize('NFC'), renewed)).toBe(true)
-    expect(passwords.needsRehash(renewed, received.normalize('NFC'))).toBe(false)
+    expect(await passwords.verify(received, renewed)).toBe('current')
+    expect(await passwords.verify(received.normalize('NFC'), renewed)).toBe('current')
   })
 
   test.for([
@@ -79,7 +78,7 @@ describe('a password', () => {
     const counted = createPasswords({ rounds: 4, bcrypt })
     const hash = isKnown ? await counted.hash('SecurePass123') : undefined
     calls.verify = 0
-    expect(await counted.verify('Wróng-Pass-123'.normalize('NFD'), hash)).toBe(false)
+    expect(await counted.verify('Wróng-Pass-123'.normalize('NFD'), hash)).toBe('none')
     expect(calls.verify).toBe(2)
   })
 
@@ -88,20 +87,18 @@ describe('a password', () => {
     const theirs = await nodeBcrypt.hash('SecurePass123', { cost: 12 })
     expect(theirs).toMatch(/^\$2b\$12\$/)
     const ours = createPasswords({ rounds: 12 })
-    expect(await ours.verify('SecurePass123', theirs)).toBe(true)
-    expect(ours.needsRehash(theirs, 'SecurePass123')).toBe(false)
+    expect(await ours.verify('SecurePass123', theirs)).toBe('current')
   })
 
   test('needs a new hash if its hash has a lower cost or ignores bytes after the 72nd', async () => {
     const stronger = createPasswords({ rounds: 5 })
     const hash = await passwords.hash('SecurePass123')
-    expect(stronger.needsRehash(hash, 'SecurePass123')).toBe(true)
-    expect(passwords.needsRehash(hash, 'SecurePass123')).toBe(false)
+    expect(await stronger.verify('SecurePass123', hash)).toBe('outdated')
+    expect(await passwords.verify('SecurePass123', hash)).toBe('current')
     const long = 'A1a'.repeat(40)
     const imported = await nodeBcrypt.hash(long, { cost: 4 })
-    expect(await passwords.verify(long, imported)).toBe(true)
-    expect(passwords.needsRehash(imported, long)).toBe(true)
-    expect(passwords.needsRehash(await passwords.hash(long), long)).toBe(false)
+    expect(await passwords.verify(long, imported)).toBe('outdated')
+    expect(await passwords.verify(long, await passwords.hash(long))).toBe('current')
   })
 })
 
@@ -111,7 +108,7 @@ describe('for a user without a valid hash,', () => {
     async hash => {
       const { bcrypt, calls } = countingBcrypt()
       const counted = createPasswords({ rounds: 4, bcrypt })
-      expect(await counted.verify('SecurePass123', hash)).toBe(false)
+      expect(await counted.verify('SecurePass123', hash)).toBe('none')
       const { verify } = calls
       await counted.verify('SecurePass123', hash)
       expect(calls.verify - verify).toBe(1)
@@ -119,7 +116,7 @@ describe('for a user without a valid hash,', () => {
   )
 
   test('the password of the decoy hash is rejected too', async () => {
-    expect(await passwords.verify('decoy', undefined)).toBe(false)
+    expect(await passwords.verify('decoy', undefined)).toBe('none')
   })
 })
 
@@ -156,7 +153,7 @@ describe('a failed verification', () => {
       })
       await counted.verify('decoy', null)
       iterations = 0
-      expect(await counted.verify('WrongPass123', hash)).toBe(false)
+      expect(await counted.verify('WrongPass123', hash)).toBe('none')
       expect(iterations).toBe(2 ** 6)
     }
   )

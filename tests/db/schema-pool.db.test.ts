@@ -2,7 +2,7 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { SqlClient } from '../../src/db/client/types.ts'
 import { engine, testClient } from '../support/database.ts'
-import { returnSchema, takeSchema } from '../support/schema-pool.ts'
+import { newSchema, returnSchema } from '../support/schema-pool.ts'
 
 let client: SqlClient
 beforeAll(async () => {
@@ -24,7 +24,7 @@ const contentOf = async (schema: string) => ({
 })
 
 it('restores the rows and the sequences of a migrated schema', async () => {
-  const schema = await takeSchema(client)
+  const schema = await newSchema(client)
   const before = await contentOf(schema)
   await client.transaction(async ({ exec }) => {
     await exec(
@@ -52,7 +52,7 @@ describe('does not reuse a schema', () => {
     ['with statistics', 'analyze rooms'],
     ['with a large table', 'insert into users (username) select md5(n::text) from generate_series(1, 5000) n']
   ])('%s', async (_, statement) => {
-    const schema = await takeSchema(client)
+    const schema = await newSchema(client)
     const undo = new Error('undo')
     const changed = client.transaction(async ({ exec, query }) => {
       await exec(`set local search_path to ${schema}`)
@@ -67,7 +67,7 @@ describe('does not reuse a schema', () => {
   // PGlite has only one session.
   if (engine === 'postgres') {
     it('that a transaction still uses', async () => {
-      const schema = await takeSchema(client)
+      const schema = await newSchema(client)
       await client.transaction(async ({ exec }) => {
         await exec(`insert into ${schema}.users (username) values ('ann')`)
         await expect(client.query('select test_pool.give_back($1)', [schema])).rejects.toThrow('could not obtain lock')

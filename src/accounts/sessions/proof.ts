@@ -74,8 +74,8 @@ export const createProofs = ({ context, passwords, throttle, gates }: ProofsOpti
       const { userId, sessionId, password, client } = proof
       const user = (await users.findByIds([userId])).get(userId)
       const counted = await throttle?.admit({ username: user?.username ?? '', client })
-      const isRight = await checkedIn(counted, passwords.verify(password, user?.hashedPassword))
-      if (!user || !isRight) throw new ChatError('invalid_credentials', 'Wrong password.')
+      const match = await checkedIn(counted, passwords.verify(password, user?.hashedPassword))
+      if (!user || match === 'none') throw new ChatError('invalid_credentials', 'Wrong password.')
       await counted?.succeed()
       for (const gate of gates) await gate(user, proof)
       await mark(user, sessionId)
