@@ -1,5 +1,6 @@
 /** Provides typed functions for the service's HTTP API. They reject only with a ChatApiError. */
 import { type CallOptions, createCall } from './call.ts'
+import type { InboxPage, ReadPosition } from './inbox-types.ts'
 import type {
   AccessToken,
   Entry,
@@ -15,7 +16,7 @@ import type {
   User,
   UserList
 } from './protocol.ts'
-import type { TextOptions } from './room-types.ts'
+import type { RoomSettings, TextOptions } from './room-types.ts'
 
 /**
  * Selects a page of a room's messages: up to `limit` (default 50, maximum 1,000) with a `seq` below `before`, above `after`, or
@@ -27,6 +28,8 @@ export interface HistoryRange {
   readonly after?: number
   readonly around?: number
   readonly view?: 'messages'
+  /** With true, the page also contains entries of the types `membership`, `room` and `pin`. */
+  readonly notices?: boolean
   readonly limit?: number
 }
 
@@ -85,11 +88,8 @@ export interface ChatApi {
   searchUsers(query: string, limit?: number): Promise<UserList>
   /** Returns a room. Error: `room_not_found` (404). The functions below can also reject with this error. */
   showRoom(room: string): Promise<RoomShown>
-  /** Changes the title or the topic of a room. Null removes it. Error: `not_allowed` (403). */
-  changeRoom(
-    room: string,
-    change: { readonly title?: string | null; readonly topic?: string | null }
-  ): Promise<RoomShown>
+  /** Changes settings of a room. Error: `not_allowed` (403). */
+  changeRoom(room: string, change: RoomSettings): Promise<RoomShown>
   /**
    * Lists the members of a room, sorted by user id. To get the next page, pass the `next` of the previous page as `after`.
    * `query` selects members whose names contain the text.
@@ -130,6 +130,31 @@ export interface ChatApi {
     content: string,
     options?: TextOptions & { readonly nonce?: string; readonly replyTo?: number }
   ): Promise<Entry>
+  /** Pins a message, or with `remove` ends its pin. `Room.pin` does the same, and repeats it after a lost connection. */
+  pin(
+    room: string,
+    seq: number,
+    options?: { readonly remove?: boolean | undefined; readonly nonce?: string }
+  ): Promise<Entry>
+  /** Returns a page of the pinned messages of a room, the newest pin first. */
+  pins(room: string, range?: Pick<HistoryRange, 'after' | 'limit'>): Promise<EntryList>
+  /**
+   * Lists the user's rooms with unread messages and mentions, latest message first. To get the next page, pass the `next` of the
+   * previous page as `after`. Error: `not_found` (404) if the service has no inbox.
+   */
+  inbox(page?: { readonly after?: string; readonly limit?: number }): Promise<InboxPage>
+  /**
+   * Marks a room as read up to the entry `up_to`, or with `unread` as unread. `Room.markRead` does the same for a subscribed
+   * room, with fewer requests.
+   */
+  markRead(
+    room: string,
+    mark: { readonly up_to?: number; readonly epoch?: string; readonly unread?: boolean }
+  ): Promise<ReadPosition>
+  /** Hides a direct room from the inbox until its next message. */
+  hideRoom(room: string): Promise<void>
+  /** Shows a hidden direct room in the inbox again. */
+  unhideRoom(room: string): Promise<void>
   /** Returns the number of users who are online in a room, and the users themselves if there are at most 100. */
   presence(room: string): Promise<Presence>
 }
@@ -161,8 +186,18 @@ export const createChatApi = (options: ChatApiOptions): ChatApi => {
     post: (room, content, { nonce, meta, mentions, replyTo } = {}) =>
       call('POST', `${roomPath(room)}/messages`, {
         body: { content, meta, mentions, reply_to: replyTo },
-        headers: nonce === undefined ? {} : { 'idempotency-key': nonce }
+        headers: headersOf(nonce)
       }),
+    pin: (room, seq, { remove, nonce } = {}) =>
+      call(remove ? 'DELETE' : 'PUT', `${roomPath(room)}/pins/${seq}`, { headers: headersOf(nonce) }),
+    pins: (room, range = {}) => call('GET', `${roomPath(room)}/pins`, { query: range }),
+    inbox: (page = {}) => call('GET', '/api/chat/inbox', { query: page }),
+    markRead: (room, mark) => call('PUT', `${roomPath(room)}/read`, { body: mark }),
+    hideRoom: room => call('PUT', `${roomPath(room)}/hidden`),
+    unhideRoom: room => call('DELETE', `${roomPath(room)}/hidden`),
     presence: room => call('GET', `${roomPath(room)}/presence`)
   }
 }
+
+const headersOf = (nonce: string | undefined): Record<string, string> =>
+  nonce === undefined ? {} : { 'idempotency-key': nonce }

@@ -2,9 +2,12 @@
 import { createChatApi } from './api.ts'
 import { FRAME_TOO_BIG } from './close-action.ts'
 import { createEmitter } from './emitter.ts'
+import type { ChatApiError } from './errors.ts'
 import { createLink } from './link.ts'
 import { createOutbox } from './outbox.ts'
+import type { PinCommand } from './outgoing.ts'
 import { findWebSocket, systemTimers } from './platform.ts'
+import type { ClientFrame } from './protocol.ts'
 import { createRoom, type OwnedRoom } from './room.ts'
 import type { Frame } from './socket.ts'
 import { createStore } from './store.ts'
@@ -48,7 +51,7 @@ export const createChatClient = (options: ChatClientOptions): ChatClient => {
   const outbox = createOutbox({
     timers,
     timing,
-    send: frame => link.send(frame),
+    send: frame => (frame.type === 'pin' ? pin(frame) : link.send(frame as ClientFrame)),
     isAhead: (room, seq) => rooms.get(room)?.isAhead(seq) ?? false,
     onChange(room, message) {
       store.outboxChanged()
@@ -62,6 +65,19 @@ export const createChatClient = (options: ChatClientOptions): ChatClient => {
     onError,
     snapshot: () => ({ userId: ownerId, outgoing: outbox.all(), marks })
   })
+
+  /** Sends a pin over HTTP. If the service can't be reached, the outbox sends it again. */
+  const pin = ({ room, target, nonce, remove }: PinCommand): boolean => {
+    if (link.state.status !== 'online') return false
+    api.pin(room, target, { remove, nonce }).then(
+      ({ seq }) => outbox.ack({ type: 'ack', nonce, seq }),
+      ({ status, code, detail, retryAfterMs }: ChatApiError) => {
+        if (status !== 0 && status !== 401)
+          outbox.refused({ type: 'error', nonce, code, detail, retry_after_ms: retryAfterMs })
+      }
+    )
+    return true
+  }
 
   /** Sets the user of the client. If the user has changed, discards the previous user's unsent messages and read marks. */
   const setOwner = (userId: number): void => {
@@ -90,7 +106,7 @@ export const createChatClient = (options: ChatClientOptions): ChatClient => {
     if (type === 'heads') return heads(frame.rooms as Record<string, number>)
     if (type === 'error' && outbox.refused(frame)) return
     if (rooms.get(String(room))?.handle(frame)) return
-    if (type === 'error') return onError(new Error(`${frame.code}: ${frame.detail}`))
+    if (type === 'error' && frame.ref !== INBOX_REF) return onError(new Error(`${frame.code}: ${frame.detail}`))
     if (!HANDLED.includes(type)) events.emit('frame', frame)
   }
 
@@ -127,11 +143,12 @@ export const createChatClient = (options: ChatClientOptions): ChatClient => {
       keep,
       send: frame => link.send(frame),
       nextRef: () => `s${++refs}`,
-      isMe: userId => userId === identity?.user_id,
+      myId: () => identity?.user_id,
       onMark(mark) {
         marks[name] = mark
         store.marksChanged()
       },
+      onRead: upTo => events.emit('read', { room: name, upTo }),
       onUnknown: frame => events.emit('frame', frame),
       onLeave: () => rooms.get(name) === room && rooms.delete(name)
     })
@@ -154,6 +171,7 @@ export const createChatClient = (options: ChatClientOptions): ChatClient => {
 
   const close = (): void => {
     isWanted = false
+    for (const room of rooms.values()) room.flush()
     link.close()
     store.flush()
     for (const room of rooms.values()) room.end()
@@ -179,6 +197,7 @@ export const createChatClient = (options: ChatClientOptions): ChatClient => {
       isWanted = true
       void ready.then(() => isWanted && link.connect())
     },
+    send: frame => link.send(frame as ClientFrame),
     close,
     async forget() {
       close()
@@ -193,6 +212,9 @@ export const createChatClient = (options: ChatClientOptions): ChatClient => {
 
 const isSubscribed = ({ state }: OwnedRoom): boolean => state.status !== 'left'
 
+/** The `ref` of the frame that opens the inbox. Its error is emitted as the event `frame`, for inbox.ts. */
+const INBOX_REF = 'inbox'
+
 /** Copies marks into an object without a prototype, because a room may be named `constructor`. */
 const marksOf = (stored: { readonly [room: string]: Mark } = {}): { [room: string]: Mark } =>
   Object.assign(Object.create(null), stored)
@@ -204,6 +226,8 @@ const HANDLED = [
   'edit',
   'deletion',
   'reaction',
+  'pin',
+  'read',
   'membership',
   'room',
   'presence',

@@ -2,9 +2,9 @@
  * Computes the current state of a message. Starts with the message's own entry. Then applies the later entries that change the
  * message, in the order of the log. Last, applies this user's unconfirmed changes.
  *
- * A message that arrives in a frame after a gap has the text of its newest edit, but no reactions. The text and the reactions
- * are therefore updated separately. An entry changes the text only if its `seq` is above `changed_seq`. It changes the
- * reactions only if its `seq` is above `reactedSeq`.
+ * A message that arrives in a frame after a gap has the text of its newest edit, but no reactions and no pin. The text is
+ * therefore updated separately. An entry changes the text only if its `seq` is above `changed_seq`. It changes the reactions and
+ * the pin only if its `seq` is above `reactedSeq`.
  */
 import { changedSeqOf, type Reply, withChange, withoutText, withText } from './message.ts'
 import type { Message, MessageChange, OutgoingChange } from './room-types.ts'
@@ -14,13 +14,14 @@ export type Reactions = NonNullable<Message['reactions']>[number]
 
 /** A message in memory. */
 export interface Held {
-  /** The message without its reactions and without the excerpt of the message that it replies to. */
+  /** The message without its reactions, its pin and the excerpt of the message that it replies to. */
   readonly message: Message
   /** All known reactions, the most frequent first. */
   readonly reactions: readonly Reactions[]
   readonly mine: readonly string[]
-  /** The `seq` of the last entry that was applied to the reactions. */
+  /** The `seq` of the last entry that was applied to the reactions and the pin. */
   readonly reactedSeq: number
+  readonly isPinned: boolean
   /** Whether the message may have reactions that the client does not know. A list contains only the most frequent ones. */
   readonly isPartial: boolean
 }
@@ -35,9 +36,9 @@ const MAX_EXCERPT = 100
  * message includes its reactions.
  */
 export const heldOf = (given: Message, isItem: boolean, mine: readonly string[] = []): Held => {
-  const { reactions = [], reply: _, ...message } = given
+  const { reactions = [], reply: _, pinned = false, ...message } = given
   const reactedSeq = isItem ? changedSeqOf(given) : given.seq
-  return { message, reactions, mine, reactedSeq, isPartial: reactions.length >= MAX_KEYS }
+  return { message, reactions, mine, reactedSeq, isPinned: pinned, isPartial: reactions.length >= MAX_KEYS }
 }
 
 /** Sets the number of reactions with a key. */
@@ -57,8 +58,9 @@ export const fold = (held: Held, change: MessageChange, isOwn: boolean): Held =>
   const next = { ...held, message: withChange(held.message, change) }
   if (seq <= held.reactedSeq) return next
   const folded = { ...next, reactedSeq: seq }
-  if (type === 'deletion') return { ...folded, reactions: [], mine: [], isPartial: false }
+  if (type === 'deletion') return { ...folded, reactions: [], mine: [], isPinned: false, isPartial: false }
   if (type === 'edit') return folded
+  if (type === 'pin') return { ...folded, isPinned: change.action === 'added' }
   const { key, action, count } = change
   return {
     ...folded,
@@ -68,9 +70,11 @@ export const fold = (held: Held, change: MessageChange, isOwn: boolean): Held =>
 }
 
 /** Applies an unconfirmed change of this user to a message. */
-const withOwn = ({ message, reactions, mine, ...rest }: Held, own: OutgoingChange): Held => {
+const withOwn = (held: Held, own: OutgoingChange): Held => {
+  const { message, reactions, mine, ...rest } = held
   const { type, content, key = '', remove = false } = own
-  if (type === 'delete') return { ...rest, message: withoutText(message), reactions: [], mine: [] }
+  if (type === 'pin') return { ...held, isPinned: !remove }
+  if (type === 'delete') return { ...rest, message: withoutText(message), reactions: [], mine: [], isPinned: false }
   if (type === 'edit') return { ...rest, message: withText(message, content, own), reactions, mine }
   if (mine.includes(key) !== remove) return { ...rest, message, reactions, mine }
   const count = (reactions.find(one => one.key === key)?.count ?? 0) + (remove ? -1 : 1)
@@ -83,7 +87,7 @@ const withOwn = ({ message, reactions, mine, ...rest }: Held, own: OutgoingChang
  */
 export const shownOf = (held: Held, changes: readonly OutgoingChange[] = [], reply: Reply | undefined): Message => {
   const isErased = held.message.unavailable === 'erased'
-  const { message, reactions, mine } = isErased ? held : changes.reduce(withOwn, held)
+  const { message, reactions, mine, isPinned } = isErased ? held : changes.reduce(withOwn, held)
   // A deletion also removes the reactions. Hides the reactions if the deletion has not been applied to them yet (`reactedSeq`
   // is lower).
   const isReacted = reactions.length > 0 && !(isErased && held.reactedSeq < changedSeqOf(held.message))
@@ -91,6 +95,7 @@ export const shownOf = (held: Held, changes: readonly OutgoingChange[] = [], rep
     ...message,
     ...(isReacted ? { reactions: reactions.slice(0, MAX_KEYS) } : {}),
     ...(isReacted && mine.length > 0 ? { mine } : {}),
+    ...(isPinned ? { pinned: true as const } : {}),
     ...(reply ? { reply } : {}),
     ...(isErased || changes.length === 0 ? {} : { pending: true as const })
   })
@@ -117,7 +122,7 @@ export const foldReply = (reply: Reply, change: MessageChange): Reply => {
   const { excerpt: _, unavailable, ...rest } = reply
   if (unavailable === 'erased' || unavailable === 'expired') return reply
   if (change.type === 'deletion') return { ...rest, unavailable: 'erased' }
-  if (change.type === 'reaction') return reply
+  if (change.type !== 'edit') return reply
   const { content, unavailable: reason } = change
   // A later edit has the text, or the entry is from a list, which omits the texts of edits.
   if (reason === 'superseded' || (content === null && !reason)) return reply

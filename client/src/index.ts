@@ -15,6 +15,8 @@ export {
 } from './api.ts'
 export { createChatClient } from './client.ts'
 export { ChatApiError, type Violation } from './errors.ts'
+export { createInbox } from './inbox.ts'
+export type * from './inbox-types.ts'
 export type { FetchLike, ResponseLike, SocketConstructor, SocketLike, Timers } from './platform.ts'
 export type {
   AccessToken,

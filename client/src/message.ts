@@ -21,7 +21,7 @@ export const messageOf = (entry: Fields): Message | undefined => {
 
 /** Returns the entry if it changes a message. */
 export const changeOf = (entry: Fields): MessageChange | undefined =>
-  ['edit', 'deletion', 'reaction'].includes(String(entry.type)) ? (entry as unknown as MessageChange) : undefined
+  ['edit', 'deletion', 'reaction', 'pin'].includes(String(entry.type)) ? (entry as unknown as MessageChange) : undefined
 
 /** An entry of the log that erases all earlier entries of a user in the room. */
 export interface Erasure {

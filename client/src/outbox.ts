@@ -11,8 +11,10 @@ import {
   failedOf,
   frameOf,
   isAccepted,
+  isChange,
   NOT_ACCEPTED,
   newNonce,
+  type PinCommand,
   restored,
   TOO_BIG
 } from './outgoing.ts'
@@ -29,7 +31,7 @@ export interface OutboxOptions {
   readonly timers: Timers
   readonly timing: Pick<Timing, 'answer'>
   /** Returns whether the frame was sent. */
-  readonly send: (frame: ClientFrame) => boolean
+  readonly send: (frame: ClientFrame | PinCommand) => boolean
   /** Called with a message whose status has changed, or with undefined after a message was removed. */
   readonly onChange: (room: string, message: Outgoing | undefined) => void
   /** Returns true until the room has delivered the entry `seq`. Until then, the acknowledged message stays in the outbox. */
@@ -72,6 +74,8 @@ export const createOutbox = ({ timers, timing, send, onChange, isAhead }: Outbox
   let maxBytes = Number.POSITIVE_INFINITY
   let accepted: readonly string[] = []
   let resume: (() => void) | undefined
+  // The rooms in which slow mode delays this user's messages. The values cancel the timers.
+  const slow = new Map<string, () => void>()
 
   const settle = (nonce: string, message: Outgoing | undefined): void => {
     for (const resolve of resolvers.get(nonce) ?? []) resolve(message)
@@ -100,7 +104,9 @@ export const createOutbox = ({ timers, timing, send, onChange, isAhead }: Outbox
   }
 
   const firstPending = (room: string): Outgoing | undefined => {
-    for (const message of messages.values()) if (message.room === room && message.status === 'pending') return message
+    for (const message of messages.values())
+      if (message.room === room && message.status === 'pending' && (isChange(message) || !slow.has(room)))
+        return message
     return undefined
   }
 
@@ -139,6 +145,18 @@ export const createOutbox = ({ timers, timing, send, onChange, isAhead }: Outbox
     })
   }
 
+  /** Delays the messages to a room, because of its slow mode. Changes of messages are not delayed. */
+  const delay = (message: Outgoing, ms: number): void => {
+    const { room } = message
+    slow.get(room)?.()
+    const cancel = timers.after(ms, () => {
+      slow.delete(room)
+      sendNext(room)
+    })
+    slow.set(room, cancel)
+    change({ ...message, waitsUntil: timers.now() + ms })
+  }
+
   const add = (message: Outgoing): Outgoing => {
     change(message)
     sendNext(message.room)
@@ -165,6 +183,8 @@ export const createOutbox = ({ timers, timing, send, onChange, isAhead }: Outbox
       isOnline = false
       resume?.()
       resume = undefined
+      for (const cancel of slow.values()) cancel()
+      slow.clear()
       const sent = [...inFlight.values()].map(({ nonce }) => messages.get(nonce)).filter(one => one !== undefined)
       for (const { cancel } of inFlight.values()) cancel()
       inFlight.clear()
@@ -175,17 +195,19 @@ export const createOutbox = ({ timers, timing, send, onChange, isAhead }: Outbox
       const message = messages.get(String(nonce))
       if (message?.status !== 'pending') return
       clearInFlight(message.room, message.nonce)
-      const { error: _, ...rest } = message
+      const { error: _, waitsUntil: __, ...rest } = message
       change({ ...rest, status: 'sent', seq: Number(seq) })
       if (!isAhead(message.room, Number(seq))) remove(message)
       sendNext(message.room)
     },
-    refused({ nonce, code, detail, retry_after_ms }) {
+    refused({ nonce, code, detail, until, retry_after_ms }) {
       const message = messages.get(String(nonce))
       if (message?.status !== 'pending') return nonce !== undefined
       clearInFlight(message.room, message.nonce)
-      if (TEMPORARY_ERRORS.includes(String(code))) pause(Number(retry_after_ms ?? RETRY_MS))
-      else fail(message, { code: String(code), detail: String(detail) })
+      const wait = Number(retry_after_ms ?? RETRY_MS)
+      if (code === 'slow_mode') delay(message, wait)
+      else if (TEMPORARY_ERRORS.includes(String(code))) pause(wait)
+      else fail(message, { code: String(code), detail: String(detail), ...(until ? { until: String(until) } : {}) })
       sendNext(message.room)
       return true
     },
@@ -193,7 +215,7 @@ export const createOutbox = ({ timers, timing, send, onChange, isAhead }: Outbox
       const message = messages.get(nonce)
       if (!message) return
       clearInFlight(message.room, nonce)
-      const { error: _, ...rest } = message
+      const { error: _, waitsUntil: __, ...rest } = message
       if (message.status !== 'sent') change({ ...rest, status: 'sent', seq })
       remove(message)
       sendNext(message.room)

@@ -31,7 +31,7 @@ export const NOT_ACCEPTED: Refusal = {
 export type Draft = Omit<Outgoing, 'nonce' | 'createdAt' | 'status'>
 
 /** Maps the type of an outgoing message or change to the kind of its log entry. */
-const KINDS = { message: 'message', edit: 'edit', delete: 'deletion', react: 'reaction' } as const
+const KINDS = { message: 'message', edit: 'edit', delete: 'deletion', react: 'reaction', pin: 'pin' } as const
 
 /** Returns whether the service accepts this message or change. `features` are the kinds that the service accepts. */
 export const isAccepted = ({ type }: Outgoing, features: readonly string[]): boolean =>
@@ -47,16 +47,34 @@ export const restored = (stored: Omit<Outgoing, 'type' | 'content'> & Partial<Ou
   Object.freeze({ type: 'message', content: '', ...stored })
 
 /** Returns a copy with the status `failed` and without a `seq`. */
-export const failedOf = ({ seq: _, ...outgoing }: Outgoing, error: Refusal): Outgoing => ({
+export const failedOf = ({ seq: _, waitsUntil: __, ...outgoing }: Outgoing, error: Refusal): Outgoing => ({
   ...outgoing,
   status: 'failed',
   error
 })
 
+/** A pin. The service accepts pins only over HTTP. */
+export interface PinCommand {
+  readonly type: 'pin'
+  readonly room: string
+  readonly target: number
+  readonly nonce: string
+  readonly remove?: boolean
+}
+
 /** Returns the frame that sends a message or change. `JSON.stringify` omits the fields that are undefined. */
-export const frameOf = ({ createdAt: _, status: __, seq: ___, error: ____, replyTo, content, ...fields }: Outgoing) =>
+export const frameOf = ({
+  createdAt: _,
+  status: __,
+  seq: ___,
+  error: ____,
+  waitsUntil: _____,
+  replyTo,
+  content,
+  ...fields
+}: Outgoing) =>
   ({
     ...fields,
     ...(content === '' && fields.type !== 'message' ? {} : { content }),
     reply_to: replyTo
-  }) as ClientFrame
+  }) as ClientFrame | PinCommand

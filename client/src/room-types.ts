@@ -17,12 +17,20 @@ import type {
 export interface Message extends Entry {
   /** The keys of this user's reactions. Absent if there are none. */
   readonly mine?: readonly string[]
+  /** Present if the message is pinned. */
+  readonly pinned?: true
   /** Present if the message includes a change of this user that the service has not confirmed yet. */
   readonly pending?: true
 }
 
+/** An entry of the log that pins the message `target`, or ends its pin. */
+export type PinFrame = Omit<DeletionFrame, 'type' | 'reason'> & {
+  readonly type: 'pin'
+  readonly action: 'added' | 'removed'
+}
+
 /** An entry of the log that changes the message `target`. */
-export type MessageChange = EditFrame | DeletionFrame | ReactionFrame
+export type MessageChange = EditFrame | DeletionFrame | ReactionFrame | PinFrame
 
 /** An error code: of the service's catalog, of the SDK (`network_error`, `timeout`, `no_token`), or of the host application. */
 export type ChatErrorCode = ErrorCode | 'network_error' | 'timeout' | 'no_token' | (string & {})
@@ -31,6 +39,8 @@ export type ChatErrorCode = ErrorCode | 'network_error' | 'timeout' | 'no_token'
 export interface Refusal {
   readonly code: ChatErrorCode
   readonly detail: string
+  /** When the restriction ends, RFC 3339. Only for `muted` and `banned`, and absent if it has no end. */
+  readonly until?: string
 }
 
 /** What a message or an edit has in addition to its text. `mentions` are the ids of the mentioned users. */
@@ -41,14 +51,14 @@ export interface TextOptions {
 
 /** A message that this user sent, or a change that this user made to a message. It is outgoing until the room delivers it. */
 export interface Outgoing extends TextOptions {
-  readonly type: 'message' | 'edit' | 'delete' | 'react'
+  readonly type: 'message' | 'edit' | 'delete' | 'react' | 'pin'
   /**
    * Identifies the message or change. The SDK creates the nonce and sends the same nonce in all retries, so that the service
    * stores the message or change once.
    */
   readonly nonce: string
   readonly room: string
-  /** The text of a message or an edit. Empty for a deletion or a reaction. */
+  /** The text of a message or an edit. Empty for the other types. */
   readonly content: string
   /** The `seq` of the message to change. Absent for a new message. */
   readonly target?: number
@@ -56,8 +66,9 @@ export interface Outgoing extends TextOptions {
   readonly replyTo?: number
   /** Why the message is deleted. Only for the type `delete`. */
   readonly reason?: string
-  /** The key of the reaction, and whether to remove the reaction. Only for the type `react`. */
+  /** The key of the reaction. Only for the type `react`. */
   readonly key?: string
+  /** Whether to remove the reaction or the pin. Only for the types `react` and `pin`. */
   readonly remove?: boolean
   /** When `send` or another function was called, in milliseconds since the epoch. */
   readonly createdAt: number
@@ -69,11 +80,16 @@ export interface Outgoing extends TextOptions {
   readonly status: 'pending' | 'sent' | 'failed'
   readonly seq?: number
   readonly error?: Refusal
+  /**
+   * Present if slow mode delays the message: when the SDK sends it again, in milliseconds since the epoch. The status is
+   * `pending`.
+   */
+  readonly waitsUntil?: number
 }
 
 /** An outgoing change of the message `target`. */
 export interface OutgoingChange extends Outgoing {
-  readonly type: 'edit' | 'delete' | 'react'
+  readonly type: 'edit' | 'delete' | 'react' | 'pin'
   readonly target: number
 }
 
@@ -82,22 +98,31 @@ export interface Typist {
   readonly username: string
 }
 
+/**
+ * The settings of a room. Each is absent until an entry of type `room` has changed it, and after `resync` with `isReplaced`: use
+ * those of `api.showRoom` until then. Null removes the title or the topic.
+ */
+export interface RoomSettings {
+  readonly title?: string | null
+  readonly topic?: string | null
+  /** Minimum number of seconds between two messages of a member. 0 if slow mode is off. */
+  readonly slow_mode_seconds?: number
+  /** Whether the room refuses everything except deletions by moderators. */
+  readonly archived?: boolean
+  /** Who may add people to the room. */
+  readonly invite?: 'members' | 'moderators'
+}
+
 /** The state of a room, as a frozen snapshot for a UI. Each change creates a new object. */
-export interface RoomState {
+export interface RoomState extends RoomSettings {
   /**
    * `joining`: the service has not confirmed the subscription yet. `live`: no message is missing. `catching_up`: disconnected,
    * or still reading missed messages. `refused`: the service refused the subscription, for the reason in `error`. The client
-   * tries again after the next reconnection. `left`: after `leave()`, or because this user is no longer a member of a private
-   * room (`error` has the code `removed`). The client doesn't subscribe again.
+   * tries again after the next reconnection. `left`: after `leave()`, or because the service has ended the subscription (`error`
+   * has a code of the event `removed`). The client doesn't subscribe again.
    */
   readonly status: 'joining' | 'live' | 'catching_up' | 'refused' | 'left'
   readonly error?: Refusal
-  /**
-   * The title and the topic, null if there is none. Absent until the first entry of type `room`, and after `resync` with
-   * `isReplaced`: use those of `api.showRoom` until then.
-   */
-  readonly title?: string | null
-  readonly topic?: string | null
   /**
    * The messages, ascending by `seq`, without duplicates or gaps. Empty at first: call `older()` to load the newest page. They
    * include this user's pending changes. A refused change is reverted.
@@ -110,6 +135,12 @@ export interface RoomState {
   /** Whether `older()` can load more. */
   readonly hasOlder: boolean
   readonly isLoadingOlder: boolean
+  /**
+   * How far users have read: the `seq` of the last entry, by user id. Includes this user's own position, with what `markRead`
+   * has marked. Empty at first: `loadReads()` loads the positions of the members. Others are absent in rooms of more than 100
+   * members, and if the service does not show them.
+   */
+  readonly reads: { readonly [userId: number]: number }
   /**
    * The number of users who are online, and the users themselves if there are at most 100. Undefined until the service has
    * sent the first presence frame of the connection.
@@ -152,7 +183,7 @@ export interface RoomEvents {
    */
   erasure: { readonly userId: number; readonly username: string; readonly seq: number }
   /**
-   * A message was edited or deleted, or a reaction to it was added or removed. Emitted once per entry, ascending by `seq`.
+   * A message was edited or deleted, or a reaction or a pin was added or removed. Emitted once per entry, ascending by `seq`.
    * Also emitted for entries that were missed while offline, and for messages that are not in memory. `state.messages` already
    * includes the change. If a later edit has replaced an edit, the earlier edit has no content. An app that stores messages
    * itself must apply the entry to its copy.
@@ -163,16 +194,17 @@ export interface RoomEvents {
   /** The connection couldn't resume a part of the log. That part is skipped, or it is read over HTTP. */
   resync: Resync
   /**
-   * A user joined or left the members, was added or removed, or has another role. `subject` is the id of this user. `user_id`
+   * A user joined or left the members, was added or removed, has another role, or was muted or banned. `subject` is the id of this user. `user_id`
    * and `username` are those of the user who made the change. The events `membership` and `room` are emitted once per entry, in
    * the order of the log, also for entries that were missed while offline.
    */
   membership: MembershipFrame
-  /** The title or the topic changed. `state` already includes the change. */
+  /** The settings of the room changed. `state` already includes the change. */
   room: RoomFrame
   /**
-   * This user is no longer a member of a private room, so the service has ended the subscription. The status is `left`. The
-   * service refuses the unsent messages, with `room_not_found`. After the user was added again, `client.room(name)` subscribes
+   * The service has ended the subscription. The status is `left`. `code` is the reason. `removed`: this user is no longer a
+   * member of a private room. `banned`: this user is banned. `private`: the room has become private. `deleted`: the room was
+   * deleted. The service refuses the unsent messages. When the user may read the room again, `client.room(name)` subscribes
    * again.
    */
   removed: Refusal
@@ -205,6 +237,8 @@ export interface Room {
   delete(seq: number, options?: { readonly reason?: string }): Outgoing
   /** Adds a reaction to the message `seq`, or removes it. `key` is one emoji, or a name such as `+1`. */
   react(seq: number, key: string, options?: { readonly remove?: boolean }): Outgoing
+  /** Pins the message `seq` for all members, or unpins it. `api.pins` lists the pinned messages. */
+  pin(seq: number, options?: { readonly remove?: boolean }): Outgoing
   /**
    * Resolves with the outgoing message or change when its status is `sent` or `failed`. Resolves with undefined if it was
    * discarded or is unknown.
@@ -220,6 +254,16 @@ export interface Room {
    * ChatApiError.
    */
   older(limit?: number): Promise<boolean>
+  /**
+   * Marks everything up to the entry `upTo` as read. Default: the last received entry. Call it whenever the user sees new
+   * messages: the SDK sends at most one frame a second, and nothing for a lower `upTo`. Without a connection, sends the position
+   * after the reconnection. Only members have a position. A service without read positions ignores it.
+   */
+  markRead(upTo?: number): void
+  /** Marks the room as unread, until `markRead` is called with a higher position, or `markRead` of the inbox. */
+  markUnread(): void
+  /** Loads the positions of the members into `state.reads`. Rejects with a ChatApiError. */
+  loadReads(): Promise<void>
   /**
    * Notifies the other users that this user is typing. Call it at each key press: the SDK sends at most one frame every three
    * seconds.

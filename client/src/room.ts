@@ -15,20 +15,35 @@ import type { ClientFrame, MembershipFrame, RoomFrame } from './protocol.ts'
 import { createQueues } from './queue.ts'
 import { reactionKeyOf } from './reaction-key.ts'
 import { createReadHistory } from './read-history.ts'
+import { createReceipts, type Receipts } from './receipts.ts'
 import type { LogEntry } from './refill.ts'
-import type { Message, MessageChange, Outgoing, Refusal, Resync, Room, RoomEvents, RoomState } from './room-types.ts'
+import type {
+  Message,
+  MessageChange,
+  Outgoing,
+  Refusal,
+  Resync,
+  Room,
+  RoomEvents,
+  RoomSettings,
+  RoomState
+} from './room-types.ts'
 import { createSingleLoads } from './single-loads.ts'
 import type { Frame } from './socket.ts'
 import { createSubscription, type Mark, type Subscription } from './subscription.ts'
 import { createTimeline } from './timeline.ts'
 import type { Timing } from './types.ts'
 
+/** The fields of a room that entries of type `room` change. */
+const SETTINGS: readonly string[] = ['title', 'topic', 'slow_mode_seconds', 'archived', 'invite']
+/** Maximum number of members of a room in which the service shows how far others have read. */
+const RECEIPT_MEMBERS = 100
 /** Minimum time in milliseconds between typing frames. The service shows typing for five seconds. */
 const TYPING_MS = 3000
 
 export interface RoomOptions {
   readonly name: string
-  readonly api: Pick<ChatApi, 'history' | 'log'>
+  readonly api: Pick<ChatApi, 'history' | 'log' | 'members'>
   readonly outbox: Outbox
   readonly timers: Timers
   readonly timing: Timing
@@ -36,16 +51,21 @@ export interface RoomOptions {
   readonly keep: number
   readonly send: (frame: ClientFrame) => boolean
   readonly nextRef: () => string
-  /** Returns whether the user is the user of this client. */
-  readonly isMe: (userId: number) => boolean
+  /** Returns the id of the user of this client, or undefined if it is not known yet. */
+  readonly myId: () => number | undefined
   readonly onMark: (mark: Mark) => void
+  /** Called when this user has read up to the entry `upTo`, or has marked the room as unread (undefined). */
+  readonly onRead: (upTo: number | undefined) => void
   /** Called with an entry of a type that the SDK doesn't handle. */
   readonly onUnknown: (frame: Frame) => void
   readonly onLeave: () => void
 }
 
 /** A room with the methods that only the client uses. */
-export interface OwnedRoom extends Room, Pick<Subscription, 'restore' | 'online' | 'offline' | 'head'> {
+export interface OwnedRoom
+  extends Room,
+    Pick<Subscription, 'restore' | 'online' | 'offline' | 'head'>,
+    Pick<Receipts, 'flush'> {
   /** Handles a frame of this room. Returns false if the type of the frame is unknown. */
   handle(frame: Frame): boolean
   /** Handles a changed outgoing message. Called with undefined after an outgoing message was removed. */
@@ -58,11 +78,12 @@ export interface OwnedRoom extends Room, Pick<Subscription, 'restore' | 'online'
 
 export const createRoom = (options: RoomOptions): OwnedRoom => {
   const { name, api, outbox, timers, send } = options
+  const isMe = (userId: number): boolean => userId === options.myId()
   const events = createEmitter<RoomEvents>()
   const loops = createQueues<Message>()
   let status: RoomState['status'] = 'joining'
   let error: Refusal | undefined
-  let details: Pick<RoomState, 'title' | 'topic'> = {}
+  let details: RoomSettings = {}
   let snapshot: RoomState | undefined
   let isNotified = true
   let typedAt = Number.NEGATIVE_INFINITY
@@ -84,10 +105,16 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
   const timeline = createTimeline({
     keep: options.keep,
     isLoading: () => paging.isLoading || singleLoads.isLoading,
-    isMe: options.isMe,
+    isMe,
     onMissing: seq => paging.isUsed && singleLoads.add(seq)
   })
   const people = createPeople(timers, changed)
+  const receipts = createReceipts({
+    ...options,
+    room: name,
+    epoch: () => subscription.mark?.epoch,
+    onChange: changed
+  })
 
   const state = (): RoomState => {
     snapshot ??= Object.freeze({
@@ -99,6 +126,7 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
       changes: Object.freeze(outbox.of(name).filter(isChange)),
       hasOlder: timeline.hasOlder,
       isLoadingOlder: paging.isLoading,
+      reads: receipts.reads,
       presence: people.presence,
       typing: people.typing
     })
@@ -130,15 +158,15 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
   }
 
   const describe = (entry: RoomFrame): void => {
-    const { title = details.title, topic = details.topic } = entry
-    details = { ...(title === undefined ? {} : { title }), ...(topic === undefined ? {} : { topic }) }
+    const given = Object.entries(entry).filter(([field]) => SETTINGS.includes(field))
+    details = { ...details, ...Object.fromEntries(given) }
     changed()
     events.emit('room', entry)
   }
 
   /** Removes an outgoing message or change after its entry was delivered. */
   const delivered = (entry: Pick<Message, 'user_id' | 'nonce' | 'seq'>): void => {
-    if (entry.nonce !== undefined && options.isMe(entry.user_id)) outbox.seen(entry)
+    if (entry.nonce !== undefined && isMe(entry.user_id)) outbox.seen(entry)
   }
 
   const deliver = (entry: LogEntry): void => {
@@ -168,10 +196,12 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
   const resynced = (resync: Resync, oldest: number): void => {
     if (resync.isReplaced) {
       timeline.begin(resync.upTo, oldest)
-      // The skipped entries may have changed the title or the topic.
+      // The skipped entries may have changed the settings.
       details = {}
+      const isOtherLog = resync.reason === 'epoch' || resync.reason === 'ahead'
+      if (isOtherLog) receipts.clear()
       // If the log was replaced, a `seq` of the former log can't be compared with `upTo`, so all sent messages are removed.
-      outbox.skip(name, resync.reason === 'epoch' || resync.reason === 'ahead' ? undefined : resync.upTo)
+      outbox.skip(name, isOtherLog ? undefined : resync.upTo)
       changed()
       paging.reload()
     }
@@ -229,8 +259,16 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
     )
   setOwn()
 
+  const mark = (upTo: number | undefined): void => {
+    if (status === 'left') return
+    receipts.mark(upTo)
+    options.onRead(upTo)
+  }
+
   /** Ends the subscription permanently. */
   const end = (why?: Refusal): void => {
+    receipts.flush()
+    receipts.offline()
     subscription.offline()
     setStatus('left', why)
     joined()
@@ -252,10 +290,17 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
     // Sends the key in the form in which the service returns it: in NFC and without U+FE0F.
     react: (target, key, options = {}) =>
       add({ type: 'react', target, content: '', key: reactionKeyOf(key), ...options }),
+    pin: (target, options = {}) => add({ type: 'pin', target, content: '', ...options }),
     settled: outbox.settled,
     retry: outbox.retry,
     discard: outbox.discard,
     older: paging.older,
+    markRead: (upTo = subscription.mark?.seq) => upTo && mark(upTo),
+    markUnread: () => mark(undefined),
+    async loadReads() {
+      const { members } = await api.members(name, { limit: RECEIPT_MEMBERS })
+      receipts.add(members)
+    },
     typing() {
       // The service accepts typing frames only from subscribers.
       if (status === 'joining' || status === 'refused') return
@@ -278,6 +323,7 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
     restore(mark) {
       // The user has changed. Removes the messages, because the new user may not be allowed to read them.
       if (!mark && timeline.messages.length > 0) timeline.begin(0, 1)
+      if (!mark) receipts.clear()
       subscription.restore(mark)
       changed()
     },
@@ -285,10 +331,12 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
       if (status === 'left') return
       subscription.online()
       singleLoads.online()
+      receipts.online()
     },
     offline() {
       subscription.offline()
       singleLoads.offline()
+      receipts.offline()
       people.clear()
     },
     head(seq) {
@@ -296,7 +344,7 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
     },
     handle(frame) {
       if (status === 'left') return false
-      if (subscription.handle(frame) || people.handle(frame)) return true
+      if (subscription.handle(frame) || people.handle(frame) || receipts.handle(frame)) return true
       if (frame.type !== 'system') return false
       const { event, user_id, username } = frame as unknown as RoomEvents['person']
       events.emit('person', { event, user_id, username })
@@ -308,6 +356,7 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
       if (message) events.emit('outgoing', message)
     },
     isAhead: seq => status !== 'left' && seq > (subscription.mark?.seq ?? 0),
+    flush: receipts.flush,
     end: loops.end
   }
 }

@@ -30,7 +30,7 @@ export interface SubscriptionOptions {
   /** Called for each entry of the log, in order. An entry is a frame, or an item of a history page. */
   readonly onEntry: (entry: LogEntry) => void
   readonly onStatus: (status: RoomState['status'], error?: Refusal) => void
-  /** Called when the service has ended the subscription because this user is no longer a member of the room. */
+  /** Called when the service has ended the subscription permanently, for example because this user was removed. */
   readonly onRemoved: (why: Refusal) => void
   /** Called when the room is joined for the first time. Entries up to `seq` are history. */
   readonly onJoin: (seq: number, oldest: number) => void
@@ -180,7 +180,8 @@ export const createSubscription = (options: SubscriptionOptions): Subscription =
         if (frame.ref !== undefined) return true
         cancel()
         const code = String(frame.reason ?? 'not_allowed')
-        if (code === 'removed') options.onRemoved({ code, detail: 'You are no longer a member of this room.' })
+        const ended = ENDED[code]
+        if (ended) options.onRemoved({ code, detail: ended })
         else options.onStatus('refused', { code, detail: 'You may not read this room.' })
         return true
       }
@@ -195,6 +196,14 @@ export const createSubscription = (options: SubscriptionOptions): Subscription =
       else subscribe()
     }
   }
+}
+
+/** The reasons for which the service ends a subscription permanently. */
+const ENDED: Readonly<Record<string, string | undefined>> = {
+  removed: 'You are no longer a member of this room.',
+  banned: 'You are banned from this room.',
+  private: 'This room is private now.',
+  deleted: 'This room was deleted.'
 }
 
 interface RoomHead {

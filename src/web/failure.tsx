@@ -2,7 +2,13 @@
 import type { Outgoing, OutgoingChange } from '../../client/src/index.ts'
 import type { MessageActions } from './actions/message-actions.ts'
 
-const FAILURES = { message: 'Not sent.', edit: 'Not edited.', delete: 'Not deleted.', react: 'Reaction not saved.' }
+const FAILURES = {
+  message: 'Not sent.',
+  edit: 'Not edited.',
+  delete: 'Not deleted.',
+  react: 'Reaction not saved.',
+  pin: 'Pin not saved.'
+}
 
 interface FailureProps {
   readonly change: Outgoing | OutgoingChange

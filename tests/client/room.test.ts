@@ -97,8 +97,8 @@ test('ignores the response to an earlier subscribe frame', async () => {
 })
 
 test.for([
-  ['the SDK', { type: 'pin', room: 'general', seq: 2, target: 1 }],
-  ['the service', { type: 'unknown', kind: 'pin', room: 'general', seq: 2 }]
+  ['the SDK', { type: 'poll', room: 'general', seq: 2, target: 1 }],
+  ['the service', { type: 'unknown', kind: 'poll', room: 'general', seq: 2 }]
 ] as const)('advances past an entry of a kind that %s does not know', async ([, entry]) => {
   const { client, first, seen, room } = await start(0)
   const frames: Sent[] = []

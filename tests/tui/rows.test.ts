@@ -36,6 +36,7 @@ const view = (room: Partial<RoomState>, more: Partial<View> = {}): View => ({
     changes: [],
     hasOlder: false,
     isLoadingOlder: false,
+    reads: {},
     presence: undefined,
     typing: [],
     ...room

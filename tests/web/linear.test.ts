@@ -95,6 +95,7 @@ const view = (content: string): View => {
     changes: [],
     hasOlder: false,
     isLoadingOlder: false,
+    reads: {},
     presence: undefined,
     typing: []
   }

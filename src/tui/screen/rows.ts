@@ -133,7 +133,7 @@ const reactionRows = ({ seq, reactions = [], mine = [] }: Message, width: number
 const emojiOf = (key: string): string =>
   /^(?!\p{Emoji_Presentation})\p{Extended_Pictographic}$/u.test(key) ? `${key}\uFE0F` : key
 
-const ACTIONS = { edit: 'edited', delete: 'deleted', react: 'reacted to' }
+const ACTIONS = { edit: 'edited', delete: 'deleted', react: 'reacted to', pin: 'pinned' }
 
 const failedChangeRows = ({ nonce, type, target, error }: OutgoingChange, width: number): Row[] => {
   const why = `#${target} was not ${ACTIONS[type]}: ${safeLine(error?.detail ?? 'refused.')} /retry or /discard`

@@ -1,0 +1,109 @@
+/** The public types of the inbox: its state, and the bodies of its HTTP responses. */
+import type { Timers } from './platform.ts'
+import type { Refusal } from './room-types.ts'
+
+/** A room of the inbox, as the service returns it. */
+export interface InboxItem {
+  readonly room: string
+  readonly title?: string | null
+  readonly visibility: 'public' | 'private' | 'direct'
+  readonly role: 'member' | 'moderator' | 'owner'
+  /** The `seq` of the newest entry. */
+  readonly seq: number
+  /** The number of messages in the room. */
+  readonly messages: number
+  /** The number of messages up to the position to which this user has read. */
+  readonly read_messages: number
+  /** `messages` minus `read_messages`. */
+  readonly unread: number
+  /** The number of unread messages that mention this user. */
+  readonly mentions: number
+  readonly marked_unread: boolean
+  /** The newest message. Absent in a room without messages. */
+  readonly last?: LastMessage
+  /** The other people of a direct room. */
+  readonly people?: readonly { readonly user_id: number; readonly username: string }[]
+}
+
+/** The newest message of a room. Without an `excerpt`, `unavailable` is the reason. */
+export interface LastMessage {
+  readonly seq: number
+  readonly user_id: number
+  readonly username: string
+  readonly timestamp: string
+  readonly excerpt?: string
+  readonly unavailable?: string
+}
+
+/** Totals over all rooms of the user, also those that are not loaded. */
+export interface InboxTotal {
+  readonly unread_rooms: number
+  readonly mentions: number
+}
+
+/** A page of the inbox. */
+export interface InboxPage {
+  readonly rooms: readonly InboxItem[]
+  readonly total: InboxTotal
+  readonly has_more: boolean
+  readonly next?: string
+}
+
+/** The position to which the user has read a room. */
+export interface ReadPosition {
+  readonly room: string
+  readonly read_seq: number
+  readonly marked_unread: boolean
+}
+
+/** The state of the inbox, as a frozen snapshot for a UI. Each change creates a new object. */
+export interface InboxState {
+  /**
+   * `loading`: the rooms have not arrived yet. `live`: up to date. `stale`: disconnected, with the last known rooms.
+   * `unsupported`: the service has no inbox, for the reason in `error`. Then `rooms` is empty: list the rooms with
+   * `api.rooms({ mine: true })`.
+   */
+  readonly status: 'loading' | 'live' | 'stale' | 'unsupported'
+  readonly error?: Refusal
+  /**
+   * The rooms, latest message first. Their counts include what this client has marked as read, before the service has confirmed
+   * it.
+   */
+  readonly rooms: readonly InboxItem[]
+  readonly total: InboxTotal
+  /** Whether `more()` can load further rooms. The first frame contains up to 200 rooms. */
+  readonly hasMore: boolean
+}
+
+export interface InboxEvents {
+  /** `state` changed. Emitted once for all changes that were made synchronously. */
+  change: InboxState
+}
+
+export interface InboxOptions {
+  /** Replaces the timers in tests. */
+  readonly timers?: Timers
+}
+
+/** The rooms of the user, with their unread messages. */
+export interface Inbox {
+  readonly state: InboxState
+  /**
+   * Loads the next page of rooms. Resolves with true if there are still more. Rejects with a ChatApiError. After a reconnection,
+   * the inbox has only the first rooms again.
+   */
+  more(): Promise<boolean>
+  /**
+   * Marks all messages of a room as read, and removes its mark as unread. For a room that is shown, call `Room.markRead` as its
+   * messages are seen. Rejects with a ChatApiError, and shows the former counts again.
+   */
+  markRead(room: string): Promise<void>
+  /** Marks a room as unread. Rejects with a ChatApiError. */
+  markUnread(room: string): Promise<void>
+  /** Hides a direct room until its next message. Rejects with a ChatApiError. */
+  hide(room: string): Promise<void>
+  /** Stops updating the state. */
+  close(): void
+  /** Calls `listener` for each event until the returned function is called. */
+  on<Name extends keyof InboxEvents>(event: Name, listener: (value: InboxEvents[Name]) => void): () => void
+}

@@ -1,0 +1,269 @@
+/**
+ * Keeps a list of the user's rooms with their unread messages. The service sends the same frame to everybody when a room has a
+ * new message, so the number of unread messages is computed here: the number of messages minus those that this user has read.
+ */
+import { createEmitter } from './emitter.ts'
+import { TEMPORARY_ERRORS } from './errors.ts'
+import type {
+  Inbox,
+  InboxEvents,
+  InboxItem,
+  InboxOptions,
+  InboxPage,
+  InboxState,
+  InboxTotal,
+  LastMessage
+} from './inbox-types.ts'
+import { systemTimers } from './platform.ts'
+import type { Refusal } from './room-types.ts'
+import type { ChatClient } from './types.ts'
+
+/** The `ref` of the frame that opens the inbox. client.ts emits its error as the event `frame`. */
+const REF = 'inbox'
+/** How long to wait for the first frame of the inbox, and the minimum time between two requests, in milliseconds. */
+const RESPONSE_MS = 10_000
+/** Maximum number of rooms of the first frame and of a page. */
+const PAGE = 200
+
+/** What a frame says about a room: everything, or the fields that changed. */
+type Update = Pick<InboxItem, 'room'> & Partial<InboxItem>
+
+interface InboxFrame {
+  readonly first?: boolean
+  readonly rooms?: readonly Update[]
+  readonly removed?: readonly string[]
+  readonly total?: InboxTotal
+  readonly has_more?: boolean
+  readonly next?: string
+}
+
+const isItem = (update: Update): update is InboxItem => update.visibility !== undefined
+
+const timeOf = ({ last }: { readonly last?: LastMessage }): string => last?.timestamp ?? ''
+
+/** Returns the items, latest message first. Rooms with equal times keep their order. */
+const sorted = (items: readonly InboxItem[]): readonly InboxItem[] =>
+  [...items].sort((one, other) => (timeOf(one) < timeOf(other) ? 1 : timeOf(one) > timeOf(other) ? -1 : 0))
+
+const withUnread = (item: InboxItem): InboxItem =>
+  Object.freeze({ ...item, unread: Math.max(0, item.messages - item.read_messages) })
+
+/** Returns the item after this user has read all its messages. */
+const allRead = (item: InboxItem): InboxItem =>
+  withUnread({ ...item, read_messages: item.messages, mentions: 0, marked_unread: false })
+
+const totalOf = (items: Iterable<InboxItem>): InboxTotal => {
+  const total = { unread_rooms: 0, mentions: 0 }
+  for (const { unread, mentions, marked_unread } of items) {
+    if (unread > 0 || marked_unread) total.unread_rooms++
+    total.mentions += mentions
+  }
+  return total
+}
+
+/** Opens the inbox of a client, and opens it again after each reconnection. */
+export const createInbox = (client: ChatClient, { timers = systemTimers }: InboxOptions = {}): Inbox => {
+  const events = createEmitter<InboxEvents>()
+  const items = new Map<string, InboxItem>()
+  let status: InboxState['status'] = 'loading'
+  let error: Refusal | undefined
+  // The totals of the rooms that are not in `items`.
+  let others: InboxTotal = { unread_rooms: 0, mentions: 0 }
+  let hasMore = false
+  let next: string | undefined
+  let owner = client.identity?.user_id
+  let snapshot: InboxState | undefined
+  let isNotified = true
+  let isClosed = false
+  let isRequested = false
+  let cancel: (() => void) | undefined
+
+  const state = (): InboxState => {
+    if (snapshot) return snapshot
+    const rooms = Object.freeze(sorted([...items.values()]))
+    const { unread_rooms, mentions } = totalOf(rooms)
+    snapshot = Object.freeze({
+      status,
+      ...(error ? { error } : {}),
+      rooms,
+      total: Object.freeze({
+        unread_rooms: unread_rooms + others.unread_rooms,
+        mentions: mentions + others.mentions
+      }),
+      hasMore
+    })
+    return snapshot
+  }
+
+  const changed = (): void => {
+    snapshot = undefined
+    if (!isNotified || isClosed) return
+    isNotified = false
+    queueMicrotask(() => {
+      isNotified = true
+      if (!isClosed) events.emit('change', state())
+    })
+  }
+
+  const setStatus = (to: InboxState['status'], why?: Refusal): void => {
+    status = to
+    error = why
+    changed()
+  }
+
+  const wait = (ms: number): void => {
+    cancel?.()
+    cancel = timers.after(ms, () => {
+      cancel = undefined
+      if (isRequested) open()
+    })
+  }
+
+  /** Requests the whole inbox, at most once per `RESPONSE_MS`. */
+  const open = (): void => {
+    isRequested = true
+    if (!cancel && client.send({ type: 'inbox', ref: REF })) wait(RESPONSE_MS)
+  }
+
+  /** Sets `others` so that the totals are those of the service. */
+  const setTotal = (total: InboxTotal): void => {
+    const known = totalOf(items.values())
+    others = {
+      unread_rooms: Math.max(0, total.unread_rooms - known.unread_rooms),
+      mentions: Math.max(0, total.mentions - known.mentions)
+    }
+  }
+
+  const set = (item: InboxItem): void => {
+    items.delete(item.room)
+    items.set(item.room, withUnread(item))
+  }
+
+  const first = ({ rooms = [], total, ...frame }: InboxFrame): void => {
+    isRequested = false
+    items.clear()
+    for (const item of rooms) if (isItem(item)) set(item)
+    hasMore = frame.has_more ?? rooms.length >= PAGE
+    next = frame.next
+    setTotal(total ?? totalOf(items.values()))
+    setStatus('live')
+  }
+
+  const update = (given: Update): void => {
+    const item = items.get(given.room)
+    if (isItem(given)) {
+      // A room that was not loaded may be part of `others`, so the totals are requested again.
+      if (!item && hasMore) open()
+      return set(given)
+    }
+    if (!item) return open()
+    const { messages = item.messages, last } = given
+    const isOwn = last !== undefined && last.user_id === owner
+    // The user's own message moves the position. The service reports it later than the message.
+    const next = isOwn ? allRead({ ...item, ...given, messages }) : { ...item, ...given }
+    // The service has sent the frame before it knew what this client has marked as read.
+    const isLate = (given.read_messages ?? item.read_messages) < item.read_messages && messages >= item.messages
+    if (!isLate) items.set(item.room, withUnread(next))
+  }
+
+  const handle = (frame: InboxFrame): void => {
+    if (frame.first) return first(frame)
+    for (const room of frame.removed ?? []) items.delete(room)
+    for (const given of frame.rooms ?? []) update(given)
+    if (frame.total) setTotal(frame.total)
+    changed()
+  }
+
+  const refused = ({ code, detail, retry_after_ms }: { readonly [field: string]: unknown }): void => {
+    if (TEMPORARY_ERRORS.includes(String(code))) return wait(Number(retry_after_ms ?? RESPONSE_MS))
+    isRequested = false
+    items.clear()
+    setStatus('unsupported', { code: String(code), detail: String(detail) })
+  }
+
+  /** Replaces an item at once, and restores its counts if the request fails. */
+  const optimistic = async (room: string, change: (item: InboxItem) => InboxItem, request: () => Promise<unknown>) => {
+    const before = items.get(room)
+    const shown = before && change(before)
+    if (shown) items.set(room, shown)
+    changed()
+    try {
+      await request()
+    } catch (error) {
+      if (before && items.get(room) === shown) items.set(room, before)
+      changed()
+      throw error
+    }
+  }
+
+  const stops = [
+    client.on('frame', frame => {
+      if (frame.type === 'inbox') handle(frame as InboxFrame)
+      else if (frame.type === 'error' && frame.ref === REF) refused(frame)
+    }),
+    client.on('identity', ({ user_id }) => {
+      if (user_id !== owner) items.clear()
+      owner = user_id
+      cancel?.()
+      cancel = undefined
+      open()
+      changed()
+    }),
+    client.on('state', ({ status: connection }) => {
+      if (connection !== 'online' && status === 'live') setStatus('stale')
+    }),
+    client.on('read', ({ room, upTo }) => {
+      const item = items.get(room)
+      if (!item) return
+      if (upTo === undefined) items.set(room, Object.freeze({ ...item, marked_unread: true }))
+      else if (upTo >= (item.last?.seq ?? 0)) items.set(room, allRead(item))
+      changed()
+    })
+  ]
+  open()
+
+  const merge = (page: InboxPage): number => {
+    const added = page.rooms.filter(({ room }) => !items.has(room))
+    for (const item of added) items.set(item.room, withUnread(item))
+    next = page.next
+    hasMore = page.has_more
+    setTotal(page.total)
+    changed()
+    return added.length
+  }
+
+  return {
+    get state() {
+      return state()
+    },
+    async more() {
+      // The first frame has no cursor, so the first pages may contain only known rooms.
+      while (hasMore) {
+        const page = await client.api.inbox({ limit: PAGE, ...(next === undefined ? {} : { after: next }) })
+        if (merge(page) > 0) break
+      }
+      return hasMore
+    },
+    markRead(room) {
+      const last = items.get(room)?.last?.seq
+      return optimistic(room, allRead, () => client.api.markRead(room, last === undefined ? {} : { up_to: last }))
+    },
+    markUnread: room =>
+      optimistic(
+        room,
+        item => Object.freeze({ ...item, marked_unread: true }),
+        () => client.api.markRead(room, { unread: true })
+      ),
+    async hide(room) {
+      await client.api.hideRoom(room)
+      items.delete(room)
+      changed()
+    },
+    close() {
+      isClosed = true
+      cancel?.()
+      for (const stop of stops) stop()
+    },
+    on: events.on
+  }
+}
