@@ -4,6 +4,8 @@ interface Queue<Value> extends AsyncIterableIterator<Value> {
   push(value: Value): void
   /** Replaces each queued value by the result of `change`. */
   replace(change: (value: Value) => Value): void
+  /** Removes the queued values. */
+  clear(): void
   /** Ends the loop after it has received the queued values. */
   end(): void
 }
@@ -23,6 +25,9 @@ const createQueue = <Value>(onEnd: (queue: Queue<Value>) => void): Queue<Value> 
     },
     replace(change) {
       values = values.map(change)
+    },
+    clear() {
+      values = []
     },
     end() {
       if (isEnded) return
@@ -51,6 +56,8 @@ export interface Queues<Value> {
   push(value: Value): void
   /** Replaces each value that a loop has not read yet by the result of `change`. */
   replace(change: (value: Value) => Value): void
+  /** Removes the values that the loops have not read yet. */
+  clear(): void
   /** Ends all open loops. */
   end(): void
 }
@@ -68,6 +75,9 @@ export const createQueues = <Value>(): Queues<Value> => {
     },
     replace(change) {
       for (const queue of queues) queue.replace(change)
+    },
+    clear() {
+      for (const queue of queues) queue.clear()
     },
     end() {
       for (const queue of [...queues]) queue.end()

@@ -119,7 +119,8 @@ export interface RoomState extends RoomSettings {
    * `joining`: the service has not confirmed the subscription yet. `live`: no message is missing. `catching_up`: disconnected,
    * or still reading missed messages. `refused`: the service refused the subscription, for the reason in `error`. The client
    * tries again after the next reconnection. `left`: after `leave()`, or because the service has ended the subscription (`error`
-   * has a code of the event `removed`). The client doesn't subscribe again.
+   * has a code of the event `removed`). The client doesn't subscribe again. If this user may no longer read the room, the
+   * messages and all fields of the room are removed.
    */
   readonly status: 'joining' | 'live' | 'catching_up' | 'refused' | 'left'
   readonly error?: Refusal

@@ -38,6 +38,9 @@ import type { Timing } from './types.ts'
 const SETTINGS: readonly string[] = ['title', 'topic', 'slow_mode_seconds', 'archived', 'invite']
 /** Maximum number of members of a room in which the service shows how far others have read. */
 const RECEIPT_MEMBERS = 100
+/** The reasons of a refusal that mean that this user may not read the room. */
+const UNREADABLE = ['room_not_found', 'not_allowed', 'removed', 'banned', 'private', 'deleted']
+
 /** Minimum time in milliseconds between typing frames. The service shows typing for five seconds. */
 const TYPING_MS = 3000
 
@@ -86,6 +89,7 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
   let details: RoomSettings = {}
   let snapshot: RoomState | undefined
   let isNotified = true
+  let isForgotten = false
   let typedAt = Number.NEGATIVE_INFINITY
   let joined = () => {}
   const whenJoined = new Promise<void>(resolve => {
@@ -133,9 +137,25 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
     return snapshot
   }
 
+  /** Removes what this user may not read anymore. Nothing older can be loaded. */
+  const forget = (): void => {
+    isForgotten = true
+    timeline.begin(subscription.mark?.seq ?? 0, Number.MAX_SAFE_INTEGER)
+    details = {}
+  }
+
+  /** Allows older messages to be loaded again after `forget`. */
+  const remember = (): void => {
+    isForgotten = false
+    timeline.begin(subscription.mark?.seq ?? 0, 1)
+    changed()
+  }
+
   const setStatus = (next: RoomState['status'], why?: Refusal): void => {
     if (status === 'left') return
     if (next === 'refused') joined()
+    if (why && UNREADABLE.includes(why.code)) forget()
+    else if (isForgotten && next !== 'left') remember()
     if (status === next && error === why) return
     status = next
     error = why
@@ -214,8 +234,6 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
     onEntry: deliver,
     onStatus: setStatus,
     onRemoved(why) {
-      // A removed user must not keep the texts. Nothing older can be loaded.
-      timeline.begin(subscription.mark?.seq ?? 0, Number.MAX_SAFE_INTEGER)
       end(why)
       events.emit('removed', why)
     },
@@ -321,9 +339,13 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
     },
     on: events.on,
     restore(mark) {
-      // The user has changed. Removes the messages, because the new user may not be allowed to read them.
-      if (!mark && timeline.messages.length > 0) timeline.begin(0, 1)
-      if (!mark) receipts.clear()
+      // The user has changed. Removes everything, because the new user may not be allowed to read it.
+      if (!mark) {
+        if (timeline.messages.length > 0) timeline.begin(0, 1)
+        receipts.clear()
+        loops.clear()
+        details = {}
+      }
       subscription.restore(mark)
       changed()
     },

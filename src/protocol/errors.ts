@@ -206,6 +206,9 @@ export class ChatError extends Error {
   }
 }
 
+/** Returns whether an error is a ChatError with this code. */
+export const hasCode = (error: unknown, code: ErrorCode): boolean => error instanceof ChatError && error.code === code
+
 /** Matches every error code, including the codes of a host application. */
 export const CODE_PATTERN = '^[a-z][a-z0-9_.]{0,63}$'
 const CODE = new RegExp(CODE_PATTERN)

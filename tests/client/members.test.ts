@@ -65,12 +65,16 @@ test('ends the room when its user is removed, and does not subscribe again', asy
   const { client, timers, room, first, events, socket } = await start()
   const loop = room.messages()
   first.receive({ ...entry(1, { type: 'message' }), content: 'secret' })
+  first.receive(entry(2, { type: 'room', title: 'Secret', topic: 'Secret' }))
   expect(room.state.messages).toHaveLength(1)
-  first.receive(removal(2), UNSUBSCRIBED)
+  first.receive(removal(3), UNSUBSCRIBED)
   expect(room.state).toMatchObject({ messages: [], hasOlder: false })
+  expect(room.state).not.toHaveProperty('title')
+  expect(room.state).not.toHaveProperty('topic')
   expect(events).toEqual([
     ['message', 1],
-    ['membership', 2],
+    ['room', 2],
+    ['membership', 3],
     ['removed', 'removed']
   ])
   expect(room.state).toMatchObject({ status: 'left', error: { code: 'removed' } })
@@ -125,4 +129,70 @@ test('subscribes after the last entry when its user was added again', async () =
   expect(client.rooms).toEqual([next])
   expect(client.room('general')).toBe(next)
   expect(first.take('unsubscribe')).toEqual([])
+})
+
+test('forgets the texts and the title when the room is refused, until the service accepts the subscription again', async () => {
+  const { timers, room, first, socket } = await start()
+  const titled = entry(2, { type: 'room', title: 'Secret', topic: 'Secret' })
+  first.receive({ ...entry(1, { type: 'message' }), content: 'secret' }, titled)
+  first.end(1006)
+  await timers.advance(1000)
+  const second = await socket(2)
+  second.greet()
+  const { ref, ...rest } = second.take('subscribe')[0] ?? {}
+  second.receive({ type: 'error', code: 'room_not_found', detail: 'No such room.', room: 'general', ref })
+  expect(rest).toMatchObject({ after: 2 })
+  expect(room.state).toMatchObject({ status: 'refused', messages: [], hasOlder: false })
+  expect(room.state).not.toHaveProperty('title')
+  expect(room.state).not.toHaveProperty('topic')
+  second.end(1006)
+  await timers.advance(1000)
+  const third = await socket(3)
+  third.greet()
+  const [subscribe = {}] = third.take('subscribe')
+  expect(subscribe).toMatchObject({ after: 2 })
+  third.receive(subscribedFrame(3, subscribe), messageFrame(3))
+  expect(room.state.messages.map(({ seq }) => seq)).toEqual([3])
+  expect(room.state).toMatchObject({ status: 'live', hasOlder: true })
+})
+
+test('forgets the texts when the host application takes the permission to read away', async () => {
+  const { room, first } = await start()
+  first.receive({ ...entry(1, { type: 'message' }), content: 'secret' })
+  first.receive({ type: 'unsubscribed', room: 'general', reason: 'not_allowed' })
+  expect(room.state).toMatchObject({ status: 'refused', messages: [], hasOlder: false })
+})
+
+test('keeps the texts when the subscription is refused for another reason', async () => {
+  const { timers, room, first, socket } = await start()
+  first.receive({ ...entry(1, { type: 'message' }), content: 'not secret' })
+  first.end(1006)
+  await timers.advance(1000)
+  const second = await socket(2)
+  second.greet()
+  const { ref } = second.take('subscribe')[0] ?? {}
+  second.receive({ type: 'error', code: 'too_many_rooms', detail: 'Too many rooms.', room: 'general', ref })
+  expect(room.state).toMatchObject({ status: 'refused', messages: [{ content: 'not secret' }] })
+})
+
+test('forgets the title, and the messages that a loop has not read, when another user logs in', async () => {
+  let token = 'ada'
+  const { client, socket, timers } = fakeService({ token: () => token })
+  const room = client.room('general')
+  const loop = room.messages()
+  const first = await socket(1)
+  first.greet()
+  const titled = entry(2, { type: 'room', title: 'Secret', topic: 'Secret' })
+  first.receive(subscribedFrame(0, first.take('subscribe')[0] ?? {}), messageFrame(1), titled)
+  expect(room.state).toMatchObject({ title: 'Secret' })
+  token = 'bob'
+  first.end(1006)
+  await timers.advance(1000)
+  const second = await socket(2)
+  second.greet({ user_id: 2, username: 'bob' })
+  expect(room.state).toMatchObject({ messages: [] })
+  expect(room.state).not.toHaveProperty('title')
+  expect(room.state).not.toHaveProperty('topic')
+  second.receive(subscribedFrame(2, second.take('subscribe')[0] ?? {}), messageFrame(3))
+  expect(await loop.next()).toMatchObject({ value: { seq: 3 } })
 })

@@ -1,6 +1,6 @@
 /** Erases the messages of a user, room by room in short transactions, and announces each erasure in the log of its room. */
 import type { LeasedDeletion } from '../../db/repositories/deletions.ts'
-import { ChatError } from '../../protocol/errors.ts'
+import { hasCode } from '../../protocol/errors.ts'
 import type { DeletionJobOptions } from './job.ts'
 
 /**
@@ -61,5 +61,5 @@ export const createEraseRooms = ({ database, clock, appendErasure, isClosed, bet
 
 /** Ignores the error for a deleted room, because such a room has no subscribers to notify. */
 const ignoreMissingRoom = (error: unknown): void => {
-  if (!(error instanceof ChatError && error.code === 'room_not_found')) throw error
+  if (!hasCode(error, 'room_not_found')) throw error
 }

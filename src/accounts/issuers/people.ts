@@ -2,7 +2,7 @@
 import type { IssuerUser } from '../../db/repositories/identities.ts'
 import type { UserRecord } from '../../db/repositories/users.ts'
 import { whenKnown } from '../../lib/when-known.ts'
-import { ChatError } from '../../protocol/errors.ts'
+import { ChatError, hasCode } from '../../protocol/errors.ts'
 import type { AccountsContext } from '../context.ts'
 import { createUnlessHeld, hashOfName } from '../held-names.ts'
 import { createUserLookup } from '../user-lookup.ts'
@@ -38,7 +38,7 @@ export const createPeople = ({ context, issuer }: PeopleOptions): FindUser => {
         return user
       })
     } catch (error) {
-      if (error instanceof ChatError && error.code === 'username_taken') return undefined
+      if (hasCode(error, 'username_taken')) return undefined
       throw error
     }
   }

@@ -1,7 +1,7 @@
 /** Lists, looks up, creates and changes rooms, for users and for the host application. */
 import type { RoomsRepository } from '../../db/database.ts'
 import { wellFormed } from '../../lib/text.ts'
-import { ChatError, type ErrorCode } from '../../protocol/errors.ts'
+import { ChatError, hasCode } from '../../protocol/errors.ts'
 import { ROOM } from '../../protocol/http/messages.ts'
 import type { HostRoom, NewRoom, RoomChange, RoomList, Room as RoomShown } from '../../protocol/http/rooms.ts'
 import type { Principal } from '../access/authorize.ts'
@@ -144,8 +144,6 @@ const commandOf = ({ title, topic }: RoomChange) => ({
   ...(title === undefined ? {} : { title }),
   ...(topic === undefined ? {} : { topic })
 })
-
-const hasCode = (error: unknown, code: ErrorCode): boolean => error instanceof ChatError && error.code === code
 
 const notCreated = (): ChatError =>
   new ChatError(

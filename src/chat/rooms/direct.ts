@@ -1,7 +1,7 @@
 /** Opens direct rooms, which belong to 2 to 8 people. The same people have only one direct room. */
 import { createHash } from 'node:crypto'
 import type { RoomsRepository } from '../../db/database.ts'
-import { ChatError } from '../../protocol/errors.ts'
+import { ChatError, hasCode } from '../../protocol/errors.ts'
 import { MAX_DIRECT } from '../../protocol/http/members.ts'
 import type { Access, Principal } from '../access/authorize.ts'
 import type { RoomAccess } from '../access/room-access.ts'
@@ -57,7 +57,7 @@ export const createOpenDirectRoom =
       const { name: existing } = await findRoom(principal, opened.room.name, 'read')
       return { name: existing, isNew: false }
     } catch (error) {
-      throw error instanceof ChatError && error.code === 'room_not_found' ? notOpened() : error
+      throw hasCode(error, 'room_not_found') ? notOpened() : error
     }
   }
 

@@ -1,7 +1,7 @@
 /** Lists and changes the members of rooms, for users and for the host application. Changes are entries of the room's log. */
 import type { MemberRow, MembersRepository } from '../../db/database.ts'
 import { timestamp } from '../../lib/clock.ts'
-import { ChatError, type ErrorCode } from '../../protocol/errors.ts'
+import { hasCode } from '../../protocol/errors.ts'
 import type { Member, MemberList, MemberRole } from '../../protocol/http/members.ts'
 import { MEMBERSHIP } from '../../protocol/http/messages.ts'
 import type { Access, Principal } from '../access/authorize.ts'
@@ -128,8 +128,6 @@ const isChanged = async (appended: Promise<unknown>): Promise<boolean> => {
     throw error
   }
 }
-
-const hasCode = (error: unknown, code: ErrorCode): boolean => error instanceof ChatError && error.code === code
 
 /** The host application is no user, so the author of its entries is the user whom they concern. */
 const principalOf = ({ id, username }: HostChange['user']): Principal => ({
