@@ -1,6 +1,7 @@
-/** Provides typed functions for administrators: users, invitations and the audit log. */
+/** Provides typed functions for administrators: users, invitations, reports and the audit log. */
 import type { AuditEvent, ManagedUser, Role } from './account-types.ts'
 import { type CallOptions, createCall } from './call.ts'
+import type { ReportOutcome, ReportPage, ReportRange } from './moderation-types.ts'
 
 /** The functions of the admin API. All need the role `admin` and a recent proof (`prove` of the account API). */
 export interface AdminApi {
@@ -23,6 +24,9 @@ export interface AdminApi {
   ): Promise<{ readonly is_mailed: boolean; readonly token?: string; readonly expires_in: number }>
   endSessions(id: number): Promise<void>
   invite(expiresInHours?: number): Promise<{ readonly invitation: string; readonly expires_at: string }>
+  /** Lists the reported messages of all rooms, also of direct rooms. */
+  reports(page?: ReportRange): Promise<ReportPage>
+  resolveReport(id: number, outcome: ReportOutcome): Promise<void>
   /** Returns a page of the audit log, newest entry first. */
   audit(page?: {
     readonly after?: string | number
@@ -44,6 +48,8 @@ export const createAdminApi = (options: CallOptions): AdminApi => {
     resetPassword: id => call('POST', user(id, '/reset-password'), { body: {} }),
     endSessions: id => call('POST', user(id, '/logout-all'), { body: {} }),
     invite: hours => call('POST', '/api/admin/invitations', { body: { expires_in_hours: hours } }),
+    reports: (page = {}) => call('GET', '/api/admin/reports', { query: page }),
+    resolveReport: (id, outcome) => call('POST', `/api/admin/reports/${id}/resolve`, { body: { outcome } }),
     audit: (page = {}) => call('GET', '/api/admin/audit', { query: page })
   }
 }

@@ -17,6 +17,9 @@ export { createChatClient } from './client.ts'
 export { ChatApiError, type Violation } from './errors.ts'
 export { createInbox } from './inbox.ts'
 export type * from './inbox-types.ts'
+export { createInvitationApi, type InvitationApi } from './invitations.ts'
+export { createModerationApi, type ModerationApi } from './moderation.ts'
+export type * from './moderation-types.ts'
 export type { FetchLike, ResponseLike, SocketConstructor, SocketLike, Timers } from './platform.ts'
 export type {
   AccessToken,
@@ -32,6 +35,7 @@ export type {
 export { reactionKeyOf } from './reaction-key.ts'
 export type * from './room-types.ts'
 export { PASSWORD_RULES, type Rule, USERNAME_RULES } from './rules.ts'
+export { createSafetyApi, type SafetyApi } from './safety.ts'
 export { createSession } from './session.ts'
 export type * from './session-types.ts'
 export type * from './types.ts'

@@ -1,0 +1,92 @@
+/** The types of the APIs for moderation, invitations to rooms, blocks and reports. */
+
+/** How long a user is muted or banned, and why. Without `until`, the restriction has no end. `until` is a time of RFC 3339. */
+export interface RestrictionTerms {
+  readonly until?: string | Date
+  readonly reason?: string
+}
+
+/** A muted or banned user. */
+export interface Restriction {
+  readonly user_id: number
+  readonly username: string
+  readonly kind: 'mute' | 'ban'
+  /** Absent if the restriction has no end. */
+  readonly until?: string
+  readonly reason?: string
+  /** The moderator who restricted the user. */
+  readonly by: unknown
+  readonly created_at: string
+}
+
+export interface RestrictionPage {
+  readonly room: string
+  readonly restrictions: readonly Restriction[]
+  readonly has_more: boolean
+  readonly next?: number | string
+}
+
+/** An invitation with its code. The code can't be read again. `link` is absent if the service does not know its own URL. */
+export interface RoomInvitation {
+  readonly id: number
+  readonly code: string
+  readonly link?: string
+  readonly expires_at: string
+  readonly uses_left: number
+}
+
+/** An invitation as it is listed, without its code. */
+export interface ListedInvitation extends Omit<RoomInvitation, 'code' | 'link'> {
+  /** The user who created the invitation. */
+  readonly user_id: number
+  readonly username: string
+  readonly created_at: string
+}
+
+/** The room to which an invitation leads. */
+export interface InvitationPreview {
+  readonly room: string
+  readonly title?: string
+  /** The number of members. */
+  readonly members: number
+}
+
+export interface BlockedUser {
+  readonly user_id: number
+  readonly username: string
+  readonly created_at: string
+}
+
+/** What a moderator decided about a report. `deleted` also deletes the message. */
+export type ReportOutcome = 'dismissed' | 'deleted'
+
+/** A reported message. `content` is the text as it was when it was reported. */
+export interface Report {
+  readonly id: number
+  readonly room: string
+  readonly seq: number
+  readonly reporter: unknown
+  readonly author: unknown
+  readonly content: string | null
+  readonly reason?: string
+  readonly created_at: string
+  readonly state: 'open' | 'resolved'
+  readonly resolved_by?: unknown
+}
+
+export interface ReportPage {
+  readonly reports: readonly Report[]
+  readonly has_more: boolean
+  readonly next?: number | string
+}
+
+/** Selects a page. To get the next page, pass the `next` of the previous page as `after`. */
+export interface PageRange {
+  readonly after?: number | string
+  readonly limit?: number
+}
+
+/** Selects a page of reports, in one state or in both. */
+export interface ReportRange extends PageRange {
+  readonly state?: Report['state']
+}

@@ -1,0 +1,51 @@
+/** Provides typed functions for the moderators of a room: mutes, bans, the deletion of a room, and reports of its messages. */
+import { type CallOptions, createCall } from './call.ts'
+import type {
+  PageRange,
+  ReportOutcome,
+  ReportPage,
+  ReportRange,
+  RestrictionPage,
+  RestrictionTerms
+} from './moderation-types.ts'
+
+/**
+ * The functions of moderators. They reject with `not_allowed` (403) for users who may not moderate the room and against users
+ * with the same or a higher role, with `room_not_found` (404), and with `not_found` (404) if the service does not offer them.
+ * `ChatApi.changeRoom` sets slow mode, archives a room and sets who may invite. `Room.pin` pins a message.
+ */
+export interface ModerationApi {
+  /** Prevents a user from posting, editing, reacting and typing. The user can still read. */
+  mute(room: string, user: number, terms?: RestrictionTerms): Promise<void>
+  unmute(room: string, user: number): Promise<void>
+  /**
+   * Removes a user, and prevents them from reading, joining and being added. `erase` also deletes their messages of the last 1 to
+   * 168 hours.
+   */
+  ban(room: string, user: number, terms?: RestrictionTerms & { readonly erase?: number }): Promise<void>
+  unban(room: string, user: number): Promise<void>
+  /** Lists the users who are muted or banned. */
+  restrictions(room: string, page?: PageRange): Promise<RestrictionPage>
+  /** Deletes a room with its messages. Only for its owners. */
+  deleteRoom(room: string): Promise<void>
+  /** Lists the reported messages of a room. */
+  reports(room: string, page?: ReportRange): Promise<ReportPage>
+  resolveReport(room: string, id: number, outcome: ReportOutcome): Promise<void>
+}
+
+/** Creates the functions that call one service. */
+export const createModerationApi = (options: CallOptions): ModerationApi => {
+  const call = createCall(options)
+  const path = (room: string, rest = ''): string => `/api/chat/rooms/${encodeURIComponent(room)}${rest}`
+  return {
+    // The bodies are encoded as JSON, which omits fields that are undefined.
+    mute: (room, user, terms = {}) => call('PUT', path(room, `/mutes/${user}`), { body: terms }),
+    unmute: (room, user) => call('DELETE', path(room, `/mutes/${user}`)),
+    ban: (room, user, terms = {}) => call('PUT', path(room, `/bans/${user}`), { body: terms }),
+    unban: (room, user) => call('DELETE', path(room, `/bans/${user}`)),
+    restrictions: (room, page = {}) => call('GET', path(room, '/restrictions'), { query: page }),
+    deleteRoom: room => call('DELETE', path(room)),
+    reports: (room, page = {}) => call('GET', path(room, '/reports'), { query: page }),
+    resolveReport: (room, id, outcome) => call('POST', path(room, `/reports/${id}/resolve`), { body: { outcome } })
+  }
+}

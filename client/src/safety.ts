@@ -1,0 +1,30 @@
+/** Provides typed functions with which users protect themselves: blocks, and reports of messages. */
+import { type CallOptions, createCall } from './call.ts'
+import type { BlockedUser } from './moderation-types.ts'
+
+/** The functions of blocks and reports. They reject with `not_found` (404) if the service does not offer them. */
+export interface SafetyApi {
+  /** Lists the users whom this user has blocked. */
+  blocks(): Promise<{ readonly blocks: readonly BlockedUser[] }>
+  /**
+   * Blocks a user: neither can post in their direct room, and the blocked user can't add this user to rooms. In other rooms, the
+   * app hides the messages of blocked users. Error: `user_not_found` (404).
+   */
+  block(user: number): Promise<void>
+  unblock(user: number): Promise<void>
+  /** Reports a message to the moderators. A second report of the same message returns the first one. */
+  report(room: string, seq: number, reason?: string): Promise<{ readonly id: number }>
+}
+
+/** Creates the functions that call one service. */
+export const createSafetyApi = (options: CallOptions): SafetyApi => {
+  const call = createCall(options)
+  const block = (user: number): string => `/api/users/me/blocks/${user}`
+  return {
+    blocks: () => call('GET', '/api/users/me/blocks'),
+    block: user => call('PUT', block(user)),
+    unblock: user => call('DELETE', block(user)),
+    report: (room, seq, reason) =>
+      call('POST', `/api/chat/rooms/${encodeURIComponent(room)}/messages/${seq}/report`, { body: { reason } })
+  }
+}
