@@ -20,6 +20,12 @@ export const ENCRYPTED_COLUMNS: readonly EncryptedColumn[] = [
   { table: 'messages', column: 'content', keyIdColumn: 'key_id', primaryKey: { room_id: 'integer', seq: 'bigint' } },
   { table: 'messages', column: 'meta', keyIdColumn: 'key_id', primaryKey: { room_id: 'integer', seq: 'bigint' } },
   { table: 'outbox', column: 'payload', keyIdColumn: 'key_id', primaryKey: { id: 'text' } },
+  {
+    table: 'restrictions',
+    column: 'reason',
+    keyIdColumn: 'key_id',
+    primaryKey: { room_id: 'integer', user_id: 'integer', kind: 'text' }
+  },
   { table: 'totp', column: 'secret', keyIdColumn: 'key_id', primaryKey: { user_id: 'integer' } }
 ]
 

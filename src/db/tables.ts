@@ -1,7 +1,7 @@
 /**
  * Defines the tables for Drizzle. A function creates the definitions, because the name of the schema is a setting. `seq` and
  * the ids of users, rooms and messages are integers below 2^53. Times are in UTC, with milliseconds. The function that appends
- * entries, in drizzle/0014_members.sql, locks the rooms and numbers the entries.
+ * entries, in drizzle/0015_moderation.sql, locks the rooms and numbers the entries.
  */
 import { type SQL, sql } from 'drizzle-orm'
 import {
@@ -45,6 +45,9 @@ export type UserRole = 'user' | 'admin'
  */
 export type Visibility = 'public' | 'private' | 'direct'
 
+/** Who may add members to a private room: all `members`, or only `moderators` and owners. */
+export type Invite = 'members' | 'moderators'
+
 /** The role of a member in a room, from the lowest to the highest. */
 export type MemberRole = 'member' | 'moderator' | 'owner'
 
@@ -85,8 +88,13 @@ export const createTables = (schema?: string) => {
     title: text('title'),
     topic: text('topic'),
     visibility: text('visibility').$type<Visibility>().notNull().default('public'),
-    // True if an append must look up the member. Then the append takes a slower path. See drizzle/0014_members.sql.
+    // True if an append must check what restricts the author. Then the append takes a slower path. See drizzle/0015_moderation.sql.
     guarded: boolean('guarded').notNull().default(false),
+    slowModeSeconds: integer('slow_mode_seconds').notNull().default(0),
+    archived: boolean('archived').notNull().default(false),
+    // Set while the rows of a deleted room are removed.
+    deletedAt: moment('deleted_at'),
+    invite: text('invite').$type<Invite>().notNull().default('members'),
     // Identifies the people of a direct room, so that they have only one.
     directKey: text('direct_key').unique('rooms_direct_key_key'),
     epoch: text('epoch').notNull().default(sql`replace(gen_random_uuid()::text, '-', '')`),
@@ -97,7 +105,7 @@ export const createTables = (schema?: string) => {
   })
 
   // The table has no foreign keys, because they halve the number of rows that PostgreSQL inserts per second in large batches
-  // (docs/performance.md). They are not needed, because the service never deletes rows of users or rooms.
+  // (docs/performance.md). They are not needed, because the service never deletes rows of users, and deletes a room after its entries.
   const messages = table(
     'messages',
     {

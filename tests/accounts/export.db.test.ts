@@ -104,12 +104,13 @@ const RECORDS: Record<(typeof PERSONAL_TABLES)[number], string | null> = {
   totp: 'totp',
   recovery_codes: 'recovery_codes',
   passkeys: 'passkey',
-  // These tables contain only hashes of tokens, challenges, random numbers, mails to send, and the times of exports.
+  // These tables contain only hashes of tokens, challenges, random numbers, mails to send, and times of exports and messages.
   one_time_tokens: null,
   challenges: null,
   passkey_handles: null,
   outbox: null,
-  exports: null
+  exports: null,
+  last_posts: null
 }
 
 test('contains a record of every table with personal data', async () => {

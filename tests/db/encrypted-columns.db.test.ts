@@ -33,6 +33,11 @@ test('the list contains exactly the columns in which tokens are found', async ()
   const { token, keyId: totpKeyId } = keyring.encrypt('JBSWY3DPEHPK3PXP')
   await database.totp.enrol({ userId: person.id, secret: token, keyId: totpKeyId })
 
+  await client.query(
+    `insert into "${schema}".restrictions (room_id, user_id, kind, reason, key_id) values (1, $1, 'mute', $2, $3)`,
+    [person.id, email.token, email.keyId]
+  )
+
   const columns = await client.query<{ table: string; column: string }>(
     `select table_name as "table", column_name as "column" from information_schema.columns
      where table_schema = $1 and data_type in ('text', 'jsonb', 'ARRAY') order by 1, 2`,
@@ -56,6 +61,7 @@ test('the list contains exactly the columns in which tokens are found', async ()
     { table: 'messages', column: 'content', keyId, tokens: 3 },
     { table: 'messages', column: 'meta', keyId, tokens: 1 },
     { table: 'outbox', column: 'payload', keyId, tokens: 1 },
+    { table: 'restrictions', column: 'reason', keyId, tokens: 1 },
     { table: 'totp', column: 'secret', keyId, tokens: 1 }
   ])
 })

@@ -65,6 +65,7 @@ test('a finished upgrade can be reverted with its migration if there is data', a
   const { client, schema, append, appendAsOlder, finish, database } = await start()
   await append('a')
   await finish()
+  expect(await migrateDown(client, schema)).toBe('0015_moderation')
   expect(await migrateDown(client, schema)).toBe('0014_members')
   expect(await migrateDown(client, schema)).toBe('0013_change_reports')
   expect(await migrateDown(client, schema)).toBe('0012_message_changes')
@@ -78,7 +79,8 @@ test('a finished upgrade can be reverted with its migration if there is data', a
     '0011_accounts',
     '0012_message_changes',
     '0013_change_reports',
-    '0014_members'
+    '0014_members',
+    '0015_moderation'
   ])
   expect(await append('c', 'wave')).toEqual([{ refused: 'upgrade_pending' }])
   await finish()
@@ -89,6 +91,7 @@ test('a finished upgrade can be reverted with its migration if there is data', a
 test('a running process continues to append when the append function is replaced, and when the replacement is reverted', async () => {
   const { client, schema, append } = await start()
   expect(await append('a')).toMatchObject([{ seq: 1 }])
+  expect(await migrateDown(client, schema)).toBe('0015_moderation')
   expect(await migrateDown(client, schema)).toBe('0014_members')
   expect(await migrateDown(client, schema)).toBe('0013_change_reports')
   expect(await migrateDown(client, schema)).toBe('0012_message_changes')
@@ -175,10 +178,21 @@ test('a database refuses entries that change messages until its upgrade is finis
 
 test('the migration of members is not reverted while there are private rooms, and gives the reason', async () => {
   const { client, schema } = await start()
+  expect(await migrateDown(client, schema)).toBe('0015_moderation')
   await client.query(`insert into "${schema}".rooms (name, visibility, guarded) values ('p', 'private', true)`)
   await expect(migrateDown(client, schema)).rejects.toThrow(
     /^The migration 0014_members can't be reverted: the database has private or direct rooms.*\. Delete these rooms first/
   )
   await client.query(`delete from "${schema}".rooms where name = 'p'`)
   expect(await migrateDown(client, schema)).toBe('0014_members')
+})
+
+test('the migration of moderation is not reverted while somebody is banned, and gives the reason', async () => {
+  const { client, schema } = await start()
+  await client.query(`insert into "${schema}".restrictions (room_id, user_id, kind) values (1, 1, 'ban')`)
+  await expect(migrateDown(client, schema)).rejects.toThrow(
+    /^The migration 0015_moderation can't be reverted: the database has muted or banned users.*\. End these restrictions first/
+  )
+  await client.query(`update "${schema}".restrictions set until = now() - interval '1 minute'`)
+  expect(await migrateDown(client, schema)).toBe('0015_moderation')
 })

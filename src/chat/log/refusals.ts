@@ -1,6 +1,6 @@
 /**
  * Creates the errors for entries that are refused because of the state of a room or of the service. Converts the code that the
- * database returns for a refused entry to an error. drizzle/0014_members.sql defines the codes.
+ * database returns for a refused entry to an error. drizzle/0015_moderation.sql defines the codes.
  */
 import { ChatError, type ErrorCode } from '../../protocol/errors.ts'
 

@@ -26,9 +26,14 @@ export interface StoredBody {
   readonly detail: string | null
 }
 
-/** The result for an entry that the database function rejected. `refused` is a code of the error catalog. */
+/**
+ * The result for an entry that the database function rejected. `refused` is a code of the error catalog. `until` is the end of a
+ * mute or a ban, in milliseconds since the epoch. Absent if the restriction does not end by itself.
+ */
 export interface RefusedEntry {
   readonly refused: string
+  readonly until?: number
+  readonly retryAfterMs?: number
 }
 
 /**
@@ -54,7 +59,7 @@ export interface AppendedEntry {
 /**
  * Appends a batch in one transaction and one round trip. After the commit, resolves with one result per entry, in the order
  * of the batch. Two entries of a batch must not have the same room, user and write id. See
- * drizzle/0014_members.sql.
+ * drizzle/0015_moderation.sql.
  */
 export type AppendBatch = (batch: readonly NewEntry[]) => Promise<(AppendedEntry | RefusedEntry)[]>
 
@@ -92,7 +97,19 @@ export const createAppendBatch = (client: SqlClient, schema: string): AppendBatc
 
 const resultOf = (row: AppendRow): AppendedEntry | RefusedEntry => {
   const { outcome, code, id, seq, ms: createdAt, kind, target_seq: targetSeq, content, meta, detail } = row
-  if (outcome === 'refused') return { refused: code }
+  if (outcome === 'refused') return refusalOf(code, detail)
   const stored = outcome === 'replayed' ? { kind, targetSeq, content, meta, detail } : null
   return { outcome, id, seq, createdAt, stored, detail }
+}
+
+const refusalOf = (refused: string, detail: string | null): RefusedEntry => {
+  const { until, retry_after_ms: retryAfterMs } = JSON.parse(detail ?? '{}') as {
+    until?: number
+    retry_after_ms?: number
+  }
+  return {
+    refused,
+    ...(until === undefined ? {} : { until }),
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs })
+  }
 }

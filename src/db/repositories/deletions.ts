@@ -74,7 +74,8 @@ export const PERSONAL_TABLES = [
   'recovery_codes',
   'passkeys',
   'passkey_handles',
-  'exports'
+  'exports',
+  'last_posts'
 ] as const
 
 /** The name that is shown for a deleted user. It contains a space, so that nobody can register it. */
@@ -149,6 +150,15 @@ export const createDeletionsRepository = ({ query }: Pick<SqlClient, 'query'>, s
       )
       if (renamed.length === 0) return false
       for (const name of PERSONAL_TABLES) await query(`delete from ${inSchema(name)} where user_id = $1`, [userId])
+      // The sweep of restrictions deletes these rows, because it must lock the rooms.
+      await query(
+        `update ${inSchema('restrictions')} set until = clock_timestamp(), reason = null, key_id = null where user_id = $1`,
+        [userId]
+      )
+      await query(`update ${inSchema('restrictions')} set by = null, reason = null, key_id = null where by = $1`, [
+        userId
+      ])
+      await query(`update ${inSchema('ban_erasures')} set by = null where by = $1`, [userId])
       return true
     },
     async finish(userId) {
