@@ -58,7 +58,8 @@ const readOptions = createOptionsReader('chat-core', {
 
 export default fp(
   async function chatCore(fastify: FastifyInstance, options: ChatPluginOptions) {
-    const { messageRateLimit, readRateLimit, legacySocketHours, editWindowMinutes, ...limits } = readOptions(options)
+    const { messageRateLimit, readRateLimit, legacySocketHours, editWindowMinutes, readReceipts, ...limits } =
+      readOptions(options)
     const { authorize, beforeMessage, onMessage, appendQueue } = options
     const { bus, begin } = options.bus ? { bus: options.bus, begin: ignore } : busOf(fastify, options.clock)
     const record = createProcessRecord({
@@ -81,6 +82,7 @@ export default fp(
         editWindowMs: editWindowMinutes === 0 ? undefined : editWindowMinutes * MINUTE_MS,
         legacyLifetimeMs: legacySocketHours * HOUR_MS
       },
+      hasReadReceipts: readReceipts,
       host: { authorize, beforeMessage, onMessage },
       keyring: fastify.chatCrypto,
       clock: options.clock ?? systemClock,
@@ -155,6 +157,7 @@ const storageOf = ({ chatDb, chatAuth }: FastifyInstance, options: ChatPluginOpt
   members: chatDb.members,
   messages: chatDb.messages,
   reactions: chatDb.reactions,
+  readMarks: chatDb.readMarks,
   changes: chatDb.changes,
   changesPollMs: chatDb.client.notifications && !options.bus ? undefined : UNNOTIFIED_POLL_MS,
   sessionUsers: keys => chatDb.sessions.find(keys),

@@ -16,6 +16,7 @@ import messageRoutes from './messages.ts'
 import passkeyRoutes from './passkeys.ts'
 import passwordRoutes, { publicPasswordRoutes } from './passwords.ts'
 import { directRoomRoutes, userDirectoryRoutes } from './people.ts'
+import readRoutes from './reads.ts'
 import roomLogRoutes from './room-log.ts'
 import roomRoutes from './rooms.ts'
 import sessionRoutes, { publicSessionRoutes } from './sessions.ts'
@@ -74,6 +75,7 @@ export const authenticatedRoutes: FastifyPluginAsync<AuthenticatedRoutesOptions>
   await fastify.register(messageRoutes)
   await fastify.register(roomRoutes)
   await fastify.register(memberRoutes)
+  await fastify.register(readRoutes)
   if (options.hasDirectRooms) await fastify.register(directRoomRoutes)
   if (options.hasUserDirectory) await fastify.register(userDirectoryRoutes)
   await fastify.register(roomLogRoutes)

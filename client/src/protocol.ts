@@ -274,6 +274,8 @@ export type Member = {
   role: 'member' | 'moderator' | 'owner'
   /** A time in UTC with milliseconds, RFC 3339. */
   joined_at: string
+  /** The `seq` of the last entry that the member has read. Only in lists; for others only in rooms with up to 100 members. */
+  read_seq?: number
 }
 
 export type MemberList = {
@@ -384,6 +386,19 @@ export type UnsubscribeFrame = {
   ref?: string
 }
 
+export type ReadCommand = {
+  type: 'read'
+  /** The name of the room, which identifies it and never changes. */
+  room?: string
+  /** The `seq` of the last entry that you have read. */
+  up_to?: number
+  /** The epoch of the log that `up_to` refers to. */
+  epoch?: string
+  unread?: boolean
+  /** Repeated in the response to this frame. */
+  ref?: string
+}
+
 export type TypingFrame = {
   type: 'typing'
   /** The name of the room, which identifies it and never changes. */
@@ -412,6 +427,7 @@ export type ClientFrame =
   | ReactCommand
   | SubscribeFrame
   | UnsubscribeFrame
+  | ReadCommand
   | TypingFrame
   | AuthFrame
   | PingFrame
@@ -657,6 +673,16 @@ export type TypingNotice = {
   expires_in_ms: number
 }
 
+export type ReadNotice = {
+  type: 'read'
+  /** The name of the room, which identifies it and never changes. */
+  room: string
+  reads: {
+    user_id: number
+    read_seq: number
+  }[]
+}
+
 export type PresenceFrame = {
   type: 'presence'
   /** The name of the room, which identifies it and never changes. */
@@ -714,6 +740,7 @@ export type ServerFrame =
   | UnsubscribedFrame
   | HeadsFrame
   | TypingNotice
+  | ReadNotice
   | PresenceFrame
   | ReconnectFrame
   | AuthenticatedFrame

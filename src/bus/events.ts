@@ -27,6 +27,12 @@ export interface BusEvents {
   /** The process is stopping, so its users are no longer present. */
   readonly gone: object
   readonly typing: { readonly room: number; readonly user_id: number; readonly username: string }
+  /** Members have read a room up to an entry. If `is_shared` is false or absent, only these members may see it. */
+  readonly read: {
+    readonly room: number
+    readonly reads: readonly (readonly [userId: number, readSeq: number])[]
+    readonly is_shared?: boolean
+  }
   /** Makes each process call `authorize` again for a user and a room. */
   readonly recheck: Repeated & { readonly room: string }
   /** Closes all connections of a user. */
@@ -61,6 +67,9 @@ const isNumber: Check = value => Number.isFinite(value)
 const isText: Check = value => typeof value === 'string'
 const isUsers: Check = value =>
   Array.isArray(value) && value.every(user => Array.isArray(user) && isNumber(user[0]) && isText(user[1]))
+const isReads: Check = value =>
+  Array.isArray(value) && value.every(read => Array.isArray(read) && isNumber(read[0]) && isNumber(read[1]))
+const isBoolean: Check = value => typeof value === 'boolean'
 const optional =
   (check: Check): Check =>
   value =>
@@ -74,6 +83,7 @@ const FIELDS: { readonly [Kind in BusEventKind]: { readonly [Field in keyof BusE
   alive: {},
   gone: {},
   typing: { room: isNumber, user_id: isNumber, username: isText },
+  read: { room: isNumber, reads: isReads, is_shared: optional(isBoolean) },
   recheck: { ...repeated, room: isText },
   disconnect: repeated
 }

@@ -31,7 +31,7 @@ export interface ChatStop {
    * short time, or when `signal` is aborted.
    */
   closeConnections(signal: AbortSignal): Promise<void>
-  /** Notifies other processes that this process no longer has users, publishes queued events, and closes the bus. */
+  /** Stores read marks, notifies other processes that this process no longer has users, publishes queued events, and closes the bus. */
   leaveBus(): Promise<void>
 }
 
@@ -45,13 +45,14 @@ const look = ({ log }: ChatOptions, { rooms }: Parts): void => {
 
 /** Starts to handle the notifications of other processes. */
 export const listen = (options: ChatOptions, parts: Parts): Promise<void> => {
-  const { rooms, feed, revocation, subscriptionManager } = parts
+  const { rooms, feed, revocation, subscriptionManager, readMarks } = parts
   return options.bus.listen({
     grown: (roomId, seq) => rooms.grown(roomId, seq),
     event: createEventHandler({
       changed: () => feed?.wake(),
       ...revocation.events,
-      ...subscriptionManager.events
+      ...subscriptionManager.events,
+      ...readMarks.events
     }),
     reset() {
       look(options, parts)
@@ -103,6 +104,7 @@ export const createStop = (options: ChatOptions, parts: Parts, refuseWork: () =>
     return parts.registry.closeAll(signal)
   },
   async leaveBus() {
+    await parts.readMarks.close()
     parts.subscriptionManager.close()
     parts.readLimit.close()
     parts.revocation.close()

@@ -6,6 +6,7 @@ import { CLOSE, type CloseCode } from '../protocol/close-codes.ts'
 import { ChatError } from '../protocol/errors.ts'
 import type { Limits } from '../protocol/frames/connection.ts'
 import { MAX_META_BYTES } from '../protocol/http/messages.ts'
+import type { ReadChange, ReadState } from '../protocol/http/reads.ts'
 import type { Presence } from '../protocol/http/rooms.ts'
 import type { Principal } from './access/authorize.ts'
 import type { Revocation } from './access/revocation.ts'
@@ -17,6 +18,7 @@ import { createFrameDispatch } from './connections/dispatch.ts'
 import { BURST_SECONDS } from './connections/registry.ts'
 import { type ChatLog, createChatLog } from './log/chat-log.ts'
 import { type AppendErasure, createAppendErasure } from './log/erase.ts'
+import { wholeChangeOf } from './marks/read-change.ts'
 import type { ChatLimits, ChatOptions } from './options.ts'
 import { createParts, type Parts } from './parts.ts'
 import { type ChatRooms, createChatRooms } from './rooms/chat-rooms.ts'
@@ -30,6 +32,13 @@ export interface ChatCore {
   readonly appendErasure: AppendErasure
   readonly rooms: ChatRooms
   readonly members: ChatMembers
+  readonly readMarks: {
+    /**
+     * Moves the read mark of the principal, by default to the newest entry, or marks the room as unread. Throws
+     * `room_not_found`, or `not_allowed` if the principal is not a member.
+     */
+    set(principal: Principal, room: string, change: ReadChange): Promise<ReadState>
+  }
   readonly presence: {
     /** Returns the users who are present in a room. Throws `room_not_found`. */
     of(principal: Principal, room: string): Promise<Presence>
@@ -77,11 +86,19 @@ export const createChatCore = (options: ChatOptions): ChatCore => {
       ...parts,
       ...roomAccess,
       log,
+      hasReadReceipts: options.hasReadReceipts ?? true,
       repository: {
         ...storage.members,
         search: (...page) => parts.reader.limited(() => storage.members.search(...page))
       }
     }),
+    readMarks: {
+      set: async (principal, name, change) =>
+        roomAccess.readIn(principal, name, async room => {
+          const { readSeq, isUnread } = await parts.readMarks.write(wholeChangeOf(principal.userId, room.name, change))
+          return { room: room.name, read_seq: readSeq, marked_unread: isUnread }
+        })
+    },
     presence: {
       of: async (principal, name) =>
         roomAccess.readIn(principal, name, room => parts.subscriptionManager.presence(room))

@@ -6,6 +6,7 @@ import type {
   MembersRepository,
   MessagesRepository,
   ReactionsRepository,
+  ReadMarksRepository,
   RoomsRepository
 } from '../db/database.ts'
 import type { SessionKey, SessionUser } from '../db/repositories/sessions.ts'
@@ -23,6 +24,7 @@ export interface ChatStorage {
   readonly members: Pick<MembersRepository, 'find' | 'search' | 'isAdministrator'>
   readonly messages: MessagesRepository
   readonly reactions: ReactionsRepository
+  readonly readMarks: ReadMarksRepository
   /** Reads changes that were made directly in the database. If absent, such changes are not noticed. */
   readonly changes?: ChangesRepository | undefined
   /** Interval in milliseconds at which changes are polled. See `ChangeFeedOptions.pollMs`. */
@@ -83,6 +85,8 @@ export interface ChatOptions {
   readonly isUpgradeFinished?: ((step?: string) => boolean) | undefined
   readonly limits: ChatLimits
   readonly host?: HostFunctions
+  /** Whether the members of a room see how far the others have read. The default is true. */
+  readonly hasReadReceipts?: boolean | undefined
   readonly keyring: Keyring
   readonly bus: Bus
   readonly clock: Clock

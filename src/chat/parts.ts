@@ -14,6 +14,7 @@ import { createOutsideChanges } from './log/outside-changes.ts'
 import { createPublisher, type Publisher } from './log/publish.ts'
 import { createReadLimit, type ReadLimit } from './log/read-limit.ts'
 import { createLogReader, type LogReader } from './log/reader.ts'
+import { createReadMarks, type ReadMarks } from './marks/read-marks.ts'
 import type { ChatOptions } from './options.ts'
 import { createRoomRegistry, type RoomRegistry } from './rooms/registry.ts'
 import type { Room } from './rooms/room.ts'
@@ -30,6 +31,7 @@ export interface Parts {
   readonly users: CurrentUsers
   readonly revocation: Revocation
   readonly appendQueue: AppendQueue
+  readonly readMarks: ReadMarks
   readonly readLimit: ReadLimit
   readonly publisher: Publisher
   readonly feed: ChangeFeed | undefined
@@ -60,7 +62,15 @@ export const createParts = (options: ChatOptions, isDraining: () => boolean): Pa
     sessionUsers: storage.sessionUsers
   })
   const revocation = createRevocation({ ...people, bus, access })
-  const publishing = createPublishing(options, { access, registry, users }, isDraining)
+  const readMarks = createReadMarks({
+    repository: storage.readMarks,
+    rooms,
+    bus,
+    clock,
+    log,
+    hasReadReceipts: options.hasReadReceipts ?? true
+  })
+  const publishing = createPublishing(options, { access, registry, users, readMarks }, isDraining)
   const readLimit = createReadLimit({ clock, readRate: options.limits.readRate ?? 0 })
   const parts = {
     kinds,
@@ -72,6 +82,7 @@ export const createParts = (options: ChatOptions, isDraining: () => boolean): Pa
     subscriptionManager,
     users,
     revocation,
+    readMarks,
     readLimit,
     ...publishing
   }
@@ -112,7 +123,7 @@ const createReading = (
 
 const createPublishing = (
   options: ChatOptions,
-  { access, registry, users }: Pick<Parts, 'access' | 'registry' | 'users'>,
+  { access, registry, users, readMarks }: Pick<Parts, 'access' | 'registry' | 'users' | 'readMarks'>,
   isDraining: () => boolean
 ): Pick<Parts, 'appendQueue' | 'publisher'> => {
   const { storage, keyring, bus, log, limits, host } = options
@@ -137,6 +148,7 @@ const createPublishing = (
     isUpgradeFinished: options.isUpgradeFinished,
     author: users.author,
     named: users.named,
+    readMarks,
     onMessage: host?.onMessage
   })
   return { appendQueue, publisher }

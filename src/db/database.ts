@@ -33,6 +33,7 @@ import { createPasswordsRepository, type PasswordsRepository } from './repositor
 import { createProcessesRepository, type ProcessesRepository } from './repositories/processes.ts'
 import { createRateLimitsRepository, type RateLimitsRepository } from './repositories/rate-limits.ts'
 import { createReactionsRepository, type ReactionsRepository } from './repositories/reactions.ts'
+import { createReadMarksRepository, type ReadMarksRepository } from './repositories/read-marks.ts'
 import { createRecoveryCodesRepository, type RecoveryCodesRepository } from './repositories/recovery-codes.ts'
 import { createRefreshTokensRepository, type RefreshTokensRepository } from './repositories/refresh-tokens.ts'
 import { createRoomsRepository, type RoomsRepository } from './repositories/rooms.ts'
@@ -48,6 +49,7 @@ export type { Changes, ChangesRead, ChangesRepository } from './repositories/cha
 export type { MemberRow, MembersRepository } from './repositories/members.ts'
 export type { Extent, MessageState, MessagesRepository, StoredEntry } from './repositories/messages.ts'
 export type { ReactionRow, ReactionsRepository } from './repositories/reactions.ts'
+export type { ReadChange, ReadMark, ReadMarksRepository } from './repositories/read-marks.ts'
 export type { RoomOfUser, RoomRow, RoomsRepository } from './repositories/rooms.ts'
 export type { UsersRepository } from './repositories/users.ts'
 
@@ -58,6 +60,7 @@ export interface Repositories {
   readonly members: MembersRepository
   readonly messages: MessagesRepository
   readonly reactions: ReactionsRepository
+  readonly readMarks: ReadMarksRepository
   readonly standings: FindStandings
   readonly rateLimits: RateLimitsRepository
   readonly changes: ChangesRepository
@@ -109,6 +112,7 @@ const createRepositories = (client: SqlClient, schema: string, tables: Tables, a
   members: createMembersRepository(client, schema),
   messages: createMessagesRepository(client, schema),
   reactions: createReactionsRepository(client, schema),
+  readMarks: createReadMarksRepository(client, schema),
   standings: createFindStandings(client, schema),
   rateLimits: createRateLimitsRepository(client, schema),
   changes: createChangesRepository(client, schema),

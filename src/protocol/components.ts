@@ -26,6 +26,7 @@ import {
 import { ForgottenPassword, PasswordChange, PasswordReset } from './http/passwords.ts'
 import { Problem } from './http/problems.ts'
 import { ReactionList } from './http/reactions.ts'
+import { ReadChange, ReadState } from './http/reads.ts'
 import { NewRoom, Presence, Room, RoomChange, RoomList } from './http/rooms.ts'
 import { Entrance, Health, Liveness } from './http/service.ts'
 import { Proof, Proven, RefreshTokenBody, SessionList } from './http/sessions.ts'
@@ -82,6 +83,8 @@ export const components = [
   MemberChange,
   UserList,
   Presence,
+  ReadChange,
+  ReadState,
   ManagedUser,
   ManagedUserList,
   UserChange,

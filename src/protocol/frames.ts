@@ -3,7 +3,7 @@
  * JSON, and their unknown fields are ignored.
  */
 import type { Static, TSchema } from '@sinclair/typebox'
-import { AuthFrame, PingFrame, SubscribeFrame, TypingFrame, UnsubscribeFrame } from './frames/client.ts'
+import { AuthFrame, PingFrame, ReadCommand, SubscribeFrame, TypingFrame, UnsubscribeFrame } from './frames/client.ts'
 import {
   AckFrame,
   AuthenticatedFrame,
@@ -15,6 +15,7 @@ import {
 import {
   HeadsFrame,
   PresenceFrame,
+  ReadNotice,
   ResyncFrame,
   SubscribedFrame,
   TypingNotice,
@@ -35,11 +36,12 @@ export type DocumentedFrames = Readonly<Record<string, Documented>>
 export const connectionFrames = {
   subscribe: { schema: SubscribeFrame, summary: 'Subscribe to a room, and resume after an entry' },
   unsubscribe: { schema: UnsubscribeFrame, summary: 'End a subscription' },
+  read: { schema: ReadCommand, summary: 'Mark a room as read or unread' },
   typing: { schema: TypingFrame, summary: 'Report that the user is typing' },
   auth: { schema: AuthFrame, summary: 'Replace the token of the connection' },
   ping: { schema: PingFrame, summary: 'Request a pong' }
 } satisfies DocumentedFrames
-export type ClientFrame = SubscribeFrame | UnsubscribeFrame | TypingFrame | AuthFrame | PingFrame
+export type ClientFrame = SubscribeFrame | UnsubscribeFrame | ReadCommand | TypingFrame | AuthFrame | PingFrame
 
 /** Defines the frames that the service may send, keyed by `type`, except entries of known kinds. */
 export const serviceFrames = {
@@ -51,6 +53,7 @@ export const serviceFrames = {
   unsubscribed: { schema: UnsubscribedFrame, summary: 'The subscription to a room has ended' },
   heads: { schema: HeadsFrame, summary: 'The newest entry of each subscribed room' },
   typing: { schema: TypingNotice, summary: 'Someone is typing' },
+  read: { schema: ReadNotice, summary: 'How far members have read a room' },
   presence: { schema: PresenceFrame, summary: 'Who is in a room' },
   reconnect: { schema: ReconnectFrame, summary: 'A planned shutdown: when to reconnect' },
   authenticated: { schema: AuthenticatedFrame, summary: 'The new token was accepted' },

@@ -87,8 +87,8 @@ test('contains a record for each room of which the user is a member', async () =
   const { records } = await exported(john)
   const joined_at = expect.stringMatching(/\+00:00$/)
   expect(records.filter(({ type }) => type === 'member')).toEqual([
-    { type: 'member', room: 'team', role: 'member', joined_at },
-    { type: 'member', room, role: 'owner', joined_at }
+    { type: 'member', room: 'team', role: 'member', joined_at, read_seq: expect.any(Number), marked_unread: false },
+    { type: 'member', room, role: 'owner', joined_at, read_seq: 0, marked_unread: false }
   ])
   expect(records.at(-1)).toMatchObject({ counts: { member: 2 } })
 })

@@ -30,9 +30,10 @@ export const createMemoryChat = ({ clock = fakeClock(), ...options }: MemoryChat
     storage: {
       faultOf: () => 'divide',
       reactions: { own: async () => new Map(), page: async () => [] },
+      readMarks: { write: async () => [] },
       members: {
         find: async () => undefined,
-        search: async () => ({ members: [], upTo: null }),
+        search: async () => ({ members: [], upTo: null, isSmall: false }),
         isAdministrator: async () => false
       },
       ...options

@@ -74,7 +74,10 @@ async function* accountRecords({ database, keyring }: ExportOptions, userId: num
 async function* membershipsOf({ members }: ChatDatabase, userId: number): AsyncGenerator<ExportRecord> {
   for (let after = 0; ; ) {
     const page = await members.ofUser(userId, after, PAGE)
-    for (const { room, role, joinedAt } of page) yield { type: 'member', room, role, joined_at: timestamp(joinedAt) }
+    for (const { room, role, joinedAt, readSeq, isUnread } of page) {
+      const read = { read_seq: readSeq, marked_unread: isUnread }
+      yield { type: 'member', room, role, joined_at: timestamp(joinedAt), ...read }
+    }
     after = page.at(-1)?.roomId ?? after
     if (page.length < PAGE) return
   }

@@ -11,6 +11,8 @@ import type { Kinds } from '../kinds/index.ts'
 import type { Command, Kind } from '../kinds/kind.ts'
 import type { PublishResult } from '../log/append-draft.ts'
 import type { Publisher } from '../log/publish.ts'
+import { readChangeOf } from '../marks/read-change.ts'
+import type { ReadMarks } from '../marks/read-marks.ts'
 import { systemFrame } from '../presence/frames.ts'
 import type { Room } from '../rooms/room.ts'
 import { MAX_SUBSCRIPTIONS, type SubscriptionManager, tooManyRooms } from '../subscriptions/manager.ts'
@@ -26,6 +28,7 @@ export interface FrameDispatchOptions {
   readonly registry: ConnectionRegistry
   readonly subscriptionManager: SubscriptionManager
   readonly publisher: Publisher
+  readonly readMarks: Pick<ReadMarks, 'add'>
   readonly clock: Clock
   readonly limits: Limits
   /** See `ChatOptions.isUpgradeFinished`. */
@@ -47,7 +50,7 @@ export interface FrameDispatchOptions {
  * not lost.
  */
 export const createFrameDispatch = (options: FrameDispatchOptions): ((opened: ConnectionOptions) => void) => {
-  const { registry, subscriptionManager, publisher, clock, limits, findRoom, isDraining } = options
+  const { registry, subscriptionManager, publisher, readMarks, clock, limits, findRoom, isDraining } = options
 
   const send = (connection: Connection, room: Room, kind: Kind, command: Command): void | Promise<void> => {
     const { ref, nonce } = command
@@ -93,6 +96,9 @@ export const createFrameDispatch = (options: FrameDispatchOptions): ((opened: Co
           )
         case 'unsubscribe':
           return subscriptionManager.unsubscribe(connection, frame)
+        case 'read':
+          connection.showsReads = true
+          return readMarks.add(readChangeOf(principal.userId, name, frame))
         case 'typing':
           if (subscriptionManager.isTypingTooOften(connection, name)) return
           return whenKnown(findRoom(principal, name, 'post'), room =>

@@ -7,6 +7,7 @@ import type { Keyring } from '../../crypto/keyring.ts'
 import { ChatError } from '../../protocol/errors.ts'
 import { MESSAGE } from '../../protocol/http/messages.ts'
 import { type Principal, publicUserOf } from '../access/authorize.ts'
+import type { ReadMarks } from '../marks/read-marks.ts'
 import type { Room } from '../rooms/room.ts'
 import type { AppendQueue } from './append-queue.ts'
 import { type Draft, encryptEntry, entryOf, isSameEntry } from './codec.ts'
@@ -38,6 +39,8 @@ export interface AppendDraftOptions {
   readonly author: (principal: Principal) => Principal
   /** Like `author`, but never throws. A deleted user keeps the last known name. */
   readonly named: (principal: Principal) => Principal
+  /** Whoever sends a message has read the entries before it. */
+  readonly readMarks: Pick<ReadMarks, 'add'>
   /** Called at most once for each message that this process commits. Must not throw. */
   readonly onMessage?: ((message: CommittedMessage) => void) | undefined
 }
@@ -55,7 +58,7 @@ export type AppendDraft = (
 ) => void
 
 export const createAppendDraft =
-  ({ appendQueue, keyring, bus, isDraining, author, named, onMessage }: AppendDraftOptions): AppendDraft =>
+  ({ appendQueue, keyring, bus, isDraining, author, named, readMarks, onMessage }: AppendDraftOptions): AppendDraft =>
   (given, room, principal, posted, mayBeEnded = false) => {
     if (isDraining()) throw restarting()
     const { version } = room
@@ -79,6 +82,8 @@ export const createAppendDraft =
       posted({ position: entry, entry })
       if (room.committed(entry, version)) bus.announce(room.id, entry.seq)
       const { content, kind } = draft
+      if (kind.kind === MESSAGE)
+        readMarks.add({ userId: draft.userId, room: room.name, upTo: entry.seq, isUnread: false, epoch: room.epoch })
       if (onMessage && kind.kind === MESSAGE && content !== null)
         onMessage(committedMessage({ ...draft, content, meta: metaOf(draft) }, publicUserOf(named(principal)), entry))
     })

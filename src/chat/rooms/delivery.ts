@@ -11,6 +11,8 @@ import { Pause } from './pause.ts'
 export interface Subscriber {
   /** The user who receives the entries. */
   readonly userId: number
+  /** Whether the client has asked for the read marks of rooms. */
+  readonly showsReads: boolean
   /** Delivers consecutive entries. `head` is the `seq` of the last entry. */
   deliver(chunk: Chunk, head: number): void
   /**

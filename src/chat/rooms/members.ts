@@ -48,13 +48,15 @@ export interface ChatMembersOptions {
   readonly access: Access
   readonly readIn: RoomAccess['readIn']
   readonly log: Pick<ChatLog, 'append' | 'appendIn' | 'appendAsHost'>
+  /** Whether members see each other’s read marks. */
+  readonly hasReadReceipts: boolean
 }
 
 /** Maximum number of members that are searched for one page. */
 const MAX_EXAMINED = 1000
 
 export const createChatMembers = (options: ChatMembersOptions): ChatMembers => {
-  const { repository, rooms, access, readIn, log } = options
+  const { repository, rooms, access, readIn, log, hasReadReceipts } = options
 
   /**
    * Appends an entry that adds the principal to a private room. Only an administrator may do this, and SQL checks it again.
@@ -76,12 +78,19 @@ export const createChatMembers = (options: ChatMembersOptions): ChatMembers => {
     list: async (principal, name, { after, query, limit }) =>
       readIn(principal, name, async room => {
         const examined = query === '' ? limit + 1 : Math.max(MAX_EXAMINED, limit + 1)
-        const { members: found, upTo } = await repository.search(room.id, { after, query, examined, limit: limit + 1 })
+        const {
+          members: found,
+          upTo,
+          isSmall
+        } = await repository.search(room.id, { after, query, examined, limit: limit + 1 })
         const members = found.slice(0, limit)
         const next = found.length > limit ? members.at(-1)?.userId : upTo
         return {
           room: name,
-          members: members.map(publicMember),
+          members: members.map(member => ({
+            ...publicMember(member),
+            ...((isSmall && hasReadReceipts) || member.userId === principal.userId ? { read_seq: member.readSeq } : {})
+          })),
           has_more: next != null,
           ...(next == null ? {} : { next })
         }

@@ -70,6 +70,10 @@ export class Subscription implements Subscriber {
     return this.#connection.principal.userId
   }
 
+  get showsReads(): boolean {
+    return this.#connection.showsReads
+  }
+
   end(): void {
     this.#isEnded = true
     this.#room.subscribers.delete(this)

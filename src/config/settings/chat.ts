@@ -1,6 +1,6 @@
 /** The limits of messages, reads and WebSocket connections. */
 import { Type } from '@sinclair/typebox'
-import { integer, limit, optional, ownedBy } from './define.ts'
+import { flag, integer, limit, optional, ownedBy } from './define.ts'
 
 export const chatSettings = ownedBy('chat', {
   messageRateLimit: limit(10, {
@@ -29,6 +29,10 @@ export const chatSettings = ownedBy('chat', {
   editWindowMinutes: limit(0, {
     unit: 'minutes',
     description: 'How long a message can be edited after it was sent. 0 for no limit.'
+  }),
+  readReceipts: flag(true, {
+    description:
+      'Whether the members of a room see how far the others have read, in rooms of up to 100 members. Your own marks always reach your other devices.'
   }),
   legacySocketHours: limit(24, {
     unit: 'hours',

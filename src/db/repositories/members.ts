@@ -1,6 +1,7 @@
 /** Reads the members of rooms. The append function of the log writes them. See drizzle/0015_moderation.sql. */
 import type { SqlClient } from '../client/types.ts'
 import type { MemberRole } from '../tables.ts'
+import { isSmall } from './read-marks.ts'
 
 /** A member of a room. `joinedAt` is in milliseconds since the epoch. */
 export interface MemberRow {
@@ -8,10 +9,13 @@ export interface MemberRow {
   readonly username: string
   readonly role: MemberRole
   readonly joinedAt: number
+  /** The `seq` of the last entry that the member has read. */
+  readonly readSeq: number
 }
 
 /** The membership of a user in a room. `joinedAt` is in milliseconds since the epoch. */
-export interface Membership {
+export interface Membership extends Pick<MemberRow, 'readSeq'> {
+  readonly isUnread: boolean
   readonly roomId: number
   readonly room: string
   readonly role: MemberRole
@@ -31,6 +35,8 @@ export interface MemberSearch {
 
 /** The members that were found. `upTo` is the id of the last member that was searched, or null if no member is left to search. */
 export interface MembersFound {
+  /** Whether the room has so few members that they may see each other’s read marks. */
+  readonly isSmall: boolean
   readonly members: MemberRow[]
   readonly upTo: number | null
 }
@@ -55,19 +61,21 @@ export interface MembersRepository {
 export const createMembersRepository = ({ query }: Pick<SqlClient, 'query'>, schema: string): MembersRepository => {
   const inSchema = `"${schema.replaceAll('"', '""')}"`
   const joinedAt = `(extract(epoch from member.joined_at) * 1000)::double precision as "joinedAt"`
-  const members = `select member.user_id as "userId", users.username, member.role, ${joinedAt}
+  const members = `select member.user_id as "userId", users.username, member.role, ${joinedAt},
+      member.read_seq::double precision as "readSeq"
     from ${inSchema}.members as member join ${inSchema}.users as users on users.id = member.user_id
     where member.room_id = $1`
   const find = `${members} and member.user_id = $2`
   const search = `with searched as materialized (
       ${members} and member.user_id > $2 order by member.user_id limit $4
     )
-    select found.*, bound."upTo"
+    select found.*, bound."upTo", ${isSmall(`${inSchema}.members`, '$1')} as "isSmall"
     from (select case when count(*) = $4 then max("userId") end as "upTo" from searched) as bound
     left join lateral (
       select * from searched where strpos(lower(username), lower($3)) > 0 order by "userId" limit $5
     ) as found on true`
-  const ofUser = `select member.room_id as "roomId", room.name as room, member.role, ${joinedAt}
+  const ofUser = `select member.room_id as "roomId", room.name as room, member.role, ${joinedAt},
+      member.read_seq::double precision as "readSeq", member.is_unread as "isUnread"
     from ${inSchema}.members as member join ${inSchema}.rooms as room on room.id = member.room_id
     where member.user_id = $1 and member.room_id > $2 order by member.room_id limit $3`
   const successor = `${members} and member.user_id <> $2 and users.status in ('active', 'suspended')
@@ -82,10 +90,16 @@ export const createMembersRepository = ({ query }: Pick<SqlClient, 'query'>, sch
   return {
     find: async (roomId, userId) => (await query<MemberRow>(find, [roomId, userId]))[0],
     async search(roomId, { after, query: text, examined, limit }) {
-      const rows = await query<MemberRow & { upTo: number | null }>(search, [roomId, after, text, examined, limit])
+      const rows = await query<MemberRow & { upTo: number | null; isSmall: boolean }>(search, [
+        roomId,
+        after,
+        text,
+        examined,
+        limit
+      ])
       // If no member was found, the only row has no member.
-      const found = rows.filter(row => row.userId !== null).map(({ upTo: _, ...member }) => member)
-      return { members: found, upTo: rows[0]?.upTo ?? null }
+      const found = rows.filter(row => row.userId !== null).map(({ upTo: _, isSmall: __, ...member }) => member)
+      return { members: found, upTo: rows[0]?.upTo ?? null, isSmall: rows[0]?.isSmall ?? false }
     },
     ofUser: (userId, roomId, limit) => query<Membership>(ofUser, [userId, roomId, limit]),
     successorOf: async (roomId, userId) => (await query<MemberRow>(successor, [roomId, userId]))[0],

@@ -1,6 +1,7 @@
 /** Defines the frames that a client sends, except frames that append an entry. */
 import { type Static, Type } from '@sinclair/typebox'
 import { RoomName } from '../http/messages.ts'
+import { Epoch, UpTo } from '../http/reads.ts'
 import { Int64 } from '../integers.ts'
 import { ref } from './ref.ts'
 
@@ -37,6 +38,23 @@ export const UnsubscribeFrame = Type.Object(
   { $id: 'ChatUnsubscribeFrame' }
 )
 export type UnsubscribeFrame = Static<typeof UnsubscribeFrame>
+
+/**
+ * Marks a room as read up to an entry, or as unread. Ignored if the user is not a member of the room, or if the log has another
+ * epoch. A mark never moves back. From the first such frame on, the connection receives `read` frames.
+ */
+export const ReadCommand = Type.Object(
+  {
+    type: Type.Literal('read'),
+    room: Type.Optional(RoomName),
+    up_to: Type.Optional(UpTo),
+    epoch: Type.Optional(Epoch),
+    unread: Type.Optional(Type.Boolean()),
+    ref
+  },
+  { $id: 'ChatReadCommand' }
+)
+export type ReadCommand = Static<typeof ReadCommand>
 
 /**
  * Reports that the client’s user is typing in a room. The default of `room` is `general`. The service does not store this

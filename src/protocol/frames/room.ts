@@ -81,6 +81,20 @@ export const TypingNotice = Type.Object(
 )
 export type TypingNotice = Static<typeof TypingNotice>
 
+/**
+ * Reports how far members have read, at most once per second. In rooms with more than 100 members, and if `READ_RECEIPTS` is
+ * false, only your own marks are reported, for your other connections.
+ */
+export const ReadNotice = Type.Object(
+  {
+    type: Type.Literal('read'),
+    room: RoomName,
+    reads: Type.Array(Type.Object({ user_id: Int64(), read_seq: Int64({ minimum: 0 }) }))
+  },
+  { $id: 'ChatReadNotice' }
+)
+export type ReadNotice = Static<typeof ReadNotice>
+
 /** Reports everyone who is in a room, or only the count if there are more than 100 people. */
 export const PresenceFrame = Type.Object({ type: Type.Literal('presence'), ...presence }, { $id: 'ChatPresenceFrame' })
 export type PresenceFrame = Static<typeof PresenceFrame>

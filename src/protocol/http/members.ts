@@ -29,7 +29,19 @@ export const UserOrMe = Type.String({
 const EXAMPLE = { user_id: 1, username: 'john', role: 'owner', joined_at: '2026-01-31T12:00:00.123+00:00' }
 
 export const Member = Type.Object(
-  { user_id: UserId, username: Type.String(), role: MemberRole, joined_at: Timestamp },
+  {
+    user_id: UserId,
+    username: Type.String(),
+    role: MemberRole,
+    joined_at: Timestamp,
+    read_seq: Type.Optional(
+      Int64({
+        minimum: 0,
+        description:
+          'The `seq` of the last entry that the member has read. Only in lists; for others only in rooms with up to 100 members.'
+      })
+    )
+  },
   { $id: 'ChatMember', examples: [EXAMPLE] }
 )
 export type Member = Static<typeof Member>

@@ -1,0 +1,196 @@
+/**
+ * Keeps how far members have read. Changes are collected and written together every two seconds. The subscribers of the room
+ * are notified at most once per second. Other processes are notified over the bus, which may lose an event: a client then sees
+ * the mark after its next change.
+ */
+import type { Bus } from '../../bus/bus.ts'
+import type { BusEventHandlers } from '../../bus/events.ts'
+import type { ReadChange, ReadMark, ReadMarksRepository } from '../../db/database.ts'
+import type { Clock } from '../../lib/clock.ts'
+import type { Log } from '../../lib/logging.ts'
+import { ChatError } from '../../protocol/errors.ts'
+import { encode } from '../connections/encoded.ts'
+import { refusalOf } from '../log/refusals.ts'
+import type { RoomRegistry } from '../rooms/registry.ts'
+import type { Room } from '../rooms/room.ts'
+import { PendingMarks } from './pending-marks.ts'
+
+/** Interval in milliseconds at which changes are written. */
+const WRITE_MS = 2000
+/** Maximum number of changes that one statement writes. */
+const WRITTEN_AT_ONCE = 1000
+/** Minimum time in milliseconds between two frames about the marks in a room. */
+const NOTIFY_MS = 1000
+/** Maximum number of marks in an event of the bus. */
+const MARKS_PER_EVENT = 200
+/** How often, and after which delay in milliseconds, the change of one mark is written again if the member is locked. */
+const [ATTEMPTS, DELAY_MS] = [5, 50]
+
+export interface ReadMarksOptions {
+  readonly repository: ReadMarksRepository
+  readonly rooms: Pick<RoomRegistry, 'byId'>
+  readonly bus: Bus
+  readonly clock: Clock
+  readonly log: Log
+  /** Whether members see each other’s marks. */
+  readonly hasReadReceipts: boolean
+  /** Called when marks were changed, by this process or another one. */
+  readonly onChanged?: ((roomId: number, userIds: readonly number[]) => void) | undefined
+}
+
+export interface ReadMarks {
+  /** Collects a change, which is written within two seconds. Takes no time that depends on the room. */
+  add(change: ReadChange): void
+  /** Writes a change now. Throws `not_allowed` if the user is not a member, and `busy` if the member is locked. */
+  write(change: ReadChange): Promise<ReadMark>
+  /** Writes all collected changes. Never rejects. */
+  flush(): Promise<void>
+  /** Handles events of other processes. */
+  readonly events: Pick<BusEventHandlers, 'read'>
+  /** Stops the timers, and writes the collected changes. */
+  close(): Promise<void>
+}
+
+/** The marks in a room that its subscribers have not received yet, by user id. */
+interface Unsent {
+  /** For everybody in the room. */
+  readonly shared: Map<number, number>
+  /** Each only for the connections of the user whose mark it is. */
+  readonly own: Map<number, number>
+}
+
+export const createReadMarks = (options: ReadMarksOptions): ReadMarks => {
+  const { repository, rooms, bus, clock, log, hasReadReceipts, onChanged } = options
+  const pending = new PendingMarks()
+  const unsent = new Map<number, Unsent>()
+  let flushing: Promise<void> | undefined
+
+  const changed = (roomId: number, reads: readonly (readonly [number, number])[], isShared: boolean): void => {
+    onChanged?.(
+      roomId,
+      reads.map(([userId]) => userId)
+    )
+    if (!rooms.byId(roomId)?.subscribers.size) return
+    const room = unsent.get(roomId) ?? { shared: new Map(), own: new Map() }
+    const marks = isShared ? room.shared : room.own
+    for (const [userId, readSeq] of reads) marks.set(userId, Math.max(readSeq, marks.get(userId) ?? 0))
+    unsent.set(roomId, room)
+  }
+
+  const publish = (marks: readonly ReadMark[]): void => {
+    const byRoom = new Map<number, ReadMark[]>()
+    for (const mark of marks) {
+      if (!mark.isChanged) continue
+      const ofRoom = byRoom.get(mark.roomId) ?? []
+      ofRoom.push(mark)
+      byRoom.set(mark.roomId, ofRoom)
+    }
+    for (const [roomId, ofRoom] of byRoom) {
+      // Whoever marks a room as unread does not show it to others.
+      const isShared = ({ isMoved, isSmall }: ReadMark): boolean => hasReadReceipts && isMoved && isSmall
+      publishIn(roomId, ofRoom.filter(isShared), true)
+      publishIn(
+        roomId,
+        ofRoom.filter(mark => !isShared(mark)),
+        false
+      )
+    }
+  }
+
+  const publishIn = (roomId: number, marks: readonly ReadMark[], isShared: boolean): void => {
+    const reads = marks.map(({ userId, readSeq }) => [userId, readSeq] as const)
+    if (reads.length > 0) changed(roomId, reads, isShared)
+    for (let at = 0; at < reads.length; at += MARKS_PER_EVENT) {
+      const some = reads.slice(at, at + MARKS_PER_EVENT)
+      bus.publish({ kind: 'read', room: roomId, reads: some, is_shared: isShared })
+    }
+  }
+
+  const writeSome = async (changes: readonly ReadChange[]): Promise<void> => {
+    try {
+      const marks = await repository.write(changes)
+      const locked = new Set(marks.filter(({ isLocked }) => isLocked).map(({ userId, room }) => `${userId} ${room}`))
+      pending.restore(changes.filter(({ userId, room }) => locked.has(`${userId} ${room}`)))
+      publish(marks)
+    } catch (error) {
+      pending.restore(changes)
+      throw error
+    }
+  }
+
+  const flushAll = async (): Promise<void> => {
+    // Changes that are added meanwhile are written too, except those that are restored, because their members are locked.
+    for (let left = pending.size; left > 0; left -= WRITTEN_AT_ONCE)
+      await writeSome(pending.take(Math.min(left, WRITTEN_AT_ONCE)))
+  }
+
+  const flush = (): Promise<void> => {
+    flushing ??= flushAll()
+      .catch(err => log.warn({ err }, 'failed to store read marks; retrying'))
+      .finally(() => {
+        flushing = undefined
+      })
+    return flushing
+  }
+
+  const stops = [
+    clock.every(WRITE_MS, () => void flush()),
+    clock.every(NOTIFY_MS, () => {
+      for (const [roomId, marks] of unsent) {
+        const room = rooms.byId(roomId)
+        if (room) notify(room, marks)
+      }
+      unsent.clear()
+    })
+  ]
+
+  return {
+    add(change) {
+      pending.add(change)
+      if (pending.isFull) void flush()
+    },
+    async write(change) {
+      const whole = pending.takeWith(change)
+      for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+        const marks = await repository.write([whole])
+        const [mark] = marks
+        if (!mark) throw notMember()
+        publish(marks)
+        if (!mark.isLocked) return mark
+        await new Promise(resolve => setTimeout(resolve, DELAY_MS))
+      }
+      throw refusalOf('busy')
+    },
+    flush,
+    events: {
+      read: ({ room, reads, is_shared: isShared = false }) => changed(room, reads, isShared)
+    },
+    async close() {
+      for (const stop of stops) stop()
+      await flush()
+      // The call above may have waited for a run that had begun earlier.
+      await flush()
+    }
+  }
+}
+
+const notMember = (): ChatError => new ChatError('not_allowed', 'You are not a member of this room. Join it first.')
+
+/** Sends marks to the connections that show them. The frame with the shared marks is encoded once. */
+const notify = ({ name, subscribers }: Room, { shared, own }: Unsent): void => {
+  const frameOf = (shown: Iterable<readonly [number, number]>) =>
+    encode(
+      JSON.stringify({
+        type: 'read',
+        room: name,
+        reads: [...shown].map(([user_id, read_seq]) => ({ user_id, read_seq }))
+      })
+    )
+  const all = shared.size > 0 ? frameOf(shared) : undefined
+  for (const subscriber of subscribers) {
+    if (!subscriber.showsReads) continue
+    if (all) subscriber.hint(all)
+    const readSeq = own.get(subscriber.userId)
+    if (readSeq !== undefined) subscriber.hint(frameOf([[subscriber.userId, readSeq]]))
+  }
+}
