@@ -58,7 +58,7 @@ export const fold = (held: Held, change: MessageChange, isOwn: boolean): Held =>
   const next = { ...held, message: withChange(held.message, change) }
   if (seq <= held.reactedSeq) return next
   const folded = { ...next, reactedSeq: seq }
-  if (type === 'deletion') return { ...folded, reactions: [], mine: [], isPinned: false, isPartial: false }
+  if (type === 'deletion') return { ...folded, reactions: [], mine: [], isPartial: false }
   if (type === 'edit') return folded
   if (type === 'pin') return { ...folded, isPinned: change.action === 'added' }
   const { key, action, count } = change
@@ -74,7 +74,7 @@ const withOwn = (held: Held, own: OutgoingChange): Held => {
   const { message, reactions, mine, ...rest } = held
   const { type, content, key = '', remove = false } = own
   if (type === 'pin') return { ...held, isPinned: !remove }
-  if (type === 'delete') return { ...rest, message: withoutText(message), reactions: [], mine: [], isPinned: false }
+  if (type === 'delete') return { ...rest, message: withoutText(message), reactions: [], mine: [] }
   if (type === 'edit') return { ...rest, message: withText(message, content, own), reactions, mine }
   if (mine.includes(key) !== remove) return { ...rest, message, reactions, mine }
   const count = (reactions.find(one => one.key === key)?.count ?? 0) + (remove ? -1 : 1)
@@ -95,7 +95,8 @@ export const shownOf = (held: Held, changes: readonly OutgoingChange[] = [], rep
     ...message,
     ...(isReacted ? { reactions: reactions.slice(0, MAX_KEYS) } : {}),
     ...(isReacted && mine.length > 0 ? { mine } : {}),
-    ...(isPinned ? { pinned: true as const } : {}),
+    // The end of a message also ends its pin.
+    ...(isPinned && message.unavailable !== 'erased' ? { pinned: true as const } : {}),
     ...(reply ? { reply } : {}),
     ...(isErased || changes.length === 0 ? {} : { pending: true as const })
   })

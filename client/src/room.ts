@@ -142,6 +142,7 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
     isForgotten = true
     timeline.begin(subscription.mark?.seq ?? 0, Number.MAX_SAFE_INTEGER)
     details = {}
+    receipts.clear()
   }
 
   /** Allows older messages to be loaded again after `forget`. */

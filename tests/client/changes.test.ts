@@ -424,3 +424,69 @@ test('erases the excerpt in a reply to an erased message', async () => {
   expect(room.state.messages).toMatchObject([{ seq: 2, reply }])
   expect(room.state.messages[0]?.reply).not.toHaveProperty('excerpt')
 })
+
+const pinning = async () => {
+  const running = await start()
+  const { first, http, calls } = running
+  first.end(1006)
+  await running.timers.advance(1000)
+  const socket = await running.socket(2)
+  socket.greet({ features: ['message', 'pin'] })
+  socket.receive(subscribedFrame(1, socket.take('subscribe')[0] ?? {}))
+  calls.length = 0
+  return { ...running, http, second: socket, pins: () => calls.filter(({ path }) => path.includes('/pins/')) }
+}
+
+test('pins a message over HTTP with a nonce, and shows the pin at once', async () => {
+  const { room, second, message, http, pins, updates } = await pinning()
+  http(() => ({ body: { ...entry('pin', 2, 1, { action: 'added' }) } }))
+  const { nonce } = room.pin(1)
+  expect(message()).toMatchObject({ pinned: true, pending: true })
+  expect(await room.settled(nonce)).toMatchObject({ status: 'sent', seq: 2 })
+  expect(pins()).toMatchObject([
+    { method: 'PUT', path: '/api/chat/rooms/general/pins/1', headers: { 'idempotency-key': nonce } }
+  ])
+  const pinned = entry('pin', 2, 1, { action: 'added', nonce })
+  second.receive(pinned)
+  expect(message()).toMatchObject({ pinned: true, changed_seq: 2 })
+  expect(message()).not.toHaveProperty('pending')
+  expect(room.state.changes).toEqual([])
+  expect(updates).toEqual([pinned])
+  http(() => ({ body: { ...entry('pin', 3, 1, { action: 'removed' }) } }))
+  await room.settled(room.pin(1, { remove: true }).nonce)
+  expect(message()).not.toHaveProperty('pinned')
+  expect(pins()[1]).toMatchObject({ method: 'DELETE' })
+})
+
+test('ends the pin of a deleted message', async () => {
+  const { second, message } = await pinning()
+  second.receive(entry('pin', 2, 1, { action: 'added' }))
+  expect(message()).toHaveProperty('pinned', true)
+  second.receive(entry('deletion', 3, 1))
+  expect(message()).not.toHaveProperty('pinned')
+})
+
+test('reverts a refused pin, and repeats one that the service has not received', async () => {
+  const { room, message, http, pins, timers } = await pinning()
+  http(() => ({ status: 409, body: { code: 'too_many_pins', detail: 'No.' } }))
+  const refused = room.pin(1)
+  expect(await room.settled(refused.nonce)).toMatchObject({ status: 'failed', error: { code: 'too_many_pins' } })
+  expect(message()).not.toHaveProperty('pinned')
+  http(() => {
+    throw new Error('no network')
+  })
+  const { nonce } = room.pin(1)
+  await settled()
+  expect(room.state.changes).toMatchObject([{ status: 'failed' }, { nonce, status: 'pending' }])
+  http(() => ({ body: { ...entry('pin', 2, 1, { action: 'added' }) } }))
+  await timers.advance(10_000)
+  expect(room.state.changes[1]).toMatchObject({ nonce, status: 'sent' })
+  expect(pins().map(({ headers }) => headers['idempotency-key'])).toEqual([refused.nonce, nonce, nonce])
+})
+
+test('fails a pin with a service without pins', async () => {
+  const { room, calls } = await start()
+  const { nonce } = room.pin(1)
+  expect(await room.settled(nonce)).toMatchObject({ status: 'failed', error: { code: 'upgrade_pending' } })
+  expect(calls.filter(({ path }) => path.includes('/pins/'))).toEqual([])
+})

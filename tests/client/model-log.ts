@@ -1,5 +1,5 @@
 /**
- * Models the log of a room with messages, edits, deletions, reactions and erasures. Returns frames, parts of the log and HTTP
+ * Models the log of a room with messages, edits, deletions, reactions, pins and erasures. Returns frames, parts of the log and HTTP
  * lists like a service that has read only the first `known` entries.
  */
 import type { Sent } from '../support/fake-service.ts'
@@ -65,6 +65,7 @@ export const createModelLog = (random: Random, me: number) => {
       item,
       timestamp,
       reactions: all,
+      isPinned: !deletion && !erasure && changes.findLast(({ type }) => type === 'pin')?.action === 'added',
       mine: deletion ? [] : mine.filter((key, at) => mine.lastIndexOf(key) === at)
     }
   }
@@ -76,11 +77,12 @@ export const createModelLog = (random: Random, me: number) => {
   }
 
   const itemOf = (seq: number, known: number): Sent => {
-    const { item, timestamp, reactions } = stateOf(seq, known)
+    const { item, timestamp, reactions, isPinned } = stateOf(seq, known)
     const { reply_to: replyTo } = item as Sent
     return {
       ...item,
       ...(reactions.length > 0 ? { reactions: reactions.slice(0, 20) } : {}),
+      ...(isPinned ? { pinned: true } : {}),
       ...(replyTo ? { reply: replyOf(replyTo, known) } : {}),
       created_at: timestamp
     }
@@ -132,7 +134,10 @@ export const createModelLog = (random: Random, me: number) => {
     const byAuthor = { ...place, user_id: target.user_id, username: target.username, target: target.seq, nonce }
     if (chance < 0.6) log.push({ type: 'edit', ...byAuthor, content: `edit ${seq}`, ...more })
     else if (chance < 0.63) log.push({ type: 'deletion', ...byAuthor })
-    else {
+    else if (chance < 0.68) {
+      const action = stateOf(target.seq, seq).isPinned ? 'removed' : 'added'
+      log.push({ type: 'pin', ...place, target: target.seq, action, nonce })
+    } else {
       // Uses few users and many keys, so that a list does not contain all keys.
       const key = pick(KEYS) ?? ''
       const { reactions } = stateOf(target.seq, seq)

@@ -185,3 +185,50 @@ test('sends a message to a room that was left, and then removes it', async () =>
   expect(sent?.status).toBe('sent')
   expect(client.room('general').state.outgoing).toEqual([])
 })
+
+test('sends a message again when slow mode allows it, and changes and other rooms without a delay', async () => {
+  const { client, room, first, timers } = await joined(0, { timing: { pingInterval: 1e9, answer: 1e9 } })
+  const { nonce } = room.send('one')
+  room.send('two')
+  const [one = {}] = first.take('message')
+  first.receive(refusal(one, 'slow_mode', { retry_after_ms: 60_000 }))
+  const waitsUntil = timers.now() + 60_000
+  expect(room.state.outgoing).toMatchObject([
+    { nonce, status: 'pending', waitsUntil },
+    { content: 'two', status: 'pending' }
+  ])
+  room.react(1, '👍')
+  client.room('other').send('elsewhere')
+  expect(first.take('message')).toMatchObject([{ room: 'other' }])
+  const [reaction = {}] = first.take('react')
+  first.receive(ackFrame(reaction, 1))
+  await timers.advance(59_000)
+  expect(first.take('message')).toEqual([])
+  await timers.advance(1000)
+  const [again = {}] = first.take('message')
+  expect(again).toMatchObject({ nonce, content: 'one' })
+  expect(again).not.toHaveProperty('waitsUntil')
+  first.receive(ackFrame(again, 1))
+  expect(first.take('message').at(-1)).toMatchObject({ content: 'two' })
+})
+
+test('asks again after a reconnection whether slow mode allows a message', async () => {
+  const { room, first, timers, socket } = await joined()
+  const { nonce } = room.send('one')
+  first.receive(refusal(first.take('message')[0] ?? {}, 'slow_mode', { retry_after_ms: 3_600_000 }))
+  first.end(1006)
+  await timers.advance(1000)
+  const second = await socket(2)
+  second.greet()
+  expect(second.take('message')).toMatchObject([{ nonce }])
+})
+
+test('fails a message of a muted user with the end of the mute', async () => {
+  const { room, first } = await joined()
+  const { nonce } = room.send('one')
+  first.receive(refusal(first.take('message')[0] ?? {}, 'muted', { until: '2026-02-01T00:00:00.000+00:00' }))
+  expect(await room.settled(nonce)).toMatchObject({
+    status: 'failed',
+    error: { code: 'muted', until: '2026-02-01T00:00:00.000+00:00' }
+  })
+})
