@@ -35,7 +35,7 @@ const useChat = (session: Session, storage: UserStorage) => {
   const chat = useMemo(() => {
     const client = createChatClient({ url: serviceUrl, token, storage: storage.tab, storageKey: '', backfill: 0 })
     const deletions = createDeletions(deletion => void deleteAtOnce(serviceUrl, session, deletion))
-    return { client, rooms: createRooms(client, storage.browser), deletions }
+    return { client, rooms: createRooms(client, storage), deletions }
   }, [token])
   useEffect(() => {
     const { client, rooms, deletions } = chat

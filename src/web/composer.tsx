@@ -5,6 +5,7 @@
  */
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import type { Message, Room, WebStorage } from '../../client/src/index.ts'
+import { draftKey } from './drafts.ts'
 import { isTouch } from './hooks.ts'
 import { Check, Cross, Send } from './icons.tsx'
 import { isEscape, isSendKey } from './keys.ts'
@@ -50,7 +51,7 @@ const NOBODY: ReadonlyMap<number, string> = new Map()
 
 export const Composer = (props: ComposerProps) => {
   const { room, title, isPublic, drafts, limit, subject, me, people = () => NOBODY, onSend, onEnd, onEditLast } = props
-  const key = `draft:${room.name}`
+  const key = draftKey(room.name)
   const edited = subject?.kind === 'edit' ? subject.message : undefined
   const [draft, setDraft] = useState(() => drafts.getItem(key) ?? '')
   const [editText, setEditText] = useState('')

@@ -22,8 +22,8 @@ export interface RoomEntry extends Omit<RoomHead, 'seq'> {
   readonly unread: number
 }
 
-/** The codes of the errors after which the user may not read a room. With `removed`, the service has ended a subscription. */
-const GONE: readonly string[] = ['removed', 'room_not_found', 'not_allowed']
+/** The codes of the errors after which the user may not read a room. With the first four, the service has ended a subscription. */
+const GONE: readonly string[] = ['removed', 'banned', 'private', 'deleted', 'room_not_found', 'not_allowed']
 
 const UNTITLED: { readonly [visibility in Visibility]?: string } = { private: 'Private room', direct: 'Direct message' }
 

@@ -2,11 +2,14 @@
  * Maintains the list of rooms with their unread counts. Polls the list over HTTP. Each message that arrives on the connection
  * also updates its room.
  */
-import type { ChatApi, ChatClient, NewRoom, Room, WebStorage } from '../../client/src/index.ts'
+import type { ChatApi, ChatClient, NewRoom, Room, RoomState } from '../../client/src/index.ts'
 import { createDirectNames } from './direct-names.ts'
+import { draftKey } from './drafts.ts'
 import { listen } from './hooks.ts'
+import { oneAtATime } from './one-at-a-time.ts'
 import { createReadPositions } from './read-positions.ts'
 import { compareRooms, headOf, isGone, type RoomEntry, type RoomHead, untitledOf } from './room-entry.ts'
+import type { UserStorage } from './user-storage.ts'
 
 export interface Rooms {
   /** The rooms, sorted by title. Each change creates a new array. */
@@ -35,15 +38,19 @@ const REFRESH_MS = 20_000
 const MAX_SUBSCRIBED = 20
 const PAGE = 100
 
-/** Creates the list. `storage` holds the read position of each room. */
-export const createRooms = (client: ChatClient, storage: WebStorage): Rooms => {
+/** Creates the list. The browser's storage has the read position of each room, and the tab's storage has the drafts. */
+export const createRooms = (client: ChatClient, { browser, tab }: Pick<UserStorage, 'browser' | 'tab'>): Rooms => {
   const heads = new Map<string, RoomHead>()
   const subscribed = new Map<string, Room>()
-  const positions = createReadPositions(storage)
+  const positions = createReadPositions(browser)
   // Rooms of the first list in a browser that the user has not used before do not count as unread.
   let isListKnown = positions.isRestored
   const names = createDirectNames(client)
   const listeners = new Set<() => void>()
+  // When each room was last changed by something other than the list, as a count of these changes. A list that was requested
+  // before is out of date.
+  const changedAt = new Map<string, number>()
+  let changes = 0
   let list: readonly RoomEntry[] = []
   let current = ''
   let generation = 0
@@ -82,33 +89,50 @@ export const createRooms = (client: ChatClient, storage: WebStorage): Rooms => {
     heads.set(name, { ...known, ...head, seq: Math.max(known.seq, head.seq ?? 0) })
   }
 
+  const markChanged = (name: string): void => void changedAt.set(name, ++changes)
+  const hasChangedSince = (name: string, since: number): boolean => (changedAt.get(name) ?? 0) > since
+
   const show = (shown: RoomShown): void => updateHead(shown.room, headOf(shown, names.of(shown.room)))
+
+  /** Removes the unsent texts of a room that the user may no longer read. */
+  const forgetTexts = (name: string, { outgoing = [], changes = [] }: Partial<RoomState> = {}): void => {
+    tab.removeItem(draftKey(name))
+    for (const { nonce } of [...outgoing, ...changes]) subscribed.get(name)?.discard(nonce)
+  }
 
   const refresh = async (): Promise<void> => {
     if (client.state.status !== 'online' || document.visibilityState !== 'visible') return
+    const startedAt = changes
     const missing = new Set(heads.keys())
     let after: string | undefined
     const direct: RoomShown[] = []
     do {
+      const since = changes
       const page = await client.api.rooms({ limit: PAGE, ...(after === undefined ? {} : { after }) })
       for (const shown of page.rooms) {
-        show(shown)
         missing.delete(shown.room)
+        if (hasChangedSince(shown.room, since)) continue
+        show(shown)
         reopen(shown.room)
         if (shown.visibility === 'direct') direct.push(shown)
       }
       after = page.has_more ? page.next : undefined
     } while (after !== undefined)
-    for (const name of missing) heads.delete(name)
+    for (const name of missing) {
+      if (hasChangedSince(name, startedAt)) continue
+      heads.delete(name)
+      forgetTexts(name)
+    }
     changed()
     isListKnown = true
     await names.load(direct.map(({ room }) => room))
-    for (const shown of direct) if (heads.has(shown.room)) show(shown)
+    for (const shown of direct)
+      if (heads.has(shown.room)) updateHead(shown.room, { title: headOf(shown, names.of(shown.room)).title })
     changed()
   }
 
-  // Ignores errors, because the timer repeats a failed request, and the banner shows problems of the connection.
-  const tryRefresh = (): void => void refresh().catch(() => {})
+  // Errors are ignored, because the timer repeats a failed request, and the banner shows problems of the connection.
+  const tryRefresh = oneAtATime(refresh)
   const timer = setInterval(tryRefresh, REFRESH_MS)
   const stops = [
     () => clearInterval(timer),
@@ -145,11 +169,13 @@ export const createRooms = (client: ChatClient, storage: WebStorage): Rooms => {
       room.on('membership', ({ seq, subject, role, event }) => {
         countChange(name, seq)
         if (subject !== client.identity?.user_id) return
+        markChanged(name)
         updateHead(name, { role: event === 'left' || event === 'removed' ? undefined : role })
         changed()
       })
       room.on('room', ({ seq, title, topic }) => {
         countChange(name, seq)
+        markChanged(name)
         updateHead(name, {
           ...(title === undefined ? {} : { title: title ?? untitledOf(name, heads.get(name)?.visibility) }),
           ...(topic === undefined ? {} : { topic })
@@ -157,7 +183,11 @@ export const createRooms = (client: ChatClient, storage: WebStorage): Rooms => {
         changed()
       })
       room.on('change', state => {
-        if (isGone(state) && heads.delete(name)) changed()
+        if (!isGone(state)) return
+        forgetTexts(name, state)
+        if (!heads.delete(name)) return
+        markChanged(name)
+        changed()
       })
       room.on('update', ({ seq }) => countChange(name, seq))
       room.on('erasure', ({ seq }) => countChange(name, seq))
@@ -172,6 +202,7 @@ export const createRooms = (client: ChatClient, storage: WebStorage): Rooms => {
 
   /** Adds a room that this user has opened. Returns its name. */
   const add = (shown: RoomShown): string => {
+    markChanged(shown.room)
     show(shown)
     positions.read(shown.room, shown.seq)
     changed()
@@ -198,12 +229,15 @@ export const createRooms = (client: ChatClient, storage: WebStorage): Rooms => {
       return add(shown)
     },
     update(shown) {
+      markChanged(shown.room)
       show(shown)
       changed()
     },
     forget(name) {
+      forgetTexts(name, subscribed.get(name)?.state)
       drop(name)
       heads.delete(name)
+      markChanged(name)
       changed()
     },
     subscribe(listener) {

@@ -73,35 +73,64 @@ test('keeps each note once, and removes the name of a deleted user from earlier 
   expect(erased.map(({ username }) => username)).toEqual(['deleted', 'deleted', 'ada'])
 })
 
-/** Creates the list of rooms of a service whose rooms a test changes with `listed`. */
+/**
+ * Creates the list of rooms of a service whose rooms a test changes with `listed`. After `hold`, the service responds
+ * only when the test calls `answer`.
+ */
 const start = () => {
+  const requests: { answer: () => void }[] = []
+  let isHeld = false
+  const drafts = new Map<string, string>()
+  const discarded: string[] = []
   const listed = [{ room: 'general', seq: 10, title: 'General', visibility: 'public', topic: null }]
-  const opened: { name: string; state: Partial<RoomState>; isLeft: boolean; changed: () => void }[] = []
+  type Listener = (value: unknown) => void
+  const opened: {
+    name: string
+    state: Partial<RoomState>
+    isLeft: boolean
+    changed: () => void
+    emit: (event: string, value: object) => void
+  }[] = []
   const client = {
     state: { status: 'online' },
     identity: { user_id: 1, username: 'ada' },
     on: () => () => {},
     room(name: string) {
-      const room = { name, state: { status: 'live' } as Partial<RoomState>, isLeft: false, changed: () => {} }
+      const listeners = new Map<string, Listener>()
+      const room = {
+        name,
+        state: { status: 'live' } as Partial<RoomState>,
+        isLeft: false,
+        changed: () => listeners.get('change')?.(room.state),
+        emit: (event: string, value: object) => listeners.get(event)?.(value)
+      }
       opened.push(room)
       return Object.assign(room, {
-        on(event: string, listener: (state: unknown) => void) {
-          if (event === 'change') room.changed = () => listener(room.state)
-        },
+        on: (event: string, listener: Listener) => void listeners.set(event, listener),
+        discard: (nonce: string) => void discarded.push(nonce),
         leave() {
           room.isLeft = true
         }
       }) as unknown as Room
     },
     api: {
-      rooms: async () => ({ rooms: listed }),
+      async rooms() {
+        const rooms = structuredClone(listed)
+        await new Promise<void>(answer => (isHeld ? requests.push({ answer }) : answer()))
+        return { rooms }
+      },
       members: async () => ({ members: [1, 2, 3].map(id => ({ user_id: id, username: `user ${id}` })) })
     }
   } as unknown as ChatClient
-  const rooms = createRooms(client, { getItem: () => null, setItem() {}, removeItem() {} })
+  const browser = { getItem: () => null, setItem() {}, removeItem() {} }
+  const tab = { ...browser, removeItem: (key: string) => void drafts.delete(key) }
+  const rooms = createRooms(client, { browser, tab })
   onTestFinished(rooms.stop)
   const refresh = () => view.dispatchEvent(new Event('focus'))
-  return { rooms, listed, opened, refresh }
+  const hold = (): void => {
+    isHeld = true
+  }
+  return { rooms, listed, opened, refresh, requests, hold, drafts, discarded }
 }
 
 test('shows a new direct room with the names of the other people, and its messages as unread', async () => {
@@ -142,4 +171,83 @@ test('removes rooms that are no longer listed', async () => {
   refresh()
   await vi.waitUntil(() => rooms.list.length === 1)
   expect(rooms.list.map(({ name }) => name)).toEqual(['general'])
+})
+
+const TEA = { room: 'p.tea', seq: 3, title: 'Tea', visibility: 'private', topic: null, role: 'member' }
+const GONE = { status: 'left', error: { code: 'removed', detail: 'You were removed.' } } as const
+
+/** Creates the list with the private room Tea, which is the current room, and starts a request whose response is late. */
+const startLate = async () => {
+  const started = start()
+  started.listed.push(TEA)
+  started.refresh()
+  await vi.waitUntil(() => started.rooms.list.length === 2)
+  started.rooms.open('p.tea')
+  const [tea] = started.opened
+  if (!tea) throw new Error('The room was not opened.')
+  started.hold()
+  started.refresh()
+  const arrive = async () => {
+    started.requests.shift()?.answer()
+    await new Promise(setImmediate)
+  }
+  const entry = () => started.rooms.list.find(({ name }) => name === 'p.tea')
+  return { ...started, tea, arrive, entry }
+}
+
+test('loads one list at a time, and one more for requests during a load', async () => {
+  const { refresh, requests, arrive } = await startLate()
+  refresh()
+  refresh()
+  expect(requests).toHaveLength(1)
+  await arrive()
+  expect(requests).toHaveLength(1)
+  await arrive()
+  expect(requests).toHaveLength(0)
+})
+
+test('a list that was requested before a change does not undo the change', async () => {
+  const { rooms, tea, arrive, entry } = await startLate()
+  tea.emit('room', { seq: 4, title: 'Green tea' })
+  tea.emit('membership', { seq: 5, subject: 1, event: 'role_changed', role: 'owner' })
+  await arrive()
+  expect(entry()).toMatchObject({ title: 'Green tea', role: 'owner' })
+  rooms.update({ ...TEA, title: 'Black tea', role: 'owner' } as never)
+  expect(entry()).toMatchObject({ title: 'Black tea' })
+})
+
+test('a list that was requested before a removal does not show the room again', async () => {
+  const { tea, arrive, entry } = await startLate()
+  tea.state = GONE as never
+  tea.changed()
+  expect(entry()).toBeUndefined()
+  await arrive()
+  expect(entry()).toBeUndefined()
+})
+
+test('a list that was requested before the room was left does not show the room again', async () => {
+  const { rooms, arrive, entry } = await startLate()
+  rooms.forget('p.tea')
+  await arrive()
+  expect(entry()).toBeUndefined()
+})
+
+test('removes the draft and the unsent messages of a room with the room', async () => {
+  const { drafts, discarded, tea } = await startLate()
+  drafts.set('draft:p.tea', 'secret').set('draft:general', 'public')
+  tea.state = { ...GONE, outgoing: [{ nonce: 'message' }], changes: [{ nonce: 'edit' }] } as never
+  tea.changed()
+  expect([...drafts.keys()]).toEqual(['draft:general'])
+  expect(discarded).toEqual(['message', 'edit'])
+})
+
+test('removes the draft of a room that is no longer listed', async () => {
+  const { listed, drafts, refresh, arrive } = await startLate()
+  drafts.set('draft:p.tea', 'secret')
+  await arrive()
+  expect([...drafts.keys()]).toEqual(['draft:p.tea'])
+  listed.pop()
+  refresh()
+  await arrive()
+  expect([...drafts.keys()]).toEqual([])
 })

@@ -26,11 +26,12 @@ const start = async () => {
     api: { rooms: async () => ({ rooms: ['general', 'tea'].map(room => ({ room, seq: 10, title: room })) }) }
   } as unknown as ChatClient
   const stored = new Map<string, string>()
-  const rooms = createRooms(client, {
-    getItem: key => stored.get(key) ?? null,
-    setItem: (key, value) => void stored.set(key, value),
-    removeItem: key => void stored.delete(key)
-  })
+  const storage = {
+    getItem: (key: string) => stored.get(key) ?? null,
+    setItem: (key: string, value: string) => void stored.set(key, value),
+    removeItem: (key: string) => void stored.delete(key)
+  }
+  const rooms = createRooms(client, { browser: storage, tab: storage })
   onTestFinished(rooms.stop)
   page.dispatchEvent(new Event('visibilitychange'))
   await vi.waitUntil(() => rooms.list.length === 2)
