@@ -8,6 +8,7 @@ import type { DocumentedFrames } from '../src/protocol/frames.ts'
 import { Member, MemberList, UserList } from '../src/protocol/http/members.ts'
 import { Entry, EntryList, RawLog, SingleMessage } from '../src/protocol/http/messages.ts'
 import { ReactionList } from '../src/protocol/http/reactions.ts'
+import { ReadState } from '../src/protocol/http/reads.ts'
 import { Presence, Room, RoomList } from '../src/protocol/http/rooms.ts'
 import { AccessToken, User } from '../src/protocol/http/users.ts'
 
@@ -41,6 +42,7 @@ const bodies: readonly Schema[] = [
   RawLog,
   SingleMessage,
   ReactionList,
+  ReadState,
   Member,
   MemberList,
   UserList

@@ -1,6 +1,6 @@
 /** Provides typed functions for the service's HTTP API. They reject only with a ChatApiError. */
 import { type CallOptions, createCall } from './call.ts'
-import type { InboxPage, ReadPosition } from './inbox-types.ts'
+import type { InboxPage } from './inbox-types.ts'
 import type {
   AccessToken,
   Entry,
@@ -10,6 +10,7 @@ import type {
   MemberList,
   Presence,
   ReactionList,
+  ReadState,
   RoomList,
   Room as RoomShown,
   SingleMessage,
@@ -150,7 +151,7 @@ export interface ChatApi {
   markRead(
     room: string,
     mark: { readonly up_to?: number; readonly epoch?: string; readonly unread?: boolean }
-  ): Promise<ReadPosition>
+  ): Promise<ReadState>
   /** Hides a direct room from the inbox until its next message. */
   hideRoom(room: string): Promise<void>
   /** Shows a hidden direct room in the inbox again. */

@@ -12,7 +12,7 @@ export interface InboxItem {
   readonly seq: number
   /** The number of messages in the room. */
   readonly messages: number
-  /** The number of messages up to the position to which this user has read. */
+  /** The number of messages up to the read mark of this user. */
   readonly read_messages: number
   /** `messages` minus `read_messages`. */
   readonly unread: number
@@ -47,13 +47,6 @@ export interface InboxPage {
   readonly total: InboxTotal
   readonly has_more: boolean
   readonly next?: string
-}
-
-/** The position to which the user has read a room. */
-export interface ReadPosition {
-  readonly room: string
-  readonly read_seq: number
-  readonly marked_unread: boolean
 }
 
 /** The state of the inbox, as a frozen snapshot for a UI. Each change creates a new object. */

@@ -159,7 +159,7 @@ export const createInbox = (client: ChatClient, { timers = systemTimers }: Inbox
     if (!item) return open()
     const { messages = item.messages, last } = given
     const isOwn = last !== undefined && last.user_id === owner
-    // The user's own message moves the position. The service reports it later than the message.
+    // The user's own message moves the mark. The service reports it later than the message.
     const next = isOwn ? allRead({ ...item, ...given, messages }) : { ...item, ...given }
     // The service has sent the frame before it knew what this client has marked as read.
     const isLate = (given.read_messages ?? item.read_messages) < item.read_messages && messages >= item.messages

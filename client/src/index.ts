@@ -27,6 +27,7 @@ export type {
   Member,
   MemberList,
   MembershipFrame,
+  ReadState,
   RoomFrame,
   ServerFrame,
   User,

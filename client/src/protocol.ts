@@ -266,6 +266,15 @@ export type ReactionList = {
   has_more: boolean
 }
 
+export type ReadState = {
+  /** The name of the room, which identifies it and never changes. */
+  room: string
+  /** The `seq` of the last entry that you have read. */
+  read_seq: number
+  /** Whether you marked the room as unread since you read it. */
+  marked_unread: boolean
+}
+
 export type Member = {
   /** The id of a user. */
   user_id: number

@@ -1,8 +1,7 @@
 /**
- * Tracks how far the users of a room have read, and sends how far this user has read. The service ignores a lower position than
- * the known one, so a position can safely be sent again.
+ * Tracks the read marks of a room: how far its users have read. Sends the mark of this user. A mark never moves back, so it can
+ * safely be sent again.
  */
-import { TEMPORARY_ERRORS } from './errors.ts'
 import type { Timers } from './platform.ts'
 import type { ClientFrame } from './protocol.ts'
 import type { RoomState } from './room-types.ts'
@@ -10,6 +9,8 @@ import type { Frame } from './socket.ts'
 
 /** Minimum time in milliseconds between two frames of a room. */
 const INTERVAL_MS = 1000
+/** After this time in milliseconds on a connection that was not lost, the service has stored a mark. */
+const STORED_MS = 60_000
 /** The `ref` of the frames. The error of an earlier version of the service, which does not know these frames, repeats it. */
 const REF = 'read'
 
@@ -33,7 +34,9 @@ export interface Receipts {
   readonly reads: RoomState['reads']
   /** Marks the room as read up to the entry `upTo`. With undefined, marks the room as unread. */
   mark(upTo: number | undefined): void
-  /** Adds the positions of members. */
+  /** Asks for the marks of others. */
+  use(): void
+  /** Adds the marks of members. */
   add(members: readonly ReadBy[]): void
   /** Handles `read` frames, and the errors of the frames that were sent. Returns false for any other frame. */
   handle(frame: Frame): boolean
@@ -42,7 +45,7 @@ export interface Receipts {
   offline(): void
   /** Sends what waits for the interval. */
   flush(): void
-  /** Forgets all positions, because they are of another log or another user. */
+  /** Forgets all marks, because they are of another log or another user. */
   clear(): void
 }
 
@@ -50,9 +53,13 @@ export const createReceipts = ({ room, timers, send, epoch, myId, onChange }: Re
   let reads: RoomState['reads'] = {}
   // What this user has marked last. `upTo` is undefined if the room was marked as unread.
   let wanted: { readonly upTo: number | undefined } | undefined
-  let isSent = false
+  let sentAt = 0
+  // Whether `wanted` has to be sent on this connection, and whether the service has it for certain.
+  let isPending = false
   let isConfirmed = true
-  // The service doesn't know the frames.
+  // Whether the app uses read marks, and whether this connection receives those of others. It does after its first frame.
+  let isUsed = false
+  let isAsked = false
   let isUnsupported = false
   let cancel: (() => void) | undefined
 
@@ -65,25 +72,31 @@ export const createReceipts = ({ room, timers, send, epoch, myId, onChange }: Re
   }
 
   const flush = (): void => {
-    if (!wanted || isSent || isConfirmed || isUnsupported) return
-    const { upTo } = wanted
-    const position = upTo === undefined ? { unread: true as const } : { up_to: upTo, epoch: epoch() }
-    isSent = send({ type: 'read', room, ...position, ref: REF } as unknown as ClientFrame)
+    if (isUnsupported || !isUsed || (isAsked && !isPending)) return
+    const upTo = wanted?.upTo
+    const mark = upTo === undefined ? { unread: true } : { up_to: upTo, epoch: epoch() }
+    if (!send({ type: 'read', room, ...(isPending ? mark : {}), ref: REF } as ClientFrame)) return
+    wait(INTERVAL_MS)
+    isAsked = true
+    if (!isPending) return
+    isPending = false
+    sentAt = timers.monotonic()
     // The room's frames don't report the flag. It is not sent again, because another device may have removed it since.
-    if (isSent && upTo === undefined) isConfirmed = true
-    if (isSent) wait(INTERVAL_MS)
+    if (upTo === undefined) isConfirmed = true
   }
 
   /** Sends what is not sent yet, at once or after the interval. */
   const schedule = (): void => {
+    isUsed = true
     if (!cancel) flush()
   }
 
   const add: Receipts['add'] = members => {
     const next: Record<number, number> = { ...reads }
-    for (const { user_id, read_seq = 0 } of members) if (read_seq > (next[user_id] ?? 0)) next[user_id] = read_seq
-    const upTo = wanted?.upTo ?? Number.POSITIVE_INFINITY
-    if (members.some(({ user_id, read_seq = 0 }) => user_id === myId() && read_seq >= upTo)) isConfirmed = true
+    for (const { user_id, read_seq = 0 } of members) {
+      if (read_seq > (next[user_id] ?? 0)) next[user_id] = read_seq
+      if (user_id === myId() && read_seq >= (wanted?.upTo ?? 0)) isConfirmed = true
+    }
     reads = Object.freeze(next)
     onChange()
   }
@@ -97,36 +110,37 @@ export const createReceipts = ({ room, timers, send, epoch, myId, onChange }: Re
     mark(upTo) {
       if (upTo !== undefined && upTo <= (wanted?.upTo ?? 0)) return
       wanted = { upTo }
-      isSent = isConfirmed = false
+      isPending = true
+      isConfirmed = false
       schedule()
       onChange()
     },
+    use: schedule,
     add,
     handle(frame) {
-      const { type, ref, code, retry_after_ms } = frame
-      if (type === 'read') {
-        add(frame.reads as readonly ReadBy[])
-        return true
-      }
-      if (type !== 'error' || ref !== REF) return false
-      if (TEMPORARY_ERRORS.includes(String(code))) {
-        isSent = isConfirmed = false
-        wait(Number(retry_after_ms ?? INTERVAL_MS))
-      } else isUnsupported = true
+      const { type, ref, code } = frame
+      if (type === 'read') add(frame.reads as readonly ReadBy[])
+      // An earlier version of the service doesn't know the frame.
+      else if (type === 'error' && ref === REF) isUnsupported = code === 'unknown_frame'
+      else return false
       return true
     },
     online() {
-      isSent = isUnsupported = false
-      schedule()
+      isAsked = isUnsupported = false
+      isPending = !isConfirmed
+      if (isUsed) schedule()
     },
     offline() {
       cancel?.()
       cancel = undefined
+      // The service confirms only a mark that it has moved.
+      if (timers.monotonic() - sentAt > STORED_MS) isConfirmed = !isPending
     },
     flush,
     clear() {
       reads = {}
       wanted = undefined
+      isPending = false
       isConfirmed = true
     }
   }

@@ -137,9 +137,9 @@ export interface RoomState extends RoomSettings {
   readonly hasOlder: boolean
   readonly isLoadingOlder: boolean
   /**
-   * How far users have read: the `seq` of the last entry, by user id. Includes this user's own position, with what `markRead`
-   * has marked. Empty at first: `loadReads()` loads the positions of the members. Others are absent in rooms of more than 100
-   * members, and if the service does not show them.
+   * How far users have read: the `seq` of the last entry, by user id. Includes this user's own mark, with what `markRead` has
+   * marked. Empty at first: `loadReads()` loads the marks of the members. Others are absent in rooms of more than 100 members,
+   * and if the service does not show them.
    */
   readonly reads: { readonly [userId: number]: number }
   /**
@@ -257,13 +257,16 @@ export interface Room {
   older(limit?: number): Promise<boolean>
   /**
    * Marks everything up to the entry `upTo` as read. Default: the last received entry. Call it whenever the user sees new
-   * messages: the SDK sends at most one frame a second, and nothing for a lower `upTo`. Without a connection, sends the position
-   * after the reconnection. Only members have a position. A service without read positions ignores it.
+   * messages: the SDK sends at most one frame a second, and nothing for a lower `upTo`. Without a connection, sends the mark
+   * after the reconnection. Only members have a read mark. A service without read marks ignores it.
    */
   markRead(upTo?: number): void
-  /** Marks the room as unread, until `markRead` is called with a higher position, or `markRead` of the inbox. */
+  /** Marks the room as unread, until `markRead` is called with a higher `upTo`, or `markRead` of the inbox. */
   markUnread(): void
-  /** Loads the positions of the members into `state.reads`. Rejects with a ChatApiError. */
+  /**
+   * Loads the read marks of the members into `state.reads`, which then also has later marks. Call it again after a
+   * reconnection, because marks that were moved in the meantime are missing. Rejects with a ChatApiError.
+   */
   loadReads(): Promise<void>
   /**
    * Notifies the other users that this user is typing. Call it at each key press: the SDK sends at most one frame every three

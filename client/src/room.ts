@@ -317,6 +317,8 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
     markRead: (upTo = subscription.mark?.seq) => upTo && mark(upTo),
     markUnread: () => mark(undefined),
     async loadReads() {
+      // Asks first, so that no mark is missed in between.
+      receipts.use()
       const { members } = await api.members(name, { limit: RECEIPT_MEMBERS })
       receipts.add(members)
     },

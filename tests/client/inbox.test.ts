@@ -87,7 +87,7 @@ test('subtracts the messages that the user has read, and moves a room up only fo
   expect(inbox.state.total).toEqual({ unread_rooms: 1, mentions: 1 })
 })
 
-test('counts the user’s own message as read before the service reports the position', async () => {
+test('counts the user’s own message as read before the service reports the read mark', async () => {
   const { first, shown } = await start()
   first.receive(firstFrame([item('a', 1)]))
   first.receive({ type: 'inbox', rooms: [message('a', 6, 2, 1)] })

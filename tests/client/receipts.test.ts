@@ -29,7 +29,7 @@ const start = async () => {
   return { ...service, room, errors, first: await join(1, 9), reconnect }
 }
 
-test('sends the newest position at once, and then at most one frame a second with the last position', async () => {
+test('sends the newest mark at once, and then at most one frame a second with the last mark', async () => {
   const { room, first, timers } = await start()
   room.markRead()
   expect(first.take('read')).toMatchObject([{ room: 'general', up_to: 9, epoch: 'e1' }])
@@ -45,7 +45,7 @@ test('sends the newest position at once, and then at most one frame a second wit
   expect(room.state.reads).toEqual({ 1: 12 })
 })
 
-test('shows the positions of others, which never move back, whatever the order of the frames', async () => {
+test('shows the marks of others, which never move back, whatever the order of the frames', async () => {
   const { room, first } = await start()
   first.receive(readFrame([[2, 5]]), readFrame([[3, 7]]), readFrame([[2, 3]]))
   expect(room.state.reads).toEqual({ 2: 5, 3: 7 })
@@ -54,14 +54,14 @@ test('shows the positions of others, which never move back, whatever the order o
   expect(room.state.reads).toEqual({ 1: 8, 2: 5, 3: 7 })
 })
 
-test('does not advance the log by a frame about positions', async () => {
+test('does not advance the log by a frame about read marks', async () => {
   const { room, first } = await start()
   first.receive(readFrame([[2, 5]]))
   expect(first.take('subscribe')).toEqual([])
   expect(room.state.status).toBe('live')
 })
 
-test('sends a position again after a lost connection, until the service has confirmed it', async () => {
+test('sends a mark again after a lost connection, until the service has confirmed it', async () => {
   const { room, first, reconnect, timers } = await start()
   room.markRead(5)
   first.take('read')
@@ -73,7 +73,7 @@ test('sends a position again after a lost connection, until the service has conf
   expect(third.take('read').filter(({ up_to }) => up_to > 0)).toEqual([])
 })
 
-test('sends a position that was marked without a connection', async () => {
+test('sends a mark that was marked without a connection', async () => {
   const { client, room, first, timers, socket } = await start()
   first.end(1006)
   room.markRead(7)
@@ -84,7 +84,7 @@ test('sends a position that was marked without a connection', async () => {
   expect(second.take('read')).toMatchObject([{ up_to: 7 }])
 })
 
-test('marks a room as unread once, and as read again with the same position', async () => {
+test('marks a room as unread once, and as read again with the same mark', async () => {
   const { room, first, reconnect, timers } = await start()
   room.markRead(5)
   first.receive(readFrame([[1, 5]]))
@@ -100,7 +100,7 @@ test('marks a room as unread once, and as read again with the same position', as
   expect(second.take('read')).toMatchObject([{ up_to: 5 }])
 })
 
-test('stops sending to a service without positions, and reports no error', async () => {
+test('stops sending to a service without read marks, and reports no error', async () => {
   const { room, first, errors, timers } = await start()
   room.markRead(5)
   const [{ ref } = {} as Sent] = first.take('read')
@@ -112,18 +112,28 @@ test('stops sending to a service without positions, and reports no error', async
   expect(errors).toEqual([])
 })
 
-test('waits as long as the service says when it sends too often', async () => {
-  const { room, first, timers } = await start()
-  room.markRead(5)
-  const [{ ref } = {} as Sent] = first.take('read')
-  first.receive({ type: 'error', code: 'rate_limited', detail: 'Wait.', room: 'general', ref, retry_after_ms: 4000 })
-  await timers.advance(3900)
-  expect(first.take('read')).toEqual([])
-  await timers.advance(200)
-  expect(first.take('read')).toMatchObject([{ up_to: 5 }])
+test('asks each connection for the marks of others, without a mark of its own', async () => {
+  const { room, first, reconnect, http } = await start()
+  http(() => ({ body: { members: [] } }))
+  await room.loadReads()
+  expect(first.take('read')).toEqual([{ type: 'read', room: 'general', ref: 'read' }])
+  const second = await reconnect(2, 9)
+  expect(second.take('read')).toEqual([{ type: 'read', room: 'general', ref: 'read' }])
 })
 
-test('sends the last position before the client is closed or the room is left', async () => {
+test('does not send an old mark again that the service has not confirmed, because it was the same before', async () => {
+  const { room, first, reconnect, timers } = await start()
+  room.markRead(5)
+  first.take('read')
+  for (let count = 0; count < 7; count++) {
+    first.receive({ type: 'pong' })
+    await timers.advance(9000)
+  }
+  const second = await reconnect(2, 9)
+  expect(second.take('read')).toEqual([{ type: 'read', room: 'general', ref: 'read' }])
+})
+
+test('sends the last mark before the client is closed or the room is left', async () => {
   const { client, room, first } = await start()
   room.markRead(5)
   room.markRead(6)
@@ -132,7 +142,7 @@ test('sends the last position before the client is closed or the room is left', 
   expect(first.take('read')).toMatchObject([{ up_to: 6 }])
 })
 
-test('loads the positions of members, and keeps the newer ones', async () => {
+test('loads the marks of members, and keeps the newer ones', async () => {
   const { room, first, http, calls } = await start()
   http(() => ({
     body: {
@@ -147,7 +157,7 @@ test('loads the positions of members, and keeps the newer ones', async () => {
   expect(calls.at(-1)?.path).toContain('/members?limit=100')
 })
 
-test('forgets positions when the log was replaced, and when the user has changed', async () => {
+test('forgets marks when the log was replaced, and when the user has changed', async () => {
   const { room, first } = await start()
   first.receive(readFrame([[2, 5]]))
   room.markRead(4)

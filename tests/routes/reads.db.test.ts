@@ -99,8 +99,18 @@ test('a frame for a room that you may not read, or that does not exist, is ignor
   const socket = await join(cat, {}, '?rooms=')
   for (const name of [room, 'absent', 'team']) socket.send({ type: 'read', room: name, up_to: 1 })
   expect(await socket.untilPong()).toEqual([])
-  socket.send({ type: 'read', room: 'team', ref: 'r' })
-  expect(await socket.nextOf('error')).toMatchObject({ code: 'invalid_frame', ref: 'r' })
+})
+
+test('a frame without a mark only asks for the marks of others', async () => {
+  const { ann, bob, join, post, read } = await start()
+  const seq = await post()
+  await read(bob, { unread: true })
+  const socket = await join(bob, {}, '?rooms=team')
+  socket.send({ type: 'read', room: 'team' })
+  await socket.untilPong()
+  await read(ann, { up_to: seq })
+  expect((await readsOf(socket)).reads).toEqual([{ user_id: ann.id, read_seq: seq }])
+  expect((await read(bob, { unread: true })).body.read_seq).toBeLessThan(seq)
 })
 
 test('your own message moves your mark', async () => {

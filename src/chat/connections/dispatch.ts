@@ -96,9 +96,12 @@ export const createFrameDispatch = (options: FrameDispatchOptions): ((opened: Co
           )
         case 'unsubscribe':
           return subscriptionManager.unsubscribe(connection, frame)
-        case 'read':
+        case 'read': {
           connection.showsReads = true
-          return readMarks.add(readChangeOf(principal.userId, name, frame))
+          const change = readChangeOf(principal.userId, name, frame)
+          if (change) readMarks.add(change)
+          return
+        }
         case 'typing':
           if (subscriptionManager.isTypingTooOften(connection, name)) return
           return whenKnown(findRoom(principal, name, 'post'), room =>
