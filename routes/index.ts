@@ -17,6 +17,7 @@ import passkeyRoutes from './passkeys.ts'
 import passwordRoutes, { publicPasswordRoutes } from './passwords.ts'
 import { directRoomRoutes, userDirectoryRoutes } from './people.ts'
 import readRoutes from './reads.ts'
+import roomInvitationRoutes from './room-invitations.ts'
 import roomLogRoutes from './room-log.ts'
 import roomRoutes from './rooms.ts'
 import sessionRoutes, { publicSessionRoutes } from './sessions.ts'
@@ -76,6 +77,7 @@ export const authenticatedRoutes: FastifyPluginAsync<AuthenticatedRoutesOptions>
   await fastify.register(roomRoutes)
   await fastify.register(memberRoutes)
   await fastify.register(readRoutes)
+  await fastify.register(roomInvitationRoutes, { publicUrl: options.publicUrl })
   if (options.hasDirectRooms) await fastify.register(directRoomRoutes)
   if (options.hasUserDirectory) await fastify.register(userDirectoryRoutes)
   await fastify.register(roomLogRoutes)

@@ -26,15 +26,16 @@ export interface Retention {
   stop(): Promise<void>
 }
 
-/** Returns the jobs for the tables of accounts. The audit log keeps addresses for `addressDays` days. */
+/** Returns the jobs for the tables of accounts and of invitations. The audit log keeps addresses for `addressDays` days. */
 export const retentionJobs = (
   {
     audit,
     sessions,
     loginThrottles,
     knownNetworks,
-    rateLimits
-  }: Pick<ChatDatabase, 'audit' | 'sessions' | 'loginThrottles' | 'knownNetworks' | 'rateLimits'>,
+    rateLimits,
+    roomInvitations
+  }: Pick<ChatDatabase, 'audit' | 'sessions' | 'loginThrottles' | 'knownNetworks' | 'rateLimits' | 'roomInvitations'>,
   addressDays: number
 ): RetentionOptions['jobs'] => ({
   audit_addresses: limit => audit.blankOlderThan(addressDays, limit),
@@ -42,7 +43,8 @@ export const retentionJobs = (
   sessions: sessions.sweep,
   login_throttles: loginThrottles.sweep,
   known_networks: knownNetworks.sweep,
-  rate_limits: rateLimits.sweep
+  rate_limits: rateLimits.sweep,
+  room_invitations: roomInvitations.sweep
 })
 
 export const createRetention = ({ jobs, clock, log }: RetentionOptions): Retention => {

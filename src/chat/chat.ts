@@ -22,6 +22,7 @@ import { wholeChangeOf } from './marks/read-change.ts'
 import type { ChatLimits, ChatOptions } from './options.ts'
 import { createParts, type Parts } from './parts.ts'
 import { type ChatRooms, createChatRooms } from './rooms/chat-rooms.ts'
+import { type ChatInvitations, createChatInvitations } from './rooms/invitations.ts'
 import { createRoomListing } from './rooms/listing.ts'
 import { type ChatMembers, createChatMembers } from './rooms/members.ts'
 
@@ -39,6 +40,7 @@ export interface ChatCore {
      */
     set(principal: Principal, room: string, change: ReadChange): Promise<ReadState>
   }
+  readonly invitations: ChatInvitations
   readonly presence: {
     /** Returns the users who are present in a room. Throws `room_not_found`. */
     of(principal: Principal, room: string): Promise<Presence>
@@ -99,6 +101,7 @@ export const createChatCore = (options: ChatOptions): ChatCore => {
           return { room: room.name, read_seq: readSeq, marked_unread: isUnread }
         })
     },
+    invitations: createChatInvitations({ ...parts, ...roomAccess, log, repository: storage.roomInvitations }),
     presence: {
       of: async (principal, name) =>
         roomAccess.readIn(principal, name, room => parts.subscriptionManager.presence(room))

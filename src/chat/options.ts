@@ -7,6 +7,7 @@ import type {
   MessagesRepository,
   ReactionsRepository,
   ReadMarksRepository,
+  RoomInvitationsRepository,
   RoomsRepository
 } from '../db/database.ts'
 import type { SessionKey, SessionUser } from '../db/repositories/sessions.ts'
@@ -22,6 +23,7 @@ import type { PublisherOptions } from './log/publish.ts'
 export interface ChatStorage {
   readonly rooms: RoomsRepository
   readonly members: Pick<MembersRepository, 'find' | 'search' | 'isAdministrator'>
+  readonly roomInvitations: Pick<RoomInvitationsRepository, 'create' | 'list' | 'remove' | 'find'>
   readonly messages: MessagesRepository
   readonly reactions: ReactionsRepository
   readonly readMarks: ReadMarksRepository

@@ -36,6 +36,7 @@ import { createReactionsRepository, type ReactionsRepository } from './repositor
 import { createReadMarksRepository, type ReadMarksRepository } from './repositories/read-marks.ts'
 import { createRecoveryCodesRepository, type RecoveryCodesRepository } from './repositories/recovery-codes.ts'
 import { createRefreshTokensRepository, type RefreshTokensRepository } from './repositories/refresh-tokens.ts'
+import { createRoomInvitationsRepository, type RoomInvitationsRepository } from './repositories/room-invitations.ts'
 import { createRoomsRepository, type RoomsRepository } from './repositories/rooms.ts'
 import { createSessionsRepository, type SessionsRepository } from './repositories/sessions.ts'
 import { createFindStandings, type FindStandings } from './repositories/standing.ts'
@@ -50,6 +51,7 @@ export type { MemberRow, MembersRepository } from './repositories/members.ts'
 export type { Extent, MessageState, MessagesRepository, StoredEntry } from './repositories/messages.ts'
 export type { ReactionRow, ReactionsRepository } from './repositories/reactions.ts'
 export type { ReadChange, ReadMark, ReadMarksRepository } from './repositories/read-marks.ts'
+export type { RoomInvitationsRepository } from './repositories/room-invitations.ts'
 export type { RoomOfUser, RoomRow, RoomsRepository } from './repositories/rooms.ts'
 export type { UsersRepository } from './repositories/users.ts'
 
@@ -58,6 +60,7 @@ export interface Repositories {
   readonly users: UsersRepository
   readonly rooms: RoomsRepository
   readonly members: MembersRepository
+  readonly roomInvitations: RoomInvitationsRepository
   readonly messages: MessagesRepository
   readonly reactions: ReactionsRepository
   readonly readMarks: ReadMarksRepository
@@ -110,6 +113,7 @@ const createRepositories = (client: SqlClient, schema: string, tables: Tables, a
   users: createUsersRepository(client, tables, schema),
   rooms: createRoomsRepository(client, tables, schema),
   members: createMembersRepository(client, schema),
+  roomInvitations: createRoomInvitationsRepository(client, schema),
   messages: createMessagesRepository(client, schema),
   reactions: createReactionsRepository(client, schema),
   readMarks: createReadMarksRepository(client, schema),

@@ -11,6 +11,8 @@ const SECRETS: readonly (readonly [RegExp, string])[] = [
   // Matches a refresh token, also in a cookie.
   [/(?<![\w-])[\w-]{22}\.\d{1,9}\.[\w-]{43}\.[\w-]{43}/g, '[token]'],
   [/([?&](?:access_)?token=)[^&\s"'<>]+/gi, '$1[token]'],
+  // The code of an invitation to a room, in the path of a request or in a link.
+  [/(\/chat\/invitations\/|#invite=)[^\s/?#&"'<>]+/g, '$1[code]'],
   [/\$2[abxy]\$\d\d\$[./\w]*/g, '[hash]'],
   // The next two patterns match a Fernet token and a Fernet key.
   [/(?<![\w-])gAAAA[\w-]{16,}=*/g, '[ciphertext]'],

@@ -12,6 +12,13 @@ import {
 } from './http/admin.ts'
 import { EmailBody, EmailChallenge, EmailVerification } from './http/emails.ts'
 import { AuthFeatures } from './http/features.ts'
+import {
+  InvitationPreview,
+  JoinedRoom,
+  NewRoomInvitation,
+  RoomInvitation,
+  RoomInvitationList
+} from './http/invitations.ts'
 import { DirectRoom, Member, MemberChange, MemberList, UserList } from './http/members.ts'
 import {
   Entry,
@@ -80,6 +87,11 @@ export const components = [
   DirectRoom,
   Member,
   MemberList,
+  NewRoomInvitation,
+  RoomInvitation,
+  RoomInvitationList,
+  InvitationPreview,
+  JoinedRoom,
   MemberChange,
   UserList,
   Presence,

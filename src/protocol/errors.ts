@@ -70,6 +70,12 @@ export const ERRORS = {
   rejected: { status: 403, title: 'Message rejected', advice: 'Change the message as described in the detail.' },
   wrong_user: { status: 403, title: 'Token of another user', advice: 'Open a new connection for another user.' },
   not_found: { status: 404, title: 'Not found', advice: 'Compare the path with the API document.' },
+  invitation_invalid: {
+    status: 404,
+    title: 'Invitation invalid',
+    advice: 'Ask for a new invitation. This one has expired, was used up, or was not for this user.'
+  },
+  invitation_not_found: { status: 404, title: 'Invitation not found', advice: 'Load the list of invitations again.' },
   user_not_found: { status: 404, title: 'User not found', advice: 'Load the list of users again.' },
   room_not_found: {
     status: 404,
@@ -95,6 +101,7 @@ export const ERRORS = {
   last_admin: { status: 409, title: 'Last administrator', advice: 'Promote another user first.' },
   already_member: { status: 409, title: 'Already a member', advice: 'Load the members of the room again.' },
   last_owner: { status: 409, title: 'Last owner', advice: 'Make another member an owner first.' },
+  too_many_invitations: { status: 409, title: 'Too many invitations', advice: 'Revoke an invitation first.' },
   room_taken: { status: 409, title: 'Room taken', advice: 'Choose another name.' },
   already_deleted: { status: 409, title: 'Already deleted', advice: 'Show the message as deleted.' },
   edit_window_over: { status: 409, title: 'Edit window over', advice: 'Send a new message.' },

@@ -104,6 +104,7 @@ const RECORDS: Record<(typeof PERSONAL_TABLES)[number], string | null> = {
   totp: 'totp',
   recovery_codes: 'recovery_codes',
   passkeys: 'passkey',
+  room_invitations: 'invitation',
   // These tables contain only hashes of tokens, challenges, random numbers, mails to send, and times of exports and messages.
   one_time_tokens: null,
   challenges: null,
@@ -123,6 +124,8 @@ test('contains a record of every table with personal data', async () => {
      values ('p', $1, 'k', 0, 'localhost', '{}', 'Laptop', false)`,
     [john.id]
   )
+  await chat.call('POST', '/api/chat/rooms', { token: john.token, body: { room: 'team' } })
+  await chat.call('POST', '/api/chat/rooms/team/invitations', { token: john.token })
   const email = accountsContext(database).keyring.encrypt('john@example.com')
   await database.emails.setPending({ userId: john.id, address: email.token, keyId: email.keyId, addressHash: 'h' })
   const { records, body } = await exported(john)

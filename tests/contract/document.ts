@@ -135,7 +135,16 @@ const headerFaults = ({ headers: documented = {} }: Response, headers: Reply['he
 const FLOW_TAGS = new Set(['auth', 'users', 'admin'])
 const SINGLE_REQUESTS = new Set(['register', 'login', 'getMe', 'getAuthFeatures'])
 /** Operations of rooms that need an owner, a member or another user. */
-const ROOM_FLOWS = new Set(['updateRoom', 'putMember', 'removeMember', 'openDirectRoom'])
+const ROOM_FLOWS = new Set([
+  'updateRoom',
+  'putMember',
+  'removeMember',
+  'openDirectRoom',
+  'createRoomInvitation',
+  'revokeRoomInvitation',
+  'showInvitation',
+  'useInvitation'
+])
 
 /** Returns whether an operation is a step of a flow that needs several requests. */
 export const isFlow = ({ operationId, tags }: Operation): boolean =>

@@ -27,7 +27,10 @@ const REQUESTS: Record<string, [method: string, path: string, body?: unknown]> =
   'join it': ['PUT', '/members/me'],
   'leave it': ['DELETE', '/members/me'],
   'PUT a member': ['PUT', '/members/1', { role: 'owner' }],
-  'DELETE a member': ['DELETE', '/members/1']
+  'DELETE a member': ['DELETE', '/members/1'],
+  'POST an invitation': ['POST', '/invitations'],
+  'GET its invitations': ['GET', '/invitations'],
+  'DELETE an invitation': ['DELETE', '/invitations/1']
 }
 
 test('every route with the name of a room is among these requests', () => {
@@ -37,6 +40,7 @@ test('every route with the name of a room is among these requests', () => {
       .replace('/messages/1', '/messages/{seq}')
       .replace('/reactions/ok', '/reactions/{key}')
       .replace(/\/members\/.+/, '/members/{user}')
+      .replace(/\/invitations\/.+/, '/invitations/{id}')
     return `${method} ${ROOMS}/{room}${template}`
   })
   const documented = operations

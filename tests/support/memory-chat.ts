@@ -36,6 +36,12 @@ export const createMemoryChat = ({ clock = fakeClock(), ...options }: MemoryChat
         search: async () => ({ members: [], upTo: null, isSmall: false }),
         isAdministrator: async () => false
       },
+      roomInvitations: {
+        create: async () => ({ refused: 'not_allowed' }),
+        list: async () => [],
+        remove: async () => false,
+        find: async () => undefined
+      },
       ...options
     },
     limits: { messageRate, connectionsPerUser, connectionsPerIp, maxMessageLength, legacyLifetimeMs: DAY_MS },

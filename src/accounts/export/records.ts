@@ -7,7 +7,7 @@ import { EDIT, ERASURE, MESSAGE } from '../../protocol/http/messages.ts'
 
 /**
  * A record of an export. `type` is one of `profile`, `email`, `identity`, `totp`, `passkey`, `recovery_codes`, `session`, `network`,
- * `member`, `message`, `edit`, `deletion`, `reaction`, `event` and `end`.
+ * `member`, `invitation`, `message`, `edit`, `deletion`, `reaction`, `event` and `end`.
  */
 export interface ExportRecord {
   readonly type: string
@@ -26,6 +26,7 @@ const PAGE = 50
 export async function* recordsOf({ database, keyring }: ExportOptions, userId: number): AsyncGenerator<ExportRecord> {
   yield* accountRecords({ database, keyring }, userId)
   yield* membershipsOf(database, userId)
+  yield* invitationsOf(database, userId)
   for await (const { room, entry } of entriesOf(database, userId)) yield entryRecord(keyring, room, entry)
   for (let before: number | undefined; ; ) {
     const rows = await database.audit.list({ userId, before }, PAGE)
@@ -79,6 +80,19 @@ async function* membershipsOf({ members }: ChatDatabase, userId: number): AsyncG
       yield { type: 'member', room, role, joined_at: timestamp(joinedAt), ...read }
     }
     after = page.at(-1)?.roomId ?? after
+    if (page.length < PAGE) return
+  }
+}
+
+/** Returns the invitations to rooms that the user created. Their codes are stored nowhere. */
+async function* invitationsOf({ roomInvitations }: ChatDatabase, userId: number): AsyncGenerator<ExportRecord> {
+  for (let after = 0; ; ) {
+    const page = await roomInvitations.ofUser(userId, after, PAGE)
+    for (const { room, usesLeft, createdAt, expiresAt } of page) {
+      const times = { created_at: timestamp(createdAt), expires_at: timestamp(expiresAt) }
+      yield { type: 'invitation', room, uses_left: usesLeft, ...times }
+    }
+    after = page.at(-1)?.id ?? after
     if (page.length < PAGE) return
   }
 }

@@ -18,7 +18,9 @@ export const MembershipCommand = Type.Object({
   type: Type.Literal(MEMBERSHIP),
   subject: UserId,
   op: Type.Union([Type.Literal('put'), Type.Literal('remove')]),
-  role: Type.Optional(MemberRole)
+  role: Type.Optional(MemberRole),
+  /** The SHA-256 of the code of an invitation, with which the author joins. */
+  invitation: Type.Optional(Type.String())
 })
 
 /** The frame that reports a change of the members. */
@@ -52,10 +54,10 @@ export const membership = defineKind({
   summary: { command: 'Not sent by clients', frame: 'The members of a room or their roles changed' },
   encrypted: [],
   step: 'rooms',
-  prepare: ({ subject, op, role }) => ({
+  prepare: ({ subject, op, role, invitation }) => ({
     content: null,
     meta: null,
-    detail: JSON.stringify({ subject, op, role })
+    detail: JSON.stringify({ subject, op, role, invitation })
   }),
   show: ({ detail }) => ({
     subject: detail?.subject,

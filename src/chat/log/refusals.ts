@@ -17,6 +17,9 @@ const DETAILS: Partial<Record<ErrorCode, string>> = {
   not_allowed: 'You may not do this in this room. Ask a moderator or an owner of the room.',
   user_not_found: 'There is no such user, or the user is not a member of the room.',
   already_member: 'The user is a member of the room already.',
+  invitation_invalid: 'The invitation is not valid, or has expired or was used up. Ask for a new one.',
+  invitation_not_found: 'There is no such invitation to this room. It may have expired or been revoked.',
+  too_many_invitations: 'The room has 100 invitations that can be used. Revoke one first.',
   last_owner: 'The room would have no owner. Make another member an owner first.',
   upgrade_pending: 'The service is being upgraded and accepts only messages. Try again later.'
 }

@@ -75,7 +75,8 @@ export const PERSONAL_TABLES = [
   'passkeys',
   'passkey_handles',
   'exports',
-  'last_posts'
+  'last_posts',
+  'room_invitations'
 ] as const
 
 /** The name that is shown for a deleted user. It contains a space, so that nobody can register it. */

@@ -1,0 +1,125 @@
+/**
+ * Creates, lists and revokes invitations to rooms, and lets users join with them. SQL decides both under the lock of the room.
+ * An invitation is valid only while its creator may add people to the room.
+ */
+import { createHash, randomBytes } from 'node:crypto'
+import type { RoomInvitationsRepository } from '../../db/database.ts'
+import { timestamp } from '../../lib/clock.ts'
+import { ChatError, type ErrorCode } from '../../protocol/errors.ts'
+import type { InvitationPreview, RoomInvitation, RoomInvitationList } from '../../protocol/http/invitations.ts'
+import { MEMBERSHIP } from '../../protocol/http/messages.ts'
+import type { Access, Principal } from '../access/authorize.ts'
+import type { RoomAccess } from '../access/room-access.ts'
+import { membership } from '../kinds/membership.ts'
+import type { ChatLog } from '../log/chat-log.ts'
+import type { Submission } from '../log/publish.ts'
+import { refusalOf } from '../log/refusals.ts'
+import type { RoomRegistry } from './registry.ts'
+
+/** How long an invitation can be used, and by how many people. */
+export interface InvitationTerms {
+  readonly lifetimeMs: number
+  readonly uses: number
+}
+
+/** The methods with a room throw `room_not_found` if the room doesn't exist, or the principal may not read it. */
+export interface ChatInvitations {
+  /** Throws `not_allowed` if the principal may not add people to the room, or `too_many_invitations`. */
+  create(principal: Principal, room: string, terms: InvitationTerms): Promise<RoomInvitation>
+  /** Returns the invitations to a room that can be used: all of them for moderators, and the principal's own for others. */
+  list(principal: Principal, room: string): Promise<RoomInvitationList>
+  /** Revokes one of the invitations that `list` returns. Throws `invitation_not_found`. */
+  revoke(principal: Principal, room: string, id: number): Promise<void>
+  /** Returns the room of an invitation. Throws `invitation_invalid`. */
+  show(principal: Principal, code: string): Promise<InvitationPreview>
+  /**
+   * Joins the room of an invitation, and returns its name, also if the principal is a member already. Throws `invitation_invalid`,
+   * or `not_allowed` if the principal is a member of too many rooms.
+   */
+  accept(principal: Principal, code: string): Promise<string>
+}
+
+export interface ChatInvitationsOptions {
+  readonly repository: Pick<RoomInvitationsRepository, 'create' | 'list' | 'remove' | 'find'>
+  readonly rooms: Pick<RoomRegistry, 'load'>
+  readonly access: Access
+  readonly readIn: RoomAccess['readIn']
+  readonly log: Pick<ChatLog, 'appendIn'>
+}
+
+/** The length of a code in bytes: 128 bits, which nobody can guess. */
+const CODE_BYTES = 16
+
+export const createChatInvitations = (options: ChatInvitationsOptions): ChatInvitations => {
+  const { repository, rooms, access, readIn, log } = options
+
+  /** Returns the room of an invitation. All reasons to refuse it take one query and a call of `authorize`. */
+  const find = async (principal: Principal, code: string) => {
+    const found = await repository.find(hashOf(code), principal.userId)
+    const may = await access.may(principal, found?.room ?? ABSENT, 'read')
+    if (!found || !may) throw refusalOf('invitation_invalid')
+    return found
+  }
+
+  return {
+    create: async (principal, name, { lifetimeMs, uses }) =>
+      readIn(principal, name, async room => {
+        const code = randomBytes(CODE_BYTES).toString('base64url')
+        const { id: roomId } = room
+        const created = await repository.create({
+          roomId,
+          userId: principal.userId,
+          hash: hashOf(code),
+          lifetimeMs,
+          uses
+        })
+        if ('refused' in created) throw refusalOf(created.refused)
+        return { id: created.id, code, expires_at: timestamp(created.expiresAt), uses_left: uses }
+      }),
+    list: async (principal, name) =>
+      readIn(principal, name, async room => {
+        const found = await repository.list(room.id, principal.userId)
+        const invitations = found.map(({ id, userId, username, usesLeft, createdAt, expiresAt }) => ({
+          id,
+          user_id: userId,
+          username,
+          created_at: timestamp(createdAt),
+          expires_at: timestamp(expiresAt),
+          uses_left: usesLeft
+        }))
+        return { room: name, invitations }
+      }),
+    async revoke(principal, name, id) {
+      const isRevoked = await readIn(principal, name, room => repository.remove(room.id, principal.userId, id))
+      if (!isRevoked) throw refusalOf('invitation_not_found')
+    },
+    async show(principal, code) {
+      const { room, title, members } = await find(principal, code)
+      return { room, members, ...(title === null ? {} : { title }) }
+    },
+    async accept(principal, code) {
+      const { room: name } = await find(principal, code)
+      const room = await rooms.load(name)
+      if (!room) throw refusalOf('invitation_invalid')
+      try {
+        await log.appendIn(principal, room, accepting(principal.userId, hashOf(code)))
+      } catch (error) {
+        if (!hasCode(error, 'already_member'))
+          throw hasCode(error, 'room_not_found') ? refusalOf('invitation_invalid') : error
+      }
+      return name
+    }
+  }
+}
+
+/** The name that `authorize` receives if there is no invitation. No room has it, because the service draws the names in `p.`. */
+const ABSENT = 'p.absent'
+
+const hashOf = (code: string): string => createHash('sha256').update(code).digest('hex')
+
+const accepting = (subject: number, invitation: string): Submission => {
+  const command = { type: MEMBERSHIP, subject, op: 'put', invitation }
+  return { kind: membership, command }
+}
+
+const hasCode = (error: unknown, code: ErrorCode): boolean => error instanceof ChatError && error.code === code
