@@ -28,6 +28,9 @@ export interface RoomChange {
 
 type Entry = Readonly<Record<string, unknown>>
 
+/** Maximum number of notes in memory. */
+export const MAX_NOTES = 1000
+
 /** Returns undefined for an entry of another type. */
 export const noteOf = (entry: Entry): Note | undefined => {
   const { type, seq, timestamp, user_id: userId, username } = entry
@@ -41,11 +44,12 @@ export const noteOf = (entry: Entry): Note | undefined => {
   }
 }
 
-/** Adds notes, and returns all notes ascending by `seq`, each once. */
+/** Adds notes, and returns all notes ascending by `seq`, each once. Removes the oldest if there are more than `MAX_NOTES`. */
 export const withNotes = (notes: readonly Note[], more: readonly Note[]): readonly Note[] => {
   const known = new Set(notes.map(({ seq }) => seq))
   const added = more.filter(({ seq }) => !known.has(seq))
-  return added.length === 0 ? notes : [...notes, ...added].sort((one, other) => one.seq - other.seq)
+  if (added.length === 0) return notes
+  return [...notes, ...added].sort((one, other) => one.seq - other.seq).slice(-MAX_NOTES)
 }
 
 /** Replaces the name of a user in the notes before the entry `seq`, after the user was deleted. */
@@ -53,6 +57,12 @@ export const withoutName = (
   notes: readonly Note[],
   { userId, username, seq }: { readonly userId: number; readonly username: string; readonly seq: number }
 ): readonly Note[] => notes.map(note => (note.userId === userId && note.seq < seq ? { ...note, username } : note))
+
+/** Returns the ids of the users, except `me`, whose membership somebody else changed. A note shows only their names. */
+export const subjectsOfOthers = (notes: readonly Note[], me: number | undefined): number[] =>
+  notes.flatMap(({ userId, change }) =>
+    change.type === 'membership' && change.subject !== userId && change.subject !== me ? change.subject : []
+  )
 
 /** Returns the ids of the users whose membership changed. */
 export const subjectsOf = (notes: readonly Note[]): number[] =>

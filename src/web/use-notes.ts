@@ -1,8 +1,9 @@
 /** Collects the notes of a room: those that arrive, and those between the loaded messages. */
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import type { ChatClient, MembershipFrame, Room, RoomFrame, RoomState } from '../../client/src/index.ts'
 import { peopleOf } from './mentions.ts'
-import { type Note, noteOf, subjectsOf, withNotes, withoutName } from './notes.ts'
+import { type Note, noteOf, subjectsOfOthers, withNotes, withoutName } from './notes.ts'
+import { oneAtATime } from './one-at-a-time.ts'
 
 export interface Notes {
   /** Ascending by `seq`. */
@@ -18,14 +19,19 @@ export interface Notes {
 
 /** Maximum number of entries of a page, and of pages that are read after one page of messages was loaded. */
 const PAGE = 100
-const MAX_PAGES = 10
+const MAX_PAGES = 2
 const MAX_MEMBERS = 100
+/** Time in milliseconds after which notes that could not be loaded are loaded again. */
+const RETRY_MS = 5000
 
 export const useNotes = (client: ChatClient, room: Room, state: RoomState, isPrivate: boolean): Notes => {
   const [notes, setNotes] = useState<readonly Note[]>([])
   const [latest, setLatest] = useState<Note>()
   /** The lowest `seq` from which on the notes are loaded. */
   const loadedFrom = useRef<number>()
+  /** Increases when notes that could not be loaded must be loaded again. */
+  const [attempt, setAttempt] = useState(0)
+  const retry = useRef<ReturnType<typeof setTimeout>>()
   const add = (more: readonly Note[]): void => setNotes(before => withNotes(before, more))
 
   useEffect(() => {
@@ -47,6 +53,7 @@ export const useNotes = (client: ChatClient, room: Room, state: RoomState, isPri
     ]
     return () => {
       for (const stop of stops) stop()
+      clearTimeout(retry.current)
     }
   }, [room])
 
@@ -54,21 +61,28 @@ export const useNotes = (client: ChatClient, room: Room, state: RoomState, isPri
   const from = hasOlder ? messages[0]?.seq : 1
   useEffect(() => {
     const before = loadedFrom.current
-    if (isLoadingOlder || from === undefined || state.status === 'joining') return
+    if (isLoadingOlder || from === undefined || !isReadable(state)) return
     if (before !== undefined && before <= from) return
     loadedFrom.current = from
     load(client, room, gapIn(messages, from, before)).then(add, () => {
       loadedFrom.current = before
+      clearTimeout(retry.current)
+      retry.current = setTimeout(() => setAttempt(number => number + 1), RETRY_MS)
     })
-  }, [from, isLoadingOlder, state.status === 'joining'])
+  }, [from, isLoadingOlder, isReadable(state), attempt])
 
   const members = useMembers(client, room, notes, state, isPrivate)
   return { notes, latest, members }
 }
 
-/** Loads the members at the start of a private room, and once for each subject whose name the page does not know. */
+const isReadable = ({ status, error }: RoomState): boolean => status !== 'joining' && error === undefined
+
+/**
+ * Loads the members at the start of a private room, and once for each user whose membership somebody else changed and whose name
+ * the page does not know.
+ */
 const useMembers = (
-  { api }: ChatClient,
+  { api, identity }: ChatClient,
   { name }: Room,
   notes: readonly Note[],
   state: RoomState,
@@ -76,19 +90,23 @@ const useMembers = (
 ): ReadonlyMap<number, string> => {
   const [members, setMembers] = useState<ReadonlyMap<number, string>>(new Map())
   const requested = useRef(new Set<number>())
-  const load = (): void =>
-    void api.members(name, { limit: MAX_MEMBERS }).then(
-      page =>
-        setMembers(before => new Map([...before, ...page.members.map(one => [one.user_id, one.username] as const)])),
-      () => {}
-    )
+  const load = useMemo(
+    () =>
+      oneAtATime(async () => {
+        const page = await api.members(name, { limit: MAX_MEMBERS })
+        setMembers(before => new Map([...before, ...page.members.map(one => [one.user_id, one.username] as const)]))
+      }),
+    []
+  )
   // In advance, because the list does not contain a member who was removed.
   useEffect(() => {
     if (isPrivate) load()
   }, [isPrivate])
   useEffect(() => {
     const people = peopleOf(state)
-    const unknown = subjectsOf(notes).filter(id => !people.has(id) && !members.has(id) && !requested.current.has(id))
+    const unknown = subjectsOfOthers(notes, identity?.user_id).filter(
+      id => !people.has(id) && !members.has(id) && !requested.current.has(id)
+    )
     if (unknown.length === 0) return
     for (const id of unknown) requested.current.add(id)
     load()

@@ -8,6 +8,11 @@ import type { Person, RunningChat } from '../support/start-chat.ts'
 
 const room = (page: Page, name: string | RegExp) => page.getByRole('link', { name })
 const note = (page: Page, text: string) => page.locator('.note-line', { hasText: text })
+/** Returns the label or the text of the element that has the focus. */
+const focused = (page: Page): Promise<string> =>
+  page.evaluate(
+    `document.activeElement.getAttribute('aria-label') ?? document.activeElement.labels?.[0]?.textContent ?? ''`
+  )
 /** Makes the page load the list of rooms, as when its window gets the focus. */
 const refresh = (page: Page): Promise<void> => page.evaluate(`dispatchEvent(new Event('focus'))`)
 
@@ -46,6 +51,7 @@ describe.skipIf(!hasChromium())('members of rooms', { timeout: 300_000 }, () => 
     expect(await problemsOf(page)).toEqual([])
     await press(page, 'Add bob')
     await page.getByText('bob is a member now.').waitFor()
+    expect(await focused(page)).toBe('Name begins with')
     await press(page, 'Close')
     await note(page, 'You added bob').waitFor()
 
@@ -61,6 +67,7 @@ describe.skipIf(!hasChromium())('members of rooms', { timeout: 300_000 }, () => 
     await press(page, 'Manage bob')
     await press(page, 'Make a moderator')
     await page.locator('.mark', { hasText: 'moderator' }).waitFor()
+    expect(await focused(page)).toBe('Manage bob')
     await note(bob.page, 'ada made you a moderator').waitFor()
     await press(page, 'Manage bob')
     await page.setViewportSize({ width: 360, height: 740 })
@@ -69,6 +76,8 @@ describe.skipIf(!hasChromium())('members of rooms', { timeout: 300_000 }, () => 
     await page.setViewportSize({ width: 1280, height: 800 })
     await press(page, 'Remove from the room')
     await page.getByRole('button', { name: 'Manage bob' }).waitFor({ state: 'detached' })
+    // The only other member is the last owner, so the focus is on her button.
+    expect(await focused(page)).toBe('Manage ada')
     await note(page, 'You removed bob').waitFor()
 
     await bob.page.getByText('You are no longer a member of this room.').waitFor()
@@ -151,5 +160,25 @@ describe.skipIf(!hasChromium())('members of rooms', { timeout: 300_000 }, () => 
     await page.getByRole('textbox', { name: 'Message to General' }).waitFor()
     expect(await room(page, /^New title/).count()).toBe(0)
     expect(complaints).toEqual([])
+  })
+  test('loads notes again that could not be loaded, and keeps the focus on an action that fails', async () => {
+    const { chat, ada, tab, page, complaints } = await start()
+    const bob = await chat.register('bob')
+    const name = await createPrivate(chat, ada, 'Plans')
+    await chat.call('PUT', `/api/chat/rooms/${name}/members/${bob.id}`, { token: ada.token })
+    await enterAs(tab, chat.url, 'ada')
+    let failures = 0
+    await page.route(/\/log\?/, route => (failures++ === 0 ? route.abort() : route.continue()))
+    await room(page, /^Plans/).click()
+    await note(page, 'You added bob').waitFor()
+    expect(failures).toBeGreaterThan(1)
+
+    await press(page, 'Room details')
+    await press(page, 'Manage bob')
+    await page.route(/\/members\/\d+$/, route => route.abort())
+    await press(page, 'Remove from the room')
+    await page.locator('.refusal').waitFor()
+    expect(await page.evaluate('document.activeElement.textContent')).toBe('Remove from the room')
+    expect(complaints.filter(text => !text.includes('ERR_FAILED'))).toEqual([])
   })
 })

@@ -2,7 +2,8 @@
 import { beforeEach, expect, onTestFinished, test, vi } from 'vitest'
 import type { ChatClient, Message, Room, RoomState } from '../../client/src/index.ts'
 import { groupMessages } from '../../src/web/message-groups.ts'
-import { type Note, noteOf, withNotes, withoutName } from '../../src/web/notes.ts'
+import { MAX_NOTES, type Note, noteOf, subjectsOfOthers, withNotes, withoutName } from '../../src/web/notes.ts'
+import { oneAtATime } from '../../src/web/one-at-a-time.ts'
 import { rightsOf } from '../../src/web/room/rights.ts'
 import { createRooms } from '../../src/web/rooms.ts'
 
@@ -71,6 +72,46 @@ test('keeps each note once, and removes the name of a deleted user from earlier 
   expect(notes.map(({ seq }) => seq)).toEqual([1, 4, 6])
   const erased = withoutName(notes, { userId: 1, username: 'deleted', seq: 5 })
   expect(erased.map(({ username }) => username)).toEqual(['deleted', 'deleted', 'ada'])
+})
+
+test('keeps the newest notes if there are too many', () => {
+  const notes = withNotes(
+    Array.from({ length: MAX_NOTES }, (_, at) => noteAt(at + 1)),
+    [noteAt(MAX_NOTES + 1), noteAt(MAX_NOTES + 2)]
+  )
+  expect([notes.length, notes.at(0)?.seq, notes.at(-1)?.seq]).toEqual([MAX_NOTES, 3, MAX_NOTES + 2])
+})
+
+test('needs the names only of those whose membership somebody else changed', () => {
+  const note = (userId: number, subject: number, event: string): Note => {
+    const entry = { type: 'membership', seq: 1, user_id: userId, username: 'x', subject, event, timestamp }
+    return noteOf(entry) as Note
+  }
+  const title = noteOf({ type: 'room', seq: 2, user_id: 1, username: 'x', title: 'Tea', timestamp }) as Note
+  const notes = [note(2, 2, 'joined'), note(3, 3, 'left'), note(3, 4, 'added'), note(3, 1, 'removed'), title]
+  expect(subjectsOfOthers([...notes, note(5, 5, 'role_changed')], 1)).toEqual([4])
+})
+
+test('runs one request at a time, and one more for calls during a run, also after an error', async () => {
+  const ends: (() => void)[] = []
+  let runs = 0
+  const load = oneAtATime(async () => {
+    runs++
+    await new Promise<void>(resolve => ends.push(resolve))
+    if (runs === 1) throw new Error('The request failed.')
+  })
+  const end = async () => {
+    ends.shift()?.()
+    await new Promise(setImmediate)
+  }
+  for (let call = 0; call < 3; call++) load()
+  expect(runs).toBe(1)
+  await end()
+  expect(runs).toBe(2)
+  await end()
+  expect(runs).toBe(2)
+  load()
+  expect(runs).toBe(3)
 })
 
 /**

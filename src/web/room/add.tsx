@@ -1,5 +1,5 @@
 /** Renders a search for people to add to a room. */
-import { useState } from 'preact/hooks'
+import { useRef, useState } from 'preact/hooks'
 import { useAction } from '../hooks.ts'
 import { Refusal } from '../refusal.tsx'
 import type { RoomSectionProps } from './members.tsx'
@@ -8,13 +8,16 @@ import { type FoundUser, PeopleSearch } from './people-search.tsx'
 export const AddSection = ({ api, room, me }: RoomSectionProps) => {
   const [added, setAdded] = useState<readonly FoundUser[]>([])
   const action = useAction()
+  const box = useRef<HTMLDivElement>(null)
   const add = (user: FoundUser): void =>
     void action.run(async () => {
       await api.putMember(room, user.user_id)
       setAdded(before => [...before, user])
+      // The pressed button disappears.
+      box.current?.querySelector('input')?.focus()
     })
   return (
-    <>
+    <div ref={box}>
       <PeopleSearch
         api={api}
         hidden={new Set(me === undefined ? [] : [me])}
@@ -25,7 +28,8 @@ export const AddSection = ({ api, room, me }: RoomSectionProps) => {
             <button
               type="button"
               class="plain"
-              disabled={action.isBusy}
+              // A disabled button would lose the focus if the request fails. `run` ignores a second press.
+              aria-disabled={action.isBusy}
               aria-label={`Add ${user.username}`}
               onClick={() => add(user)}
             >
@@ -42,6 +46,6 @@ export const AddSection = ({ api, room, me }: RoomSectionProps) => {
           </>
         )}
       </p>
-    </>
+    </div>
   )
 }

@@ -11,8 +11,10 @@ interface MemberActionsProps {
   /** The roles that the user may give. */
   readonly roles: readonly MemberRole[]
   readonly canRemove: boolean
-  /** Called with the changed member; with undefined after the member was removed. */
-  readonly onChange: (member: Member | undefined) => void
+  /** Called with the changed member. */
+  readonly onChange: (member: Member) => void
+  /** Called with the id of the removed member. */
+  readonly onRemove: (id: number) => void
 }
 
 const LABELS: { readonly [role in MemberRole]: string } = {
@@ -21,7 +23,7 @@ const LABELS: { readonly [role in MemberRole]: string } = {
   owner: 'Make an owner'
 }
 
-export const MemberActions = ({ api, room, member, roles, canRemove, onChange }: MemberActionsProps) => {
+export const MemberActions = ({ api, room, member, roles, canRemove, onChange, onRemove }: MemberActionsProps) => {
   const action = useAction()
   const { user_id: id } = member
   return (
@@ -32,7 +34,8 @@ export const MemberActions = ({ api, room, member, roles, canRemove, onChange }:
             key={role}
             type="button"
             class="plain"
-            disabled={action.isBusy}
+            // A disabled button would lose the focus. `run` ignores a second press.
+            aria-disabled={action.isBusy}
             onClick={() => void action.run(async () => onChange(await api.putMember(room, id, role)))}
           >
             {LABELS[role]}
@@ -42,11 +45,11 @@ export const MemberActions = ({ api, room, member, roles, canRemove, onChange }:
           <button
             type="button"
             class="plain bad"
-            disabled={action.isBusy}
+            aria-disabled={action.isBusy}
             onClick={() =>
               void action.run(async () => {
                 await api.removeMember(room, id)
-                onChange(undefined)
+                onRemove(id)
               })
             }
           >

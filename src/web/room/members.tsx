@@ -1,5 +1,5 @@
 /** Renders the members of a room with their roles, and buttons to join and to leave it. */
-import { useState } from 'preact/hooks'
+import { useRef, useState } from 'preact/hooks'
 import type { ChatApi, Member } from '../../../client/src/index.ts'
 import { Avatar } from '../avatar.tsx'
 import { useAction } from '../hooks.ts'
@@ -32,22 +32,41 @@ export const MembersSection = (props: MembersSectionProps) => {
   const [selected, setSelected] = useState<number>()
   const loading = useAction()
   const pages = usePages<Item>(loading, after => loadPage(api, room, after as number | undefined))
-  const changed = (member: Member | undefined): void => {
+  const list = useRef<HTMLUListElement>(null)
+  /** Sets the focus to the button of a member. If the member has none, sets it to the list. */
+  const focus = (id: number | undefined): void => {
+    const button = list.current?.querySelector<HTMLElement>(`[data-member="${id}"] button`)
+    const target = button ?? list.current
+    target?.focus()
+  }
+  // The pressed button disappears, and with it the focus.
+  const changed = (member: Member): void => {
     setSelected(undefined)
-    if (member) pages.replace({ ...member, id: member.user_id })
-    else pages.reload()
+    pages.replace({ ...member, id: member.user_id })
+    // With another role, users may lose the right to manage themselves.
+    focus(member.user_id === me ? undefined : member.user_id)
+  }
+  const removed = (id: number): void => {
+    setSelected(undefined)
+    const at = pages.items.findIndex(member => member.id === id)
+    focus((pages.items[at + 1] ?? pages.items[at - 1])?.id)
+    pages.reload()
+  }
+  const joined = (): void => {
+    focus(undefined)
+    pages.reload()
   }
   return (
     <>
       <Refusal error={loading.error} />
-      <ul class="entries members">
+      <ul ref={list} class="entries members" tabIndex={-1} aria-label="Members">
         {pages.items.map(member => {
           const { user_id: id, username, role } = member
           const isMe = id === me
           const canRemove = !isMe && rights.remove(role)
           const roles = rights.roles(role, isMe)
           return (
-            <li key={id}>
+            <li key={id} data-member={id}>
               <Avatar id={id} name={username} />
               <span class="name">
                 <span dir="auto">{username}</span>
@@ -65,7 +84,9 @@ export const MembersSection = (props: MembersSectionProps) => {
                   Manage
                 </button>
               )}
-              {id === selected && <MemberActions {...{ api, room, member, roles, canRemove }} onChange={changed} />}
+              {id === selected && (
+                <MemberActions {...{ api, room, member, roles, canRemove }} onChange={changed} onRemove={removed} />
+              )}
             </li>
           )
         })}
@@ -76,7 +97,7 @@ export const MembersSection = (props: MembersSectionProps) => {
           Show more
         </button>
       )}
-      <OwnMembership {...props} onJoined={pages.reload} />
+      <OwnMembership {...props} onJoined={joined} />
     </>
   )
 }
