@@ -4,16 +4,7 @@
  */
 import { createEmitter } from './emitter.ts'
 import { TEMPORARY_ERRORS } from './errors.ts'
-import type {
-  Inbox,
-  InboxEvents,
-  InboxItem,
-  InboxOptions,
-  InboxPage,
-  InboxState,
-  InboxTotal,
-  LastMessage
-} from './inbox-types.ts'
+import type { Inbox, InboxEvents, InboxItem, InboxOptions, InboxPage, InboxState, InboxTotal } from './inbox-types.ts'
 import { systemTimers } from './platform.ts'
 import type { Refusal } from './room-types.ts'
 import type { ChatClient } from './types.ts'
@@ -39,11 +30,14 @@ interface InboxFrame {
 
 const isItem = (update: Update): update is InboxItem => update.visibility !== undefined
 
-const timeOf = ({ last }: { readonly last?: LastMessage }): string => last?.timestamp ?? ''
+/** The place of a room in the list: the time of its newest message, and the order of rooms with equal times. */
+interface Place {
+  readonly time: string
+  readonly rank: number
+}
 
-/** Returns the items, latest message first. Rooms with equal times keep their order. */
-const sorted = (items: readonly InboxItem[]): readonly InboxItem[] =>
-  [...items].sort((one, other) => (timeOf(one) < timeOf(other) ? 1 : timeOf(one) > timeOf(other) ? -1 : 0))
+const latestFirst = (one: Place, other: Place): number =>
+  one.time === other.time ? other.rank - one.rank : one.time < other.time ? 1 : -1
 
 const withUnread = (item: InboxItem): InboxItem =>
   Object.freeze({ ...item, unread: Math.max(0, item.messages - item.read_messages) })
@@ -65,11 +59,13 @@ const totalOf = (items: Iterable<InboxItem>): InboxTotal => {
 export const createInbox = (client: ChatClient, { timers = systemTimers }: InboxOptions = {}): Inbox => {
   const events = createEmitter<InboxEvents>()
   const items = new Map<string, InboxItem>()
+  const places = new Map<string, Place>()
   let status: InboxState['status'] = 'loading'
   let error: Refusal | undefined
   // The totals of the rooms that are not in `items`.
   let others: InboxTotal = { unread_rooms: 0, mentions: 0 }
   let hasMore = false
+  let top = 0
   let next: string | undefined
   let owner = client.identity?.user_id
   let snapshot: InboxState | undefined
@@ -80,7 +76,7 @@ export const createInbox = (client: ChatClient, { timers = systemTimers }: Inbox
 
   const state = (): InboxState => {
     if (snapshot) return snapshot
-    const rooms = Object.freeze(sorted([...items.values()]))
+    const rooms = Object.freeze([...items.values()].sort((one, other) => latestFirst(placeOf(one), placeOf(other))))
     const { unread_rooms, mentions } = totalOf(rooms)
     snapshot = Object.freeze({
       status,
@@ -134,15 +130,37 @@ export const createInbox = (client: ChatClient, { timers = systemTimers }: Inbox
     }
   }
 
+  const placeOf = ({ room }: InboxItem): Place => places.get(room) ?? { time: '', rank: 0 }
+
+  const newestTime = (): string =>
+    [...items.values()]
+      .map(item => placeOf(item).time)
+      .sort()
+      .at(-1) ?? ''
+
+  /** Adds items in the order of the service, after the rooms with the same times. */
+  const append = (added: readonly InboxItem[]): void => {
+    let time = ''
+    const lowest = Math.min(0, ...[...items.values()].map(item => placeOf(item).rank))
+    for (const [at, item] of [...added.entries()].reverse()) {
+      // A room without messages has no time. It keeps its place before the next room.
+      time = item.last?.timestamp ?? time
+      places.set(item.room, { time, rank: lowest - at - 1 })
+      items.set(item.room, withUnread(item))
+    }
+  }
+
+  /** Adds an item that is new in the inbox, or replaces it. */
   const set = (item: InboxItem): void => {
-    items.delete(item.room)
+    const time = item.last?.timestamp ?? places.get(item.room)?.time ?? newestTime()
+    places.set(item.room, { time, rank: ++top })
     items.set(item.room, withUnread(item))
   }
 
   const first = ({ rooms = [], total, ...frame }: InboxFrame): void => {
     isRequested = false
     items.clear()
-    for (const item of rooms) if (isItem(item)) set(item)
+    append(rooms.filter(isItem))
     hasMore = frame.has_more ?? rooms.length >= PAGE
     next = frame.next
     setTotal(total ?? totalOf(items.values()))
@@ -161,6 +179,7 @@ export const createInbox = (client: ChatClient, { timers = systemTimers }: Inbox
     const isOwn = last !== undefined && last.user_id === owner
     // The user's own message moves the mark. The service reports it later than the message.
     const next = isOwn ? allRead({ ...item, ...given, messages }) : { ...item, ...given }
+    if (last && last.timestamp > placeOf(item).time) places.set(item.room, { time: last.timestamp, rank: ++top })
     // The service has sent the frame before it knew what this client has marked as read.
     const isLate = (given.read_messages ?? item.read_messages) < item.read_messages && messages >= item.messages
     if (!isLate) items.set(item.room, withUnread(next))
@@ -224,7 +243,7 @@ export const createInbox = (client: ChatClient, { timers = systemTimers }: Inbox
 
   const merge = (page: InboxPage): number => {
     const added = page.rooms.filter(({ room }) => !items.has(room))
-    for (const item of added) items.set(item.room, withUnread(item))
+    append(added)
     next = page.next
     hasMore = page.has_more
     setTotal(page.total)

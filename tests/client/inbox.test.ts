@@ -54,10 +54,11 @@ test('opens the inbox with the connection, and lists the rooms with the latest m
   expect(first.take('inbox')).toHaveLength(1)
   expect(inbox.state).toMatchObject({ status: 'loading', rooms: [] })
   first.receive(
-    firstFrame([item('a', 1), item('empty', 0, { last: undefined, messages: 0, read_messages: 0 }), item('b', 2)])
+    firstFrame([item('b', 2), item('empty', 0, { last: undefined, messages: 0, read_messages: 0 }), item('a', 1)])
   )
   expect(inbox.state.status).toBe('live')
-  expect(shown()).toEqual(['b 2 0', 'a 2 0', 'empty 0 0'])
+  // The service sorts a room without messages by the time at which the user has joined it.
+  expect(shown()).toEqual(['b 2 0', 'empty 0 0', 'a 2 0'])
   expect(inbox.state.total).toEqual({ unread_rooms: 3, mentions: 0 })
 })
 
@@ -231,4 +232,16 @@ test('emits one change for the changes of one moment, and none after it was clos
   first.receive({ type: 'inbox', rooms: [message('a', 7, 3)] })
   await settled()
   expect(changes).toBe(1)
+})
+
+test('puts a new room without messages first, until another room has a new message', async () => {
+  const { first, shown } = await start()
+  first.receive(firstFrame([item('a', 1)]))
+  first.receive({
+    type: 'inbox',
+    rooms: [item('new', 0, { last: undefined, messages: 0, read_messages: 0, unread: 0 })]
+  })
+  expect(shown()).toEqual(['new 0 0', 'a 2 0'])
+  first.receive({ type: 'inbox', rooms: [message('a', 6, 2)] })
+  expect(shown()).toEqual(['a 3 0', 'new 0 0'])
 })
