@@ -6,7 +6,8 @@ import { deferBus } from '../src/bus/deferred.ts'
 import { createMemoryBus } from '../src/bus/drivers/memory.ts'
 import { createPostgresBus } from '../src/bus/drivers/postgres.ts'
 import { type ChatCore, createChatCore } from '../src/chat/chat.ts'
-import { createKinds } from '../src/chat/kinds/index.ts'
+import { type HostKinds, hostKinds } from '../src/chat/kinds/host-kind.ts'
+import { BUILT_IN, createKinds } from '../src/chat/kinds/index.ts'
 import type { Kind } from '../src/chat/kinds/kind.ts'
 import { isUnread } from '../src/chat/log/read-limit.ts'
 import type { ChatOptions, ChatStorage, HostFunctions } from '../src/chat/options.ts'
@@ -44,8 +45,10 @@ export interface ChatPluginOptions
    */
   readonly bus?: Bus | undefined
   readonly clock?: Clock
-  /** Replaces the kinds of entries. Used only in tests. */
-  readonly kinds?: readonly Kind[] | undefined
+  /** The kinds of entries that belong to the host application. */
+  readonly kinds?: HostKinds | undefined
+  /** Replaces the kinds of entries of the service. Used only in tests. */
+  readonly builtInKinds?: readonly Kind[] | undefined
 }
 
 const MINUTE_MS = 60 * 1000
@@ -53,14 +56,14 @@ const HOUR_MS = 60 * MINUTE_MS
 
 const readOptions = createOptionsReader('chat-core', {
   settings: chatSettings,
-  functions: ['authorize', 'beforeMessage', 'onMessage']
+  functions: ['authorize', 'beforeMessage', 'onMessage', 'onEntry']
 })
 
 export default fp(
   async function chatCore(fastify: FastifyInstance, options: ChatPluginOptions) {
     const { messageRateLimit, readRateLimit, legacySocketHours, editWindowMinutes, readReceipts, ...limits } =
       readOptions(options)
-    const { authorize, beforeMessage, onMessage, appendQueue } = options
+    const { authorize, beforeMessage, onMessage, onEntry, appendQueue } = options
     const { bus, begin } = options.bus ? { bus: options.bus, begin: ignore } : busOf(fastify, options.clock)
     const record = createProcessRecord({
       repository: fastify.chatDb.processes,
@@ -73,7 +76,7 @@ export default fp(
     const chat = createChatCore({
       bus,
       isUpgradeFinished: step => record.isUpgradeFinished(step),
-      kinds: createKinds(options.kinds),
+      kinds: createKinds([...(options.builtInKinds ?? BUILT_IN), ...hostKinds(options.kinds)]),
       storage: storageOf(fastify, options),
       limits: {
         messageRate: messageRateLimit,
@@ -83,7 +86,7 @@ export default fp(
         legacyLifetimeMs: legacySocketHours * HOUR_MS
       },
       hasReadReceipts: readReceipts,
-      host: { authorize, beforeMessage, onMessage },
+      host: { authorize, beforeMessage, onMessage, onEntry },
       keyring: fastify.chatCrypto,
       clock: options.clock ?? systemClock,
       log: withoutRepeats(fastify.server, fastify.log, options.clock),

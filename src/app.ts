@@ -61,6 +61,11 @@ export interface ChatServiceOptions extends HostSettings {
   /** Called with each message that this process committed, at most once per message. Must not throw. */
   readonly onMessage?: HostFunctions['onMessage']
   /**
+   * Called for each entry that this process committed, at most once per entry, in the order of each room. Its argument creates
+   * the entry. Must not throw.
+   */
+  readonly onEntry?: HostFunctions['onEntry']
+  /**
    * Resolved settings, which replace the settings in the options. The standalone service resolves the settings before it
    * creates its server.
    */
@@ -73,8 +78,14 @@ export interface ChatServiceOptions extends HostSettings {
   readonly bus?: Bus | undefined
   /** Replaces options of the append queue. Used only in tests. */
   readonly appendQueue?: ChatOptions['appendQueue']
-  /** Replaces the kinds of entries. Used only in tests. */
+  /**
+   * The kinds of entries that belong to the host application: a schema, as TypeBox or JSON Schema, for each name. A name has a
+   * dot, for example `acme.order`. `chat.append` appends such entries. Other processes need the same kinds, or show the entries
+   * as unknown.
+   */
   readonly kinds?: ChatPluginOptions['kinds']
+  /** Replaces the kinds of entries of the service. Used only in tests. */
+  readonly builtInKinds?: ChatPluginOptions['builtInKinds']
   /** Receives mails as text if `smtpUrl` is missing. Used by `fastify-chat dev`. */
   readonly printMail?: ChatMailOptions['printMail']
   /** Replaces the limits of the outbox. Used only in tests. */
@@ -94,8 +105,29 @@ export const chatService = async (fastify: FastifyInstance, options: ChatService
 }
 
 const assemble = async (fastify: FastifyInstance, options: ChatServiceOptions): Promise<void> => {
-  const { prefix: _, pages = false, resolved, client, clock = systemClock, bus, appendQueue, kinds, ...more } = options
-  const { authenticate, authorize, beforeMessage, onMessage, documentSecurity, printMail, mailLimits, ...others } = more
+  const {
+    prefix: _,
+    pages = false,
+    resolved,
+    client,
+    clock = systemClock,
+    bus,
+    appendQueue,
+    kinds,
+    builtInKinds,
+    ...more
+  } = options
+  const {
+    authenticate,
+    authorize,
+    beforeMessage,
+    onMessage,
+    onEntry,
+    documentSecurity,
+    printMail,
+    mailLimits,
+    ...others
+  } = more
   const settings = withoutFastifyOptions(others)
   checkPages(pages)
   // The loggers are replaced before any route is registered, because a query string may contain a token, which must not be
@@ -122,10 +154,12 @@ const assemble = async (fastify: FastifyInstance, options: ChatServiceOptions): 
     authorize,
     beforeMessage,
     onMessage,
+    onEntry,
     clock,
     bus,
     appendQueue,
-    kinds
+    kinds,
+    builtInKinds
   })
   await fastify.register(privacyPlugin, { ...config, clock })
   await fastify.register(opsPlugin, { ...config, clock })

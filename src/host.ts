@@ -1,27 +1,61 @@
 /** Creates a chat for a host application. The code of the host can publish messages, receive events and revoke access. */
+import type { Static, TSchema } from '@sinclair/typebox'
 import type { FastifyInstance } from 'fastify'
 import type { ExportRecord } from './accounts/export/records.ts'
 import type { HostUser } from './accounts/host-users.ts'
 import { type ChatServiceOptions, chatService } from './app.ts'
+import type { Principal } from './chat/access/authorize.ts'
+import type { HostKinds } from './chat/kinds/host-kind.ts'
 import type { CommittedMessage } from './chat/log/committed-message.ts'
+import type { CommittedData, CommittedEntry } from './chat/log/host-entry.ts'
+import type { HostTransaction } from './db/database.ts'
 import { check, typed } from './host-calls.ts'
 import { createHostMembers, type HostMembers } from './host-members.ts'
 import { withholdMessage } from './lib/redact.ts'
 import { ChatError } from './protocol/errors.ts'
-import { type HostPost, hostPost } from './protocol/http/host.ts'
+import { type HostPost, hostData, hostPost } from './protocol/http/host.ts'
 import { HostRoom, type Room } from './protocol/http/rooms.ts'
 import { compile } from './protocol/validation.ts'
 
-/** The options of a chat in a host application: the options of the service, except those that `createChat` sets itself. */
-export type CreateChatOptions = Omit<ChatServiceOptions, 'prefix' | 'onMessage'>
+/** A chat without kinds of the host application. */
+type NoKinds = Record<never, never>
 
-/**
- * A message from the code of the host. `as` is the author, for example a bot. The chat user of the author is created on first
- * use.
- */
-export interface PostOptions extends HostPost {
-  readonly as: Omit<HostUser, 'expiresAt'>
+/** The options of a chat in a host application: the options of the service, except those that `createChat` sets itself. */
+export interface CreateChatOptions<Kinds extends HostKinds = NoKinds>
+  extends Omit<ChatServiceOptions, 'prefix' | 'onMessage' | 'onEntry' | 'kinds'> {
+  /**
+   * The kinds of entries of the host application: a schema, as TypeBox or JSON Schema, for each name, such as `acme.order`. A
+   * name has a dot. `append` appends such entries. Processes without the kind deliver them as unknown entries.
+   */
+  readonly kinds?: Kinds | undefined
 }
+
+/** Who appends something to a room, and in which transaction. */
+interface AppendOptions {
+  /** The author, for example a bot. The chat user of the author is created on first use, even if `transaction` is rolled back. */
+  readonly as: Omit<HostUser, 'expiresAt'>
+  /**
+   * A transaction of postgres.js on the database of the chat: the object that `sql.begin` passes to its function. The entry
+   * exists if and only if the transaction commits, and is delivered then. Until then, the lock of the room is held, so call the
+   * chat last, and await the call alone. The result is provisional until the commit.
+   */
+  readonly transaction?: HostTransaction | undefined
+}
+
+/** A message from the code of the host. */
+export interface PostOptions extends HostPost, AppendOptions {}
+
+type DataOf<Schema> = Schema extends TSchema ? Static<Schema> : unknown
+
+/** An entry of a kind of the host, of at most 16 KiB as JSON. All of `data` is encrypted. The default of `room` is `general`. */
+export type DataOptions<Kinds extends HostKinds> = {
+  [Name in keyof Kinds & string]: AppendOptions & {
+    readonly kind: Name
+    readonly data: DataOf<Kinds[Name]>
+    readonly room?: string | undefined
+    readonly nonce?: string | undefined
+  }
+}[keyof Kinds & string]
 
 /**
  * A function that is called with each message. If the function throws, or returns a promise that rejects, the chat logs the
@@ -29,19 +63,28 @@ export interface PostOptions extends HostPost {
  */
 export type MessageListener = (message: CommittedMessage) => unknown
 
+/** A function that is called with each entry. Like a `MessageListener` in everything else. */
+export type EntryListener<Kinds extends HostKinds = NoKinds> = (entry: CommittedEntry<Kinds>) => unknown
+
 /**
  * A chat in a host application. Until `plugin` is registered, all methods except `on` and `off` fail with a ChatError
  * (`unavailable`).
  */
-export interface EmbeddedChat extends HostMembers {
+export interface EmbeddedChat<Kinds extends HostKinds = NoKinds> extends HostMembers {
   /** The Fastify plugin of the chat. Register it once: `app.register(chat.plugin, { prefix: '/support' })`. */
   readonly plugin: (fastify: FastifyInstance, options: { prefix?: string }) => Promise<void>
   /**
    * Publishes a message. Does not call `authorize` or `beforeMessage`, and applies no rate limit. Resolves after the commit. If
    * a message with the same `nonce` was already published, returns that message. Rejects with a ChatError (`room_not_found`,
-   * `validation_failed`, `message_too_long`, `nonce_reused`, `busy`, `unavailable`), or with a TypeError if `as` is invalid.
+   * `validation_failed`, `message_too_long`, `nonce_reused`, `busy`, `unavailable`), or with a TypeError if `as` is invalid. After
+   * a ChatError other than `unavailable`, `transaction` can still be committed.
    */
   post(message: PostOptions): Promise<CommittedMessage>
+  /**
+   * Appends an entry of a kind of the host, which was declared in the option `kinds`. Resolves and rejects like `post`. Rejects
+   * with `validation_failed` if `data` does not match the schema, and with `upgrade_pending` until a rolling upgrade is finished.
+   */
+  append<Given extends DataOptions<Kinds>>(entry: Given): Promise<CommittedData<Given['kind'], Given['data']>>
   /**
    * Returns a room. Creates the room without members if it doesn't exist. Rejects with a ChatError: `validation_failed` if `room`
    * is invalid, `room_taken` if a room with another `visibility` has the name, `upgrade_pending`, or `unavailable`. Users cannot see a private room before they are added to it. But a user
@@ -54,7 +97,14 @@ export interface EmbeddedChat extends HostMembers {
    * the log.
    */
   on(event: 'message', listener: MessageListener): void
+  /**
+   * Like `message`, but with each entry of any kind: messages, edits, deletions, reactions, changes of rooms and members, and
+   * entries of the host's kinds. The entries of a room are in the order of `seq`. An entry that was appended in a transaction is
+   * reported after the commit. The erasure of a whole account is not reported.
+   */
+  on(event: 'entry', listener: EntryListener<Kinds>): void
   off(event: 'message', listener: MessageListener): void
+  off(event: 'entry', listener: EntryListener<Kinds>): void
   /**
    * Calls `authorize` again for a user and a room, on every process. If the user may no longer read the room, ends the user's
    * subscriptions to it.
@@ -94,8 +144,10 @@ export interface EmbeddedChat extends HostMembers {
  * await app.register(chat.plugin, { prefix: '/support' })
  * ```
  */
-export const createChat = (options: CreateChatOptions): EmbeddedChat => {
-  const listeners = new Set<MessageListener>()
+export const createChat = <const Kinds extends HostKinds = NoKinds>(
+  options: CreateChatOptions<Kinds>
+): EmbeddedChat<Kinds> => {
+  const listeners = createListeners()
   let instance: FastifyInstance | undefined
   let isRegistered = false
 
@@ -115,30 +167,33 @@ export const createChat = (options: CreateChatOptions): EmbeddedChat => {
         'This chat is already registered. To register a chat under another prefix, create another chat with createChat.'
       )
     isRegistered = true
-    const onFault = (err: unknown): void =>
-      fastify.log.error(
-        { err: withholdMessage(err) },
-        'a listener that was added with chat.on("message") failed; the message was published'
-      )
-    const onMessage = (message: CommittedMessage): void => {
-      // Calls the listeners asynchronously, so that an error of a listener cannot interrupt the publishing of messages.
-      for (const listener of listeners) Promise.resolve(message).then(listener).catch(onFault)
-    }
-    await chatService(fastify, { ...options, ...(prefix === undefined ? {} : { prefix }), onMessage })
+    const called = listeners.callOn(fastify)
+    await chatService(fastify, { ...options, ...(prefix === undefined ? {} : { prefix }), ...called })
     instance = fastify
+  }
+
+  const authorOf = async (as: AppendOptions['as']): Promise<Principal> => {
+    const { id: userId, username, externalId, generation } = await running().chatAuth.admit(as)
+    return { userId, username, externalId, generation, expiresAt: Number.POSITIVE_INFINITY }
   }
 
   return {
     plugin,
-    post: ({ as, ...message }) =>
+    post: ({ as, transaction, ...message }) =>
       typed(async () => {
-        const { chatAuth, chatCore } = running()
+        const { chatCore } = running()
         check(isHostPost, message)
-        const { id: userId, username, externalId, generation } = await chatAuth.admit(as)
-        return chatCore.log.publishAsHost(
-          { userId, username, externalId, generation, expiresAt: Number.POSITIVE_INFINITY },
-          message
-        )
+        return chatCore.log.publishAsHost(await authorOf(as), { ...message, transaction })
+      }),
+    append: ({ as, transaction, data, ...entry }) =>
+      typed(async () => {
+        const { chatCore, chatListen } = running()
+        check(isHostData, entry)
+        // Before that, the entry would be refused as during an upgrade.
+        await chatListen()
+        const appended = await chatCore.log.appendData(await authorOf(as), { ...entry, data, transaction })
+        // The kind has validated the data.
+        return appended as CommittedData<never, never>
       }),
     createRoom: room =>
       typed(async () => {
@@ -149,8 +204,8 @@ export const createChat = (options: CreateChatOptions): EmbeddedChat => {
         return chatCore.rooms.ensure(room)
       }),
     ...createHostMembers(running),
-    on: (_, listener) => void listeners.add(listener),
-    off: (_, listener) => void listeners.delete(listener),
+    on: listeners.on,
+    off: listeners.off,
     recheck: (userId, room) => running().chatCore.access.recheck(String(userId), room),
     disconnect: userId => running().chatCore.access.disconnect(String(userId)),
     suspend: userId => typed(async () => running().chatPrivacy.hostAccounts.suspend(String(userId))),
@@ -162,4 +217,33 @@ export const createChat = (options: CreateChatOptions): EmbeddedChat => {
 }
 
 const isHostPost = compile(hostPost)
+const isHostData = compile(hostData)
 const isHostRoom = compile(HostRoom)
+
+/** Keeps the listeners of a chat. */
+const createListeners = () => {
+  // The types of `on` and `off` decide which listener belongs to which event.
+  type Listener = (value: never) => unknown
+  const of = { message: new Set<Listener>(), entry: new Set<Listener>() }
+  const change = (method: 'add' | 'delete') => (event: keyof typeof of, listener: Listener) =>
+    void of[event][method](listener)
+  return {
+    on: change('add'),
+    off: change('delete'),
+    /** Returns the functions that call the listeners of an event. Errors of listeners are logged. */
+    callOn({ log }: FastifyInstance): Pick<ChatServiceOptions, 'onMessage' | 'onEntry'> {
+      const call = (event: keyof typeof of, create: () => unknown): void => {
+        if (of[event].size === 0) return
+        const onFault = (err: unknown): void =>
+          log.error(
+            { err: withholdMessage(err) },
+            `a listener that was added with chat.on("${event}") failed; the ${event} was published`
+          )
+        const value = Promise.resolve(create() as never)
+        // Calls the listeners asynchronously, so that an error of a listener cannot interrupt the publishing of messages.
+        for (const listener of of[event]) value.then(listener).catch(onFault)
+      }
+      return { onMessage: message => call('message', () => message), onEntry: entry => call('entry', entry) }
+    }
+  }
+}

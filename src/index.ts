@@ -12,11 +12,16 @@ export type {
   MessageDraft,
   PublicUser
 } from './chat/access/authorize.ts'
+export type { HostKinds } from './chat/kinds/host-kind.ts'
 export type { CommittedMessage } from './chat/log/committed-message.ts'
+export type { CommittedData, CommittedEntry, CommittedFields } from './chat/log/host-entry.ts'
+export type { HostTransaction } from './db/client/host-transaction.ts'
 export {
   type CreateChatOptions,
   createChat,
+  type DataOptions,
   type EmbeddedChat,
+  type EntryListener,
   type MessageListener,
   type PostOptions
 } from './host.ts'

@@ -34,7 +34,10 @@ const REQUEST_MS = 30_000
 const KEEP_ALIVE_MS = 72_000
 
 export interface ServerOptions
-  extends Pick<ChatServiceOptions, 'client' | 'clock' | 'bus' | 'appendQueue' | 'kinds' | 'printMail' | 'mailLimits'> {
+  extends Pick<
+    ChatServiceOptions,
+    'client' | 'clock' | 'bus' | 'appendQueue' | 'builtInKinds' | 'printMail' | 'mailLimits'
+  > {
   readonly settings: Settings
   /** Warnings about the settings, which are logged. */
   readonly warnings?: readonly string[]

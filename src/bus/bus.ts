@@ -25,6 +25,11 @@ export interface Bus {
    */
   announce(roomId: number, seq: number): void
   /**
+   * Returns the notification that announces an entry to all processes, including this one, so that a transaction of the host
+   * application can send it with its commit. Absent on a bus that does not use the notifications of the database.
+   */
+  announcement?(roomId: number, seq: number): Promise<{ readonly channel: string; readonly payload: string }>
+  /**
    * Queues an event. Drops the event and returns false if its JSON is longer than `MAX_EVENT_BYTES` or too many events are
    * queued.
    */

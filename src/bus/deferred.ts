@@ -48,6 +48,7 @@ export const deferBus = (bus: Bus, onFailure: (error: unknown) => void): Deferre
       begin()
       bus.announce(roomId, seq)
     },
+    ...(bus.announcement ? { announcement: bus.announcement.bind(bus) } : {}),
     // Does not open the connection. The bus queues the event until the connection is open.
     publish: event => bus.publish(event),
     msSinceHeartbeat: () => (opening ? (bus.msSinceHeartbeat?.() ?? 0) : 0),

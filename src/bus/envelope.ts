@@ -10,6 +10,10 @@ interface Envelope {
   readonly events?: readonly unknown[]
 }
 
+/** Returns the payload that announces one entry. */
+export const announcementOf = (from: string, roomId: number, seq: number): string =>
+  JSON.stringify({ from, grown: [[roomId, seq]] } satisfies Envelope)
+
 const PAIR_BYTES = 32
 /** Maximum number of payloads that are sent at a time. Their total size is at most about half a megabyte. */
 const MAX_PAYLOADS = 64

@@ -76,7 +76,7 @@ const touchSessions = async ({ storage }: ChatOptions, { registry }: Parts): Pro
 
 /** Starts the timers. Returns a function that stops them. */
 const startBackgroundWork = (options: ChatOptions, parts: Parts): (() => void) => {
-  const { rooms, feed, users, registry, subscriptionManager } = parts
+  const { rooms, feed, users, registry, subscriptionManager, committedEntries } = parts
   const stops = [
     options.clock.every(POLL_MS, () => look(options, parts)),
     options.clock.every(USERS_MS, () => refreshUsers(options, parts)),
@@ -91,6 +91,7 @@ const startBackgroundWork = (options: ChatOptions, parts: Parts): (() => void) =
     for (const stop of stops) stop()
     feed?.close()
     users.close()
+    committedEntries.close()
   }
 }
 

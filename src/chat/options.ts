@@ -73,6 +73,7 @@ export interface HostFunctions {
   readonly authorize?: Authorize | undefined
   readonly beforeMessage?: BeforeMessage | undefined
   readonly onMessage?: PublisherOptions['onMessage']
+  readonly onEntry?: PublisherOptions['onEntry']
 }
 
 export interface ChatOptions {

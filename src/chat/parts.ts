@@ -10,6 +10,7 @@ import { type ConnectionRegistry, createConnectionRegistry } from './connections
 import { createKinds, type Kinds } from './kinds/index.ts'
 import { type AppendQueue, createAppendQueue } from './log/append-queue.ts'
 import { type ChangeFeed, createChangeFeed } from './log/change-feed.ts'
+import { type CommittedEntries, createCommittedEntries } from './log/committed-entries.ts'
 import { createOutsideChanges } from './log/outside-changes.ts'
 import { createPublisher, type Publisher } from './log/publish.ts'
 import { createReadLimit, type ReadLimit } from './log/read-limit.ts'
@@ -34,6 +35,7 @@ export interface Parts {
   readonly readMarks: ReadMarks
   readonly readLimit: ReadLimit
   readonly publisher: Publisher
+  readonly committedEntries: CommittedEntries
   readonly feed: ChangeFeed | undefined
 }
 
@@ -125,8 +127,9 @@ const createPublishing = (
   options: ChatOptions,
   { access, registry, users, readMarks }: Pick<Parts, 'access' | 'registry' | 'users' | 'readMarks'>,
   isDraining: () => boolean
-): Pick<Parts, 'appendQueue' | 'publisher'> => {
-  const { storage, keyring, bus, log, limits, host } = options
+): Pick<Parts, 'appendQueue' | 'publisher' | 'committedEntries'> => {
+  const { storage, keyring, bus, log, limits, host, clock } = options
+  const committedEntries = createCommittedEntries(clock)
   const appendQueue = createAppendQueue({
     append: batch => storage.messages.append(batch),
     faultOf: storage.faultOf,
@@ -136,6 +139,8 @@ const createPublishing = (
   })
   const publisher = createPublisher({
     appendQueue,
+    appendInTransaction: (...given) => storage.messages.appendInTransaction(...given),
+    committedEntries,
     keyring,
     registry,
     bus,
@@ -149,9 +154,10 @@ const createPublishing = (
     author: users.author,
     named: users.named,
     readMarks,
-    onMessage: host?.onMessage
+    onMessage: host?.onMessage,
+    onEntry: host?.onEntry
   })
-  return { appendQueue, publisher }
+  return { appendQueue, publisher, committedEntries }
 }
 
 const createFeed = (

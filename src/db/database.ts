@@ -45,6 +45,7 @@ import { createUsersRepository, type UsersRepository } from './repositories/user
 import { createTables, type Tables } from './tables.ts'
 import { clientIn } from './transaction.ts'
 
+export type { HostTransaction } from './client/host-transaction.ts'
 export type { AppendedEntry, NewEntry, RefusedEntry, StoredBody } from './repositories/append.ts'
 export type { Changes, ChangesRead, ChangesRepository } from './repositories/changes.ts'
 export type { MemberRow, MembersRepository } from './repositories/members.ts'

@@ -34,6 +34,9 @@ const coercingAjv = new Ajv({ ...options, coerceTypes: true, keywords, schemas: 
 /** Compiles a schema for data with JSON types: bodies and frames. */
 export const compile = (schema: object): ValidateFunction => strictAjv.compile(schema)
 
+/** Compiles a schema of the host application. Its `$id`, if any, does not conflict with other schemas. */
+export const compileApart = (schema: object): ValidateFunction => new Ajv({ ...options, keywords }).compile(schema)
+
 /**
  * Compiles a schema for data that consists of strings: query strings, path parameters and headers. The validator converts each
  * string to the type in the schema.

@@ -10,7 +10,7 @@ import { startChat } from '../support/start-chat.ts'
 import { wave } from '../support/wave.ts'
 
 test('the list contains exactly the columns in which tokens are found', async () => {
-  const { database, register, join } = await startChat({ kinds: [...BUILT_IN, wave] })
+  const { database, register, join } = await startChat({ builtInKinds: [...BUILT_IN, wave] })
   const { client, schema } = database
   const person = await register('john')
   const john = await join(person)

@@ -87,6 +87,7 @@ export const createMemoryLog = (names: readonly string[]): MemoryLog => {
     },
     reactions: { own: async () => new Map(), page: async () => [] },
     messages: {
+      appendInTransaction: () => Promise.reject(new Error('The log in memory has no transactions.')),
       append,
       async extent(roomId, from, to) {
         const found = entriesOf(roomId).filter(({ seq }) => seq >= from && seq <= to)

@@ -48,7 +48,8 @@ interface HttpResponse {
 }
 
 /** The parts of the service that a test can replace. */
-export interface StartOptions extends Pick<ServerOptions, 'clock' | 'bus' | 'appendQueue' | 'kinds' | 'printMail'> {
+export interface StartOptions
+  extends Pick<ServerOptions, 'clock' | 'bus' | 'appendQueue' | 'builtInKinds' | 'printMail'> {
   readonly settings?: Partial<Settings>
   readonly database?: ChatDatabase
   /** The port to listen on. Only a test whose settings contain the port needs this option. The default is any free port. */

@@ -2,15 +2,16 @@
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import { onTestFinished } from 'vitest'
 import type { HostUser } from '../../src/accounts/host-users.ts'
+import type { HostKinds } from '../../src/chat/kinds/host-kind.ts'
 import type { ChatDatabase } from '../../src/db/database.ts'
 import { type CreateChatOptions, createChat, type EmbeddedChat } from '../../src/host.ts'
 import { testDatabase } from './database.ts'
 import { ENCRYPTION_KEY } from './settings.ts'
 import { type ConnectOptions, connect, type SocketClient } from './socket-client.ts'
 
-export interface RunningHost {
+export interface RunningHost<Kinds extends HostKinds = Record<never, never>> {
   readonly app: FastifyInstance
-  readonly chat: EmbeddedChat
+  readonly chat: EmbeddedChat<Kinds>
   readonly database: ChatDatabase
   readonly url: string
   readonly log: () => string
@@ -28,7 +29,7 @@ interface HttpResponse {
 }
 
 /** Options of the chat, and of the host that contains it. */
-export interface HostOptions extends Partial<CreateChatOptions> {
+export interface HostOptions<Kinds extends HostKinds = Record<never, never>> extends Partial<CreateChatOptions<Kinds>> {
   readonly prefix?: string
   readonly database?: ChatDatabase
   readonly server?: FastifyServerOptions
@@ -48,7 +49,9 @@ export const byHeader = ({ headers }: { headers: Record<string, unknown> }): Hos
 export const hostSettings = { encryptionKey: ENCRYPTION_KEY, messageRateLimit: 0, maxLoopDelayMs: 0 }
 
 /** Starts a host. The host is closed when the test ends. */
-export const startHost = async (options: HostOptions = {}): Promise<RunningHost> => {
+export const startHost = async <Kinds extends HostKinds = Record<never, never>>(
+  options: HostOptions<Kinds> = {}
+): Promise<RunningHost<Kinds>> => {
   const { prefix = '/support', database: given, server, before, after, ...changed } = options
   const database = given ?? (await testDatabase())
   const lines: string[] = []
@@ -56,7 +59,7 @@ export const startHost = async (options: HostOptions = {}): Promise<RunningHost>
   onTestFinished(async () => {
     await app.close()
   })
-  const chat = createChat({
+  const chat = createChat<Kinds>({
     ...hostSettings,
     databaseSchema: database.schema,
     client: database.client,

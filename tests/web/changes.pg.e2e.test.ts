@@ -451,7 +451,7 @@ describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
 
   test('offers no change that the service does not accept', async () => {
     const kinds = BUILT_IN.filter(({ kind }) => !['edit', 'deletion', 'reaction'].includes(kind))
-    const { pages } = await start(['ada'], {}, { kinds })
+    const { pages } = await start(['ada'], {}, { builtInKinds: kinds })
     const [page] = pages as [Page]
     await say(page, 'only a message')
     await line(page, 'only a message').hover()

@@ -126,6 +126,9 @@ const entryRecord = (keyring: Keyring, room: string, entry: StoredEntry): Export
     token === null ? undefined : keyring.decrypt(token, entry.keyId ?? undefined)
   const text = decrypted(content)
   const metaText = decrypted(meta)
+  const hasText = kind === MESSAGE || kind === EDIT
+  // A kind of a host application has a dot in its name, and stores its data as JSON.
+  const hasData = kind.includes('.')
   return {
     type: kind,
     room,
@@ -133,13 +136,12 @@ const entryRecord = (keyring: Keyring, room: string, entry: StoredEntry): Export
     id,
     created_at: timeOf(createdAt),
     ...(targetSeq === null ? {} : { [kind === MESSAGE ? 'reply_to' : 'target']: targetSeq }),
-    ...(detail === null ? {} : (parsed(detail) as object)),
+    ...(detail === null || hasData ? {} : (parsed(detail) as object)),
     ...(state?.mentions ? { mentions: state.mentions } : {}),
     ...(state?.editedAt ? { edited_at: timeOf(state.editedAt) } : {}),
-    ...(kind === MESSAGE || kind === EDIT ? { content: text ?? null } : {}),
-    ...(text === undefined && (kind === MESSAGE || kind === EDIT)
-      ? { unavailable: content === null ? 'erased' : 'key' }
-      : {}),
+    ...(hasText ? { content: text ?? null } : {}),
+    ...(hasData ? { data: text === undefined ? null : parsed(text) } : {}),
+    ...(text === undefined && (hasText || hasData) ? { unavailable: content === null ? 'erased' : 'key' } : {}),
     ...(metaText === undefined ? {} : { meta: parsed(metaText) })
   }
 }

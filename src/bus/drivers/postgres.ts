@@ -3,7 +3,7 @@ import { createHash, randomUUID } from 'node:crypto'
 import { type Clock, systemClock } from '../../lib/clock.ts'
 import { withTimeout } from '../../lib/timeout.ts'
 import type { Bus, BusListener } from '../bus.ts'
-import { createOutbox, deliver } from '../envelope.ts'
+import { announcementOf, createOutbox, deliver } from '../envelope.ts'
 
 /** The methods of a database client that the driver uses; see `Notifications` in src/db/client/types.ts. */
 export interface NotifyingDatabase {
@@ -119,6 +119,11 @@ export const createPostgresBus = ({
     announce(roomId, seq) {
       outbox.announce(roomId, seq)
       schedule()
+    },
+    async announcement(roomId, seq) {
+      // Sent under another name than that of this process, because this process must receive it too.
+      const payload = announcementOf(`${processId}/transaction`, roomId, seq)
+      return { channel: channel ?? channelOf(await instance()), payload }
     },
     publish(event) {
       const fits = outbox.publish(event)

@@ -118,7 +118,10 @@ export const createFrameDispatch = (options: FrameDispatchOptions): ((opened: Co
   /** Returns the kinds of entries that are accepted now. A client must not send other kinds. */
   const features = (): string[] => {
     const isFinished = options.isUpgradeFinished ?? (() => true)
-    return options.kinds.all.filter(({ kind, step }) => kind === MESSAGE || isFinished(step)).map(({ kind }) => kind)
+    const accepted = options.kinds.all.filter(
+      ({ kind, step, isOfHost }) => kind === MESSAGE || (!isOfHost && isFinished(step))
+    )
+    return accepted.map(({ kind }) => kind)
   }
 
   /** Sends `connected`, and subscribes the connection to the rooms in its options. */

@@ -6,8 +6,8 @@ export interface Encoded {
 }
 
 /** Frames for one write. `bytes` is their concatenation. */
-export interface Chunk {
-  readonly frames: readonly Encoded[]
+export interface Chunk<Frame extends Encoded = Encoded> {
+  readonly frames: readonly Frame[]
   readonly bytes: Buffer
 }
 
@@ -34,7 +34,7 @@ export const encode = (json: string): Encoded => {
 }
 
 /** Concatenates frames for one write. */
-export const chunkOf = (frames: readonly Encoded[]): Chunk => {
+export const chunkOf = <Frame extends Encoded>(frames: readonly Frame[]): Chunk<Frame> => {
   const [only] = frames
   const bytes = only && frames.length === 1 ? only.frame : Buffer.concat(frames.map(({ frame }) => frame))
   return { frames, bytes }

@@ -32,7 +32,7 @@ export interface Kinds {
  * kind is the `type` of another frame.
  */
 export const createKinds = (all: readonly Kind[] = BUILT_IN): Kinds => {
-  const sent = all.filter(({ isServiceOnly }) => !isServiceOnly)
+  const sent = all.filter(({ isServiceOnly, isOfHost }) => !isServiceOnly && !isOfHost)
   const byKind = new Map(all.map(kind => [kind.kind, kind]))
   const byCommand = new Map(sent.map(kind => [kind.commandType, kind]))
   const commands = sent.map(({ commandType, command, summary }) => [

@@ -101,6 +101,8 @@ export interface KindDefinition<Schema extends CommandSchema> {
    * describes what the service passes to `prepare`.
    */
   readonly isServiceOnly?: boolean
+  /** True if the kind belongs to the host application, which alone appends its entries. No frame of a client appends one. */
+  readonly isOfHost?: boolean
   /**
    * The step of a rolling upgrade that must be finished before entries of the kind are accepted. The default is `kinds`. See
    * drizzle/0012_message_changes.sql.

@@ -1,9 +1,11 @@
 /**
  * Encrypts a draft and appends it to the log. After the commit, notifies the sender, then the subscribers of this process, then
- * the other processes, and then the host application.
+ * the other processes, and the host application. A draft can also be appended in a transaction of the host application; then the
+ * commit notifies all processes.
  */
 import type { Bus } from '../../bus/bus.ts'
 import type { Keyring } from '../../crypto/keyring.ts'
+import type { AppendedEntry, HostTransaction, MessagesRepository } from '../../db/database.ts'
 import { ChatError } from '../../protocol/errors.ts'
 import { MESSAGE } from '../../protocol/http/messages.ts'
 import { type Principal, publicUserOf } from '../access/authorize.ts'
@@ -11,9 +13,11 @@ import type { ReadMarks } from '../marks/read-marks.ts'
 import type { Room } from '../rooms/room.ts'
 import type { AppendQueue } from './append-queue.ts'
 import { type Draft, encryptEntry, entryOf, isSameEntry } from './codec.ts'
+import type { CommittedEntries, Notify } from './committed-entries.ts'
 import { type CommittedMessage, committedMessage, metaOf } from './committed-message.ts'
 import type { Entry } from './entry.ts'
-import { restarting } from './refusals.ts'
+import { type CommittedEntry, hostEntry } from './host-entry.ts'
+import { refusalOf, restarting } from './refusals.ts'
 
 /** The position of an entry in the log. `createdAt` is in milliseconds since the epoch. */
 export type Position = Pick<Entry, 'id' | 'seq' | 'createdAt'>
@@ -29,8 +33,10 @@ export type PublishResult =
 
 export interface AppendDraftOptions {
   readonly appendQueue: AppendQueue
+  readonly appendInTransaction: MessagesRepository['appendInTransaction']
   readonly keyring: Keyring
   readonly bus: Bus
+  readonly committedEntries: CommittedEntries
   readonly isDraining: () => boolean
   /**
    * Returns the principal with the user's current name. Throws `unavailable` if, since the principal was looked up, the user
@@ -43,34 +49,79 @@ export interface AppendDraftOptions {
   readonly readMarks: Pick<ReadMarks, 'add'>
   /** Called at most once for each message that this process commits. Must not throw. */
   readonly onMessage?: ((message: CommittedMessage) => void) | undefined
+  /**
+   * Called at most once for each entry that this process commits, in the order of each room. `entry` creates the entry in the
+   * form for the host application. Must not throw.
+   */
+  readonly onEntry?: ((entry: () => CommittedEntry) => void) | undefined
 }
 
-/**
- * Appends a draft. Throws a ChatError if the draft is rejected before the append. Otherwise calls `posted` once with the result
- * of the append, before the subscribers receive the entry. With `mayBeEnded`, the account of the author may have ended.
- */
-export type AppendDraft = (
-  given: Draft,
-  room: Room,
-  principal: Principal,
-  posted: (outcome: PublishResult) => void,
-  mayBeEnded?: boolean
-) => void
+/** A draft, the room to which it is appended, and its author. With `mayBeEnded`, the account of the author may have ended. */
+export interface Appending {
+  readonly draft: Draft
+  readonly room: Room
+  readonly principal: Principal
+  readonly mayBeEnded?: boolean
+}
 
-export const createAppendDraft =
-  ({ appendQueue, keyring, bus, isDraining, author, named, readMarks, onMessage }: AppendDraftOptions): AppendDraft =>
-  (given, room, principal, posted, mayBeEnded = false) => {
+export interface AppendDraft {
+  /**
+   * Appends a draft. Throws a ChatError if the draft is rejected before the append. Otherwise calls `posted` once with the result
+   * of the append, before the subscribers receive the entry.
+   */
+  append(appending: Appending, posted: (outcome: PublishResult) => void): void
+  /**
+   * Appends a draft in a transaction of the host application. The result is provisional until the transaction commits. Rejects
+   * with a ChatError, and leaves the transaction as it was.
+   */
+  appendIn(transaction: HostTransaction, appending: Appending): Promise<PublishResult>
+}
+
+export const createAppendDraft = (options: AppendDraftOptions): AppendDraft => {
+  const { appendQueue, appendInTransaction, keyring, bus, committedEntries, isDraining, author, named } = options
+  const { onMessage, onEntry, readMarks } = options
+
+  /** Returns the draft with the current name of its author. */
+  const current = ({ draft, principal, mayBeEnded = false }: Appending): Draft => {
     if (isDraining()) throw restarting()
-    const { version } = room
     const { username } = mayBeEnded ? named(principal) : author(principal)
-    const draft = username === given.username ? given : { ...given, username }
+    return username === draft.username ? draft : { ...draft, username }
+  }
+
+  const notifyOf =
+    (draft: Draft, entry: Entry, principal: Principal): Notify =>
+    () => {
+      const { content, kind } = draft
+      const user = publicUserOf(named(principal))
+      if (onMessage && kind.kind === MESSAGE && content !== null)
+        onMessage(committedMessage({ ...draft, content, meta: metaOf(draft) }, user, entry))
+      onEntry?.(() => hostEntry(entry, user))
+    }
+
+  /** Moves the read mark of the author, who has read the entries before the message. */
+  const moveReadMark = ({ kind, userId }: Draft, { seq }: Entry, { name, epoch }: Room): void => {
+    if (kind.kind === MESSAGE) readMarks.add({ userId, room: name, upTo: seq, isUnread: false, epoch })
+  }
+
+  const isOther = (draft: Draft, { stored }: AppendedEntry): boolean =>
+    stored !== null && !isSameEntry(draft, stored, keyring)
+
+  const append: AppendDraft['append'] = (appending, posted) => {
+    const { room, principal } = appending
+    const { version } = room
+    const draft = current(appending)
     appendQueue.append(encryptEntry(draft, keyring), outcome => {
       room.appendEnded()
       if ('error' in outcome) return posted(outcome)
       const { appended } = outcome
-      if (appended.stored && !isSameEntry(draft, appended.stored, keyring)) return posted({ error: nonceReused() })
+      if (isOther(draft, appended)) return posted({ error: nonceReused() })
       if (appended.outcome !== 'stored') {
         posted({ position: appended, entry: undefined })
+        if (appended.outcome === 'erased') {
+          const erased = { ...draft, content: null, meta: null }
+          const entry = entryOf(erased, appended)
+          committedEntries.committed(room, entry, notifyOf(erased, entry, principal))
+        }
         // An entry that was already stored is announced again, because the process that committed the entry may have failed
         // before the announcement. `grown` reads the entry from the database, because the entry may have been changed or erased
         // in the meantime.
@@ -80,17 +131,38 @@ export const createAppendDraft =
       }
       const entry = entryOf(draft, appended)
       posted({ position: entry, entry })
+      committedEntries.committed(room, entry, notifyOf(draft, entry, principal))
       if (room.committed(entry, version)) bus.announce(room.id, entry.seq)
-      const { content, kind } = draft
-      if (kind.kind === MESSAGE)
-        readMarks.add({ userId: draft.userId, room: room.name, upTo: entry.seq, isUnread: false, epoch: room.epoch })
-      if (onMessage && kind.kind === MESSAGE && content !== null)
-        onMessage(committedMessage({ ...draft, content, meta: metaOf(draft) }, publicUserOf(named(principal)), entry))
+      else committedEntries.passed(room, entry)
+      moveReadMark(draft, entry, room)
     })
     // `appendStarted` is called after `append`, because `append` throws if the queue is full. The callback above, which calls
     // `appendEnded`, is never called synchronously.
     room.appendStarted()
   }
+
+  const appendIn: AppendDraft['appendIn'] = async (transaction, appending) => {
+    const { room, principal } = appending
+    const draft = current(appending)
+    const appended = await appendInTransaction(transaction, encryptEntry(draft, keyring), {
+      epoch: room.epoch,
+      announce: async seq => bus.announcement?.(room.id, seq)
+    })
+    if ('refused' in appended) return { error: refusalOf(appended.refused) }
+    if (isOther(draft, appended)) return { error: nonceReused() }
+    if (appended.outcome !== 'stored') return { position: appended, entry: undefined }
+    const entry = entryOf(draft, appended)
+    const notify = notifyOf(draft, entry, principal)
+    committedEntries.pending(room, entry, () => {
+      if (!bus.announcement) bus.announce(room.id, entry.seq)
+      moveReadMark(draft, entry, room)
+      notify()
+    })
+    return { position: entry, entry }
+  }
+
+  return { append, appendIn }
+}
 
 const nonceReused = (): ChatError =>
   new ChatError('nonce_reused', 'This nonce was used for another message in this room. Use a new nonce.')

@@ -1,18 +1,21 @@
 /** Reads the logs of rooms and appends entries to them, for the HTTP routes and the host application. */
-import type { ReactionRow, ReactionsRepository } from '../../db/database.ts'
+import type { HostTransaction, ReactionRow, ReactionsRepository } from '../../db/database.ts'
+import { ChatError } from '../../protocol/errors.ts'
 import { GENERAL } from '../../protocol/http/messages.ts'
 import { type Principal, publicUserOf } from '../access/authorize.ts'
 import type { CurrentUsers } from '../access/current-users.ts'
 import { type FindRoom, noSuchRoom, type RoomAccess } from '../access/room-access.ts'
+import { plainData } from '../kinds/host-kind.ts'
 import type { Kinds } from '../kinds/index.ts'
 import type { Command } from '../kinds/kind.ts'
 import { message } from '../kinds/message.ts'
 import type { RoomRegistry } from '../rooms/registry.ts'
 import type { Room } from '../rooms/room.ts'
-import type { PublishResult } from './append-draft.ts'
+import type { Position, PublishResult } from './append-draft.ts'
 import type { AppendQueue } from './append-queue.ts'
 import { type CommittedMessage, committedMessage, type Post } from './committed-message.ts'
 import type { Entry } from './entry.ts'
+import type { CommittedData } from './host-entry.ts'
 import type { PublishedBy, Publisher, Submission } from './publish.ts'
 import type { ReadLimit } from './read-limit.ts'
 import type { LogPart, LogReader, Range } from './reader.ts'
@@ -48,16 +51,36 @@ export interface ChatLog {
   /** Like `append`, in a room that the caller has found. Neither checks the access nor counts against the rate limit. */
   appendIn(principal: Principal, room: Room, submission: Submission): Promise<Published>
   /**
-   * Appends an entry for the host application, without a rate limit and without calling `authorize`. Resolves with the `seq` of
-   * the entry, or of the earlier entry with the same effect.
+   * Appends an entry for the host application, without a rate limit and without calling `authorize`. Resolves with the position
+   * of the entry, or of the earlier entry with the same effect.
    */
-  appendAsHost(principal: Principal, room: string, submission: Submission): Promise<number>
+  appendAsHost(principal: Principal, room: string, submission: Submission): Promise<Position>
   /** Appends a message. Resolves and rejects like `append`. */
   publish(principal: Principal, room: string, post: Post): Promise<Published>
-  /** Appends a message for the host application, without a rate limit and without calling `authorize` or `beforeMessage`. */
-  publishAsHost(principal: Principal, post: Post & { readonly room?: string | undefined }): Promise<CommittedMessage>
+  /**
+   * Appends a message for the host application, without a rate limit and without calling `authorize` or `beforeMessage`. With
+   * `transaction`, appends it in a transaction of the host application, and the result is provisional until the commit.
+   */
+  publishAsHost(principal: Principal, post: HostPost): Promise<CommittedMessage>
+  /** Like `publishAsHost`, with an entry of a kind of the host application. Throws `validation_failed`. */
+  appendData(principal: Principal, entry: HostData): Promise<CommittedData<string, unknown>>
   /** Resolves when every entry in the append queue has been committed or rejected. */
   idle(): Promise<void>
+}
+
+/** Where the host application appends something, and in which transaction. The default of `room` is `general`. */
+interface HostAppend {
+  readonly room?: string | undefined
+  readonly transaction?: HostTransaction | undefined
+}
+
+export type HostPost = Post & HostAppend
+
+/** An entry of a kind of the host application. */
+export interface HostData extends HostAppend {
+  readonly kind: string
+  readonly data?: unknown
+  readonly nonce?: string | undefined
 }
 
 export interface ReactionQuery {
@@ -105,6 +128,13 @@ export const createChatLog = (options: ChatLogOptions): ChatLog => {
     return appendIn(principal, await findRoom(principal, name, submission.kind.action), submission)
   }
 
+  const appendAsHost: ChatLog['appendAsHost'] = async (principal, name, submission) => {
+    const room = await rooms.load(name)
+    if (!room) throw noSuchRoom()
+    const { position } = await publishIn(principal, room, submission, 'host')
+    return position
+  }
+
   return {
     kinds,
     readLimit,
@@ -125,24 +155,29 @@ export const createChatLog = (options: ChatLogOptions): ChatLog => {
       }),
     append,
     appendIn,
-    async appendAsHost(principal, name, submission) {
-      const room = await rooms.load(name)
-      if (!room) throw noSuchRoom()
-      const { position } = await publishIn(principal, room, submission, 'host')
-      return position.seq
-    },
+    appendAsHost,
     publish: (principal, name, post) => append(principal, name, submissionOf(post)),
-    async publishAsHost(principal, { room: name = GENERAL, ...post }) {
-      const room = await rooms.load(name)
-      if (!room) throw noSuchRoom()
-      const { position } = await publishIn(principal, room, submissionOf(post), 'host')
-      return committedMessage({ ...post, room }, publicUserOf(users.named(principal)), position)
+    async publishAsHost(principal, { room: name = GENERAL, transaction, ...post }) {
+      const position = await appendAsHost(principal, name, { ...submissionOf(post), transaction })
+      return committedMessage({ ...post, room: { name } }, publicUserOf(users.named(principal)), position)
+    },
+    async appendData(principal, { kind: name, room = GENERAL, transaction, data: given, nonce }) {
+      const kind = kinds.of(name)
+      if (!kind?.isOfHost) throw noSuchKind(name)
+      const command: Command & { data: unknown } = { data: plainData(given), nonce }
+      const { id, seq, createdAt } = await appendAsHost(principal, room, { kind, command, transaction })
+      const user = publicUserOf(users.named(principal))
+      const place = { id, room, seq, user, ...(nonce === undefined ? {} : { nonce }), createdAt: new Date(createdAt) }
+      return { type: name, ...place, data: command.data }
     },
     idle: () => appendQueue.idle()
   }
 }
 
 type Appended = Exclude<PublishResult, { readonly error: unknown }>
+
+const noSuchKind = (name: string): ChatError =>
+  new ChatError('validation_failed', `There is no kind "${name}". Declare it in the option \`kinds\` of createChat.`)
 
 const submissionOf = (post: Post): Submission => {
   const command: Command & Post = post

@@ -2,6 +2,7 @@
  * Checks entries before they are appended: the rate limit, the state of the service, and the content. The host application may
  * edit the content. Appends the accepted entries with append-draft.ts.
  */
+import type { HostTransaction } from '../../db/database.ts'
 import type { Log } from '../../lib/logging.ts'
 import { ChatError } from '../../protocol/errors.ts'
 import { MESSAGE } from '../../protocol/http/messages.ts'
@@ -18,6 +19,8 @@ import { refusalOf, restarting } from './refusals.ts'
 export interface Submission {
   readonly kind: Kind
   readonly command: Command
+  /** The transaction of the host application in which the entry is appended. */
+  readonly transaction?: HostTransaction | undefined
 }
 
 /**
@@ -46,7 +49,7 @@ export interface Publisher {
   admit(userId: number): void
   /**
    * Publishes an entry. If the entry is rejected before the append, throws a ChatError, or rejects with a ChatError if
-   * `beforeMessage` was called. Otherwise calls `posted` once with the result of the append, before the subscribers receive the
+   * `beforeMessage` was called or the entry has a transaction. Otherwise calls `posted` once with the result of the append, before the subscribers receive the
    * entry.
    */
   post(
@@ -60,7 +63,7 @@ export interface Publisher {
 
 export const createPublisher = ({ registry, access, log, ...options }: PublisherOptions): Publisher => {
   const { messageRate, maxMessageLength, editWindowMs, isDraining, isUpgradeFinished = () => true, named } = options
-  const append = createAppendDraft(options)
+  const { append, appendIn } = createAppendDraft(options)
 
   const prepare = ({ kind, command }: Submission): Body => kind.prepare(command, { maxMessageLength, editWindowMs })
 
@@ -93,7 +96,7 @@ export const createPublisher = ({ registry, access, log, ...options }: Publisher
   }
 
   const post: Publisher['post'] = (principal, room, submission, posted, by) => {
-    const { kind, command } = submission
+    const { kind, command, transaction } = submission
     const { userId, username } = principal
     const { nonce } = command
     // Lists the fields, because spreading objects takes several times as long.
@@ -112,8 +115,12 @@ export const createPublisher = ({ registry, access, log, ...options }: Publisher
     if (isDraining()) throw restarting()
     refuseBeforeUpgrade(kind)
     // The service also appends entries about users whose accounts have ended, for example when they cease to be members.
-    if (by === 'host') return append(draftOf(byHost(own, kind, room)), room, principal, posted, kind.isServiceOnly)
-    if (!access.edit || !kind.isEditable) return append(draftOf(own), room, principal, posted)
+    if (by === 'host') {
+      const draft = draftOf(byHost(own, kind, room))
+      const appending = { draft, room, principal, mayBeEnded: kind.isServiceOnly === true }
+      return transaction ? appendIn(transaction, appending).then(posted) : append(appending, posted)
+    }
+    if (!access.edit || !kind.isEditable) return append({ draft: draftOf(own), room, principal }, posted)
     const draft = {
       room: room.name,
       user: publicUserOf(named(principal)),
@@ -124,7 +131,7 @@ export const createPublisher = ({ registry, access, log, ...options }: Publisher
     }
     return access.edit(draft).then(({ content, meta }) => {
       const edited = { kind, command: { ...command, content, meta } }
-      append(draftOf(prepareEdit(edited)), room, principal, posted)
+      append({ draft: draftOf(prepareEdit(edited)), room, principal }, posted)
     })
   }
 

@@ -14,7 +14,7 @@ export interface Subscriber {
   /** Whether the client has asked for the read marks of rooms. */
   readonly showsReads: boolean
   /** Delivers consecutive entries. `head` is the `seq` of the last entry. */
-  deliver(chunk: Chunk, head: number): void
+  deliver(chunk: Chunk<Entry>, head: number): void
   /**
    * Sends a frame that is not in the log, such as a typing notification. Drops the frame if the client reads too slowly, or if
    * the client belongs to the user `exceptUserId`.

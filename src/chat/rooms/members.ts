@@ -23,7 +23,7 @@ export interface MemberQuery {
 /** A change of a member by the host application. `name` is the current name of the user. */
 export interface HostChange {
   readonly room: string
-  readonly user: { readonly id: number; readonly username: string }
+  readonly user: { readonly id: number; readonly username: string; readonly externalId?: string | null | undefined }
 }
 
 /** Every method throws `room_not_found` if the room doesn't exist, or the principal may not read it. */
@@ -139,9 +139,10 @@ const isChanged = async (appended: Promise<unknown>): Promise<boolean> => {
 }
 
 /** The host application is no user, so the author of its entries is the user whom they concern. */
-const principalOf = ({ id, username }: HostChange['user']): Principal => ({
+const principalOf = ({ id, username, externalId }: HostChange['user']): Principal => ({
   userId: id,
   username,
+  externalId,
   expiresAt: Number.POSITIVE_INFINITY
 })
 

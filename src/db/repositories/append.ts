@@ -63,7 +63,8 @@ export interface AppendedEntry {
  */
 export type AppendBatch = (batch: readonly NewEntry[]) => Promise<(AppendedEntry | RefusedEntry)[]>
 
-interface AppendRow extends Omit<StoredBody, 'targetSeq'> {
+/** A row of the result of the database function. */
+export interface AppendRow extends Omit<StoredBody, 'targetSeq'> {
   readonly outcome: AppendedEntry['outcome'] | 'refused'
   readonly code: string
   readonly id: number
@@ -95,7 +96,8 @@ export const createAppendBatch = (client: SqlClient, schema: string): AppendBatc
   }
 }
 
-const resultOf = (row: AppendRow): AppendedEntry | RefusedEntry => {
+/** Returns the result for an entry. */
+export const resultOf = (row: AppendRow): AppendedEntry | RefusedEntry => {
   const { outcome, code, id, seq, ms: createdAt, kind, target_seq: targetSeq, content, meta, detail } = row
   if (outcome === 'refused') return refusalOf(code, detail)
   const stored = outcome === 'replayed' ? { kind, targetSeq, content, meta, detail } : null

@@ -4,6 +4,7 @@
  */
 import type { SqlClient } from '../client/types.ts'
 import { type AppendBatch, createAppendBatch, type StoredBody } from './append.ts'
+import { type AppendInTransaction, createAppendInTransaction } from './host-append.ts'
 
 /**
  * A stored entry in its current state, with the current name of its user. If a message was edited, `content`, `meta` and `keyId`
@@ -39,6 +40,7 @@ export interface MessageState {
 /** Appends and reads the entries of all rooms in one schema. */
 export interface MessagesRepository {
   readonly append: AppendBatch
+  readonly appendInTransaction: AppendInTransaction
   /** Finds the last `count` messages up to the entry `to`. Returns them as runs of consecutive messages, in ascending order. */
   runsBefore(roomId: number, to: number, count: number): Promise<Extent[]>
   /** Finds the first `count` messages from the entry `from` to the entry `to`. Returns runs, as `runsBefore` does. */
@@ -134,6 +136,7 @@ export const createMessagesRepository = (client: SqlClient, schema: string): Mes
 
   return {
     append: createAppendBatch(client, schema),
+    appendInTransaction: createAppendInTransaction(client, schema),
     range: async (roomId, from, to) => (await client.query<Row>(range, [roomId, from, to])).map(entryOf),
     some: async (roomId, seqs) => (await client.query<Row>(some, [roomId, [...seqs]])).map(entryOf),
     runsBefore: async (roomId, to, count) => (await client.query<Extent>(runsBefore, [roomId, to, count])).reverse(),

@@ -16,7 +16,7 @@ const greet = { type: 'greet', target: 1, content: 'hello', mood: 'glad' }
 
 /** Starts a chat. John sends two messages, with an entry of the added kind between them. */
 const start = async () => {
-  const chat = await startChat({ kinds })
+  const chat = await startChat({ builtInKinds: kinds })
   const john = await chat.register('john')
   const socket = await chat.join(john)
   socket.send({ type: 'message', content: 'one' })
@@ -86,7 +86,7 @@ describe('a kind of entry that was added to the registry', () => {
 
   test('is delivered on a resume by a process that did not commit it', async () => {
     const { database, john } = await start()
-    const other = await startChat({ kinds, database })
+    const other = await startChat({ builtInKinds: kinds, database })
     const reader = await other.join(john, {}, '?rooms=')
     reader.send({ type: 'subscribe', room: 'general', after: 1 })
     expect(await reader.nextOf('wave')).toMatchObject({
@@ -177,7 +177,7 @@ describe('a service whose upgrade is not finished', () => {
     const database = await testDatabase()
     const inSchema = `"${database.schema}"`
     await database.client.query(`delete from ${inSchema}.upgrades`)
-    const chat = await startChat({ kinds, database, clock })
+    const chat = await startChat({ builtInKinds: kinds, database, clock })
     const john = await chat.register('john')
     const before = await chat.join(john)
     expect(before.first.features).toEqual(['message'])
