@@ -41,8 +41,9 @@ const run = async (text: string, api: Partial<ChatApi>) => {
   await runRoomCommand(parseRoomCommand(text) as RoomCommand, {
     api: recorded,
     room: 'p.1',
-    openRoom: name => {
+    openRoom: (name, notice) => {
       opened = name
+      if (notice !== undefined) notices.push(notice)
     },
     notify: notice => void notices.push(notice)
   })
@@ -63,6 +64,19 @@ test('opens a direct room with the users whose names are given', async () => {
   expect([opened, notices]).toEqual(['d.1', []])
   const unknown = await run('/dm bo', { ...directory, openDirect })
   expect([unknown.opened, unknown.notices]).toEqual([undefined, ['There is no user bo.']])
+})
+
+test('searches for one user at a time', async () => {
+  let running = 0
+  let most = 0
+  const searchUsers: ChatApi['searchUsers'] = async query => {
+    most = Math.max(most, ++running)
+    await new Promise(setImmediate)
+    running--
+    return { users: [{ user_id: 2, username: query }] }
+  }
+  expect((await run('/dm bob eve mia', { searchUsers, openDirect: async () => room('d.1') })).opened).toBe('d.1')
+  expect(most).toBe(1)
 })
 
 test('creates a private room with a title, and opens it', async () => {

@@ -60,8 +60,7 @@ export const createConversation = (client: ChatClient, name: string, userOf: () 
   let view: View
 
   /** Returns the `seq` that a new notice follows: 0 in an empty room, and undefined until the newest page is loaded. */
-  const lastSeq = (): number | undefined => {
-    const { messages, status, hasOlder } = room.state
+  const lastSeq = ({ state: { messages, status, hasOlder } }: Room = room): number | undefined => {
     return messages.at(-1)?.seq ?? (status === 'live' && !hasOlder ? 0 : undefined)
   }
 
@@ -76,12 +75,21 @@ export const createConversation = (client: ChatClient, name: string, userOf: () 
     for (const listener of listeners) listener()
   }
 
-  const notify = (...texts: string[]): void => {
-    const added = texts.map(text => ({ key: `n${++count}`, text, after: lastSeq() }))
-    notices.set(room.name, [...(notices.get(room.name) ?? []), ...added].slice(-MAX_NOTICES))
-    changed()
+  /** Adds notices to a room. If the user has gone to another room in the meantime, shows them when the user returns. */
+  const notifyIn = (at: Room, ...texts: string[]): void => {
+    const added = texts.map(text => ({ key: `n${++count}`, text, after: lastSeq(at) }))
+    notices.set(at.name, [...(notices.get(at.name) ?? []), ...added].slice(-MAX_NOTICES))
+    if (at.name === room.name) changed()
   }
-  const notifyError = (error: unknown): void => notify(error instanceof Error ? error.message : String(error))
+  const notify = (...texts: string[]): void => notifyIn(room, ...texts)
+  const notifyError = (at: Room, error: unknown): void =>
+    notifyIn(at, error instanceof Error ? error.message : String(error))
+
+  /** Removes what the screen and the directory have of a room that the user may no longer read. */
+  const forget = (at: Room): void => {
+    notices.delete(at.name)
+    directory.forget(at.name)
+  }
 
   const loadLabel = async (): Promise<void> => {
     // Without the identity, the directory can't distinguish the user from the other members of a direct room.
@@ -96,26 +104,36 @@ export const createConversation = (client: ChatClient, name: string, userOf: () 
     if (at === room) notify(membershipLine(entry, name, userId))
   }
 
-  const openRoom = (at: string): void => {
+  const openRoom = (at: string, notice?: string): void => {
     stop()
     isUnfolded = false
     const opened = client.room(at)
     room = opened
+    let isGone = isUnreadable(opened.state)
     const stops = [
-      room.on('change', changed),
+      room.on('change', state => {
+        const isStillReadable = !isUnreadable(state)
+        if (!isStillReadable && !isGone) forget(opened)
+        isGone = !isStillReadable
+        changed()
+      }),
       room.on('membership', entry => void describeMembership(entry, opened)),
       room.on('room', entry => notify(...roomLines(entry, client.identity?.user_id))),
       room.on('person', ({ event, username }) => notify(`${username} ${event}`)),
       room.on('resync', ({ isReplaced }) => isReplaced && notify('Messages were skipped here. Scroll up to load them.'))
     ]
     stop = () => stops.forEach(one => void one())
-    if (room.state.messages.length === 0) room.older(PAGE).catch(notifyError)
-    changed()
+    if (room.state.messages.length === 0) room.older(PAGE).catch(error => notifyError(opened, error))
+    if (notice === undefined) changed()
+    else notify(notice)
     void loadLabel()
   }
 
-  const goTo = (text: string): void => {
-    const found = directory.roomOf(text)
+  const goTo = async (text: string): Promise<void> => {
+    const from = room
+    const found = await directory.roomOf(text)
+    // The user has gone to another room in the meantime.
+    if (from !== room) return
     if (found === undefined) notify(`There is no room with the title ${text}. Type /rooms for a list.`)
     else openRoom(found)
   }
@@ -147,7 +165,12 @@ export const createConversation = (client: ChatClient, name: string, userOf: () 
     if (input.kind === 'unknown') return notify(`Unknown command /${input.name}. Type /help for a list.`)
     if (input.kind === 'room') return goTo(input.room)
     if (input.kind === 'help') return notify(...HELP)
-    if (input.kind === 'rooms') return directory.list().then(notify, notifyError)
+    const at = room
+    if (input.kind === 'rooms')
+      return directory.list().then(
+        text => notifyIn(at, text),
+        error => notifyError(at, error)
+      )
     if (input.kind === 'who') return who()
     if (input.kind === 'more') return fold(!isUnfolded)
     if (input.kind === 'numbers') return number()
@@ -155,7 +178,10 @@ export const createConversation = (client: ChatClient, name: string, userOf: () 
       const hint = runMessageCommand(input, room, client.identity?.user_id)
       return hint && notify(hint)
     }
-    if ('argument' in input) return runRoomCommand(input, { api: client.api, room: room.name, openRoom, notify })
+    if ('argument' in input) {
+      const notifyHere = (text: string): void => notifyIn(at, text)
+      return runRoomCommand(input, { api: client.api, room: at.name, openRoom, notify: notifyHere })
+    }
     for (const { nonce } of failed()) {
       if (input.kind === 'retry') room.retry(nonce)
       else room.discard(nonce)
@@ -181,8 +207,15 @@ export const createConversation = (client: ChatClient, name: string, userOf: () 
       return false
     },
     loadOlder() {
-      if (room.state.hasOlder && !room.state.isLoadingOlder) room.older(PAGE).catch(notifyError)
+      if (room.state.hasOlder && !room.state.isLoadingOlder) {
+        const at = room
+        at.older(PAGE).catch(error => notifyError(at, error))
+      }
     },
     typing: () => room.typing()
   }
 }
+
+/** Returns whether the user may no longer read a room, or never could. */
+const isUnreadable = ({ status, error }: RoomState): boolean =>
+  (status === 'left' || status === 'refused') && error !== undefined && error.code !== 'too_many_rooms'

@@ -6,14 +6,20 @@ type Details = Awaited<ReturnType<ChatApi['showRoom']>>
 /** Maximum number of direct rooms whose members a list of rooms shows. Each needs a request. */
 const MAX_DIRECT = 20
 const PAGE = 100
+const ROOM_NAME = /^[a-z0-9][a-z0-9._:-]{0,63}$/
 
 export interface Directory {
   /** Returns the text that identifies a room for the user: its title, the names of its other members, or `#` and its name. */
   labelOf(room: Room): string
-  /** Returns the name of the room that the user means by a name or a title. Undefined if it is neither. */
-  roomOf(text: string): string | undefined
+  /**
+   * Resolves with the name of the room that the user means by a name or a title. Prefers a room with exactly this name, then one
+   * with exactly this title. Resolves with undefined if the text is neither. Never rejects.
+   */
+  roomOf(text: string): Promise<string | undefined>
   /** Loads what `labelOf` needs, unless it is loaded. Resolves with whether anything was loaded. Never rejects. */
   load(name: string): Promise<boolean>
+  /** Forgets the title and the members of a room. */
+  forget(name: string): void
   /** Returns a line that lists the rooms. */
   list(): Promise<string>
   /** Returns the name of the subject of an entry. Never rejects. */
@@ -26,6 +32,14 @@ export const createDirectory = (client: ChatClient): Directory => {
   /** The names of the other members of direct rooms. */
   const others = new Map<string, string>()
   const names = new Map<number, string>()
+  let last: Promise<unknown> = Promise.resolve()
+
+  /** Runs one lookup after another, so that many of them do not reach a limit of the service. */
+  const inTurn = <T>(lookUp: () => Promise<T>): Promise<T> => {
+    const result = last.then(lookUp)
+    last = result.catch(() => {})
+    return result
+  }
 
   const learn = (users: readonly { readonly user_id: number; readonly username: string }[]): void => {
     for (const { user_id, username } of users) names.set(user_id, username)
@@ -57,19 +71,19 @@ export const createDirectory = (client: ChatClient): Directory => {
     return visibility === 'direct' && people ? `@${people}` : `#${name}`
   }
 
-  const titleOf = (name: string): string | null | undefined => rooms.get(name)?.title
+  /** Returns the name of the room whose title or label is this text, regardless of case. Prefers the same case. */
+  const titledOf = (given: string): string | undefined => {
+    const textsOf = ({ room, title }: Details): string[] => [title ?? '', text(room, title)]
+    const all = [...rooms.values()]
+    const wanted = given.toLowerCase()
+    const found =
+      all.find(details => textsOf(details).includes(given)) ??
+      all.find(details => textsOf(details).some(one => one.toLowerCase() === wanted))
+    return found?.room
+  }
 
-  return {
-    labelOf: ({ name, state }) => text(name, state.title === undefined ? titleOf(name) : state.title),
-    roomOf(given) {
-      const name = given.replace(/^#/, '')
-      const wanted = given.toLowerCase()
-      const titled = [...rooms.values()].find(
-        ({ room, title }) => title?.toLowerCase() === wanted || text(room, title).toLowerCase() === wanted
-      )
-      return rooms.has(name) ? name : (titled?.room ?? (/\s/.test(name) ? undefined : name))
-    },
-    async load(name) {
+  const load = (name: string): Promise<boolean> =>
+    inTurn(async () => {
       if (rooms.has(name)) return false
       try {
         await keep(await api.showRoom(name))
@@ -77,23 +91,45 @@ export const createDirectory = (client: ChatClient): Directory => {
       } catch {
         return false
       }
+    })
+
+  const list = async (): Promise<string> => {
+    const all = await api.rooms({ limit: PAGE })
+    const mine = await api.rooms({ mine: true, limit: PAGE })
+    const unique = new Map([...all.rooms, ...mine.rooms].map(details => [details.room, details]))
+    const direct = [...unique.values()].filter(({ visibility }) => visibility === 'direct').slice(0, MAX_DIRECT)
+    for (const { room } of direct) if (!others.has(room)) await loadMembers(room)
+    for (const details of unique.values()) rooms.set(details.room, details)
+    return `Rooms: ${[...unique.values()].map(({ room, title }) => text(room, title)).join(', ')}`
+  }
+
+  const titleOf = (name: string): string | null | undefined => rooms.get(name)?.title
+
+  return {
+    labelOf: ({ name, state }) => text(name, state.title === undefined ? titleOf(name) : state.title),
+    async roomOf(given) {
+      const name = given.replace(/^#/, '')
+      if (rooms.has(name)) return name
+      const titled = titledOf(given)
+      if (titled === undefined) return /\s/.test(name) ? undefined : name
+      if (ROOM_NAME.test(name)) await load(name)
+      return rooms.has(name) ? name : titled
     },
-    async list() {
-      const [mine, all] = await Promise.all([api.rooms({ mine: true, limit: PAGE }), api.rooms({ limit: PAGE })])
-      const unique = new Map([...all.rooms, ...mine.rooms].map(details => [details.room, details]))
-      const direct = [...unique.values()].filter(({ visibility }) => visibility === 'direct').slice(0, MAX_DIRECT)
-      await Promise.all(direct.filter(({ room }) => !others.has(room)).map(({ room }) => loadMembers(room)))
-      for (const details of unique.values()) rooms.set(details.room, details)
-      return `Rooms: ${[...unique.values()].map(({ room, title }) => text(room, title)).join(', ')}`
+    load,
+    forget(name) {
+      rooms.delete(name)
+      others.delete(name)
     },
+    list: () => inTurn(list),
     async subjectOf({ subject, user_id, username, event }, room) {
       learn(room.state.messages)
       learn(room.state.presence?.users ?? [])
       learn([{ user_id, username }])
-      if (!names.has(subject) && event !== 'removed' && event !== 'left') {
+      await inTurn(async () => {
+        if (names.has(subject) || event === 'removed' || event === 'left') return
         const page = await api.members(room.name, { after: subject - 1, limit: 1 }).catch(() => ({ members: [] }))
         learn(page.members.filter(({ user_id: id }) => id === subject))
-      }
+      })
       return names.get(subject) ?? `user ${subject}`
     }
   }

@@ -18,7 +18,9 @@ export interface RoomCommandOptions {
   readonly api: ChatApi
   /** The name of the current room. */
   readonly room: string
-  readonly openRoom: (name: string) => void
+  /** Goes to a room, and shows `notice` there. */
+  readonly openRoom: (name: string, notice?: string) => void
+  /** Shows a text in the room in which the command was typed. */
   readonly notify: (text: string) => void
 }
 
@@ -46,8 +48,10 @@ export const runRoomCommand = async (command: RoomCommand, options: RoomCommandO
 const RUN: Record<RoomCommand['kind'], (argument: string, options: RoomCommandOptions) => Promise<void>> = {
   async dm(argument, { api, openRoom }) {
     const names = argument.split(/[\s,]+/).filter(name => name !== '')
-    const users = await Promise.all(names.map(name => findUser(api, name)))
-    const { room } = await api.openDirect(users.map(({ user_id }) => user_id))
+    const users: number[] = []
+    // One search at a time, so that many names do not reach a limit of the service.
+    for (const name of names) users.push((await findUser(api, name)).user_id)
+    const { room } = await api.openDirect(users)
     openRoom(room)
   },
   async members(_, { api, room, notify }) {
@@ -68,10 +72,9 @@ const RUN: Record<RoomCommand['kind'], (argument: string, options: RoomCommandOp
     await api.removeMember(room, 'me')
     notify('You are no longer a member of this room.')
   },
-  async private(title, { api, openRoom, notify }) {
+  async private(title, { api, openRoom }) {
     const { room } = await api.createRoom({ visibility: 'private', ...(title === '' ? {} : { title }) })
-    openRoom(room)
-    notify('You created this private room. Add users with /invite NAME.')
+    openRoom(room, 'You created this private room. Add users with /invite NAME.')
   }
 }
 
