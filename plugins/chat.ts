@@ -162,6 +162,7 @@ const storageOf = ({ chatDb, chatAuth }: FastifyInstance, options: ChatPluginOpt
   messages: chatDb.messages,
   reactions: chatDb.reactions,
   readMarks: chatDb.readMarks,
+  inbox: chatDb.inbox,
   changes: chatDb.changes,
   changesPollMs: chatDb.client.notifications && !options.bus ? undefined : UNNOTIFIED_POLL_MS,
   sessionUsers: keys => chatDb.sessions.find(keys),

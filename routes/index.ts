@@ -11,6 +11,7 @@ import emailRoutes, { publicEmailRoutes } from './emails.ts'
 import entranceRoute from './entrance.ts'
 import entryRoutes from './entries.ts'
 import healthRoutes from './health.ts'
+import inboxRoutes from './inbox.ts'
 import memberRoutes from './members.ts'
 import messageRoutes from './messages.ts'
 import passkeyRoutes from './passkeys.ts'
@@ -78,6 +79,7 @@ export const authenticatedRoutes: FastifyPluginAsync<AuthenticatedRoutesOptions>
   await fastify.register(memberRoutes)
   await fastify.register(readRoutes)
   await fastify.register(roomInvitationRoutes, { publicUrl: options.publicUrl })
+  await fastify.register(inboxRoutes)
   if (options.hasDirectRooms) await fastify.register(directRoomRoutes)
   if (options.hasUserDirectory) await fastify.register(userDirectoryRoutes)
   await fastify.register(roomLogRoutes)

@@ -16,6 +16,7 @@ import { type ChatConnections, createChatConnections } from './connections/chat-
 import { maxFrameBytes } from './connections/decode.ts'
 import { createFrameDispatch } from './connections/dispatch.ts'
 import { BURST_SECONDS } from './connections/registry.ts'
+import type { Inbox } from './inbox/inbox.ts'
 import { type ChatLog, createChatLog } from './log/chat-log.ts'
 import { type AppendErasure, createAppendErasure } from './log/erase.ts'
 import { wholeChangeOf } from './marks/read-change.ts'
@@ -41,6 +42,10 @@ export interface ChatCore {
     set(principal: Principal, room: string, change: ReadChange): Promise<ReadState>
   }
   readonly invitations: ChatInvitations
+  readonly inbox: Pick<Inbox, 'page'> & {
+    /** Hides a direct room from the inbox until its next message, or shows it again. Throws `room_not_found` or `not_allowed`. */
+    hide(principal: Principal, room: string, isHidden: boolean): Promise<void>
+  }
   readonly presence: {
     /** Returns the users who are present in a room. Throws `room_not_found`. */
     of(principal: Principal, room: string): Promise<Presence>
@@ -102,6 +107,13 @@ export const createChatCore = (options: ChatOptions): ChatCore => {
         })
     },
     invitations: createChatInvitations({ ...parts, ...roomAccess, log, repository: storage.roomInvitations }),
+    inbox: {
+      page: parts.inbox.page,
+      hide: async (principal, name, isHidden) =>
+        roomAccess.readIn(principal, name, async room => {
+          if (!(await storage.inbox.hide(room.id, principal.userId, isHidden))) throw notDirect()
+        })
+    },
     presence: {
       of: async (principal, name) =>
         roomAccess.readIn(principal, name, room => parts.subscriptionManager.presence(room))
@@ -118,6 +130,9 @@ export const createChatCore = (options: ChatOptions): ChatCore => {
     })
   }
 }
+
+const notDirect = (): ChatError =>
+  new ChatError('not_allowed', 'Only direct rooms can be hidden. Leave the room instead.')
 
 const openConnections = (
   options: ChatOptions,

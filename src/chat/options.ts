@@ -3,6 +3,7 @@ import type { Bus } from '../bus/bus.ts'
 import type { Keyring } from '../crypto/keyring.ts'
 import type {
   ChangesRepository,
+  InboxRepository,
   MembersRepository,
   MessagesRepository,
   ReactionsRepository,
@@ -27,6 +28,7 @@ export interface ChatStorage {
   readonly messages: MessagesRepository
   readonly reactions: ReactionsRepository
   readonly readMarks: ReadMarksRepository
+  readonly inbox: InboxRepository
   /** Reads changes that were made directly in the database. If absent, such changes are not noticed. */
   readonly changes?: ChangesRepository | undefined
   /** Interval in milliseconds at which changes are polled. See `ChangeFeedOptions.pollMs`. */

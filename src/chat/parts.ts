@@ -7,6 +7,7 @@ import { type CurrentUsers, createCurrentUsers } from './access/current-users.ts
 import { createRevocation, type Revocation } from './access/revocation.ts'
 import { createRoleIn, type RoleIn } from './access/standing.ts'
 import { type ConnectionRegistry, createConnectionRegistry } from './connections/registry.ts'
+import { createInbox, type Inbox } from './inbox/inbox.ts'
 import { createKinds, type Kinds } from './kinds/index.ts'
 import { type AppendQueue, createAppendQueue } from './log/append-queue.ts'
 import { type ChangeFeed, createChangeFeed } from './log/change-feed.ts'
@@ -33,6 +34,7 @@ export interface Parts {
   readonly revocation: Revocation
   readonly appendQueue: AppendQueue
   readonly readMarks: ReadMarks
+  readonly inbox: Inbox
   readonly readLimit: ReadLimit
   readonly publisher: Publisher
   readonly committedEntries: CommittedEntries
@@ -85,6 +87,7 @@ export const createParts = (options: ChatOptions, isDraining: () => boolean): Pa
     users,
     revocation,
     readMarks,
+    inbox: createInbox({ repository: storage.inbox, reader, access, keyring: options.keyring }),
     readLimit,
     ...publishing
   }

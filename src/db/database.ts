@@ -20,6 +20,7 @@ import { createExportsRepository, type ExportsRepository } from './repositories/
 import { createFactorsRepository, type FactorsRepository } from './repositories/factors.ts'
 import { createHeldNamesRepository, type HeldNamesRepository } from './repositories/held-names.ts'
 import { createIdentitiesRepository, type IdentitiesRepository } from './repositories/identities.ts'
+import { createInboxRepository, type InboxRepository } from './repositories/inbox.ts'
 import { createInvitationsRepository, type InvitationsRepository } from './repositories/invitations.ts'
 import { createKnownNetworksRepository, type KnownNetworksRepository } from './repositories/known-networks.ts'
 import { createLoginThrottlesRepository, type LoginThrottlesRepository } from './repositories/login-throttles.ts'
@@ -48,8 +49,9 @@ import { clientIn } from './transaction.ts'
 export type { HostTransaction } from './client/host-transaction.ts'
 export type { AppendedEntry, NewEntry, RefusedEntry, StoredBody } from './repositories/append.ts'
 export type { Changes, ChangesRead, ChangesRepository } from './repositories/changes.ts'
+export type { InboxPerson, InboxRepository, InboxRoom, InboxRow } from './repositories/inbox.ts'
 export type { MemberRow, MembersRepository } from './repositories/members.ts'
-export type { Extent, MessageState, MessagesRepository, StoredEntry } from './repositories/messages.ts'
+export type { Extent, MessageState, MessagesRepository, Place, StoredEntry } from './repositories/messages.ts'
 export type { ReactionRow, ReactionsRepository } from './repositories/reactions.ts'
 export type { ReadChange, ReadMark, ReadMarksRepository } from './repositories/read-marks.ts'
 export type { RoomInvitationsRepository } from './repositories/room-invitations.ts'
@@ -65,6 +67,7 @@ export interface Repositories {
   readonly messages: MessagesRepository
   readonly reactions: ReactionsRepository
   readonly readMarks: ReadMarksRepository
+  readonly inbox: InboxRepository
   readonly standings: FindStandings
   readonly rateLimits: RateLimitsRepository
   readonly changes: ChangesRepository
@@ -118,6 +121,7 @@ const createRepositories = (client: SqlClient, schema: string, tables: Tables, a
   messages: createMessagesRepository(client, schema),
   reactions: createReactionsRepository(client, schema),
   readMarks: createReadMarksRepository(client, schema),
+  inbox: createInboxRepository(client, schema),
   standings: createFindStandings(client, schema),
   rateLimits: createRateLimitsRepository(client, schema),
   changes: createChangesRepository(client, schema),

@@ -19,6 +19,7 @@ import {
   RoomInvitation,
   RoomInvitationList
 } from './http/invitations.ts'
+import { InboxPage } from './http/inbox.ts'
 import { DirectRoom, Member, MemberChange, MemberList, UserList } from './http/members.ts'
 import {
   Entry,
@@ -97,6 +98,7 @@ export const components = [
   Presence,
   ReadChange,
   ReadState,
+  InboxPage,
   ManagedUser,
   ManagedUserList,
   UserChange,

@@ -111,7 +111,9 @@ const RECORDS: Record<(typeof PERSONAL_TABLES)[number], string | null> = {
   passkey_handles: null,
   outbox: null,
   exports: null,
-  last_posts: null
+  last_posts: null,
+  // The mentions that the user has not read refer to messages of others.
+  mentions: null
 }
 
 test('contains a record of every table with personal data', async () => {

@@ -3,6 +3,7 @@
  * other people, and 100,000 users.
  */
 import { expect, test } from 'vitest'
+import { createInboxRepository } from '../../src/db/repositories/inbox.ts'
 import { createMembersRepository } from '../../src/db/repositories/members.ts'
 import { createRoomsRepository } from '../../src/db/repositories/rooms.ts'
 import { createUsersRepository } from '../../src/db/repositories/users.ts'
@@ -27,6 +28,7 @@ test('lists of rooms, members and users use indexes, with a custom plan and with
   recordQueries(client)
   const rooms = createRoomsRepository(client, createTables(schema), schema)
   const members = createMembersRepository(client, schema)
+  const inbox = createInboxRepository(client, schema)
   const users = createUsersRepository(client, createTables(schema), schema)
 
   const page = { userId: USER, after: '', query: '', isMine: false, examined: 51, limit: 51 }
@@ -43,6 +45,7 @@ test('lists of rooms, members and users use indexes, with a custom plan and with
     'the members of a room': () => members.search(1, { after: 0, query: '', examined: 51, limit: 51 }),
     'a search for members': () => members.search(1, { after: 50_000, query: '999', examined: 1000, limit: 51 }),
     'the memberships of a user': () => members.ofUser(USER, 0, 100),
+    'the inbox of a user': () => inbox.ofUser(USER),
     'a search for users': () => users.findByPrefix('us', 50)
   }
   for (const [name, look] of Object.entries(looks)) {

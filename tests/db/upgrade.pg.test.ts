@@ -66,6 +66,7 @@ test('a finished upgrade can be reverted with its migration if there is data', a
   await append('a')
   await finish()
   expect(await migrateDown(client, schema)).toBe('0018_room_invitations')
+  expect(await migrateDown(client, schema)).toBe('0016_mentions')
   expect(await migrateDown(client, schema)).toBe('0015_moderation')
   expect(await migrateDown(client, schema)).toBe('0014_members')
   expect(await migrateDown(client, schema)).toBe('0013_change_reports')
@@ -82,6 +83,7 @@ test('a finished upgrade can be reverted with its migration if there is data', a
     '0013_change_reports',
     '0014_members',
     '0015_moderation',
+    '0016_mentions',
     '0018_room_invitations'
   ])
   expect(await append('c', 'wave')).toEqual([{ refused: 'upgrade_pending' }])
@@ -94,6 +96,7 @@ test('a running process continues to append when the append function is replaced
   const { client, schema, append } = await start()
   expect(await append('a')).toMatchObject([{ seq: 1 }])
   expect(await migrateDown(client, schema)).toBe('0018_room_invitations')
+  expect(await migrateDown(client, schema)).toBe('0016_mentions')
   expect(await migrateDown(client, schema)).toBe('0015_moderation')
   expect(await migrateDown(client, schema)).toBe('0014_members')
   expect(await migrateDown(client, schema)).toBe('0013_change_reports')
@@ -182,6 +185,7 @@ test('a database refuses entries that change messages until its upgrade is finis
 test('the migration of members is not reverted while there are private rooms, and gives the reason', async () => {
   const { client, schema } = await start()
   expect(await migrateDown(client, schema)).toBe('0018_room_invitations')
+  expect(await migrateDown(client, schema)).toBe('0016_mentions')
   expect(await migrateDown(client, schema)).toBe('0015_moderation')
   await client.query(`insert into "${schema}".rooms (name, visibility, guarded) values ('p', 'private', true)`)
   await expect(migrateDown(client, schema)).rejects.toThrow(
@@ -194,6 +198,7 @@ test('the migration of members is not reverted while there are private rooms, an
 test('the migration of moderation is not reverted while somebody is banned, and gives the reason', async () => {
   const { client, schema } = await start()
   expect(await migrateDown(client, schema)).toBe('0018_room_invitations')
+  expect(await migrateDown(client, schema)).toBe('0016_mentions')
   await client.query(`insert into "${schema}".restrictions (room_id, user_id, kind) values (1, 1, 'ban')`)
   await expect(migrateDown(client, schema)).rejects.toThrow(
     /^The migration 0015_moderation can't be reverted: the database has muted or banned users.*\. End these restrictions first/

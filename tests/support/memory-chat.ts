@@ -31,6 +31,13 @@ export const createMemoryChat = ({ clock = fakeClock(), ...options }: MemoryChat
       faultOf: () => 'divide',
       reactions: { own: async () => new Map(), page: async () => [] },
       readMarks: { write: async () => [] },
+      inbox: {
+        ofUser: async () => [],
+        ofMembers: async () => [],
+        rooms: async () => [],
+        people: async () => [],
+        hide: async () => false
+      },
       members: {
         find: async () => undefined,
         search: async () => ({ members: [], upTo: null, isSmall: false }),

@@ -97,6 +97,8 @@ export const createMemoryLog = (names: readonly string[]): MemoryLog => {
       },
       runsBefore: async (_, to, count) => [{ first: Math.max(1, to - count + 1), last: to }],
       runsAfter: async (_, from, to, count) => [{ first: from, last: Math.min(to, from + count - 1) }],
+      oneOfEach: async places =>
+        places.flatMap(({ roomId, seq }) => entriesOf(roomId).filter(entry => entry.seq === seq)),
       some: async (roomId, seqs) => entriesOf(roomId).filter(({ seq }) => seqs.includes(seq)),
       async range(roomId, from, to) {
         await tick()

@@ -3,7 +3,9 @@
  * caller's own reactions. Reads both from the database for each request, so that no excerpt of an erased message is shown.
  */
 import type { Keyring } from '../../crypto/keyring.ts'
-import type { MessagesRepository, ReactionsRepository, StoredEntry } from '../../db/database.ts'
+import type { MessagesRepository, Place, ReactionsRepository, StoredEntry } from '../../db/database.ts'
+import { timestamp } from '../../lib/clock.ts'
+import type { LastMessage } from '../../protocol/http/inbox.ts'
 import { MESSAGE } from '../../protocol/http/messages.ts'
 import { decryptBody } from './codec.ts'
 import type { Entry } from './entry.ts'
@@ -12,6 +14,7 @@ import type { Slices } from './slices.ts'
 
 export interface CompletionsOptions {
   readonly some: MessagesRepository['some']
+  readonly oneOfEach: MessagesRepository['oneOfEach']
   readonly own: ReactionsRepository['own']
   readonly keyring: Keyring
   readonly slices: Slices
@@ -20,6 +23,11 @@ export interface CompletionsOptions {
 export interface Completions {
   /** Returns the field `reply` of each message that is a reply, keyed by the `seq` of the reply. */
   replies(roomId: number, entries: readonly Entry[]): Promise<MoreFields | undefined>
+  /**
+   * Returns the messages at some places as they are shown now, with excerpts, by room id. With `userId`, only those of rooms in
+   * which this user is a member when the texts are read.
+   */
+  newest(places: readonly Place[], userId?: number): Promise<ReadonlyMap<number, LastMessage>>
   /** Returns the keys of the user's reactions to the messages `seqs`, keyed by `seq`. */
   mine(roomId: number, seqs: readonly number[], userId: number): Promise<ReadonlyMap<number, readonly string[]>>
 }
@@ -32,14 +40,22 @@ const GROUP = 32
 /** Maximum length of an excerpt, in characters (Unicode code points). */
 const MAX_EXCERPT = 100
 
-export const createCompletions = ({ some, own, keyring, slices }: CompletionsOptions): Completions => {
+export const createCompletions = ({ some, oneOfEach, own, keyring, slices }: CompletionsOptions): Completions => {
   const replyOf = (seq: number, stored: StoredEntry | undefined): object => {
     if (stored?.kind !== MESSAGE) return { seq, unavailable: 'expired' }
-    const { userId: user_id, username, content } = stored
-    const place = { seq, user_id, username }
-    if (content === null) return { ...place, unavailable: 'erased' }
+    const { userId: user_id, username } = stored
+    return { seq, user_id, username, ...shownText(stored) }
+  }
+
+  const shownText = (stored: StoredEntry): Pick<LastMessage, 'excerpt' | 'unavailable'> => {
+    if (stored.content === null) return { unavailable: 'erased' }
     const body = decryptBody(stored, keyring)
-    return body ? { ...place, excerpt: excerptOf(body.content ?? '') } : { ...place, unavailable: 'key' }
+    return body ? { excerpt: excerptOf(body.content ?? '') } : { unavailable: 'key' }
+  }
+
+  const lastOf = (stored: StoredEntry): LastMessage => {
+    const { seq, userId: user_id, username, createdAt } = stored
+    return { seq, user_id, username, timestamp: timestamp(createdAt), ...shownText(stored) }
   }
 
   return {
@@ -56,6 +72,15 @@ export const createCompletions = ({ some, own, keyring, slices }: CompletionsOpt
         )
       }
       return new Map(answering.map(({ seq, replyTo = 0 }) => [seq, bySeq.get(replyTo) ?? Buffer.alloc(0)]))
+    },
+    async newest(places, userId) {
+      const byRoom = new Map<number, LastMessage>()
+      for (let at = 0; at < places.length; at += GROUP) {
+        const found = await oneOfEach(places.slice(at, at + GROUP), userId)
+        const messages = found.filter(({ kind }) => kind === MESSAGE)
+        await slices.map(messages, stored => void byRoom.set(stored.roomId, lastOf(stored)))
+      }
+      return byRoom
     },
     mine: async (roomId, seqs, userId) => (seqs.length === 0 ? new Map() : own(roomId, seqs, userId))
   }

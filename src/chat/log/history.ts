@@ -233,7 +233,7 @@ export const createHistory = ({ pages, readSome, extent, completions, slices, ..
 }
 
 /** Adds no replies and no own reactions, for responses that consist of frames. */
-const none: Completions = { replies: async () => undefined, mine: async () => new Map() }
+const none: Pick<Completions, 'replies' | 'mine'> = { replies: async () => undefined, mine: async () => new Map() }
 
 /** Returns the caller's reactions as JSON in ASCII, or `undefined` if there are none. */
 const mineJson = (mine: ReadonlyMap<number, readonly string[]> | undefined): string | undefined =>
@@ -247,7 +247,7 @@ interface StreamOptions {
   /** The entries in `head`. */
   readonly shown: readonly Entry[]
   readonly write: typeof restItems
-  readonly complete: Completions
+  readonly complete: Pick<Completions, 'replies' | 'mine'>
 }
 
 const reactedTo = (entries: readonly Entry[]): number[] =>

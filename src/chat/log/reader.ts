@@ -9,7 +9,7 @@ import type { Kinds } from '../kinds/index.ts'
 import type { Room } from '../rooms/room.ts'
 import type { ReadSome } from './batches.ts'
 import { decryptEntry } from './codec.ts'
-import { createCompletions } from './completions.ts'
+import { type Completions, createCompletions } from './completions.ts'
 import type { Entry } from './entry.ts'
 import { createHistory, type LogPart, type Range } from './history.ts'
 import { createPageCache, type PageCache } from './page-cache.ts'
@@ -47,6 +47,8 @@ export interface LogReader {
    * with `undefined` if there is no such message.
    */
   message(room: Room, seq: number, userId: number): Promise<Buffer | undefined>
+  /** See `Completions.newest`. */
+  readonly newest: Completions['newest']
   /** Reads the entry `seq` of a room from the database. Resolves with `undefined` if there is none. */
   entry(room: Room, seq: number): Promise<Entry | undefined>
 }
@@ -78,6 +80,7 @@ export const createLogReader = (options: LogReaderOptions): LogReader => {
   })
   const completions = createCompletions({
     some: (...wanted) => limited(() => messages.some(...wanted)),
+    oneOfEach: (...wanted) => limited(() => messages.oneOfEach(...wanted)),
     own: (...wanted) => limited(() => reactions.own(...wanted)),
     keyring,
     slices
@@ -95,7 +98,7 @@ export const createLogReader = (options: LogReaderOptions): LogReader => {
     const [stored] = await limited(() => messages.some(room.id, [seq]))
     return stored && decryptEntry(stored, room.name, kinds, keyring)
   }
-  return { limited, pages, part, message, entry }
+  return { limited, pages, part, message, entry, newest: completions.newest }
 }
 
 /** Creates a function that counts the entries that cannot be decrypted, and logs their number at most once per `REPORT_MS`. */

@@ -76,6 +76,7 @@ export const PERSONAL_TABLES = [
   'passkey_handles',
   'exports',
   'last_posts',
+  'mentions',
   'room_invitations'
 ] as const
 

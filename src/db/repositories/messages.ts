@@ -50,10 +50,21 @@ export interface MessagesRepository {
   /** Returns the entries of a room whose `seq` is in `seqs`, in ascending order. Omits entries that do not exist. */
   some(roomId: number, seqs: readonly number[]): Promise<StoredEntry[]>
   /**
+   * Returns one entry of each room, in no order. Omits entries that do not exist. With `userId`, also omits the entries of rooms
+   * in which this user is not a member.
+   */
+  oneOfEach(places: readonly Place[], userId?: number): Promise<StoredEntry[]>
+  /**
    * Returns the lowest and the highest stored `seq` with `from <= seq <= to`. If `messagesOnly` is true, considers only
    * messages. Returns `undefined` if there is no such entry.
    */
   extent(roomId: number, from: number, to: number, messagesOnly?: boolean): Promise<Extent | undefined>
+}
+
+/** The position of an entry. */
+export interface Place {
+  readonly roomId: number
+  readonly seq: number
 }
 
 /** The lowest and the highest `seq` in a part of a log. */
@@ -97,7 +108,7 @@ export const createMessagesRepository = (client: SqlClient, schema: string): Mes
     from ${inSchema}.messages where room_id = $1 and seq between $2 and $3 and (kind = 'message' or not $4)`
   // Subqueries select the fields that most entries lack. A subquery is a look-up per entry, whereas a join could read whole
   // tables. All these fields are in one column, because receiving another column takes longer than the look-up.
-  const entries = (condition: string): string => `
+  const entries = (source: string, condition: string): string => `
     select entry.id::double precision, entry.room_id as "roomId", entry.seq::double precision, entry.kind,
       entry.target_seq::double precision as "targetSeq", entry.user_id as "userId", entry.write_id as "writeId",
       ${milliseconds('entry.created_at')} as "createdAt",
@@ -130,15 +141,33 @@ export const createMessagesRepository = (client: SqlClient, schema: string): Mes
           )
         )::text from ${inSchema}.others as other where other.room_id = entry.room_id and other.seq = entry.seq
       ) end as more
-    from ${inSchema}.messages as entry where entry.room_id = $1 and ${condition} order by entry.seq`
-  const range = entries('entry.seq between $2 and $3')
-  const some = entries('entry.seq = any($2::bigint[])')
+    from ${source} as entry where ${condition} order by entry.seq`
+  const range = entries(`${inSchema}.messages`, 'entry.room_id = $1 and entry.seq between $2 and $3')
+  const some = entries(`${inSchema}.messages`, 'entry.room_id = $1 and entry.seq = any($2::bigint[])')
+  // `offset 0` makes PostgreSQL look up each entry by its index.
+  const oneOfEach = entries(
+    `unnest($1::integer[], $2::bigint[]) as wanted (room_id, seq) cross join lateral (
+      select message.* from ${inSchema}.messages as message
+      where message.room_id = wanted.room_id and message.seq = wanted.seq offset 0
+    )`,
+    `$3::integer is null or exists (
+      select from ${inSchema}.members as member where member.room_id = entry.room_id and member.user_id = $3 offset 0
+    )`
+  )
 
   return {
     append: createAppendBatch(client, schema),
     appendInTransaction: createAppendInTransaction(client, schema),
     range: async (roomId, from, to) => (await client.query<Row>(range, [roomId, from, to])).map(entryOf),
     some: async (roomId, seqs) => (await client.query<Row>(some, [roomId, [...seqs]])).map(entryOf),
+    oneOfEach: async (places, userId) =>
+      (
+        await client.query<Row>(oneOfEach, [
+          places.map(({ roomId }) => roomId),
+          places.map(({ seq }) => seq),
+          userId ?? null
+        ])
+      ).map(entryOf),
     runsBefore: async (roomId, to, count) => (await client.query<Extent>(runsBefore, [roomId, to, count])).reverse(),
     runsAfter: (roomId, from, to, count) => client.query<Extent>(runsAfter, [roomId, from, to, count]),
     async extent(roomId, from, to, messagesOnly = false) {

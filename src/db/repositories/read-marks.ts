@@ -33,7 +33,7 @@ export interface ReadMark {
 
 export interface ReadMarksRepository {
   /**
-   * Writes changes in one statement. A mark never moves back. Omits users who are not members. The changes must be of different
+   * Writes changes in one statement. A mark never moves back. Deletes the mentions that were read. Omits users who are not members. The changes must be of different
    * pairs of a user and a room. Does not wait until the changes are on disk, so a crash of the database may lose them.
    */
   write(changes: readonly ReadChange[]): Promise<ReadMark[]>
@@ -89,6 +89,9 @@ export const createReadMarksRepository = ({ query }: Pick<SqlClient, 'query'>, s
       where member.room_id = locked.room_id and member.user_id = locked.user_id
         and (member.read_seq < locked.up_to or member.is_unread <> coalesce(locked.is_unread, member.is_unread))
       returning member.room_id, member.user_id, member.read_seq, member.is_unread
+    ), forgotten as (
+      delete from ${inSchema('mentions')} as mention using written
+      where mention.user_id = written.user_id and mention.room_id = written.room_id and mention.seq <= written.read_seq
     )
     select found.user_id as "userId", found.room, found.room_id as "roomId",
       coalesce(written.read_seq, found.before_seq)::double precision as "readSeq",

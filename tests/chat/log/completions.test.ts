@@ -34,6 +34,7 @@ test('the messages of 300 replies are read and decrypted in groups of 32', async
       }
       return seqs.map(seq => ({ ...stored, id: seq, seq, createdAt: 0, content: token, meta: null, keyId }))
     },
+    oneOfEach: async () => [],
     own: async () => new Map(),
     keyring: {
       ...keyring,

@@ -1,0 +1,43 @@
+/** Converts rooms of the inbox to the form that clients receive. */
+import type { InboxPerson, InboxRow } from '../../db/database.ts'
+import type { InboxItem, InboxTotal, LastMessage } from '../../protocol/http/inbox.ts'
+
+/** What the items of several rooms need in addition to their rows, by room id. */
+export interface ItemDetails {
+  readonly newest: ReadonlyMap<number, LastMessage>
+  readonly people: readonly InboxPerson[]
+}
+
+export const unreadOf = ({ messages, readMessages }: InboxRow): number => Math.max(0, messages - readMessages)
+
+export const itemsOf = (rows: readonly InboxRow[], { newest, people }: ItemDetails): InboxItem[] =>
+  rows.map(row => {
+    const last = newest.get(row.roomId)
+    return {
+      room: row.room,
+      ...(row.title === null ? {} : { title: row.title }),
+      visibility: row.visibility,
+      role: row.role,
+      seq: row.lastSeq,
+      messages: row.messages,
+      ...personalOf(row),
+      unread: unreadOf(row),
+      ...(last ? { last } : {}),
+      ...(row.visibility === 'direct' ? { people: peopleIn(people, row.roomId) } : {})
+    }
+  })
+
+/** Returns the fields that only the user receives. */
+export const personalOf = ({ readMessages, mentions, isUnread }: InboxRow) => ({
+  read_messages: readMessages,
+  mentions,
+  marked_unread: isUnread
+})
+
+export const totalOf = (rows: readonly InboxRow[]): InboxTotal => ({
+  unread_rooms: rows.filter(row => row.isUnread || unreadOf(row) > 0).length,
+  mentions: rows.reduce((sum, { mentions }) => sum + mentions, 0)
+})
+
+const peopleIn = (people: readonly InboxPerson[], roomId: number) =>
+  people.filter(person => person.roomId === roomId).map(({ userId, username }) => ({ user_id: userId, username }))

@@ -1,0 +1,127 @@
+/**
+ * Reads the rooms of users with the numbers of unread messages. The numbers follow from positions: the number of messages up to
+ * an entry is its `seq` minus the number of entries up to it that are not messages (`others.n`). Nothing is counted one by one,
+ * except mentions.
+ */
+import type { SqlClient } from '../client/types.ts'
+import type { MemberRole, Visibility } from '../tables.ts'
+
+/** The numbers of a room that are the same for everybody. */
+export interface InboxRoom {
+  readonly roomId: number
+  readonly room: string
+  readonly title: string | null
+  /** The `seq` of the newest entry. */
+  readonly lastSeq: number
+  /** The number of messages up to now. Messages that were deleted by their authors count. */
+  readonly messages: number
+  /** The `seq` of the newest message. Null if the room has no message that is kept. */
+  readonly messageSeq: number | null
+}
+
+/** A room as one of its members sees it. Times are in milliseconds since the epoch. */
+export interface InboxRow extends InboxRoom {
+  readonly userId: number
+  readonly visibility: Visibility
+  readonly role: MemberRole
+  /** The number of messages up to the read mark, or up to the oldest entry that is kept. */
+  readonly readMessages: number
+  readonly isUnread: boolean
+  /** The number of messages after the read mark that mention the user, at most `MAX_MENTIONS`. */
+  readonly mentions: number
+  /** True if the user has hidden the room, and no message was sent since. */
+  readonly isHidden: boolean
+  /** When the newest message was sent. If there is none, when the user became a member. */
+  readonly at: number
+}
+
+/** A person in a direct room. */
+export interface InboxPerson {
+  readonly roomId: number
+  readonly userId: number
+  readonly username: string
+}
+
+export interface InboxRepository {
+  /** Returns all rooms in which the user is a member, in no order, in one query. */
+  ofUser(userId: number): Promise<InboxRow[]>
+  /** Returns the rows of those of the given users who are members of one of the rooms. */
+  ofMembers(roomIds: readonly number[], userIds: readonly number[]): Promise<InboxRow[]>
+  /** Returns the numbers of the rooms that exist. */
+  rooms(roomIds: readonly number[]): Promise<InboxRoom[]>
+  /** Returns the members of direct rooms, except the user. */
+  people(roomIds: readonly number[], userId: number): Promise<InboxPerson[]>
+  /** Hides a direct room until its next message, or shows it again. Returns false if the user is not a member of a direct room. */
+  hide(roomId: number, userId: number, isHidden: boolean): Promise<boolean>
+}
+
+/** Maximum number of rooms of a user that are read. SQL limits the memberships to the same number. */
+const MAX_ROOMS = 1000
+/** Maximum number of mentions that are counted in a room. */
+export const MAX_MENTIONS = 100
+
+/** @internal */
+export const createInboxRepository = ({ query }: Pick<SqlClient, 'query'>, schema: string): InboxRepository => {
+  const inSchema = (table: string): string => `"${schema.replaceAll('"', '""')}"."${table}"`
+  const number = (sql: string, name: string): string => `(${sql})::double precision as "${name}"`
+  // The rows of `others` may have been deleted together with old entries. The first later row then has the number.
+  const othersUpTo = (seq: string): string => `coalesce(
+      (select other.n from ${inSchema('others')} as other
+        where other.room_id = room.id and other.seq <= ${seq} order by other.seq desc limit 1),
+      (select other.n - 1 from ${inSchema('others')} as other
+        where other.room_id = room.id and other.seq > ${seq} order by other.seq limit 1),
+      0
+    )`
+  const roomFields = `room.id as "roomId", room.name as room, room.title, ${number('room.last_seq', 'lastSeq')},
+    ${number(`room.last_seq - ${othersUpTo('room.last_seq')}`, 'messages')}, ${number('newest.seq', 'messageSeq')}`
+  // `offset 0` makes PostgreSQL look up each room by its index.
+  const lookUp = (id: string): string => `cross join lateral (
+      select given.* from ${inSchema('rooms')} as given where given.id = ${id} and given.deleted_at is null offset 0
+    ) as room
+    left join lateral (
+      select message.seq, message.created_at from ${inSchema('messages')} as message
+      where message.room_id = room.id and message.seq >= room.oldest_seq and message.seq = coalesce(
+        (select other.message_seq from ${inSchema('others')} as other
+          where other.room_id = room.id and other.seq = room.last_seq),
+        room.last_seq
+      ) offset 0
+    ) as newest on true`
+  const rows = (source: string): string => `select member.user_id as "userId", ${roomFields},
+      room.visibility, member.role, member.is_unread as "isUnread",
+      ${number(`mark.seq - ${othersUpTo('mark.seq')}`, 'readMessages')},
+      (select count(*) from (
+        select from ${inSchema('mentions')} as mention
+        where mention.user_id = member.user_id and mention.room_id = room.id and mention.seq > mark.seq
+        limit ${MAX_MENTIONS}
+      ) as few)::integer as mentions,
+      coalesce(newest.seq, 0) <= coalesce(member.hidden_seq, -1) as "isHidden",
+      ${number('extract(epoch from coalesce(newest.created_at, member.joined_at)) * 1000', 'at')}
+    from (${source}) as member
+    ${lookUp('member.room_id')}
+    cross join lateral (
+      select least(greatest(member.read_seq, room.oldest_seq - 1), room.last_seq) as seq
+    ) as mark`
+  const members = inSchema('members')
+  const ofUser = rows(
+    `select known.* from ${members} as known where known.user_id = $1 order by known.room_id limit ${MAX_ROOMS}`
+  )
+  const ofMembers = rows(`select known.* from unnest($2::integer[]) as person (id) cross join lateral (
+      select member.* from ${members} as member where member.user_id = person.id and member.room_id = any($1::integer[]) offset 0
+    ) as known`)
+  const rooms = `select ${roomFields} from unnest($1::integer[]) as wanted (id) ${lookUp('wanted.id')}`
+  const people = `select member.room_id as "roomId", member.user_id as "userId", users.username
+    from ${members} as member join ${inSchema('users')} as users on users.id = member.user_id
+    where member.room_id = any($1::integer[]) and member.user_id <> $2 order by member.room_id, member.user_id`
+  const hide = `update ${members} as member set hidden_seq = case when $3::boolean then room.last_seq end
+    from ${inSchema('rooms')} as room
+    where room.id = $1 and room.visibility = 'direct' and member.room_id = $1 and member.user_id = $2
+    returning member.room_id`
+
+  return {
+    ofUser: userId => query<InboxRow>(ofUser, [userId]),
+    ofMembers: (roomIds, userIds) => query<InboxRow>(ofMembers, [[...roomIds], [...userIds]]),
+    rooms: roomIds => query<InboxRoom>(rooms, [[...roomIds]]),
+    people: async (roomIds, userId) => (roomIds.length === 0 ? [] : query<InboxPerson>(people, [[...roomIds], userId])),
+    hide: async (roomId, userId, isHidden) => (await query(hide, [roomId, userId, isHidden])).length > 0
+  }
+}
