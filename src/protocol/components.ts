@@ -12,6 +12,7 @@ import {
 } from './http/admin.ts'
 import { EmailBody, EmailChallenge, EmailVerification } from './http/emails.ts'
 import { AuthFeatures } from './http/features.ts'
+import { InboxPage } from './http/inbox.ts'
 import {
   InvitationPreview,
   JoinedRoom,
@@ -19,7 +20,6 @@ import {
   RoomInvitation,
   RoomInvitationList
 } from './http/invitations.ts'
-import { InboxPage } from './http/inbox.ts'
 import { DirectRoom, Member, MemberChange, MemberList, UserList } from './http/members.ts'
 import {
   Entry,
