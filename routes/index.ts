@@ -6,6 +6,7 @@ import adminUserRoutes from './admin-users.ts'
 import appRoutes from './app.ts'
 import authRoutes, { type AuthRoutesOptions } from './auth.ts'
 import authFeatureRoutes, { type AuthFeatureRoutesOptions } from './auth-features.ts'
+import blockRoutes from './blocks.ts'
 import docsRoutes from './docs.ts'
 import emailRoutes, { publicEmailRoutes } from './emails.ts'
 import entranceRoute from './entrance.ts'
@@ -78,6 +79,7 @@ export const authenticatedRoutes: FastifyPluginAsync<AuthenticatedRoutesOptions>
   await fastify.register(roomRoutes)
   await fastify.register(memberRoutes)
   await fastify.register(readRoutes)
+  await fastify.register(blockRoutes)
   await fastify.register(roomInvitationRoutes, { publicUrl: options.publicUrl })
   await fastify.register(inboxRoutes)
   if (options.hasDirectRooms) await fastify.register(directRoomRoutes)

@@ -43,6 +43,7 @@ export type ErrorCode =
   | 'already_member'
   | 'last_owner'
   | 'too_many_invitations'
+  | 'too_many_blocks'
   | 'room_taken'
   | 'already_deleted'
   | 'edit_window_over'

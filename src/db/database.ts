@@ -12,6 +12,7 @@ import {
   type NewAuditEvent
 } from './repositories/audit.ts'
 import { type AuthoredRepository, createAuthoredRepository } from './repositories/authored.ts'
+import { type BlocksRepository, createBlocksRepository } from './repositories/blocks.ts'
 import { type ChallengesRepository, createChallengesRepository } from './repositories/challenges.ts'
 import { type ChangesRepository, createChangesRepository } from './repositories/changes.ts'
 import { createDeletionsRepository, type DeletionsRepository } from './repositories/deletions.ts'
@@ -64,6 +65,7 @@ export interface Repositories {
   readonly rooms: RoomsRepository
   readonly members: MembersRepository
   readonly roomInvitations: RoomInvitationsRepository
+  readonly blocks: BlocksRepository
   readonly messages: MessagesRepository
   readonly reactions: ReactionsRepository
   readonly readMarks: ReadMarksRepository
@@ -118,6 +120,7 @@ const createRepositories = (client: SqlClient, schema: string, tables: Tables, a
   rooms: createRoomsRepository(client, tables, schema),
   members: createMembersRepository(client, schema),
   roomInvitations: createRoomInvitationsRepository(client, schema),
+  blocks: createBlocksRepository(client, schema),
   messages: createMessagesRepository(client, schema),
   reactions: createReactionsRepository(client, schema),
   readMarks: createReadMarksRepository(client, schema),

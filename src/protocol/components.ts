@@ -10,6 +10,7 @@ import {
   NewInvitation,
   UserChange
 } from './http/admin.ts'
+import { BlockList } from './http/blocks.ts'
 import { EmailBody, EmailChallenge, EmailVerification } from './http/emails.ts'
 import { AuthFeatures } from './http/features.ts'
 import { InboxPage } from './http/inbox.ts'
@@ -93,6 +94,7 @@ export const components = [
   RoomInvitationList,
   InvitationPreview,
   JoinedRoom,
+  BlockList,
   MemberChange,
   UserList,
   Presence,

@@ -102,6 +102,7 @@ export const ERRORS = {
   already_member: { status: 409, title: 'Already a member', advice: 'Load the members of the room again.' },
   last_owner: { status: 409, title: 'Last owner', advice: 'Make another member an owner first.' },
   too_many_invitations: { status: 409, title: 'Too many invitations', advice: 'Revoke an invitation first.' },
+  too_many_blocks: { status: 409, title: 'Too many blocks', advice: 'Remove a block first.' },
   room_taken: { status: 409, title: 'Room taken', advice: 'Choose another name.' },
   already_deleted: { status: 409, title: 'Already deleted', advice: 'Show the message as deleted.' },
   edit_window_over: { status: 409, title: 'Edit window over', advice: 'Send a new message.' },

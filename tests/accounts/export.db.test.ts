@@ -105,6 +105,7 @@ const RECORDS: Record<(typeof PERSONAL_TABLES)[number], string | null> = {
   recovery_codes: 'recovery_codes',
   passkeys: 'passkey',
   room_invitations: 'invitation',
+  blocks: 'block',
   // These tables contain only hashes of tokens, challenges, random numbers, mails to send, and times of exports and messages.
   one_time_tokens: null,
   challenges: null,
@@ -117,7 +118,7 @@ const RECORDS: Record<(typeof PERSONAL_TABLES)[number], string | null> = {
 }
 
 test('contains a record of every table with personal data', async () => {
-  const { chat, john, exported, database, inSchema } = await start()
+  const { chat, john, jane, exported, database, inSchema } = await start()
   expect(Object.keys(RECORDS).sort()).toEqual([...PERSONAL_TABLES].sort())
   await enrol(chat, john, Date.now())
   await database.client.query(`insert into ${inSchema}.passkey_handles (user_id, handle) values ($1, 'h')`, [john.id])
@@ -128,6 +129,7 @@ test('contains a record of every table with personal data', async () => {
   )
   await chat.call('POST', '/api/chat/rooms', { token: john.token, body: { room: 'team' } })
   await chat.call('POST', '/api/chat/rooms/team/invitations', { token: john.token })
+  await chat.call('PUT', `/api/users/me/blocks/${jane.id}`, { token: john.token })
   const email = accountsContext(database).keyring.encrypt('john@example.com')
   await database.emails.setPending({ userId: john.id, address: email.token, keyId: email.keyId, addressHash: 'h' })
   const { records, body } = await exported(john)

@@ -143,7 +143,8 @@ const ROOM_FLOWS = new Set([
   'createRoomInvitation',
   'revokeRoomInvitation',
   'showInvitation',
-  'useInvitation'
+  'useInvitation',
+  'blockUser'
 ])
 
 /** Returns whether an operation is a step of a flow that needs several requests. */

@@ -65,6 +65,7 @@ test('a finished upgrade can be reverted with its migration if there is data', a
   const { client, schema, append, appendAsOlder, finish, database } = await start()
   await append('a')
   await finish()
+  expect(await migrateDown(client, schema)).toBe('0019_blocks')
   expect(await migrateDown(client, schema)).toBe('0018_room_invitations')
   expect(await migrateDown(client, schema)).toBe('0016_mentions')
   expect(await migrateDown(client, schema)).toBe('0015_moderation')
@@ -84,7 +85,8 @@ test('a finished upgrade can be reverted with its migration if there is data', a
     '0014_members',
     '0015_moderation',
     '0016_mentions',
-    '0018_room_invitations'
+    '0018_room_invitations',
+    '0019_blocks'
   ])
   expect(await append('c', 'wave')).toEqual([{ refused: 'upgrade_pending' }])
   await finish()
@@ -95,6 +97,7 @@ test('a finished upgrade can be reverted with its migration if there is data', a
 test('a running process continues to append when the append function is replaced, and when the replacement is reverted', async () => {
   const { client, schema, append } = await start()
   expect(await append('a')).toMatchObject([{ seq: 1 }])
+  expect(await migrateDown(client, schema)).toBe('0019_blocks')
   expect(await migrateDown(client, schema)).toBe('0018_room_invitations')
   expect(await migrateDown(client, schema)).toBe('0016_mentions')
   expect(await migrateDown(client, schema)).toBe('0015_moderation')
@@ -184,6 +187,7 @@ test('a database refuses entries that change messages until its upgrade is finis
 
 test('the migration of members is not reverted while there are private rooms, and gives the reason', async () => {
   const { client, schema } = await start()
+  expect(await migrateDown(client, schema)).toBe('0019_blocks')
   expect(await migrateDown(client, schema)).toBe('0018_room_invitations')
   expect(await migrateDown(client, schema)).toBe('0016_mentions')
   expect(await migrateDown(client, schema)).toBe('0015_moderation')
@@ -197,6 +201,7 @@ test('the migration of members is not reverted while there are private rooms, an
 
 test('the migration of moderation is not reverted while somebody is banned, and gives the reason', async () => {
   const { client, schema } = await start()
+  expect(await migrateDown(client, schema)).toBe('0019_blocks')
   expect(await migrateDown(client, schema)).toBe('0018_room_invitations')
   expect(await migrateDown(client, schema)).toBe('0016_mentions')
   await client.query(`insert into "${schema}".restrictions (room_id, user_id, kind) values (1, 1, 'ban')`)

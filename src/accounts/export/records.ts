@@ -7,7 +7,7 @@ import { EDIT, ERASURE, MESSAGE } from '../../protocol/http/messages.ts'
 
 /**
  * A record of an export. `type` is one of `profile`, `email`, `identity`, `totp`, `passkey`, `recovery_codes`, `session`, `network`,
- * `member`, `invitation`, `message`, `edit`, `deletion`, `reaction`, `event` and `end`.
+ * `member`, `invitation`, `block`, `message`, `edit`, `deletion`, `reaction`, `event` and `end`.
  */
 export interface ExportRecord {
   readonly type: string
@@ -27,6 +27,9 @@ export async function* recordsOf({ database, keyring }: ExportOptions, userId: n
   yield* accountRecords({ database, keyring }, userId)
   yield* membershipsOf(database, userId)
   yield* invitationsOf(database, userId)
+  for (const { userId: blocked, username, createdAt } of await database.blocks.list(userId)) {
+    yield { type: 'block', user_id: blocked, username, created_at: timestamp(createdAt) }
+  }
   for await (const { room, entry } of entriesOf(database, userId)) yield entryRecord(keyring, room, entry)
   for (let before: number | undefined; ; ) {
     const rows = await database.audit.list({ userId, before }, PAGE)

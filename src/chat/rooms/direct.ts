@@ -46,7 +46,7 @@ export const createOpenDirectRoom =
     const name = drawName('d')
     if (!(await access.may(principal, name, 'create'))) throw notOpened()
     const key = createHash('sha256').update(users.join(',')).digest('hex')
-    const opened = await repository.ensureDirect({ name, key, users, beforeCreate })
+    const opened = await repository.ensureDirect({ name, key, users, creator: principal.userId, beforeCreate })
     if (!opened) throw notOpened()
     if (opened.isNew) {
       rooms.adopt(opened.room)

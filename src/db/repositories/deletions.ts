@@ -77,7 +77,8 @@ export const PERSONAL_TABLES = [
   'exports',
   'last_posts',
   'mentions',
-  'room_invitations'
+  'room_invitations',
+  'blocks'
 ] as const
 
 /** The name that is shown for a deleted user. It contains a space, so that nobody can register it. */
@@ -152,6 +153,7 @@ export const createDeletionsRepository = ({ query }: Pick<SqlClient, 'query'>, s
       )
       if (renamed.length === 0) return false
       for (const name of PERSONAL_TABLES) await query(`delete from ${inSchema(name)} where user_id = $1`, [userId])
+      await query(`delete from ${inSchema('blocks')} where blocked_id = $1`, [userId])
       // The sweep of restrictions deletes these rows, because it must lock the rooms.
       await query(
         `update ${inSchema('restrictions')} set until = clock_timestamp(), reason = null, key_id = null where user_id = $1`,

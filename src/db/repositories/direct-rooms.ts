@@ -1,5 +1,6 @@
 /** Creates direct rooms, which the same people have only once. */
 import type { SqlClient } from '../client/types.ts'
+import { hasNotBlocked } from './blocks.ts'
 import { mayJoinAnother } from './membership-limit.ts'
 import { type RoomRow, roomColumns } from './room-row.ts'
 
@@ -15,6 +16,8 @@ export interface NewDirectRoom {
   /** Identifies the set of people. */
   readonly key: string
   readonly users: readonly number[]
+  /** The user who opens the room. */
+  readonly creator: number
   /** Called before the room is created. If it rejects, the room is not created. */
   readonly beforeCreate?: (() => Promise<void>) | undefined
 }
@@ -29,12 +32,13 @@ export type EnsureDirectRoom = (room: NewDirectRoom) => Promise<DirectRoom | und
 export const createEnsureDirectRoom = ({ query }: Pick<SqlClient, 'query'>, schema: string): EnsureDirectRoom => {
   const inSchema = `"${schema.replaceAll('"', '""')}"`
   // The lock keeps the accounts from ending before the room is committed. See src/db/repositories/rooms.ts.
-  const people = `select person.id from ${inSchema}.users as person where id = any($1::integer[]) and status = 'active'`
+  const people = `select person.id from ${inSchema}.users as person where id = any($1::integer[]) and status = 'active'
+    and (person.id = $3 or ${hasNotBlocked(inSchema, 'person.id', '$3')})`
   const create = `with people as (
       ${people} and ${mayJoinAnother(inSchema, 'person.id')} order by id for share
     ), room as (
       insert into ${inSchema}.rooms (name, visibility, guarded, direct_key)
-      select $2, 'direct', true, $3 where (select count(*) from people) = cardinality($1::integer[])
+      select $2, 'direct', true, $4 where (select count(*) from people) = cardinality($1::integer[])
       on conflict (direct_key) do nothing
       returning *
     ), members as (
@@ -45,14 +49,14 @@ export const createEnsureDirectRoom = ({ query }: Pick<SqlClient, 'query'>, sche
     select ${roomColumns('room')} from ${inSchema}.rooms as room
     where direct_key = $2 and (select count(*) from people) = cardinality($1::integer[])`
 
-  return async ({ name, key, users, beforeCreate }) => {
-    const [found] = await query<RoomRow>(existing, [users, key])
+  return async ({ name, key, users, creator, beforeCreate }) => {
+    const [found] = await query<RoomRow>(existing, [users, key, creator])
     if (found) return { room: found, isNew: false }
     await beforeCreate?.()
-    const [created] = await query<RoomRow>(create, [users, name, key])
+    const [created] = await query<RoomRow>(create, [users, name, creator, key])
     if (created) return { room: created, isNew: true }
     // Another process may have created the room in the meantime.
-    const [other] = await query<RoomRow>(existing, [users, key])
+    const [other] = await query<RoomRow>(existing, [users, key, creator])
     return other && { room: other, isNew: false }
   }
 }
