@@ -2,7 +2,8 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { resolve } from 'node:path'
-import { expect, inject, test } from 'vitest'
+import postgres from 'postgres'
+import { expect, inject, onTestFinished, test } from 'vitest'
 import { endGroupWithTest } from '../support/child-process.ts'
 import { freePort } from '../support/free-port.ts'
 import { ENCRYPTION_KEY } from '../support/settings.ts'
@@ -66,6 +67,28 @@ test('host.ts: runs the chat inside an application with its own login and rules'
   })
   expect(await history.json()).toMatchObject([{ username: 'System', content: 'The app has started.' }])
   await expect(join('sid=nobody')).rejects.toThrow('401')
+
+  const dora = await login('Dora')
+  const place = (item: string) => {
+    const headers = { 'content-type': 'application/json', cookie: dora }
+    return fetch(`http://localhost:${port}/orders`, { method: 'POST', headers, body: JSON.stringify({ item }) })
+  }
+  const placed = (await (await place('Tea')).json()) as { order: number }
+  expect(placed).toMatchObject({ item: 'Tea' })
+  await host.untilPrinted(`Order ${placed.order} is in orders.dora`)
+  const room = `http://localhost:${port}/support/api/chat/rooms/orders.dora/log?after=0`
+  const { entries } = (await (await fetch(room, { headers: { cookie: dora } })).json()) as { entries: object[] }
+  expect(entries.slice(2)).toMatchObject([
+    { type: 'acme.order', data: placed },
+    { type: 'message', content: 'Thank you for your order.' }
+  ])
+  expect((await fetch(room, { headers: { cookie: await login('Eve') } })).status).toBe(404)
+  // The kind refuses the item, so the transaction is rolled back, and the order is not stored either.
+  const tooLong = 'x'.repeat(200)
+  expect((await place(tooLong)).status).toBe(422)
+  const sql = postgres(inject('testListenUrl'), { max: 1 })
+  onTestFinished(() => sql.end())
+  expect(await sql`select * from orders where item = ${tooLong}`).toEqual([])
 }, 300_000)
 
 test('bot.ts: responds to each ping once', async () => {
