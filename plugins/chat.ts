@@ -150,7 +150,7 @@ export const limitReads =
 export type { HttpTwin, Kind } from '../src/chat/kinds/kind.ts'
 export { restItems } from '../src/chat/log/items.ts'
 // Routes must not import src/chat directly, so this plugin exports what they need.
-export type { LogPart } from '../src/chat/log/reader.ts'
+export type { LogPart, PinPart } from '../src/chat/log/reader.ts'
 
 /** Interval in milliseconds at which changes are polled if the bus does not use the notifications of the database. */
 const UNNOTIFIED_POLL_MS = 500

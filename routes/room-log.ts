@@ -4,9 +4,9 @@
  */
 import { type FastifyPluginAsyncTypebox, Type } from '@fastify/type-provider-typebox'
 import { callerOf } from '../plugins/auth.ts'
-import { type LogPart, limitReads } from '../plugins/chat.ts'
+import { type LogPart, limitReads, type PinPart } from '../plugins/chat.ts'
 import { refTo } from '../src/protocol/components.ts'
-import { EntryList, RawLog, RoomName, SingleMessage, Target } from '../src/protocol/http/messages.ts'
+import { EntryList, PinList, RawLog, RoomName, SingleMessage, Target } from '../src/protocol/http/messages.ts'
 import { countOf, Limit } from '../src/protocol/http/paging.ts'
 import { ReactionKey, ReactionList, reactionKey } from '../src/protocol/http/reactions.ts'
 import { jsonResponse, problems, SECURED, TOKEN_PROBLEMS } from '../src/protocol/openapi.ts'
@@ -25,6 +25,13 @@ const View = Type.Optional(
     examples: ['messages'],
     description:
       'With `after`: return only messages. By default, `after` returns the entries of all kinds, so that there is no gap.'
+  })
+)
+const Notices = Type.Optional(
+  Type.Boolean({
+    examples: [true],
+    description:
+      'Whether a list of messages also has the entries of the types `membership`, `room` and `pin`, which count towards `limit`.'
   })
 )
 const Named = Type.Object({ room: RoomName })
@@ -52,20 +59,26 @@ const roomLogRoutes: FastifyPluginAsyncTypebox = async fastify => {
       tags: ['rooms'],
       security: SECURED,
       params: Named,
-      querystring: Type.Object({ before: Before, after: After, around: Around, view: View, limit: Limit }),
+      querystring: Type.Object({
+        before: Before,
+        after: After,
+        around: Around,
+        view: View,
+        notices: Notices,
+        limit: Limit
+      }),
       response: {
         200: jsonResponse('A part of the log, oldest entry first.', refTo(EntryList)),
         ...problems('room_not_found', ...READ)
       }
     },
     async handler(request, reply) {
-      const { before, after, around, view, limit } = request.query
-      const range = { before, after, around, limit: countOf(limit), messagesOnly: view === 'messages' }
+      const { before, after, around, view, notices, limit } = request.query
+      const messages = { messagesOnly: view === 'messages', withNotices: notices }
+      const range = { before, after, around, limit: countOf(limit), ...messages }
       const part = await chat.log.read(callerOf(request), request.params.room, range)
       reply.type(JSON_TYPE)
-      return part.json(`${headOf(part)},"messages":[`, mine =>
-        mine ? `],"mine":${mine}}` : ']}'
-      ) as unknown as EntryList
+      return messagesOf(part) as unknown as EntryList
     }
   })
 
@@ -130,6 +143,32 @@ const roomLogRoutes: FastifyPluginAsyncTypebox = async fastify => {
 
   fastify.route({
     method: 'GET',
+    url: '/api/chat/rooms/:room/pins',
+    ...list,
+    schema: {
+      operationId: 'listPins',
+      summary: 'The pinned messages of a room, the newest pin first',
+      description: 'While `has_more` is true, request the next page with `after` set to `next`.',
+      tags: ['rooms'],
+      security: SECURED,
+      params: Named,
+      querystring: Type.Object({ after: seq('The `next` of the previous page.'), limit: Limit }),
+      response: {
+        200: jsonResponse('The pinned messages.', refTo(PinList)),
+        ...problems('room_not_found', ...READ)
+      }
+    },
+    async handler(request, reply) {
+      const { room } = request.params
+      const { after, limit } = request.query
+      const part = await chat.log.pins(callerOf(request), room, { after, limit: countOf(limit) })
+      reply.type(JSON_TYPE)
+      return messagesOf(part) as unknown as PinList
+    }
+  })
+
+  fastify.route({
+    method: 'GET',
     url: '/api/chat/rooms/:room/log',
     ...list,
     schema: {
@@ -157,9 +196,13 @@ const roomLogRoutes: FastifyPluginAsyncTypebox = async fastify => {
 
 export default roomLogRoutes
 
+/** Returns a response with a list of messages. See `LogPart.json`. */
+const messagesOf = (part: LogPart): ReturnType<LogPart['json']> =>
+  part.json(`${headOf(part)},"messages":[`, mine => (mine ? `],"mine":${mine}}` : ']}'))
+
 /** Returns the fields of the response that precede the list, as JSON without the closing brace. */
-const headOf = ({ room, hasMore, hasNewer }: LogPart): string => {
+const headOf = ({ room, hasMore, hasNewer, next }: LogPart & Partial<Pick<PinPart, 'next'>>): string => {
   const { room: name, epoch, oldest, seq } = room
   const newer = hasNewer === undefined ? {} : { has_newer: hasNewer }
-  return JSON.stringify({ room: name, epoch, oldest, seq, has_more: hasMore, ...newer }).slice(0, -1)
+  return JSON.stringify({ room: name, epoch, oldest, seq, has_more: hasMore, ...newer, next }).slice(0, -1)
 }

@@ -49,6 +49,7 @@ export type ErrorCode =
   | 'edit_window_over'
   | 'too_many_edits'
   | 'too_many_reactions'
+  | 'too_many_pins'
   | 'nonce_reused'
   | 'link_expired'
   | 'payload_too_large'
@@ -165,6 +166,8 @@ export type Entry = {
     key: string
     count: number
   }[]
+  /** Absent if the message is not pinned. */
+  pinned?: true
   reply?: {
     seq: number
     user_id?: number
@@ -179,7 +182,7 @@ export type Entry = {
   target?: number
   /** In an entry of type `reaction`: the key. */
   key?: string
-  /** In an entry of type `reaction`: `added` or `removed`. */
+  /** In an entry of type `reaction` or `pin`: `added` or `removed`. */
   action?: string
   /** In an entry of type `reaction`: how many reactions of this key the message has afterwards. */
   count?: number
@@ -245,6 +248,8 @@ export type SingleMessage = {
     key: string
     count: number
   }[]
+  /** Absent if the message is not pinned. */
+  pinned?: true
   reply?: {
     seq: number
     user_id?: number
@@ -534,6 +539,24 @@ export type ReactionFrame = {
   timestamp: string
 }
 
+export type PinFrame = {
+  type: 'pin'
+  id: number
+  /** The name of the room, which identifies it and never changes. */
+  room: string
+  /** The position in the room’s log: 1, 2, 3, … without gaps. */
+  seq: number
+  user_id: number
+  username: string
+  /** If the user sends the same nonce to the same room again, nothing new is stored. */
+  nonce?: string
+  /** The `seq` of the message in the same room. */
+  target: number
+  action: 'added' | 'removed'
+  /** A time in UTC with milliseconds, RFC 3339. */
+  timestamp: string
+}
+
 export type MembershipFrame = {
   type: 'membership'
   id: number
@@ -742,6 +765,7 @@ export type ServerFrame =
   | EditFrame
   | DeletionFrame
   | ReactionFrame
+  | PinFrame
   | MembershipFrame
   | RoomFrame
   | ErasureFrame

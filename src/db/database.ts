@@ -52,7 +52,7 @@ export type { AppendedEntry, NewEntry, RefusedEntry, StoredBody } from './reposi
 export type { Changes, ChangesRead, ChangesRepository } from './repositories/changes.ts'
 export type { InboxPerson, InboxRepository, InboxRoom, InboxRow } from './repositories/inbox.ts'
 export type { MemberRow, MembersRepository } from './repositories/members.ts'
-export type { Extent, MessageState, MessagesRepository, Place, StoredEntry } from './repositories/messages.ts'
+export type { Extent, Listed, MessageState, MessagesRepository, Place, StoredEntry } from './repositories/messages.ts'
 export type { ReactionRow, ReactionsRepository } from './repositories/reactions.ts'
 export type { ReadChange, ReadMark, ReadMarksRepository } from './repositories/read-marks.ts'
 export type { RoomInvitationsRepository } from './repositories/room-invitations.ts'

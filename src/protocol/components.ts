@@ -29,6 +29,7 @@ import {
   MessageDeletion,
   MessageEdit,
   NewMessage,
+  PinList,
   RawLog,
   SingleMessage
 } from './http/messages.ts'
@@ -82,6 +83,7 @@ export const components = [
   SingleMessage,
   RawLog,
   ReactionList,
+  PinList,
   Room,
   RoomList,
   NewRoom,

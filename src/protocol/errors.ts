@@ -112,6 +112,7 @@ export const ERRORS = {
     title: 'Too many reactions',
     advice: 'Remove a reaction first, or use another key.'
   },
+  too_many_pins: { status: 409, title: 'Too many pins', advice: 'Remove a pin first.' },
   nonce_reused: { status: 409, title: 'Nonce reused', advice: 'Use a new nonce for a new message.' },
   link_expired: { status: 410, title: 'Link expired', advice: 'Request a new link.' },
   payload_too_large: { status: 413, title: 'Payload too large', advice: 'Send a smaller request.' },

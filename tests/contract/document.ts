@@ -140,6 +140,8 @@ const ROOM_FLOWS = new Set([
   'putMember',
   'removeMember',
   'openDirectRoom',
+  'pinMessage',
+  'unpinMessage',
   'createRoomInvitation',
   'revokeRoomInvitation',
   'showInvitation',

@@ -125,6 +125,7 @@ const COVERED_ELSEWHERE: Partial<Record<ErrorCode, string>> = {
   edit_window_over: 'EDIT_WINDOW_MINUTES: tests/chat/kinds/changes.db.test.ts',
   too_many_edits: 'many edits: tests/chat/kinds/stale.db.test.ts',
   too_many_reactions: 'many reactions: tests/chat/kinds/changes.db.test.ts',
+  too_many_pins: 'many pins: tests/chat/kinds/pins.db.test.ts',
   registration_closed: 'another value of REGISTRATION: tests/routes/registration.db.test.ts',
   invitation_required: 'another value of REGISTRATION: tests/routes/registration.db.test.ts',
   invalid_invitation: 'another value of REGISTRATION: tests/routes/registration.db.test.ts',

@@ -99,6 +99,7 @@ export const createMemoryLog = (names: readonly string[]): MemoryLog => {
       runsAfter: async (_, from, to, count) => [{ first: from, last: Math.min(to, from + count - 1) }],
       oneOfEach: async places =>
         places.flatMap(({ roomId, seq }) => entriesOf(roomId).filter(entry => entry.seq === seq)),
+      pins: async () => [],
       some: async (roomId, seqs) => entriesOf(roomId).filter(({ seq }) => seqs.includes(seq)),
       async range(roomId, from, to) {
         await tick()

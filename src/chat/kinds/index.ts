@@ -9,10 +9,11 @@ import { erasure } from './erasure.ts'
 import type { Kind } from './kind.ts'
 import { membership } from './membership.ts'
 import { message } from './message.ts'
+import { pin } from './pin.ts'
 import { reaction } from './reaction.ts'
 import { roomChange } from './room.ts'
 
-export const BUILT_IN: readonly Kind[] = [message, edit, deletion, reaction, membership, roomChange, erasure]
+export const BUILT_IN: readonly Kind[] = [message, edit, deletion, reaction, pin, membership, roomChange, erasure]
 
 /** The registry of the kinds that a process supports. */
 export interface Kinds {

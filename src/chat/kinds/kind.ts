@@ -97,8 +97,8 @@ export interface KindDefinition<Schema extends CommandSchema> {
    */
   readonly isEditable?: boolean
   /**
-   * True if only the service appends entries of the kind. Then no frame of a client appends such an entry, and `command`
-   * describes what the service passes to `prepare`.
+   * True if no frame of a client appends entries of the kind. Then the service appends them, for example for a request over
+   * HTTP, and `command` describes what the service passes to `prepare`.
    */
   readonly isServiceOnly?: boolean
   /** True if the kind belongs to the host application, which alone appends its entries. No frame of a client appends one. */

@@ -135,8 +135,13 @@ export const message = defineKind({
       ...(state?.editedAt && content !== null ? { edited_at: timestamp(state.editedAt) } : {})
     }
   },
-  showItem: ({ content, state }) =>
-    content !== null && state?.reactions ? { reactions: reactionsOf(state.reactions) } : undefined,
+  showItem({ content, state }) {
+    if (content === null || !(state?.reactions || state?.pinSeq)) return undefined
+    return {
+      ...(state.reactions ? { reactions: reactionsOf(state.reactions) } : {}),
+      ...(state.pinSeq ? { pinned: true } : {})
+    }
+  },
   // Mentions are not compared, because the stored list lacks the ids of users who do not exist.
   isSameDetail: () => true
 })

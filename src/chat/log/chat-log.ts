@@ -18,7 +18,7 @@ import type { Entry } from './entry.ts'
 import type { CommittedData } from './host-entry.ts'
 import type { PublishedBy, Publisher, Submission } from './publish.ts'
 import type { ReadLimit } from './read-limit.ts'
-import type { LogPart, LogReader, Range } from './reader.ts'
+import type { LogPart, LogReader, PinPart, PinQuery, Range } from './reader.ts'
 import { refusalOf } from './refusals.ts'
 
 /** A published entry. `isNew` is false if nothing was appended, because the entry was already stored. */
@@ -41,6 +41,8 @@ export interface ChatLog {
   read(principal: Principal, room: string, range: Range): LogPart | Promise<LogPart>
   /** Returns a message as JSON. See `LogReader.message`. Rejects with `message_not_found`. */
   message(principal: Principal, room: string, seq: number): Promise<Buffer>
+  /** Returns the pinned messages of a room, the newest pin first. */
+  pins(principal: Principal, room: string, query: PinQuery): Promise<PinPart>
   /**
    * Returns the reactions with one key to a message, in the order in which they were added. Starts after the entry `after`, and
    * returns at most `limit` reactions. Rejects with `message_not_found`.
@@ -145,6 +147,8 @@ export const createChatLog = (options: ChatLogOptions): ChatLog => {
       if (!json) throw refusalOf('message_not_found')
       return json
     },
+    pins: async (principal, name, query) =>
+      readIn(principal, name, (room, ensureMember) => reader.pins(room, query, principal.userId, ensureMember)),
     reactions: async (principal, name, { seq, key, after, limit }) =>
       readIn(principal, name, async room => {
         const entry = await reader.entry(room, seq)

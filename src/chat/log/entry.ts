@@ -1,6 +1,6 @@
 /** Defines an entry in its public form, which clients receive, and encodes it once for all readers. */
 import { timestamp } from '../../lib/clock.ts'
-import { DELETION, ERASURE, MEMBERSHIP, MESSAGE } from '../../protocol/http/messages.ts'
+import { DELETION, ERASURE, isNoticeKind, MEMBERSHIP, MESSAGE } from '../../protocol/http/messages.ts'
 import { type Encoded, encode } from '../connections/encoded.ts'
 import type { Kind, ShownBody } from '../kinds/kind.ts'
 import type { Placed } from './page-store.ts'
@@ -17,6 +17,8 @@ export interface Entry extends Encoded, Placed {
   /** When the entry was committed, in milliseconds since the epoch. */
   readonly createdAt: number
   readonly isMessage: boolean
+  /** Whether a list of messages with notices contains this entry, although it is not a message. */
+  readonly isNotice?: boolean
   readonly unavailable: Unavailable | undefined
   /** The `seq` of the entries that this entry changes. */
   readonly changes?: readonly number[]
@@ -25,6 +27,8 @@ export interface Entry extends Encoded, Placed {
   /** The `seq` of the message that this message replies to. */
   readonly replyTo?: number
   readonly hasReactions?: boolean
+  /** Whether the entry is a pinned message. */
+  readonly isPinned?: boolean
   /** The id of the erased user, if this entry reports an erasure. */
   readonly erasedUser?: number
   /** A user who is a member of the room after this entry, or who is no longer one. */
@@ -73,7 +77,9 @@ export const makeEntry = (kind: Kind, place: Place, { body, nonce, unavailable }
     ...(item ? { item } : {}),
     ...(isMessage && target !== undefined ? { replyTo: target } : {}),
     ...(kind.changedBy ? { changes: kind.changedBy(body).filter(seq => typeof seq === 'number') } : {}),
+    ...(isNoticeKind(type) ? { isNotice: true } : {}),
     ...(type === DELETION ? { isDeletion: true } : {}),
+    ...(more && 'pinned' in more ? { isPinned: true } : {}),
     ...(more && 'reactions' in more ? { hasReactions: true } : {}),
     ...(type === ERASURE && 'subject' in fields ? { erasedUser: Number(fields.subject) } : {}),
     ...(type === MEMBERSHIP && 'subject' in fields && 'event' in fields ? { membership: membershipOf(fields) } : {})
@@ -95,6 +101,7 @@ export const makeUnknown = (storedKind: string, place: Place, createdAt: number)
   const item = itemOf({ type: 'unknown', kind, ...place, content: null }, createdAt)
   return entryOfFrame({ type: 'unknown', kind, room, seq }, place, createdAt, {
     isMessage: false,
+    ...(isNoticeKind(storedKind) ? { isNotice: true } : {}),
     unavailable: undefined,
     item
   })

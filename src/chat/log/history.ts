@@ -3,7 +3,7 @@
  * stays bounded even if the client reads slowly.
  */
 import { Readable } from 'node:stream'
-import type { Extent, MessagesRepository } from '../../db/database.ts'
+import type { Extent, Listed, MessagesRepository } from '../../db/database.ts'
 import { asciiJson } from '../../lib/ascii-json.ts'
 import { piecesOf } from '../../lib/pieces.ts'
 import { ChatError } from '../../protocol/errors.ts'
@@ -41,12 +41,24 @@ export interface LogPart {
   json(before: string, after: (mine: string | undefined) => string, options?: ListOptions): Buffer | Readable
 }
 
+/** Selects at most `limit` pinned messages, only those that were pinned before the entry `after`. */
+export interface PinQuery {
+  readonly after?: number | undefined
+  readonly limit: number
+}
+
+/** A page of pinned messages, the newest pin first. */
+export interface PinPart extends LogPart {
+  /** The value of `after` for the next page. Absent on the last page. */
+  readonly next?: number
+}
+
 export interface ListOptions {
   /** Whether to omit the entries that cannot be shown. */
   readonly omitUnavailable?: boolean
 }
 
-export interface HistoryOptions extends Pick<MessagesRepository, 'extent' | 'runsBefore' | 'runsAfter'> {
+export interface HistoryOptions extends Pick<MessagesRepository, 'extent' | 'runsBefore' | 'runsAfter' | 'pins'> {
   readonly pages: PageCache<Entry>
   readonly readSome: ReadSome
   readonly completions: Completions
@@ -63,8 +75,17 @@ interface Rest {
   readonly ensureMember: EnsureMember | undefined
 }
 
-const all = (): boolean => true
-const isMessage = (entry: Entry): boolean => entry.isMessage
+/** Returns whether a list has an entry, by the kinds of entries in the list. */
+const isListedIn: Record<Listed, (entry: Entry) => boolean> = {
+  all: () => true,
+  messages: ({ isMessage }) => isMessage,
+  notices: ({ isMessage, isNotice }) => isMessage || isNotice === true
+}
+
+const listedIn = ({ after, around, messagesOnly, withNotices }: Range): Listed => {
+  if (after !== undefined && around === undefined && !messagesOnly) return 'all'
+  return withNotices ? 'notices' : 'messages'
+}
 
 /** Creates the function that reads a part of a room's log for a user. */
 export const createHistory = ({ pages, readSome, extent, completions, slices, ...repository }: HistoryOptions) => {
@@ -92,7 +113,7 @@ export const createHistory = ({ pages, readSome, extent, completions, slices, ..
     const [first, last] = [runs.at(0)?.first ?? 1, runs.at(-1)?.last ?? 0]
     const { after, before, around, ...more } = range
     const [oldest, newest] = [firstOf(room, range), lastOf(room, range)]
-    const extentOf = (from: number, to: number) => extent(room.id, from, to, listsMessages(range))
+    const extentOf = (from: number, to: number) => extent(room.id, from, to, listedIn(range))
     if (around !== undefined) {
       const older = await extentOf(oldest, last)
       if (older) return find(room, { ...range, around: older.last })
@@ -107,10 +128,13 @@ export const createHistory = ({ pages, readSome, extent, completions, slices, ..
     return newer && find(room, { ...more, before, after: newer.first - 1 })
   }
 
-  /** Returns whether messages exist after the last place of a list around a seq. The places may be those of deleted messages. */
-  const hasNewer = async (room: Room, range: Range, { runs, ...places }: Places): Promise<boolean> => {
-    const from = (runs.at(-1)?.last ?? firstOf(room, range) - 1) + 1
-    return places.hasNewer === true && (await extent(room.id, from, lastOf(room, range), true)) !== undefined
+  /** Returns whether entries of a list around a seq exist after its last place. The places may be those of deleted entries. */
+  const hasNewer = async (room: Room, range: Range, { hasNewer, newerAt }: Places): Promise<boolean> => {
+    if (!hasNewer || newerAt === undefined) return false
+    const existIn = async (from: number, to: number): Promise<boolean> =>
+      (await extent(room.id, from, to, listedIn(range))) !== undefined
+    // In general, the next entry exists. Only then are the entries of other kinds after it not searched.
+    return (await existIn(newerAt, newerAt)) || existIn(newerAt + 1, lastOf(room, range))
   }
 
   /** Reads the first batch of existing entries from `runs`. Returns the entries and the remaining runs. */
@@ -123,15 +147,12 @@ export const createHistory = ({ pages, readSome, extent, completions, slices, ..
     return { entries: [], rest: [] }
   }
 
-  const listsMessages = ({ after, around, messagesOnly }: Range): boolean =>
-    after === undefined || around !== undefined || messagesOnly === true
-
   const find = (room: Room, range: Range): Places | Promise<Places> =>
-    listsMessages(range) && room.hasOthers ? messagePlaces(repository, room, range) : placesOf(room, range)
+    listedIn(range) !== 'all' && room.hasOthers ? messagePlaces(repository, room, range) : placesOf(room, range)
 
   /** Returns a short part that consists of cached messages without a gap. Returns `undefined` for any other part. */
   const cachedPart = (room: Room, range: Range): LogPart | undefined => {
-    if (range.isRaw || (listsMessages(range) && room.hasOthers) || room.tail < room.known) return undefined
+    if (range.isRaw || (listedIn(range) !== 'all' && room.hasOthers) || room.tail < room.known) return undefined
     const { runs, ...more } = placesOf(room, range)
     const [run] = runs
     const cached = run && findCached(room.id, run.first, run.last, BATCH_BYTES)
@@ -171,27 +192,58 @@ export const createHistory = ({ pages, readSome, extent, completions, slices, ..
       places = (await moved(room, range, places)) ?? { ...places, runs: [], hasMore: false }
       ;({ entries: first, rest: runs } = await readFirst(room, places))
     }
-    const isListed = listsMessages(range) ? isMessage : all
-    const write = range.isRaw ? restFrames : restItems
-    const complete = range.isRaw ? none : completions
-    const more = await complete.replies(room.id, first)
-    const mine = runs.length === 0 ? await complete.mine(room.id, reactedTo(first), userId) : undefined
-    const { hasMore, isSparse } = places
     const newer = range.around === undefined ? {} : { hasNewer: await hasNewer(room, range, places) }
+    const rest = { room, epoch, userId, runs, isSparse: places.isSparse, ensureMember }
     return {
       room: shown,
-      hasMore: hasMore && first.length > 0,
+      hasMore: places.hasMore && first.length > 0,
       ...newer,
-      json(before, after, { omitUnavailable = false } = {}) {
-        const isShown = (entry: Entry): boolean => isListed(entry) && !(omitUnavailable && entry.unavailable)
-        const entries = first.filter(isShown)
-        if (runs.length === 0) return write(before, entries, after(mineJson(mine)), more)
-        const head = write(before, entries, '', more)
-        const rest = { room, epoch, userId, runs, isSparse, ensureMember }
-        const items = streamItems({ head, rest, after, isShown, shown: entries, write, complete })
-        return Readable.from(items, { objectMode: false })
-      }
+      json: await writer(first, rest, isListedIn[listedIn(range)], range.isRaw)
     }
+  }
+
+  /** Returns the function `json` of a part, which begins with the entries `first`. */
+  const writer = async (
+    first: readonly Entry[],
+    rest: Rest,
+    isListed: (entry: Entry) => boolean,
+    isRaw = false
+  ): Promise<LogPart['json']> => {
+    const { room, userId, runs } = rest
+    const write = isRaw ? restFrames : restItems
+    const complete = isRaw ? none : completions
+    const more = await complete.replies(room.id, first)
+    const mine = runs.length === 0 ? await complete.mine(room.id, reactedTo(first), userId) : undefined
+    return (before, after, { omitUnavailable = false } = {}) => {
+      const isShown = (entry: Entry): boolean => isListed(entry) && !(omitUnavailable && entry.unavailable)
+      const entries = first.filter(isShown)
+      if (runs.length === 0) return write(before, entries, after(mineJson(mine)), more)
+      const head = write(before, entries, '', more)
+      const items = streamItems({ head, rest, after, isShown, shown: entries, write, complete })
+      return Readable.from(items, { objectMode: false })
+    }
+  }
+
+  /** See `LogReader.pins`. */
+  const pins = async (
+    room: Room,
+    { after = Number.MAX_SAFE_INTEGER, limit }: PinQuery,
+    userId: number,
+    ensureMember?: EnsureMember
+  ): Promise<PinPart> => {
+    const seq = await catchUp(room)
+    const { epoch } = room
+    const found = await repository.pins(room.id, { before: after, upTo: seq, limit: limit + 1 })
+    const listed = found.slice(0, limit)
+    // The messages are not in the order of the log, so each one is a run.
+    const places = { runs: listed.map(({ seq }) => ({ first: seq, last: seq })), isSparse: true, hasMore: false }
+    const { entries, rest: runs } = await readFirst(room, places)
+    const rest = { room, epoch, userId, runs, isSparse: true, ensureMember }
+    const next = found.length > limit ? listed.at(-1)?.pinSeq : undefined
+    // A pin may have ended since the query.
+    const json = await writer(entries, rest, ({ isPinned }) => isPinned === true)
+    const more = next === undefined ? { hasMore: false } : { hasMore: true, next }
+    return { room: { ...publicRoom(room), seq }, json, ...more }
   }
 
   async function* streamItems(options: StreamOptions): AsyncGenerator<Buffer> {
@@ -229,7 +281,7 @@ export const createHistory = ({ pages, readSome, extent, completions, slices, ..
   const part = (room: Room, range: Range, userId: number, ensureMember?: EnsureMember): LogPart | Promise<LogPart> =>
     cachedPart(room, range) ?? readPart(room, range, userId, ensureMember)
 
-  return { part, message }
+  return { part, message, pins }
 }
 
 /** Adds no replies and no own reactions, for responses that consist of frames. */

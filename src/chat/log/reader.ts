@@ -11,12 +11,12 @@ import type { ReadSome } from './batches.ts'
 import { decryptEntry } from './codec.ts'
 import { type Completions, createCompletions } from './completions.ts'
 import type { Entry } from './entry.ts'
-import { createHistory, type LogPart, type Range } from './history.ts'
+import { createHistory, type LogPart, type PinPart, type PinQuery, type Range } from './history.ts'
 import { createPageCache, type PageCache } from './page-cache.ts'
 import type { ReadLog } from './page-loads.ts'
 import { createSlices } from './slices.ts'
 
-export type { LogPart, Range } from './history.ts'
+export type { LogPart, PinPart, PinQuery, Range } from './history.ts'
 
 export interface LogReaderOptions {
   readonly messages: MessagesRepository
@@ -47,6 +47,8 @@ export interface LogReader {
    * with `undefined` if there is no such message.
    */
   message(room: Room, seq: number, userId: number): Promise<Buffer | undefined>
+  /** Returns the pinned messages of a room, the newest pin first. `ensureMember` is used as by `part`. */
+  pins(room: Room, query: PinQuery, userId: number, ensureMember?: EnsureMember): Promise<PinPart>
   /** See `Completions.newest`. */
   readonly newest: Completions['newest']
   /** Reads the entry `seq` of a room from the database. Resolves with `undefined` if there is none. */
@@ -85,12 +87,13 @@ export const createLogReader = (options: LogReaderOptions): LogReader => {
     keyring,
     slices
   })
-  const { part, message } = createHistory({
+  const { part, message, pins } = createHistory({
     pages,
     readSome,
     extent,
     runsBefore: (...range) => limited(() => messages.runsBefore(...range)),
     runsAfter: (...range) => limited(() => messages.runsAfter(...range)),
+    pins: (...page) => limited(() => messages.pins(...page)),
     completions,
     slices
   })
@@ -98,7 +101,7 @@ export const createLogReader = (options: LogReaderOptions): LogReader => {
     const [stored] = await limited(() => messages.some(room.id, [seq]))
     return stored && decryptEntry(stored, room.name, kinds, keyring)
   }
-  return { limited, pages, part, message, entry, newest: completions.newest }
+  return { limited, pages, part, message, pins, entry, newest: completions.newest }
 }
 
 /** Creates a function that counts the entries that cannot be decrypted, and logs their number at most once per `REPORT_MS`. */

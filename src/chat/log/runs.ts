@@ -1,4 +1,7 @@
-/** Finds the messages of a list in a room's log. The log may have entries of other kinds between the messages. */
+/**
+ * Finds the messages of a list in a room's log, and also notices if the list has them. The log may have entries of other kinds
+ * between them.
+ */
 import type { Extent, MessagesRepository } from '../../db/database.ts'
 import type { Room } from '../rooms/room.ts'
 
@@ -16,6 +19,8 @@ export interface Range {
   readonly around?: number | undefined
   readonly limit: number
   readonly messagesOnly?: boolean | undefined
+  /** Whether a list of messages also has notices. They count towards `limit`. See `isNoticeKind`. */
+  readonly withNotices?: boolean | undefined
   /** Whether to return entries of all kinds, as in the frames that subscribers receive. */
   readonly isRaw?: boolean | undefined
 }
@@ -29,6 +34,8 @@ export interface Places {
   readonly hasMore: boolean
   /** With `around`: whether the log has newer entries. */
   readonly hasNewer?: boolean
+  /** If `hasNewer` is true: the position of the next entry. The entry may have been deleted. */
+  readonly newerAt?: number | undefined
   /**
    * True if the listed messages are far apart. The runs then contain no other entries, and the messages are read singly: their
    * pages consist mostly of other entries.
@@ -56,7 +63,7 @@ export const placesOf = (room: Room, range: Range): Places => {
     const center = Math.min(Math.max(around, oldest), last + 1)
     const first = Math.max(center - halfOf(limit), oldest)
     const end = Math.min(center + limit - halfOf(limit) - 1, last)
-    return { runs: runOf(first, end), hasMore: first > oldest, hasNewer: end < last }
+    return { runs: runOf(first, end), hasMore: first > oldest, hasNewer: end < last, newerAt: end + 1 }
   }
   if (after === undefined) {
     const first = Math.max(last - limit + 1, oldest)
@@ -66,24 +73,26 @@ export const placesOf = (room: Room, range: Range): Places => {
   return { runs: runOf(oldest, end), hasMore: end < last }
 }
 
-/** Like `placesOf`, but only messages count towards `limit`. Looks up the positions of the messages in the database. */
+/** Like `placesOf`, but only messages and notices count towards `limit`. Looks up their positions in the database. */
 export const messagePlaces = async (
   { runsBefore, runsAfter }: Pick<MessagesRepository, 'runsBefore' | 'runsAfter'>,
   room: Room,
   range: Range
 ): Promise<Places> => {
   const { id } = room
+  const { withNotices } = range
   const oldest = firstOf(room, range)
   const last = lastOf(room, range)
   // Looks up one message more than requested, to find out whether there are more messages.
   const older = async (to: number, count: number): Promise<Part> => {
-    const found = await runsBefore(id, to, count + 1)
+    const found = await runsBefore(id, to, count + 1, withNotices)
     const runs = found.flatMap(run => runOf(Math.max(run.first, oldest), run.last))
     return countOf(runs) > count ? { runs: withoutFirst(runs), hasMore: true } : { runs, hasMore: false }
   }
   const newer = async (from: number, count: number): Promise<Part> => {
-    const runs = await runsAfter(id, Math.max(from, oldest), last, count + 1)
-    return countOf(runs) > count ? { runs: withoutLast(runs), hasMore: true } : { runs, hasMore: false }
+    const runs = await runsAfter(id, Math.max(from, oldest), last, count + 1, withNotices)
+    if (countOf(runs) <= count) return { runs, hasMore: false }
+    return { runs: withoutLast(runs), hasMore: true, next: runs.at(-1)?.last }
   }
   const { after, around, limit } = range
   if (around !== undefined) {
@@ -91,13 +100,14 @@ export const messagePlaces = async (
       older(Math.min(around - 1, last), halfOf(limit)),
       newer(around, limit - halfOf(limit))
     ])
-    return { ...joined([...before.runs, ...from.runs]), hasMore: before.hasMore, hasNewer: from.hasMore }
+    const newest = { hasNewer: from.hasMore, newerAt: from.next }
+    return { ...joined([...before.runs, ...from.runs]), hasMore: before.hasMore, ...newest }
   }
   const { runs, hasMore } = await (after === undefined ? older(last, limit) : newer(oldest, limit))
   return { ...joined(runs), hasMore }
 }
 
-type Part = Pick<Places, 'runs' | 'hasMore'>
+type Part = Pick<Places, 'runs' | 'hasMore'> & { readonly next?: number | undefined }
 
 const countOf = (runs: readonly Extent[]): number => runs.reduce((sum, { first, last }) => sum + last - first + 1, 0)
 

@@ -35,16 +35,21 @@ export interface MessageState {
   readonly mentions: readonly number[] | null
   /** The number of reactions with each key. */
   readonly reactions: Readonly<Record<string, number>> | null
+  /** The `seq` of the entry that pinned the message. Null if it is not pinned. */
+  readonly pinSeq: number | null
 }
 
 /** Appends and reads the entries of all rooms in one schema. */
 export interface MessagesRepository {
   readonly append: AppendBatch
   readonly appendInTransaction: AppendInTransaction
-  /** Finds the last `count` messages up to the entry `to`. Returns them as runs of consecutive messages, in ascending order. */
-  runsBefore(roomId: number, to: number, count: number): Promise<Extent[]>
+  /**
+   * Finds the last `count` messages up to the entry `to`, and also notices if `withNotices` is true. Returns them as runs of
+   * consecutive entries, in ascending order. See `isNoticeKind`.
+   */
+  runsBefore(roomId: number, to: number, count: number, withNotices?: boolean): Promise<Extent[]>
   /** Finds the first `count` messages from the entry `from` to the entry `to`. Returns runs, as `runsBefore` does. */
-  runsAfter(roomId: number, from: number, to: number, count: number): Promise<Extent[]>
+  runsAfter(roomId: number, from: number, to: number, count: number, withNotices?: boolean): Promise<Extent[]>
   /** Returns the entries of a room with `from <= seq <= to`, in ascending order. */
   range(roomId: number, from: number, to: number): Promise<StoredEntry[]>
   /** Returns the entries of a room whose `seq` is in `seqs`, in ascending order. Omits entries that do not exist. */
@@ -55,10 +60,28 @@ export interface MessagesRepository {
    */
   oneOfEach(places: readonly Place[], userId?: number): Promise<StoredEntry[]>
   /**
-   * Returns the lowest and the highest stored `seq` with `from <= seq <= to`. If `messagesOnly` is true, considers only
-   * messages. Returns `undefined` if there is no such entry.
+   * Returns the lowest and the highest stored `seq` with `from <= seq <= to` among the entries of these kinds. Returns `undefined`
+   * if there is no such entry.
    */
-  extent(roomId: number, from: number, to: number, messagesOnly?: boolean): Promise<Extent | undefined>
+  extent(roomId: number, from: number, to: number, listed?: Listed): Promise<Extent | undefined>
+  /** Returns the pinned messages of a room, the newest pin first. */
+  pins(roomId: number, page: PinPage): Promise<PinRow[]>
+}
+
+/** The kinds of the entries in a list: of all kinds, only messages, or messages and notices. See `isNoticeKind`. */
+export type Listed = 'all' | 'messages' | 'notices'
+
+/** Selects at most `limit` pins, only those up to the entry `upTo` and before the entry `before`. */
+export interface PinPage {
+  readonly before: number
+  readonly upTo: number
+  readonly limit: number
+}
+
+/** A pinned message. `pinSeq` is the entry that pinned it. */
+export interface PinRow {
+  readonly seq: number
+  readonly pinSeq: number
 }
 
 /** The position of an entry. */
@@ -102,10 +125,17 @@ const MAX_TOKEN_BYTES = 1024 * 1024
 /** @internal */
 export const createMessagesRepository = (client: SqlClient, schema: string): MessagesRepository => {
   const inSchema = `"${schema.replaceAll('"', '""')}"`
-  const runsBefore = `select first, last from ${inSchema}.chat_messages_before($1, $2, $3)`
-  const runsAfter = `select first, last from ${inSchema}.chat_messages_after($1, $2, $3, $4)`
+  const runsBefore = `select first, last from ${inSchema}.chat_listed_before($1, $2, $3, $4)`
+  const runsAfter = `select first, last from ${inSchema}.chat_listed_after($1, $2, $3, $4, $5)`
   const extent = `select min(seq)::double precision as first, max(seq)::double precision as last
-    from ${inSchema}.messages where room_id = $1 and seq between $2 and $3 and (kind = 'message' or not $4)`
+    from ${inSchema}.messages as entry where room_id = $1 and seq between $2 and $3 and (
+      kind = 'message' or $4 = 'all' or ($4 = 'notices' and exists (
+        select from ${inSchema}.others as other
+        where other.room_id = entry.room_id and other.seq = entry.seq and other.is_notice
+      ))
+    )`
+  const pins = `select seq::double precision, pin_seq::double precision as "pinSeq" from ${inSchema}.message_state
+    where room_id = $1 and pin_seq is not null and pin_seq < $2 and pin_seq <= $3 order by pin_seq desc limit $4`
   // Subqueries select the fields that most entries lack. A subquery is a look-up per entry, whereas a join could read whole
   // tables. All these fields are in one column, because receiving another column takes longer than the look-up.
   const entries = (source: string, condition: string): string => `
@@ -119,7 +149,7 @@ export const createMessagesRepository = (client: SqlClient, schema: string): Mes
         select json_build_object(
           'state', json_build_object(
             'changedSeq', state.changed_seq, 'editedAt', extract(epoch from state.edited_at) * 1000,
-            'mentions', state.mentions, 'reactions', state.reactions
+            'mentions', state.mentions, 'reactions', state.reactions, 'pinSeq', state.pin_seq
           ),
           'isEdited', state.edit_seq is not null,
           'edit', (
@@ -168,14 +198,17 @@ export const createMessagesRepository = (client: SqlClient, schema: string): Mes
           userId ?? null
         ])
       ).map(entryOf),
-    runsBefore: async (roomId, to, count) => (await client.query<Extent>(runsBefore, [roomId, to, count])).reverse(),
-    runsAfter: (roomId, from, to, count) => client.query<Extent>(runsAfter, [roomId, from, to, count]),
-    async extent(roomId, from, to, messagesOnly = false) {
+    runsBefore: async (roomId, to, count, withNotices = false) =>
+      (await client.query<Extent>(runsBefore, [roomId, to, count, withNotices])).reverse(),
+    runsAfter: (roomId, from, to, count, withNotices = false) =>
+      client.query<Extent>(runsAfter, [roomId, from, to, count, withNotices]),
+    pins: (roomId, { before, upTo, limit }) => client.query<PinRow>(pins, [roomId, before, upTo, limit]),
+    async extent(roomId, from, to, listed = 'all') {
       const [row] = await client.query<{ first: number | null; last: number | null }>(extent, [
         roomId,
         from,
         to,
-        messagesOnly
+        listed
       ])
       return row && row.first !== null && row.last !== null ? { first: row.first, last: row.last } : undefined
     }

@@ -22,6 +22,9 @@ export const DELETION = 'deletion'
 /** The kind of an entry that adds or removes a reaction to a message. */
 export const REACTION = 'reaction'
 
+/** The kind of an entry that pins a message, or ends its pin. */
+export const PIN = 'pin'
+
 /** The kind of the entry that reports the erasure of all earlier entries of a user. */
 export const ERASURE = 'erasure'
 
@@ -30,6 +33,14 @@ export const MEMBERSHIP = 'membership'
 
 /** The kind of an entry that changes the title or the topic of a room. */
 export const ROOM = 'room'
+
+const NOTICES: readonly string[] = [MEMBERSHIP, ROOM, PIN]
+
+/**
+ * Returns whether a list of messages with notices contains the entries of a kind. The names of the kinds that a host application
+ * defines have a dot. The function that appends entries marks the same kinds, see drizzle/0017_pins.sql.
+ */
+export const isNoticeKind = (kind: string): boolean => NOTICES.includes(kind) || kind.includes('.')
 
 const ROOM_NAME = '^[a-z0-9][a-z0-9._:-]{0,63}$'
 
@@ -168,6 +179,7 @@ export const Message = Type.Object(
     reactions: Type.Optional(
       Type.Array(ReactionCount, { description: 'The reactions, the most frequent first, at most 20 keys.' })
     ),
+    pinned: Type.Optional(Type.Literal(true, { description: 'Absent if the message is not pinned.' })),
     reply: Type.Optional(Reply),
     created_at: Timestamp
   },
@@ -193,7 +205,9 @@ export const Entry = Type.Object(
       Int64({ minimum: 1, description: 'In an entry that changes a message: the `seq` of the message.' })
     ),
     key: Type.Optional(Type.String({ description: 'In an entry of type `reaction`: the key.' })),
-    action: Type.Optional(Type.String({ description: 'In an entry of type `reaction`: `added` or `removed`.' })),
+    action: Type.Optional(
+      Type.String({ description: 'In an entry of type `reaction` or `pin`: `added` or `removed`.' })
+    ),
     count: Type.Optional(
       Int64({
         minimum: 0,
@@ -237,6 +251,35 @@ export const EntryList = Type.Object(
   }
 )
 export type EntryList = Static<typeof EntryList>
+
+const { has_newer: _, ...page } = EntryList.properties
+
+/** Describes the pinned messages of a room, the newest pin first. */
+export const PinList = Type.Object(
+  {
+    ...page,
+    has_more: Type.Boolean({
+      description: 'Whether there are more pinned messages. Request them with `after` set to `next`.'
+    }),
+    next: Type.Optional(
+      Int64({ minimum: 1, description: 'The value of `after` for the next page. Absent on the last page.' })
+    )
+  },
+  {
+    $id: 'ChatPinList',
+    examples: [
+      {
+        room: GENERAL,
+        epoch: '5f0c',
+        oldest: 1,
+        seq: 43,
+        messages: [{ ...EXAMPLE, pinned: true, changed_seq: 43 }],
+        has_more: false
+      }
+    ]
+  }
+)
+export type PinList = Static<typeof PinList>
 
 /** Describes the response of `GET /api/chat/rooms/{room}/messages/{seq}`. */
 export const SingleMessage = Type.Object(

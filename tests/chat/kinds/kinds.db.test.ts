@@ -214,7 +214,7 @@ describe('a service whose upgrade is not finished', () => {
     clock.advance(10_000)
     await expect
       .poll(async () => (await chat.join(john)).first.features)
-      .toEqual(['message', 'edit', 'deletion', 'reaction', 'membership', 'room', 'erasure', 'wave'])
+      .toEqual(['message', 'edit', 'deletion', 'reaction', 'pin', 'membership', 'room', 'erasure', 'wave'])
   })
 
   test('stores a row for each process while the process runs', async () => {

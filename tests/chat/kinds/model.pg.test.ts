@@ -1,5 +1,5 @@
 /**
- * Tests two processes on one database with random edits, deletions and reactions, while clients read history from both. Every
+ * Tests two processes on one database with random edits, deletions, reactions and pins, while clients read history from both. Every
  * response must show each message in a state that the log has had. This state must include all entries up to the `seq` of the
  * response.
  */
@@ -15,6 +15,7 @@ interface Item {
   readonly seq: number
   readonly content: string | null
   readonly changed_seq?: number
+  readonly pinned?: true
   readonly reactions?: readonly { readonly key: string; readonly count: number }[]
 }
 
@@ -31,13 +32,16 @@ interface Entry {
 const stateOf = (log: readonly Entry[], texts: ReadonlyMap<number, string>, message: number, upTo: number) => {
   let content: string | null | undefined = texts.get(message)
   const users = new Map<string, Set<number>>()
+  let isPinned = false
   for (const { type, seq, target, key = '', action, user_id } of log) {
     if (target !== message || seq > upTo) continue
     if (type === 'edit') content = texts.get(seq)
     if (type === 'deletion') {
       content = null
       users.clear()
+      isPinned = false
     }
+    if (type === 'pin') isPinned = action === 'added'
     if (type !== 'reaction') continue
     const given = users.get(key) ?? new Set()
     users.set(key, given)
@@ -45,8 +49,10 @@ const stateOf = (log: readonly Entry[], texts: ReadonlyMap<number, string>, mess
     else given.delete(user_id)
   }
   const reactions = [...users].flatMap(([key, { size: count }]) => (count > 0 ? [{ key, count }] : []))
-  return { content, reactions: reactions.sort(byKey) }
+  return { content, isPinned, reactions: reactions.sort(byKey) }
 }
+
+const bySeq = (one: number, other: number): number => one - other
 
 const byKey = (one: { key: string }, other: { key: string }): number => (one.key < other.key ? -1 : 1)
 
@@ -60,6 +66,9 @@ const step = fc.record({
     'react',
     'react',
     'unreact',
+    'pin',
+    'pin',
+    'unpin',
     'list',
     'list',
     'older'
@@ -79,6 +88,10 @@ test(`every response shows a state of the log that is not older than its seq (PR
         const first = await startChat({ settings })
         const processes = [first, await startChat({ settings, database: first.database })]
         const users = [await first.register('john'), await first.register('jane')]
+        await first.database.client.query(
+          `insert into "${first.database.schema}".members (room_id, user_id, role)
+           select rooms.id, users.id, 'moderator' from "${first.database.schema}".rooms, "${first.database.schema}".users`
+        )
         const texts = new Map<number, string>()
         const authors = new Map<number, number>()
         const responses: { seq: number; messages: Item[] }[] = []
@@ -102,7 +115,10 @@ test(`every response shows a state of the log that is not older than its seq (PR
             return
           }
           const author = users[authors.get(seq) ?? 0]?.token ?? ''
-          if (kind === 'edit') {
+          if (kind === 'pin' || kind === 'unpin') {
+            const { status } = await call(kind === 'pin' ? 'PUT' : 'DELETE', `${room}/pins/${seq}`, { token })
+            expect([200, 201, 409]).toContain(status)
+          } else if (kind === 'edit') {
             const { status, body } = await call('PATCH', `${room}/messages/${seq}`, {
               token: author,
               body: { content }
@@ -130,14 +146,22 @@ test(`every response shows a state of the log that is not older than its seq (PR
         }
         const log: Entry[] = (await first.call('GET', `${room}/log?limit=1000`, { token })).body.entries
         expect(log).toHaveLength(head)
+        const pins = (await first.call('GET', `${room}/pins`, { token })).body.messages
+        const seqs = [...authors.keys()].filter(seq => stateOf(log, texts, seq, head).isPinned)
+        expect(pins.map(({ seq }: Item) => seq).sort(bySeq)).toEqual(seqs.sort(bySeq))
         for (const response of responses) {
-          for (const { seq, content, changed_seq: changed = seq, reactions = [] } of response.messages) {
+          for (const {
+            seq,
+            content,
+            pinned = false,
+            changed_seq: changed = seq,
+            reactions = []
+          } of response.messages) {
             const included =
               log.filter(({ seq: one, target }) => target === seq && one <= response.seq).at(-1)?.seq ?? seq
             expect(changed, `message ${seq} in a list up to ${response.seq}`).toBeGreaterThanOrEqual(included)
-            expect({ content, reactions: [...reactions].sort(byKey) }, `message ${seq} after ${changed}`).toEqual(
-              stateOf(log, texts, seq, changed)
-            )
+            const shown = { content, isPinned: pinned, reactions: [...reactions].sort(byKey) }
+            expect(shown, `message ${seq} after ${changed}`).toEqual(stateOf(log, texts, seq, changed))
           }
         }
       }
