@@ -60,7 +60,7 @@ const adminUserRoutes: FastifyPluginAsyncTypebox = async fastify => {
             maxLength: 50,
             pattern: NO_CONTROLS,
             'x-rule': 'must have no control characters',
-            description: 'Only users whose names begin with this text, in any case.'
+            description: 'Only users whose names begin with this text. The case of the letters a to z does not matter.'
           })
         ),
         after: After,

@@ -47,7 +47,7 @@ const memberRoutes: FastifyPluginAsyncTypebox = async fastify => {
             examples: [1]
           })
         ),
-        query: Type.Optional(Search('Only members whose names contain this text, in any case.')),
+        query: Type.Optional(Search('Only members whose names contain this text, regardless of case.')),
         limit: Limit
       }),
       response: {

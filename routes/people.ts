@@ -61,10 +61,13 @@ export const userDirectoryRoutes: FastifyPluginAsyncTypebox = async fastify => {
     schema: {
       operationId: 'searchUsers',
       summary: 'The users whose names begin with a text',
-      description: 'In the order of their names, in any case. Lists only active users.',
+      description: 'In the order of their names. Lists only active users.',
       tags: ['rooms'],
       security: SECURED,
-      querystring: Type.Object({ query: Search('The beginning of the name.', MIN_USER_QUERY), limit: Limit }),
+      querystring: Type.Object({
+        query: Search('The beginning of the name. The case of the letters a to z does not matter.', MIN_USER_QUERY),
+        limit: Limit
+      }),
       response: { 200: jsonResponse('The users.', refTo(UserList)), ...problems(...GUARD, 'busy') }
     },
     async handler(request) {

@@ -44,7 +44,7 @@ const roomRoutes: FastifyPluginAsyncTypebox = async fastify => {
         mine: Type.Optional(
           Type.Boolean({ description: 'Whether to list only rooms in which you are a member.', examples: [true] })
         ),
-        query: Type.Optional(Search('Only rooms whose name or title contains this text, in any case.'))
+        query: Type.Optional(Search('Only rooms whose name or title contains this text, regardless of case.'))
       }),
       response: { 200: jsonResponse('The rooms, in the order of their names.', refTo(RoomList)), ...problems(...READ) }
     },

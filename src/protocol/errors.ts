@@ -66,7 +66,11 @@ export const ERRORS = {
   },
   origin_not_allowed: { status: 403, title: 'Origin not allowed', advice: 'Add the page’s origin to CORS_ORIGINS.' },
   not_allowed: { status: 403, title: 'Not allowed', advice: 'Ask someone with the permission.' },
-  not_author: { status: 403, title: 'Not the author', advice: 'Offer this only for the user’s own messages.' },
+  not_author: {
+    status: 403,
+    title: 'Not the author',
+    advice: 'Offer edits of own messages only, and deletions also of messages of users with a lower role.'
+  },
   rejected: { status: 403, title: 'Message rejected', advice: 'Change the message as described in the detail.' },
   wrong_user: { status: 403, title: 'Token of another user', advice: 'Open a new connection for another user.' },
   not_found: { status: 404, title: 'Not found', advice: 'Compare the path with the API document.' },
@@ -80,7 +84,7 @@ export const ERRORS = {
   room_not_found: {
     status: 404,
     title: 'Room not found',
-    advice: 'Check the name, and your permission to read the room.'
+    advice: 'Check the name. A room that the user may not read looks like a room that does not exist.'
   },
   message_not_found: {
     status: 404,
@@ -147,7 +151,7 @@ export const ERRORS = {
   upgrade_pending: {
     status: 503,
     title: 'Upgrade pending',
-    advice: 'Send the entry again when the first frame lists its kind in features.'
+    advice: 'Try again after the upgrade. The first frame lists the kinds that are accepted in features.'
   },
   busy: { status: 503, title: 'Busy', advice: 'Try again in a moment. Send a message with the same nonce.' },
   unavailable: {

@@ -3,8 +3,9 @@
  * room that doesn't exist. A private or direct room exists only for its members.
  */
 import { whenKnown } from '../../lib/when-known.ts'
-import { ChatError } from '../../protocol/errors.ts'
+import type { ChatError } from '../../protocol/errors.ts'
 import { isRoomName } from '../../protocol/http/messages.ts'
+import { refusalOf } from '../log/refusals.ts'
 import type { RoomRegistry } from '../rooms/registry.ts'
 import type { Room } from '../rooms/room.ts'
 import type { Access, Action, Principal } from './authorize.ts'
@@ -84,8 +85,4 @@ export const createRoomAccess = ({ rooms, access, roleIn }: RoomAccessOptions): 
   }
 }
 
-export const noSuchRoom = (): ChatError =>
-  new ChatError(
-    'room_not_found',
-    'The room does not exist, or you may not do this in it. Check the name of the room. The default room is "general".'
-  )
+export const noSuchRoom = (): ChatError => refusalOf('room_not_found')

@@ -5,9 +5,11 @@
 import { ChatError, type ErrorCode } from '../../protocol/errors.ts'
 
 const DETAILS: Partial<Record<ErrorCode, string>> = {
-  room_not_found: 'The room was deleted. Choose another room.',
+  room_not_found:
+    'The room does not exist, or you may not do this in it. Check the name of the room. The default room is "general".',
   message_not_found: 'There is no such message in this room. It may have been deleted.',
-  not_author: 'Only the author of the message may do this.',
+  not_author:
+    'Only the author may edit a message. Only the author, and users with a higher role in the room, may delete it.',
   already_deleted: 'The message was deleted.',
   edit_window_over: 'The message is too old to be edited. Send a new message.',
   too_many_edits: 'The message was edited too often: at most 1,000 times. Send a new message.',
@@ -22,7 +24,7 @@ const DETAILS: Partial<Record<ErrorCode, string>> = {
   invitation_not_found: 'There is no such invitation to this room. It may have expired or been revoked.',
   too_many_invitations: 'The room has 100 invitations that can be used. Revoke one first.',
   last_owner: 'The room would have no owner. Make another member an owner first.',
-  upgrade_pending: 'The service is being upgraded and accepts only messages. Try again later.'
+  upgrade_pending: 'The service is being upgraded and does not accept this yet. Try again later.'
 }
 
 const isKnown = (code: string): code is keyof typeof DETAILS => code in DETAILS
