@@ -99,6 +99,7 @@ const problemOf = ({ status, headers }: ResponseLike, text: string): ChatApiErro
     ...(Array.isArray(problem.errors) ? { errors: problem.errors } : {}),
     ...(Array.isArray(problem.methods) ? { methods: problem.methods } : {}),
     ...(typeof problem.challenge === 'string' ? { challenge: problem.challenge } : {}),
+    ...(typeof problem.until === 'string' ? { until: problem.until } : {}),
     ...(typeof problem.instance === 'string' ? { instance: problem.instance } : {}),
     ...(Number.isFinite(seconds) ? { retryAfterMs: seconds * 1000 } : {})
   }

@@ -15,6 +15,7 @@ export interface ChatApiErrorOptions {
   readonly challenge?: string
   readonly methods?: readonly string[]
   readonly retryAfterMs?: number
+  readonly until?: string
   readonly instance?: string
   readonly cause?: unknown
 }
@@ -22,9 +23,9 @@ export interface ChatApiErrorOptions {
 /**
  * Thrown when an HTTP call fails. `detail` is a sentence for the user. For a response with status 422, `errors` lists every
  * violated rule. `challenge` continues a login that needs another step, and `methods` lists the second factors that the step
- * accepts. `retryAfterMs` is the value of `Retry-After` in milliseconds. `instance` is the id of the request. Without a
- * response, `status` is 0 and `code` is `network_error` or `timeout`. If the app's token callback failed, `code` is `no_token`
- * and `cause` is the error of the callback.
+ * accepts. `retryAfterMs` is the value of `Retry-After` in milliseconds. `until` is the end of a mute or a ban. `instance` is
+ * the id of the request. Without a response, `status` is 0 and `code` is `network_error` or `timeout`. If the app's token
+ * callback failed, `code` is `no_token` and `cause` is the error of the callback.
  */
 export class ChatApiError extends Error {
   readonly status: number
@@ -34,10 +35,11 @@ export class ChatApiError extends Error {
   readonly challenge: string | undefined
   readonly methods: readonly string[]
   readonly retryAfterMs: number | undefined
+  readonly until: string | undefined
   readonly instance: string | undefined
 
   constructor(options: ChatApiErrorOptions) {
-    const { status, code, detail, errors = [], challenge, methods = [], retryAfterMs, instance, cause } = options
+    const { status, code, detail, errors = [], challenge, methods = [], retryAfterMs, until, instance, cause } = options
     super(detail, cause === undefined ? undefined : { cause })
     this.name = 'ChatApiError'
     this.status = status
@@ -47,6 +49,7 @@ export class ChatApiError extends Error {
     this.challenge = challenge
     this.methods = methods
     this.retryAfterMs = retryAfterMs
+    this.until = until
     this.instance = instance
   }
 }

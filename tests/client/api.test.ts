@@ -70,6 +70,13 @@ test('requests rooms, members and users with their parameters', async () => {
   await chat.removeMember('general', 'me')
   await chat.openDirect([2, 3])
   await chat.searchUsers('ad', 5)
+  await chat.pin('a:b', 41)
+  await chat.pin('general', 41, { remove: true, nonce: 'n1' })
+  await chat.pins('general', { after: 40, limit: 10 })
+  await chat.inbox({ after: 'c1', limit: 10 })
+  await chat.markRead('general', { up_to: 41 })
+  await chat.hideRoom('d.1')
+  await chat.unhideRoom('d.1')
   expect(
     calls.map(({ method, url, body }) => [`${method} ${url.replace('http://chat.test/support', '')}`, body])
   ).toEqual([
@@ -81,7 +88,14 @@ test('requests rooms, members and users with their parameters', async () => {
     ['PUT /api/chat/rooms/general/members/2', '{"role":"owner"}'],
     ['DELETE /api/chat/rooms/general/members/me', undefined],
     ['POST /api/chat/direct', '{"users":[2,3]}'],
-    ['GET /api/users?query=ad&limit=5', undefined]
+    ['GET /api/users?query=ad&limit=5', undefined],
+    ['PUT /api/chat/rooms/a%3Ab/pins/41', undefined],
+    ['DELETE /api/chat/rooms/general/pins/41', undefined],
+    ['GET /api/chat/rooms/general/pins?after=40&limit=10', undefined],
+    ['GET /api/chat/inbox?after=c1&limit=10', undefined],
+    ['PUT /api/chat/rooms/general/read', '{"up_to":41}'],
+    ['PUT /api/chat/rooms/d.1/hidden', undefined],
+    ['DELETE /api/chat/rooms/d.1/hidden', undefined]
   ])
 })
 
@@ -90,6 +104,7 @@ test('rejects with a ChatApiError that has every violated rule and the time to w
     code: 'validation_failed',
     detail: 'The request is not valid.',
     instance: 'r-1',
+    until: '2026-02-01T00:00:00.000+00:00',
     errors: [{ path: '/body/password', message: 'must have a digit' }]
   }
   const { api: chat } = api({ status: 422, text: JSON.stringify(problem), headers: { 'retry-after': '12' } })
