@@ -1,11 +1,19 @@
 /**
- * Performs one seeded run. Three users send, edit and delete messages, reply to them and react to them. Their connections are
- * cut, stalled or left half open, or lose frames, and one of the users reloads the page. After the faults, compares the entries
- * that each user received with the log. Also compares the messages that each user sees with the messages over HTTP.
+ * Performs one seeded run. Three users send, edit and delete messages, reply to them, react to them, pin them and mark them as
+ * read, and change the title of the room. Their connections are cut, stalled or left half open, or lose frames, and one of the
+ * users reloads the page. After the faults, compares the entries that each user received with the log, the messages that each
+ * user sees with the messages over HTTP, and the read marks with the last message.
  */
 import { randomBytes } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
-import { type ChatClient, createChatApi, createChatClient, type Room, type Storage } from '../../client/src/index.ts'
+import {
+  type ChatApi,
+  type ChatClient,
+  createChatApi,
+  createChatClient,
+  type Room,
+  type Storage
+} from '../../client/src/index.ts'
 import { type FaultProxy, startProxy } from '../chaos/proxy.ts'
 import { PASSWORD } from '../support/start-chat.ts'
 import { fastTimers } from './compressed-time.ts'
@@ -59,10 +67,12 @@ interface App {
   readonly typed: { readonly nonce: string; content: string | null }[]
   /** `received` has each `seq` from the event `message`, and `looped` has each `seq` from a loop over `messages()`. */
   readonly received: number[]
-  /** The `seq` of each event `update`. */
+  /** The `seq` of each event `update`, `membership` and `room`. */
   readonly updated: number[]
   readonly looped: number[]
   readonly wrong: string[]
+  /** Whether the user is a moderator. */
+  readonly mayPin: boolean
   client: ChatClient
   room: Room
 }
@@ -76,7 +86,13 @@ const memoryStorage = (): Storage => {
   }
 }
 
-const startApp = async (name: string, target: number, roomName: string, random: () => number, counts: Counts) => {
+const startApp = async (
+  { name, mayPin }: Pick<App, 'name' | 'mayPin'>,
+  target: number,
+  roomName: string,
+  random: () => number,
+  counts: Counts
+) => {
   const proxy = await startProxy(target)
   const url = `http://127.0.0.1:${proxy.port}`
   const loss: Loss = { percent: 0 }
@@ -91,7 +107,8 @@ const startApp = async (name: string, target: number, roomName: string, random: 
     received: [],
     updated: [],
     looped: [],
-    wrong: []
+    wrong: [],
+    mayPin
   }
 
   const open = (): Pick<App, 'client' | 'room'> => {
@@ -110,11 +127,12 @@ const startApp = async (name: string, target: number, roomName: string, random: 
     })
     const room = client.room(roomName)
     room.on('message', ({ seq }) => app.received.push(seq))
-    room.on('update', ({ seq }) => app.updated.push(seq))
+    for (const event of ['update', 'membership', 'room'] as const)
+      room.on(event, ({ seq }: { readonly seq: number }) => app.updated.push(seq))
     room.on('resync', resync => app.wrong.push(`resync ${JSON.stringify(resync)}`))
     room.on('outgoing', one => {
-      // A user may delete a message before the reaction of another user arrives.
-      const isLate = one.type === 'react' && one.error?.code === 'already_deleted'
+      // A user may delete a message before the reaction or the pin of another user arrives.
+      const isLate = ['react', 'pin'].includes(one.type) && one.error?.code === 'already_deleted'
       if (one.status === 'failed' && !isLate) app.wrong.push(`failed: ${one.type} ${one.content} ${one.error?.code}`)
     })
     void (async () => {
@@ -126,9 +144,9 @@ const startApp = async (name: string, target: number, roomName: string, random: 
   return { app: Object.assign(app, open()) as App, reopen: open }
 }
 
-const until = async (what: string, isSo: () => boolean): Promise<void> => {
+const until = async (what: string, isSo: () => boolean | Promise<boolean>): Promise<void> => {
   const deadline = performance.now() + DEADLINE_MS
-  while (!isSo()) {
+  while (!(await isSo())) {
     if (performance.now() > deadline) throw new Error(`Not within ${DEADLINE_MS / 1000} s: ${what}`)
     await pause(10)
   }
@@ -161,6 +179,7 @@ export interface FaultRunOptions {
   readonly url: string
   readonly seed: number
   readonly people: readonly string[]
+  /** Creates the room. The first two of the `people` are moderators of it, and the others are members. */
   readonly createRoom: (name: string) => Promise<unknown>
   readonly counts: Counts
 }
@@ -171,7 +190,9 @@ export const faultRun = async ({ url, seed, people, createRoom, counts }: FaultR
   const roomName = `run-${seed}-${randomBytes(3).toString('hex')}`
   await createRoom(roomName)
   const target = Number(new URL(url).port)
-  const started = await Promise.all(people.map(name => startApp(name, target, roomName, random, counts)))
+  const started = await Promise.all(
+    people.map((name, at) => startApp({ name, mayPin: at < 2 }, target, roomName, random, counts))
+  )
   const apps = started.map(({ app }) => app)
   try {
     await until('everyone is in the room', () => apps.every(({ room }) => room.state.status === 'live'))
@@ -186,6 +207,12 @@ export const faultRun = async ({ url, seed, people, createRoom, counts }: FaultR
     const last = await sendLastMessage(apps, url)
     await until('nothing is on its way', () => apps.every(({ room }) => room.state.outgoing.length === 0))
     await until('everyone has seen everything', () => apps.every(({ looped }) => (looped.at(-1) ?? 0) >= last))
+    for (const { room } of apps) room.markRead()
+    const isRead = ({ client, room }: App) => (room.state.reads[client.identity?.user_id ?? 0] ?? 0) >= last
+    await until('everyone has marked everything as read', () => apps.every(isRead))
+    const { access_token: token } = await createChatApi({ url }).login(apps[0]?.name ?? '', PASSWORD)
+    const api = createChatApi({ url, token })
+    await until('the service has all marks', () => hasMarks(api, roomName, last))
     return await check(apps, url, roomName, counts)
   } catch (error) {
     return [
@@ -210,13 +237,13 @@ const answerTo = ({ room }: App, random: () => number): { replyTo?: number } => 
 }
 
 /** Makes a random change of a message that the app shows. */
-const changeOne = ({ room, typed, client }: App, random: () => number): void => {
+const changeOne = ({ room, typed, client, mayPin }: App, random: () => number): void => {
   const message = pick(
     room.state.messages.filter(({ content }) => content !== null),
     random
   )
   if (!message) return
-  const { seq, mine = [] } = message
+  const { seq, mine = [], pinned = false } = message
   const own = message.user_id === client.identity?.user_id && typed.find(({ nonce }) => nonce === message.nonce)
   const chance = random()
   if (own && chance < 0.5) {
@@ -225,7 +252,8 @@ const changeOne = ({ room, typed, client }: App, random: () => number): void => 
   } else if (own && chance < 0.55) {
     own.content = null
     room.delete(seq)
-  } else {
+  } else if (mayPin && chance > 0.9) room.pin(seq, { remove: pinned })
+  else {
     const key = pick(KEYS, random) ?? ''
     room.react(seq, key, { remove: mine.includes(key) })
   }
@@ -250,6 +278,10 @@ const talk = async (
       app.typed.push({ nonce, content })
       for (let changes = 0; changes < CHANGES; changes++) changeOne(app, random)
       if (random() < 0.2) void app.room.older(5).catch(() => {})
+      if (random() < 0.5) app.room.markRead()
+      // The connection may be lost before the response.
+      if (app.mayPin && count % 5 === 0)
+        void app.client.api.changeRoom(app.room.name, { title: `Title ${count}` }).catch(() => {})
     }
   }
   const failing = async (): Promise<void> => {
@@ -277,6 +309,12 @@ const sendLastMessage = async (apps: readonly App[], url: string): Promise<numbe
   for (const { loss } of others) loss.percent = 0
   const { access_token: token } = await createChatApi({ url }).login(speaker.name, PASSWORD)
   return (await createChatApi({ url, token }).showRoom(speaker.room.name)).seq
+}
+
+const hasMarks = async (api: ChatApi, roomName: string, last: number): Promise<boolean> => {
+  await pause(200)
+  const { members } = await api.members(roomName)
+  return members.every(({ read_seq = 0 }) => read_seq >= last)
 }
 
 const describe = ({ name, client, room, looped }: App): string =>

@@ -31,10 +31,19 @@ test(`keeps every guarantee in ${runs} runs from seed ${firstSeed} on`, {
 
   const lane = async (number: number): Promise<void> => {
     const people = peopleOf(number)
-    for (const name of people) await chat.register(name)
+    const users: number[] = []
+    for (const name of people) users.push((await chat.register(name)).id)
     while (next < firstSeed + runs && violations.length === 0) {
       const seed = next++
-      const createRoom = (name: string) => chat.database.rooms.create({ name, title: null })
+      const createRoom = async (name: string): Promise<void> => {
+        const { id } = await chat.database.rooms.create({ name, title: null })
+        await chat.database.client.query(
+          `insert into "${chat.database.schema}".members (room_id, user_id, role)
+           select $1, person, case when place < 3 then 'owner' else 'member' end
+           from unnest($2::integer[]) with ordinality as given (person, place)`,
+          [id, users]
+        )
+      }
       const found = await faultRun({ url: chat.url, seed, people, createRoom, counts })
       violations.push(...found.map(what => `seed ${seed}: ${what}`))
       if (process.env.FAULT_RUNS && seed % 20 === 0) process.stdout.write(`seed ${seed}: ${found.length} violations\n`)
