@@ -5,6 +5,7 @@ import { createKinds } from '../src/chat/kinds/index.ts'
 import { ERRORS } from '../src/protocol/errors.ts'
 import { Limits } from '../src/protocol/frames/connection.ts'
 import type { DocumentedFrames } from '../src/protocol/frames.ts'
+import { InboxPage } from '../src/protocol/http/inbox.ts'
 import { Member, MemberList, UserList } from '../src/protocol/http/members.ts'
 import { Entry, EntryList, RawLog, SingleMessage } from '../src/protocol/http/messages.ts'
 import { ReactionList } from '../src/protocol/http/reactions.ts'
@@ -43,6 +44,7 @@ const bodies: readonly Schema[] = [
   SingleMessage,
   ReactionList,
   ReadState,
+  InboxPage,
   Member,
   MemberList,
   UserList

@@ -1,10 +1,10 @@
 /** Provides typed functions for the service's HTTP API. They reject only with a ChatApiError. */
 import { type CallOptions, createCall } from './call.ts'
-import type { InboxPage } from './inbox-types.ts'
 import type {
   AccessToken,
   Entry,
   EntryList,
+  InboxPage,
   Log,
   Member,
   MemberList,

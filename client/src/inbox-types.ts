@@ -16,7 +16,7 @@ export interface InboxItem {
   readonly read_messages: number
   /** `messages` minus `read_messages`. */
   readonly unread: number
-  /** The number of unread messages that mention this user. */
+  /** The number of unread messages that mention this user. 100 means at least 100. */
   readonly mentions: number
   readonly marked_unread: boolean
   /** The newest message. Absent in a room without messages. */
@@ -39,14 +39,6 @@ export interface LastMessage {
 export interface InboxTotal {
   readonly unread_rooms: number
   readonly mentions: number
-}
-
-/** A page of the inbox. */
-export interface InboxPage {
-  readonly rooms: readonly InboxItem[]
-  readonly total: InboxTotal
-  readonly has_more: boolean
-  readonly next?: string
 }
 
 /** The state of the inbox, as a frozen snapshot for a UI. Each change creates a new object. */

@@ -4,8 +4,9 @@
  */
 import { createEmitter } from './emitter.ts'
 import { TEMPORARY_ERRORS } from './errors.ts'
-import type { Inbox, InboxEvents, InboxItem, InboxOptions, InboxPage, InboxState, InboxTotal } from './inbox-types.ts'
+import type { Inbox, InboxEvents, InboxItem, InboxOptions, InboxState, InboxTotal } from './inbox-types.ts'
 import { systemTimers } from './platform.ts'
+import type { InboxPage } from './protocol.ts'
 import type { Refusal } from './room-types.ts'
 import type { ChatClient } from './types.ts'
 

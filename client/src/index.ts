@@ -24,6 +24,7 @@ export type { FetchLike, ResponseLike, SocketConstructor, SocketLike, Timers } f
 export type {
   AccessToken,
   ClientFrame,
+  InboxPage,
   Member,
   MemberList,
   MembershipFrame,

@@ -284,6 +284,57 @@ export type ReadState = {
   marked_unread: boolean
 }
 
+export type InboxPage = {
+  rooms: {
+    /** The name of the room, which identifies it and never changes. */
+    room: string
+    title?: string
+    visibility: 'public' | 'private' | 'direct'
+    /** The role in the room. Each role may do what the roles before it may do. */
+    role: 'member' | 'moderator' | 'owner'
+    /** The `seq` of the newest entry. */
+    seq: number
+    /** The number of messages in the room up to now, deleted ones included. */
+    messages: number
+    last?: {
+      seq: number
+      user_id: number
+      username: string
+      /** A time in UTC with milliseconds, RFC 3339. */
+      timestamp: string
+      /** The first 100 characters of the current text. */
+      excerpt?: string
+      /** Why there is no excerpt: `erased` or `key`. */
+      unavailable?: string
+    }
+    /** The number of messages up to your read mark. */
+    read_messages: number
+    /** The number of unread messages that mention you; 100 means at least 100. */
+    mentions: number
+    /** Whether you marked the room as unread. */
+    marked_unread: boolean
+    /** `messages` minus `read_messages`. */
+    unread: number
+    /** The other people of a direct room. Absent in other rooms. */
+    people?: {
+      /** The id of a user. */
+      user_id: number
+      username: string
+    }[]
+  }[]
+  /** Over all your rooms, not only those of this page. */
+  total: {
+    /** The number of rooms that are unread or marked as unread. */
+    unread_rooms: number
+    /** The sum of all mentions. */
+    mentions: number
+  }
+  /** Whether there are more rooms. Request them with `after` set to `next`. */
+  has_more: boolean
+  /** The value of `after` for the next page. Absent on the last page. */
+  next?: string
+}
+
 export type Member = {
   /** The id of a user. */
   user_id: number
