@@ -5,10 +5,11 @@ import type { Refusal } from './room-types.ts'
 /** A room of the inbox, as the service returns it. */
 export interface InboxItem {
   readonly room: string
-  readonly title?: string | null
+  /** Absent in a room without a title. */
+  readonly title?: string
   readonly visibility: 'public' | 'private' | 'direct'
   readonly role: 'member' | 'moderator' | 'owner'
-  /** The `seq` of the newest entry. */
+  /** The `seq` of the newest entry when the item was loaded. `last.seq` is kept up to date. */
   readonly seq: number
   /** The number of messages in the room. */
   readonly messages: number

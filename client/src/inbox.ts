@@ -18,7 +18,7 @@ const RESPONSE_MS = 10_000
 const PAGE = 200
 
 /** What a frame says about a room: everything, or the fields that changed. */
-type Update = Pick<InboxItem, 'room'> & Partial<InboxItem>
+type Update = Pick<InboxItem, 'room'> & Partial<Omit<InboxItem, 'title'>> & { readonly title?: string | null }
 
 interface InboxFrame {
   readonly first?: boolean
@@ -29,7 +29,7 @@ interface InboxFrame {
   readonly next?: string
 }
 
-const isItem = (update: Update): update is InboxItem => update.visibility !== undefined
+const isItem = (update: Update): update is Update & InboxItem => update.visibility !== undefined
 
 /** The place of a room in the list: the time of its newest message, and the order of rooms with equal times. */
 interface Place {
@@ -44,8 +44,16 @@ const withUnread = (item: InboxItem): InboxItem =>
   Object.freeze({ ...item, unread: Math.max(0, item.messages - item.read_messages) })
 
 /** Returns the item after this user has read all its messages. */
-const allRead = (item: InboxItem): InboxItem =>
-  withUnread({ ...item, read_messages: item.messages, mentions: 0, marked_unread: false })
+const withAllRead = (item: InboxItem): InboxItem => withUnread({ ...item, read_messages: item.messages, mentions: 0 })
+
+/** Returns the item after this user has marked all its messages as read. */
+const markedRead = (item: InboxItem): InboxItem => withAllRead({ ...item, marked_unread: false })
+
+const merged = ({ title: before, ...item }: InboxItem, { title = before, ...given }: Update): InboxItem => ({
+  ...item,
+  ...given,
+  ...(title == null ? {} : { title })
+})
 
 const totalOf = (items: Iterable<InboxItem>): InboxTotal => {
   const total = { unread_rooms: 0, mentions: 0 }
@@ -63,6 +71,8 @@ export const createInbox = (client: ChatClient, { timers = systemTimers }: Inbox
   const places = new Map<string, Place>()
   let status: InboxState['status'] = 'loading'
   let error: Refusal | undefined
+  // How far this client has marked rooms as read since the inbox was opened.
+  const marks = new Map<string, number>()
   // The totals of the rooms that are not in `items`.
   let others: InboxTotal = { unread_rooms: 0, mentions: 0 }
   let hasMore = false
@@ -122,9 +132,9 @@ export const createInbox = (client: ChatClient, { timers = systemTimers }: Inbox
     if (!cancel && client.send({ type: 'inbox', ref: REF })) wait(RESPONSE_MS)
   }
 
-  /** Sets `others` so that the totals are those of the service. */
+  /** Sets `others` so that the totals are those of the service. If all rooms are in `items`, their own totals are newer. */
   const setTotal = (total: InboxTotal): void => {
-    const known = totalOf(items.values())
+    const known = hasMore ? totalOf(items.values()) : total
     others = {
       unread_rooms: Math.max(0, total.unread_rooms - known.unread_rooms),
       mentions: Math.max(0, total.mentions - known.mentions)
@@ -161,29 +171,26 @@ export const createInbox = (client: ChatClient, { timers = systemTimers }: Inbox
   const first = ({ rooms = [], total, ...frame }: InboxFrame): void => {
     isRequested = false
     items.clear()
+    marks.clear()
     append(rooms.filter(isItem))
     hasMore = frame.has_more ?? rooms.length >= PAGE
     next = frame.next
-    setTotal(total ?? totalOf(items.values()))
+    if (total) setTotal(total)
     setStatus('live')
   }
 
   const update = (given: Update): void => {
-    const item = items.get(given.room)
-    if (isItem(given)) {
-      // A room that was not loaded may be part of `others`, so the totals are requested again.
-      if (!item && hasMore) open()
-      return set(given)
-    }
+    if (isItem(given)) return set(given)
+    const { room, last } = given
+    const item = items.get(room)
     if (!item) return open()
-    const { messages = item.messages, last } = given
-    const isOwn = last !== undefined && last.user_id === owner
-    // The user's own message moves the mark. The service reports it later than the message.
-    const next = isOwn ? allRead({ ...item, ...given, messages }) : { ...item, ...given }
-    if (last && last.timestamp > placeOf(item).time) places.set(item.room, { time: last.timestamp, rank: ++top })
+    const next = merged(item, given)
     // The service has sent the frame before it knew what this client has marked as read.
-    const isLate = (given.read_messages ?? item.read_messages) < item.read_messages && messages >= item.messages
-    if (!isLate) items.set(item.room, withUnread(next))
+    if (next.read_messages < item.read_messages && next.messages >= item.messages) return
+    if (last && last.timestamp > placeOf(item).time) places.set(room, { time: last.timestamp, rank: ++top })
+    // The user's own message moves the mark. The service reports the mark later than the message.
+    const isRead = last && (last.user_id === owner || last.seq <= (marks.get(room) ?? 0))
+    items.set(room, isRead ? withAllRead(next) : withUnread(next))
   }
 
   const handle = (frame: InboxFrame): void => {
@@ -236,7 +243,10 @@ export const createInbox = (client: ChatClient, { timers = systemTimers }: Inbox
       const item = items.get(room)
       if (!item) return
       if (upTo === undefined) items.set(room, Object.freeze({ ...item, marked_unread: true }))
-      else if (upTo >= (item.last?.seq ?? 0)) items.set(room, allRead(item))
+      else {
+        marks.set(room, upTo)
+        if (upTo >= (item.last?.seq ?? 0)) items.set(room, markedRead(item))
+      }
       changed()
     })
   ]
@@ -266,7 +276,7 @@ export const createInbox = (client: ChatClient, { timers = systemTimers }: Inbox
     },
     markRead(room) {
       const last = items.get(room)?.last?.seq
-      return optimistic(room, allRead, () => client.api.markRead(room, last === undefined ? {} : { up_to: last }))
+      return optimistic(room, markedRead, () => client.api.markRead(room, last === undefined ? {} : { up_to: last }))
     },
     markUnread: room =>
       optimistic(
