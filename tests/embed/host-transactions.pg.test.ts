@@ -3,7 +3,7 @@ import postgres from 'postgres'
 import { expect, inject, onTestFinished, test } from 'vitest'
 import { openClient } from '../../src/db/client/open.ts'
 import { createDatabase } from '../../src/db/database.ts'
-import type { CommittedEntry } from '../../src/index.ts'
+import { ChatError, type CommittedEntry } from '../../src/index.ts'
 import { testDatabase } from '../support/database.ts'
 import { startHost } from '../support/start-host.ts'
 
@@ -243,4 +243,21 @@ test('delivers to two processes, and after lost notifications at the next poll',
   // Each entry is reported by the process that published it.
   await expect.poll(() => entries).toHaveLength(2)
   expect(entries).toEqual(['general 1', 'general 2'])
+})
+
+test('posts for users whom a room restricts, also in a transaction', async () => {
+  const { chat, sql, database, history } = await startShop()
+  await chat.post({ as: bot, content: 'first' })
+  const rooms = `"${database.schema}".rooms`
+  await database.client.query(`update ${rooms} set slow_mode_seconds = 3600, guarded = true where name = 'general'`)
+  await chat.post({ as: bot, content: 'second' })
+  await chat.post({ as: bot, content: 'third' })
+  await sql.begin(transaction => chat.post({ as: bot, content: 'fourth', transaction }))
+  await expect.poll(history).toEqual(['first', 'second', 'third', 'fourth'])
+  await database.client.query(`update ${rooms} set archived = true where name = 'general'`)
+  await sql.begin(async transaction => {
+    const posting = chat.post({ as: bot, content: 'x', transaction })
+    await expect(posting).rejects.toBeInstanceOf(ChatError)
+  })
+  await database.client.query(`update ${rooms} set archived = false, slow_mode_seconds = 0, guarded = false`)
 })

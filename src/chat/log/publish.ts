@@ -9,6 +9,7 @@ import { MESSAGE } from '../../protocol/http/messages.ts'
 import { type Access, type Principal, publicUserOf } from '../access/authorize.ts'
 import type { ConnectionRegistry } from '../connections/registry.ts'
 import type { Body, Command, Kind } from '../kinds/kind.ts'
+import { message } from '../kinds/message.ts'
 import type { Room } from '../rooms/room.ts'
 import { type AppendDraftOptions, createAppendDraft, type PublishResult } from './append-draft.ts'
 import type { Draft } from './codec.ts'
@@ -114,11 +115,20 @@ export const createPublisher = ({ registry, access, log, ...options }: Publisher
     const own = prepare(submission)
     if (isDraining()) throw restarting()
     refuseBeforeUpgrade(kind)
-    // The service also appends entries about users whose accounts have ended, for example when they cease to be members.
     if (by === 'host') {
-      const draft = draftOf(byHost(own, kind, room))
-      const appending = { draft, room, principal, mayBeEnded: kind.isServiceOnly === true }
-      return transaction ? appendIn(transaction, appending).then(posted) : append(appending, posted)
+      // The service also appends entries about users whose accounts have ended, for example when they cease to be members.
+      const of = (body: Body) => ({ draft: draftOf(body), room, principal, mayBeEnded: kind.isServiceOnly === true })
+      const marked = of(byHost(own))
+      if (transaction) return appendIn(transaction, marked).then(posted)
+      if (kind !== message || room.isGuarded) return append(marked, posted)
+      return append(of(own), outcome => {
+        if (!('error' in outcome && RESTRICTIONS.has(outcome.error.code))) return posted(outcome)
+        try {
+          append(marked, posted)
+        } catch (error) {
+          posted(error instanceof ChatError ? { error } : outcome)
+        }
+      })
     }
     if (!access.edit || !kind.isEditable) return append({ draft: draftOf(own), room, principal }, posted)
     const draft = {
@@ -138,8 +148,14 @@ export const createPublisher = ({ registry, access, log, ...options }: Publisher
   return { admit, post }
 }
 
-/** Marks an entry of the host application, so that SQL does not check whether its author is a member and has the role. */
-const byHost = (body: Body, { isServiceOnly = false }: Kind, { isGuarded }: Room): Body =>
-  isServiceOnly || isGuarded
-    ? { ...body, detail: JSON.stringify({ ...JSON.parse(body.detail ?? '{}'), host: true }) }
-    : body
+/**
+ * The refusals that do not apply to the host application. Its messages to public rooms are appended without a mark at first, because
+ * unmarked messages are appended faster, and few rooms have restrictions.
+ */
+const RESTRICTIONS: ReadonlySet<string> = new Set(['slow_mode', 'muted', 'banned', 'not_allowed'])
+
+/** Marks an entry of the host application, so that SQL does not check its author. */
+const byHost = (body: Body): Body => ({
+  ...body,
+  detail: JSON.stringify({ ...JSON.parse(body.detail ?? '{}'), host: true })
+})
