@@ -1,6 +1,6 @@
 /** Renders the chat of the user who is logged in: the list of rooms and the current room, on one connection. */
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
-import { type ChatClient, createChatClient, type Session } from '../../client/src/index.ts'
+import { type ChatClient, createChatClient, createInbox, type Session } from '../../client/src/index.ts'
 import { createDeletions } from './actions/deletions.ts'
 import { deleteAtOnce } from './actions/last-request.ts'
 import { Banner } from './banner.tsx'
@@ -35,7 +35,7 @@ const useChat = (session: Session, storage: UserStorage) => {
   const chat = useMemo(() => {
     const client = createChatClient({ url: serviceUrl, token, storage: storage.tab, storageKey: '', backfill: 0 })
     const deletions = createDeletions(deletion => void deleteAtOnce(serviceUrl, session, deletion))
-    return { client, rooms: createRooms(client, storage), deletions }
+    return { client, rooms: createRooms(client, storage, createInbox(client)), deletions }
   }, [token])
   useEffect(() => {
     const { client, rooms, deletions } = chat
@@ -97,7 +97,8 @@ export const Chat = ({ page, username, storage, onOtherUser, onLogOut }: ChatPro
   const room = useMemo(() => rooms.open(name), [rooms, name, generation])
   const entry = list.find(one => one.name === name)
   const title = useRoomTitle(name, entry?.title)
-  const unread = list.reduce((sum, entry) => sum + entry.unread, 0)
+  const isReady = useStore(rooms.subscribe, () => rooms.isReady)
+  const unread = list.reduce((sum, { unread, isMarked }) => sum + Math.max(unread, isMarked ? 1 : 0), 0)
 
   useEffect(() => {
     document.title = `${unread > 0 ? `(${unread}) ` : ''}${title.replace(DIRECTION, '')} · Chat`
@@ -138,6 +139,8 @@ export const Chat = ({ page, username, storage, onOtherUser, onLogOut }: ChatPro
           room={room}
           title={title}
           entry={entry}
+          unread={isReady ? entry?.unread : undefined}
+          onSeen={seq => rooms.read(name, seq)}
           client={client}
           drafts={storage.tab}
           deletions={deletions}

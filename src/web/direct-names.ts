@@ -1,5 +1,6 @@
 /** Loads the names of the other members of direct rooms, which have no titles. */
 import type { ChatClient } from '../../client/src/index.ts'
+import { directTitleOf } from './room-entry.ts'
 
 interface DirectNames {
   /** Returns the names of the other members, such as `grace, linus`. Returns undefined if they are not loaded. */
@@ -14,9 +15,6 @@ interface DirectNames {
 /** Maximum number of requests at a time, so that the names leave enough of the user's read limit for messages. */
 const MAX_ROOMS = 20
 
-/** Used for a direct room whose other members have all been deleted. */
-const NOBODY = 'Deleted user'
-
 export const createDirectNames = (client: ChatClient): DirectNames => {
   // The members of a direct room never change, so they are loaded once.
   const names = new Map<string, string>()
@@ -28,7 +26,7 @@ export const createDirectNames = (client: ChatClient): DirectNames => {
         const list = await client.api.members(room).catch(() => undefined)
         if (!list) return
         const others = list.members.filter(({ user_id: id }) => id !== client.identity?.user_id)
-        names.set(room, others.map(({ username }) => username).join(', ') || NOBODY)
+        names.set(room, directTitleOf(others))
       }
     }
   }

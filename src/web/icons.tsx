@@ -92,6 +92,12 @@ export const Clock = () => (
   </Icon>
 )
 
+export const More = () => (
+  <Icon size={18}>
+    <path d="M4.5 10h.01M10 10h.01M15.5 10h.01" stroke-width="2.6" />
+  </Icon>
+)
+
 export const Logo = () => (
   <svg class="logo" aria-hidden="true" viewBox="0 0 32 32">
     <path fill="currentColor" d="M7 4h18a5 5 0 0 1 5 5v10a5 5 0 0 1-5 5H15l-7 6v-6H7a5 5 0 0 1-5-5V9a5 5 0 0 1 5-5z" />

@@ -41,6 +41,8 @@ export interface Group {
   readonly lines: Line[]
   /** Present in a group that shows this note instead of messages. */
   readonly note?: Note
+  /** Present in a group that shows the line above the new messages instead of messages. */
+  readonly isNewLine?: true
 }
 
 /** One day, in this browser's time zone. */
@@ -66,6 +68,8 @@ export interface Surroundings {
   readonly names: ReadonlyMap<number, string>
   /** Changes of the room and of its members, ascending by `seq`. */
   readonly notes?: readonly Note[]
+  /** The `seq` of the first new message. */
+  readonly newFrom?: number | undefined
   /**
    * The keys of the lines of own messages, by `seq`. `groupMessages` adds keys, and uses those of earlier calls, so that a line
    * keeps its key and the focus when its message is deleted.
@@ -85,7 +89,7 @@ export const groupMessages = (
   const days: Day[] = []
   const find = finder(messages, surroundings.deleting)
   const failed = failedByTarget(surroundings.changes)
-  const { changes, names, deleting, keys = new Map<number, string>(), notes = [] } = surroundings
+  const { changes, names, deleting, keys = new Map<number, string>(), notes = [], newFrom } = surroundings
   const changing = new Set(
     changes.flatMap(({ type, status, target }) => (type === 'edit' && status !== 'failed' ? target : []))
   )
@@ -99,6 +103,7 @@ export const groupMessages = (
     addNotes(message.seq)
     const { seq, user_id: userId, username, nonce, content, unavailable, created_at, mentions = [] } = message
     const isOwn = userId === me.id
+    if (seq === newFrom) addNewLine(days, Date.parse(created_at))
     if (isOwn && nonce !== undefined) keys.set(seq, `own-${nonce}`)
     const line: Line = {
       // A deleted message has no nonce.
@@ -171,6 +176,10 @@ const add = (days: Day[], line: Line, author: Author): void => {
 const addNote = (days: Day[], note: Note): void => {
   const { seq, at, userId, username } = note
   dayOf(days, at).groups.push({ key: `seq-${seq}`, userId, username, isOwn: false, at, lines: [], note })
+}
+
+const addNewLine = (days: Day[], at: number): void => {
+  dayOf(days, at).groups.push({ key: 'new', userId: 0, username: '', isOwn: false, at, lines: [], isNewLine: true })
 }
 
 /** Returns the day of a time. Adds the day if it is later than the others. */

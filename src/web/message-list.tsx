@@ -14,6 +14,7 @@ import { focusLine, onListKey } from './line-focus.ts'
 import { mentionedPeople, peopleOf } from './mentions.ts'
 import { groupMessages } from './message-groups.ts'
 import { MessageGroup } from './messages.tsx'
+import { useNewLine } from './new-line.ts'
 import { NoteLine, sentenceOf } from './note-line.tsx'
 import { subjectsOf } from './notes.ts'
 import type { Visibility } from './room-entry.ts'
@@ -27,6 +28,8 @@ interface MessageListProps {
   readonly state: RoomState
   readonly title: string
   readonly visibility: Visibility | undefined
+  /** The number of unread messages. Undefined until it is known. */
+  readonly unread: number | undefined
   readonly notes: Notes
   readonly identity: ChatClient['identity']
   readonly actions: MessageActions
@@ -39,15 +42,19 @@ interface MessageListProps {
    * message.
    */
   readonly onSend: RefObject<() => void>
+  /** Called with the `seq` of the newest message when the user sees it. */
+  readonly onSeen: (seq: number) => void
 }
 
 const PAGE = 50
+/** Distance in pixels between the top of the view and the line above the new messages, when the room is opened. */
+const LINE_TOP = 24
 /** The size and the maximum number of the pages that are loaded to show a message. */
 const JUMP_PAGE = 200
 const MAX_JUMP_PAGES = 10
 
 export const MessageList = (props: MessageListProps) => {
-  const { room, state, title, visibility, identity, actions, deleting, jump, onSend } = props
+  const { room, state, title, visibility, identity, actions, deleting, jump, onSend, onSeen } = props
   const box = useRef<HTMLDivElement>(null)
   const { messages, outgoing, hasOlder, isLoadingOlder } = state
   const changes = useCurrentChanges(room, state)
@@ -55,21 +62,23 @@ export const MessageList = (props: MessageListProps) => {
   const me = { id: identity?.user_id, username: identity?.username ?? '' }
   const { notes, latest } = props.notes
   const names = useKnownNames(state, me, props.notes)
+  const newFrom = useNewLine({ list: box, state, me: me.id, unread: props.unread, onSeen })
   // Memoized, so that Preact compares the rendered messages only when the messages change.
   const shown = useMemo(() => {
     const since = hasOlder ? (messages[0]?.seq ?? 0) : 0
-    const surroundings = { changes, deleting, names, keys, notes: notes.filter(({ seq }) => seq > since) }
+    const surroundings = { changes, deleting, names, keys, newFrom, notes: notes.filter(({ seq }) => seq > since) }
     const days = groupMessages(messages, outgoing, me, surroundings)
     return <Days {...{ days, actions, names }} me={me.id} />
-  }, [messages, outgoing, changes, deleting, names, notes, hasOlder, actions, me.id])
+  }, [messages, outgoing, changes, deleting, names, notes, hasOlder, newFrom, actions, me.id])
   const { scrollToNext } = useScrollPosition(box, shown)
   onSend.current = scrollToNext
+  useScrollToLine(box, newFrom)
   const [isFailed, setFailed] = useState(false)
   const [leftAt, setLeftAt] = useState<number>()
 
-  const load = (): void => {
+  const load = (limit = PAGE): void => {
     setFailed(false)
-    room.older(PAGE).catch(() => setFailed(true))
+    room.older(limit).catch(() => setFailed(true))
   }
   const loadIfNear = (): void => {
     const { current } = box
@@ -85,7 +94,7 @@ export const MessageList = (props: MessageListProps) => {
 
   // Loads the newest page if no message is loaded yet. `older` waits until the room is joined.
   useEffect(() => {
-    if (messages.length === 0) load()
+    if (messages.length === 0) load(Math.max(PAGE, Math.min(props.unread ?? 0, JUMP_PAGE)))
   }, [])
   useEffect(loadIfNear, [state])
 
@@ -124,7 +133,7 @@ export const MessageList = (props: MessageListProps) => {
           {isFailed && (
             <p class="note">
               Older messages could not be loaded.{' '}
-              <button type="button" onClick={load}>
+              <button type="button" onClick={() => load()}>
                 Try again
               </button>
             </p>
@@ -171,6 +180,18 @@ const useKnownNames = (
   }, [messages, outgoing, presence, notes, members, me.id])
   const key = JSON.stringify([...known])
   return useMemo(() => known, [key])
+}
+
+/** Scrolls up to the line above the new messages, once, if it is above the view when the room is opened. */
+const useScrollToLine = (box: RefObject<HTMLElement>, newFrom: number | undefined): void => {
+  const isDone = useRef(false)
+  useLayoutEffect(() => {
+    const line = box.current?.querySelector('.new-line')
+    if (isDone.current || !box.current || !line) return
+    isDone.current = true
+    const above = box.current.getBoundingClientRect().top + LINE_TOP - line.getBoundingClientRect().top
+    if (above > 0) box.current.scrollTop -= above
+  }, [newFrom])
 }
 
 /**
@@ -230,7 +251,11 @@ const Days = ({ days, actions, names, me }: DaysProps) => {
             <span>{dayName(day.at)}</span>
           </h2>
           {day.groups.map(group =>
-            group.note ? (
+            group.isNewLine ? (
+              <p key="new" class="new-line">
+                <span>New messages</span>
+              </p>
+            ) : group.note ? (
               <NoteLine key={group.key} note={group.note} names={names} me={me} />
             ) : (
               <MessageGroup key={group.key} group={group} actions={actions} isTouch={isOnTouch} />

@@ -1,5 +1,5 @@
 /** Defines an entry of the list of rooms, and derives its title. */
-import type { ChatApi, RoomState } from '../../client/src/index.ts'
+import type { ChatApi, InboxItem, RoomSettings, RoomState } from '../../client/src/index.ts'
 
 type RoomShown = Awaited<ReturnType<ChatApi['showRoom']>>
 
@@ -15,11 +15,22 @@ export interface RoomHead {
   readonly topic: string | null
   /** The user's role. Undefined if the user is not a member. */
   readonly role: MemberRole | undefined
+  /** Minimum number of seconds between two messages of a member. 0 if slow mode is off. */
+  readonly slowMode: number
+  readonly isArchived: boolean
+  /** Who may add people to the room and create invitations. */
+  readonly invite: 'members' | 'moderators'
 }
 
 export interface RoomEntry extends Omit<RoomHead, 'seq'> {
   readonly name: string
   readonly unread: number
+  /** The number of unread messages that mention the user. */
+  readonly mentions: number
+  /** Whether the user has marked the room as unread. */
+  readonly isMarked: boolean
+  /** The time of the latest message. Empty if the page does not know it. */
+  readonly at: string
 }
 
 /** The codes of the errors after which the user may not read a room. With the first four, the service has ended a subscription. */
@@ -30,20 +41,60 @@ const UNTITLED: { readonly [visibility in Visibility]?: string } = { private: 'P
 /** Returns what the page shows of a room without a title. */
 export const untitledOf = (room: string, visibility: Visibility = 'public'): string => UNTITLED[visibility] ?? room
 
+/** Used for a direct room whose other members have all been deleted. */
+const NOBODY = 'Deleted user'
+
+/** Returns the title of a direct room. */
+export const directTitleOf = (others: readonly { readonly username: string }[]): string =>
+  others.map(({ username }) => username).join(', ') || NOBODY
+
+/** What the page knows of a room that it only subscribes to. */
+export const UNKNOWN_HEAD = {
+  seq: 0,
+  visibility: 'public',
+  topic: null,
+  role: undefined,
+  slowMode: 0,
+  isArchived: false,
+  invite: 'members'
+} as const
+
+/** Returns the settings that a resource or an entry of the log contains. */
+export const settingsOf = ({ slow_mode_seconds, archived, invite }: RoomSettings): Partial<RoomHead> => ({
+  ...(slow_mode_seconds === undefined ? {} : { slowMode: slow_mode_seconds }),
+  ...(archived === undefined ? {} : { isArchived: archived }),
+  ...(invite === undefined ? {} : { invite })
+})
+
 /** Returns what the list shows of a room. `names` are the names of the other members of a direct room, if they are known. */
-export const headOf = (room: RoomShown, names: string | undefined): RoomHead => ({
+export const headOf = (room: RoomShown & RoomSettings, names: string | undefined): RoomHead => ({
+  ...UNKNOWN_HEAD,
   title: (room.visibility === 'direct' ? names : undefined) ?? room.title ?? untitledOf(room.room, room.visibility),
   seq: room.seq,
   visibility: room.visibility,
   topic: room.topic,
-  role: room.role
+  role: room.role,
+  ...settingsOf(room)
+})
+
+/** Returns what a room of the inbox says about the room. */
+export const headOfItem = ({ room, title, visibility, role, seq, people }: InboxItem): Partial<RoomHead> => ({
+  title: people ? directTitleOf(people) : (title ?? untitledOf(room, visibility)),
+  visibility,
+  role,
+  seq
 })
 
 const collator = new Intl.Collator(undefined, { sensitivity: 'base' })
 
-/** Orders rooms by title, regardless of case. */
-export const compareRooms = (one: RoomEntry, other: RoomEntry): number =>
-  collator.compare(one.title, other.title) || (one.name < other.name ? -1 : 1)
+/** Orders rooms by their latest message, then by title, regardless of case. */
+export const compareRooms = (one: RoomEntry, other: RoomEntry): number => {
+  if (one.at !== other.at) return one.at > other.at ? -1 : 1
+  return collator.compare(one.title, other.title) || (one.name < other.name ? -1 : 1)
+}
+
+/** Returns whether the list shows the room as unread. */
+export const isUnread = ({ unread, isMarked }: RoomEntry): boolean => unread > 0 || isMarked
 
 /** Returns whether the user may no longer read the room, or never could. */
 export const isGone = ({ status, error }: RoomState): boolean =>

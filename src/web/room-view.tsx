@@ -20,6 +20,10 @@ interface RoomViewProps {
   readonly title: string
   /** What the list of rooms shows of the room. Undefined if the list does not contain the room. */
   readonly entry: RoomEntry | undefined
+  /** The number of unread messages. Undefined until it is known. */
+  readonly unread: number | undefined
+  /** Called with the `seq` of the newest message when the user sees it. */
+  readonly onSeen: (seq: number) => void
   readonly client: ChatClient
   readonly drafts: WebStorage
   readonly deletions: Deletions
@@ -31,7 +35,7 @@ interface RoomViewProps {
 
 /** The parent sets `key` to the room's name, so that each room mounts a new component without the state of another room. */
 export const RoomView = (props: RoomViewProps) => {
-  const { room, title, entry, client, drafts, deletions, onMenu, onDetails } = props
+  const { room, title, entry, unread, onSeen, client, drafts, deletions, onMenu, onDetails } = props
   const state = useStore(
     changed => room.on('change', changed),
     () => room.state
@@ -79,7 +83,7 @@ export const RoomView = (props: RoomViewProps) => {
       ) : (
         <>
           <MessageList
-            {...{ room, state, title, actions, deleting, notes, jump, onSend }}
+            {...{ room, state, title, unread, actions, deleting, notes, jump, onSend, onSeen }}
             visibility={entry?.visibility}
             identity={client.identity}
           />

@@ -1,23 +1,47 @@
 /**
- * Maintains the list of rooms with their unread counts. Polls the list over HTTP. Each message that arrives on the connection
- * also updates its room.
+ * Maintains the list of rooms with their unread counts. The counts of the user's rooms come from the inbox of the service. The
+ * page counts the unread messages of the other public rooms itself, and of all rooms if the service has no inbox.
  */
-import type { ChatApi, ChatClient, NewRoom, Room, RoomState } from '../../client/src/index.ts'
+import type { ChatApi, ChatClient, Inbox, InboxItem, NewRoom, Room, RoomState } from '../../client/src/index.ts'
 import { createDirectNames } from './direct-names.ts'
 import { draftKey } from './drafts.ts'
 import { listen } from './hooks.ts'
 import { oneAtATime } from './one-at-a-time.ts'
 import { createReadPositions } from './read-positions.ts'
-import { compareRooms, headOf, isGone, type RoomEntry, type RoomHead, untitledOf } from './room-entry.ts'
+import {
+  compareRooms,
+  directTitleOf,
+  headOf,
+  headOfItem,
+  isGone,
+  type RoomEntry,
+  type RoomHead,
+  settingsOf,
+  UNKNOWN_HEAD,
+  untitledOf
+} from './room-entry.ts'
 import type { UserStorage } from './user-storage.ts'
 
 export interface Rooms {
-  /** The rooms, sorted by title. Each change creates a new array. */
+  /** The rooms, latest message first. Each change creates a new array. */
   readonly list: readonly RoomEntry[]
+  /** Whether the unread counts are known. */
+  readonly isReady: boolean
+  /** Whether the service stores which rooms are unread and hidden. */
+  readonly hasInbox: boolean
   /** Increases when the current room has to be opened again, because the user may read it again. */
   readonly generation: number
+  isCurrent(name: string): boolean
   /** Subscribes to a room and makes it the current room. */
   open(name: string): Room
+  /** Marks a room as read, because the user sees its newest message `seq`. */
+  read(name: string, seq: number): void
+  /** Marks all messages of a room as read. Rejects with a ChatApiError. */
+  markRead(name: string): Promise<void>
+  /** Marks a room as unread. If it is the current room, it stays unread until the user opens it again. Rejects with a ChatApiError. */
+  markUnread(name: string): Promise<void>
+  /** Hides a direct room until its next message. Rejects with a ChatApiError. */
+  hide(name: string): Promise<void>
   /** Creates a room. Resolves with its name. Rejects with a ChatApiError. */
   create(room: NewRoom): Promise<string>
   /** Opens the direct room with other users. Resolves with its name. Rejects with a ChatApiError. */
@@ -27,21 +51,30 @@ export interface Rooms {
   /** Removes a room that the user has left. */
   forget(name: string): void
   subscribe(changed: () => void): () => void
-  /** Stops polling. */
+  /** Stops updating the list. */
   stop(): void
 }
 
 type RoomShown = Awaited<ReturnType<ChatApi['showRoom']>>
 
+/** How often the list is loaded from a service without an inbox. */
 const REFRESH_MS = 20_000
 /** Maximum number of subscriptions. Above the maximum, the client leaves the room that was opened longest ago. */
 const MAX_SUBSCRIBED = 20
 const PAGE = 100
 
 /** Creates the list. The browser's storage has the read position of each room, and the tab's storage has the drafts. */
-export const createRooms = (client: ChatClient, { browser, tab }: Pick<UserStorage, 'browser' | 'tab'>): Rooms => {
+export const createRooms = (
+  client: ChatClient,
+  { browser, tab }: Pick<UserStorage, 'browser' | 'tab'>,
+  inbox: Inbox
+): Rooms => {
   const heads = new Map<string, RoomHead>()
   const subscribed = new Map<string, Room>()
+  /** The rooms of the inbox at its last change, by name. */
+  let items = new Map<string, InboxItem>()
+  /** The `seq` of the newest message that the user has seen, by room. */
+  const seen = new Map<string, number>()
   const positions = createReadPositions(browser)
   // Rooms of the first list in a browser that the user has not used before do not count as unread.
   let isListKnown = positions.isRestored
@@ -53,26 +86,51 @@ export const createRooms = (client: ChatClient, { browser, tab }: Pick<UserStora
   let changes = 0
   let list: readonly RoomEntry[] = []
   let current = ''
+  /** The current room, if the user has marked it as unread since it was opened. */
+  let held: string | undefined
   let generation = 0
+  let isReady = false
+
+  const hasInbox = (): boolean => inbox.state.status === 'live' || inbox.state.status === 'stale'
 
   const notify = (): void => {
     for (const listener of listeners) listener()
   }
 
+  const entryOf = (name: string, { seq, ...head }: RoomHead): RoomEntry => {
+    const item = items.get(name)
+    const counted = item ? item.unread : isReady ? positions.unread(name, seq) : 0
+    // The inbox may not have the read position yet that the client has sent.
+    const isSeen = item?.last !== undefined && (seen.get(name) ?? 0) >= item.last.seq
+    return {
+      name,
+      ...head,
+      unread: isSeen ? 0 : counted,
+      mentions: isSeen ? 0 : (item?.mentions ?? 0),
+      isMarked: item?.marked_unread ?? false,
+      at: item?.last?.timestamp ?? ''
+    }
+  }
+
+  /** Returns whether the list leaves out a room: a direct room that the user has hidden. */
+  const isHidden = (name: string, { visibility }: RoomHead): boolean =>
+    visibility === 'direct' && hasInbox() && !items.has(name) && name !== current
+
   const changed = (): void => {
-    const head = heads.get(current)
-    if (head && document.visibilityState === 'visible') positions.read(current, head.seq)
     for (const [name, { seq, visibility }] of heads) {
       // Somebody has opened a new direct room with this user, so all its messages are unread.
       const isNew = isListKnown && visibility === 'direct'
       positions.begin(name, isNew ? 0 : seq)
     }
     positions.save()
+    const wasReady = isReady
+    isReady = inbox.state.status !== 'loading'
     const next = [...heads]
-      .map(([name, { seq, ...head }]) => ({ name, ...head, unread: positions.unread(name, seq) }))
+      .filter(([name, head]) => !isHidden(name, head))
+      .map(([name, head]) => entryOf(name, head))
       .sort(compareRooms)
     // Keeps the array if nothing changed, so that entries of the current room do not render the list of rooms again.
-    if (JSON.stringify(next) === JSON.stringify(list)) return
+    if (wasReady === isReady && JSON.stringify(next) === JSON.stringify(list)) return
     list = next
     notify()
   }
@@ -85,7 +143,7 @@ export const createRooms = (client: ChatClient, { browser, tab }: Pick<UserStora
   }
 
   const updateHead = (name: string, head: Partial<RoomHead>): void => {
-    const known = heads.get(name) ?? { title: name, seq: 0, visibility: 'public', topic: null, role: undefined }
+    const known = heads.get(name) ?? { ...UNKNOWN_HEAD, title: name }
     heads.set(name, { ...known, ...head, seq: Math.max(known.seq, head.seq ?? 0) })
   }
 
@@ -98,6 +156,33 @@ export const createRooms = (client: ChatClient, { browser, tab }: Pick<UserStora
   const forgetTexts = (name: string, { outgoing = [], changes = [] }: Partial<RoomState> = {}): void => {
     tab.removeItem(draftKey(name))
     for (const { nonce } of [...outgoing, ...changes]) subscribed.get(name)?.discard(nonce)
+  }
+
+  /** Removes a room that the user can't read any more. A public room can still be read. */
+  const removeMembership = (name: string): void => {
+    markChanged(name)
+    const { visibility } = heads.get(name) ?? {}
+    if (visibility === 'public') return updateHead(name, { role: undefined })
+    heads.delete(name)
+    // A direct room was hidden, and can still be read.
+    if (visibility === 'private') forgetTexts(name, subscribed.get(name)?.state)
+  }
+
+  const readInbox = (): void => {
+    const next = new Map(inbox.state.rooms.map(item => [item.room, item]))
+    for (const [name, item] of next) {
+      const known = items.get(name)
+      if (known && known.title === item.title && known.role === item.role) continue
+      markChanged(name)
+      updateHead(name, headOfItem(item))
+      if (!known) reopen(name)
+    }
+    // After a reconnection, the inbox has only the first rooms, and loads the others again.
+    if (!inbox.state.hasMore) for (const name of items.keys()) if (!next.has(name)) removeMembership(name)
+    items = next
+    changed()
+    // Ignores errors, because the next change of the inbox tries again.
+    if (inbox.state.hasMore && inbox.state.status === 'live') void inbox.more().catch(() => {})
   }
 
   const refresh = async (): Promise<void> => {
@@ -114,34 +199,38 @@ export const createRooms = (client: ChatClient, { browser, tab }: Pick<UserStora
         if (hasChangedSince(shown.room, since)) continue
         show(shown)
         reopen(shown.room)
-        if (shown.visibility === 'direct') direct.push(shown)
+        if (shown.visibility === 'direct' && !items.has(shown.room)) direct.push(shown)
       }
       after = page.has_more ? page.next : undefined
     } while (after !== undefined)
     for (const name of missing) {
-      if (hasChangedSince(name, startedAt)) continue
+      if (items.has(name) || hasChangedSince(name, startedAt)) continue
       heads.delete(name)
       forgetTexts(name)
     }
+    for (const [name, item] of items) if (item.people) updateHead(name, { title: directTitleOf(item.people) })
     changed()
     isListKnown = true
-    await names.load(direct.map(({ room }) => room))
-    for (const shown of direct)
-      if (heads.has(shown.room)) updateHead(shown.room, { title: headOf(shown, names.of(shown.room)).title })
+    // The inbox contains the names of the people of its direct rooms.
+    const shown = hasInbox() ? direct.filter(({ room }) => room === current) : direct
+    await names.load(shown.map(({ room }) => room))
+    for (const one of shown)
+      if (heads.has(one.room)) updateHead(one.room, { title: headOf(one, names.of(one.room)).title })
     changed()
   }
 
-  // Errors are ignored, because the timer repeats a failed request, and the banner shows problems of the connection.
+  // Errors are ignored, because the next refresh repeats a failed request, and the banner shows problems of the connection.
   const tryRefresh = oneAtATime(refresh)
-  const timer = setInterval(tryRefresh, REFRESH_MS)
+  const timer = setInterval(() => {
+    if (!hasInbox()) tryRefresh()
+  }, REFRESH_MS)
   const stops = [
     () => clearInterval(timer),
+    inbox.close,
+    inbox.on('change', readInbox),
     client.on('state', tryRefresh),
     listen(window, 'focus', tryRefresh),
-    listen(document, 'visibilitychange', () => {
-      changed()
-      tryRefresh()
-    })
+    listen(document, 'visibilitychange', tryRefresh)
   ]
 
   const drop = (name: string): void => {
@@ -163,6 +252,7 @@ export const createRooms = (client: ChatClient, { browser, tab }: Pick<UserStora
     const room = subscribed.get(name) ?? client.room(name)
     if (!subscribed.has(name)) {
       room.on('message', ({ seq }) => {
+        if (held === name) held = undefined
         updateHead(name, { seq })
         changed()
       })
@@ -170,15 +260,18 @@ export const createRooms = (client: ChatClient, { browser, tab }: Pick<UserStora
         countChange(name, seq)
         if (subject !== client.identity?.user_id) return
         markChanged(name)
-        updateHead(name, { role: event === 'left' || event === 'removed' ? undefined : role })
+        if (['left', 'removed', 'banned'].includes(event)) updateHead(name, { role: undefined })
+        else if (role) updateHead(name, { role })
         changed()
       })
-      room.on('room', ({ seq, title, topic }) => {
+      room.on('room', entry => {
+        const { seq, title, topic } = entry
         countChange(name, seq)
         markChanged(name)
         updateHead(name, {
           ...(title === undefined ? {} : { title: title ?? untitledOf(name, heads.get(name)?.visibility) }),
-          ...(topic === undefined ? {} : { topic })
+          ...(topic === undefined ? {} : { topic }),
+          ...settingsOf(entry)
         })
         changed()
       })
@@ -213,15 +306,41 @@ export const createRooms = (client: ChatClient, { browser, tab }: Pick<UserStora
     get list() {
       return list
     },
+    get isReady() {
+      return isReady
+    },
+    get hasInbox() {
+      return hasInbox()
+    },
     get generation() {
       return generation
     },
+    isCurrent: name => name === current,
     open(name) {
+      if (name !== current) held = undefined
       current = name
       const room = subscribeTo(name)
       changed()
       return room
     },
+    read(name, seq) {
+      if (held === name) return
+      seen.set(name, Math.max(seen.get(name) ?? 0, seq))
+      positions.read(name, Math.max(heads.get(name)?.seq ?? 0, seq))
+      // Only members have a read position at the service.
+      if (items.has(name)) subscribed.get(name)?.markRead()
+      changed()
+    },
+    async markRead(name) {
+      positions.read(name, heads.get(name)?.seq ?? 0)
+      changed()
+      if (items.has(name)) await inbox.markRead(name)
+    },
+    async markUnread(name) {
+      if (name === current) held = name
+      await inbox.markUnread(name)
+    },
+    hide: inbox.hide,
     create: async room => add(await client.api.createRoom(room)),
     async openDirect(users) {
       const shown = await client.api.openDirect(users)

@@ -9,7 +9,7 @@ import { Avatar } from './avatar.tsx'
 import { Cross, Leave, Logo, Plus, Shield } from './icons.tsx'
 import { lazy } from './lazy.tsx'
 import type { RoomEntry } from './room-entry.ts'
-import { RoomMark } from './room-mark.tsx'
+import { RoomItem } from './room-item.tsx'
 import type { Rooms } from './rooms.ts'
 
 const NewRoom = lazy(async () => (await import('./room/dialogs.ts')).NewRoom)
@@ -39,7 +39,7 @@ export const Sidebar = (props: SidebarProps) => {
   }, [isOpen])
 
   const item = (entry: RoomEntry) => (
-    <Item key={entry.name} entry={entry} isCurrent={entry.name === current} onChoose={onClose} />
+    <RoomItem key={entry.name} {...{ rooms, entry }} isCurrent={entry.name === current} onChoose={onClose} />
   )
   const dialogProps = { rooms, onClose: () => setDialog(undefined) }
 
@@ -117,35 +117,4 @@ const Section = ({ title, button, onNew, children }: SectionProps) => (
     </div>
     <ul class="rooms">{children}</ul>
   </>
-)
-
-interface ItemProps {
-  readonly entry: RoomEntry
-  readonly isCurrent: boolean
-  readonly onChoose: () => void
-}
-
-const Item = ({ entry: { name, title, visibility, unread }, isCurrent, onChoose }: ItemProps) => (
-  <li>
-    <a
-      href={`#${encodeURIComponent(name)}`}
-      class={unread > 0 ? 'unread' : ''}
-      aria-current={isCurrent ? 'page' : undefined}
-      onClick={onChoose}
-    >
-      <span class="hash" aria-hidden="true">
-        <RoomMark visibility={visibility} />
-      </span>
-      <span class="title" dir="auto">
-        {title}
-      </span>
-      {visibility === 'private' && <span class="hidden"> (private)</span>}
-      {unread > 0 && (
-        <span class="badge">
-          {unread > 99 ? '99+' : unread}
-          <span class="hidden"> unread</span>
-        </span>
-      )}
-    </a>
-  </li>
 )

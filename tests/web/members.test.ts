@@ -6,6 +6,7 @@ import { MAX_NOTES, type Note, noteOf, subjectsOfOthers, withNotes, withoutName 
 import { oneAtATime } from '../../src/web/one-at-a-time.ts'
 import { rightsOf } from '../../src/web/room/rights.ts'
 import { createRooms } from '../../src/web/rooms.ts'
+import { fakeInbox } from '../support/fake-inbox.ts'
 
 const page = Object.assign(new EventTarget(), { visibilityState: 'visible' })
 const view = new EventTarget()
@@ -165,7 +166,7 @@ const start = () => {
   } as unknown as ChatClient
   const browser = { getItem: () => null, setItem() {}, removeItem() {} }
   const tab = { ...browser, removeItem: (key: string) => void drafts.delete(key) }
-  const rooms = createRooms(client, { browser, tab })
+  const rooms = createRooms(client, { browser, tab }, fakeInbox())
   onTestFinished(rooms.stop)
   const refresh = () => view.dispatchEvent(new Event('focus'))
   const hold = (): void => {

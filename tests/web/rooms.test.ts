@@ -2,6 +2,7 @@
 import { beforeEach, expect, onTestFinished, test, vi } from 'vitest'
 import type { ChatClient } from '../../client/src/index.ts'
 import { createRooms } from '../../src/web/rooms.ts'
+import { type FakeInbox, fakeInbox } from '../support/fake-inbox.ts'
 
 const page = Object.assign(new EventTarget(), { visibilityState: 'visible' })
 beforeEach(() => {
@@ -12,15 +13,18 @@ beforeEach(() => {
 })
 
 /** Creates the list of the rooms general and tea, which both have 10 entries, and opens both. The current room is general. */
-const start = async () => {
+const start = async (inbox: FakeInbox = fakeInbox()) => {
+  const marked: string[] = []
   const listeners = new Map<string, (entry: { seq: number }) => void>()
   const client = {
     state: { status: 'online' },
     on: () => () => {},
     room: (name: string) => ({
       name,
+      state: { status: 'live' },
       on: (event: string, listener: (entry: { seq: number }) => void) =>
         void listeners.set(`${name} ${event}`, listener),
+      markRead: () => void marked.push(name),
       leave() {}
     }),
     api: { rooms: async () => ({ rooms: ['general', 'tea'].map(room => ({ room, seq: 10, title: room })) }) }
@@ -31,7 +35,7 @@ const start = async () => {
     setItem: (key: string, value: string) => void stored.set(key, value),
     removeItem: (key: string) => void stored.delete(key)
   }
-  const rooms = createRooms(client, { browser: storage, tab: storage })
+  const rooms = createRooms(client, { browser: storage, tab: storage }, inbox)
   onTestFinished(rooms.stop)
   page.dispatchEvent(new Event('visibilitychange'))
   await vi.waitUntil(() => rooms.list.length === 2)
@@ -39,6 +43,8 @@ const start = async () => {
   rooms.open('general')
   return {
     rooms,
+    inbox,
+    marked,
     unread: () => Object.fromEntries(rooms.list.map(({ name, unread }) => [name, unread])),
     receive: (event: 'message' | 'update' | 'erasure', room: string, ...seqs: number[]) => {
       for (const seq of seqs) listeners.get(`${room} ${event}`)?.({ seq })
@@ -53,22 +59,19 @@ test('counts messages in other rooms as unread, but not changes and erasures', a
   receive('erasure', 'tea', 14)
   receive('message', 'tea', 15)
   expect(unread()).toEqual({ general: 0, tea: 2 })
-  rooms.open('tea')
+  rooms.read('tea', 15)
   expect(unread()).toEqual({ general: 0, tea: 0 })
-  rooms.open('general')
   receive('update', 'tea', 16)
   receive('message', 'tea', 17)
   expect(unread()).toEqual({ general: 0, tea: 1 })
 })
 
-test('counts what the current room receives while the page is hidden', async () => {
-  const { receive, unread } = await start()
-  page.visibilityState = 'hidden'
+test('counts what the current room receives until the user sees it', async () => {
+  const { receive, unread, rooms } = await start()
   receive('update', 'general', 11)
   receive('message', 'general', 12)
   expect(unread()).toEqual({ general: 1, tea: 0 })
-  page.visibilityState = 'visible'
-  page.dispatchEvent(new Event('visibilitychange'))
+  rooms.read('general', 12)
   expect(unread()).toEqual({ general: 0, tea: 0 })
 })
 
@@ -77,10 +80,93 @@ test('does not report entries that leave the list as it is', async () => {
   const { list } = rooms
   let reports = 0
   rooms.subscribe(() => reports++)
-  receive('message', 'general', 11)
-  receive('update', 'general', 12)
+  receive('update', 'general', 11)
   receive('update', 'tea', 11)
   expect([reports, rooms.list === list]).toEqual([0, true])
   receive('message', 'tea', 12)
   expect([reports, rooms.list === list]).toEqual([1, false])
+})
+
+test('sorts the rooms of the inbox by their latest message, before rooms without one, and shows their counts', async () => {
+  const { rooms, inbox } = await start(fakeInbox('loading'))
+  expect([rooms.isReady, rooms.hasInbox]).toEqual([false, false])
+  const last = (seq: number, minute: number) => ({
+    seq,
+    user_id: 2,
+    username: 'bob',
+    timestamp: `2026-01-31T12:0${minute}:00Z`
+  })
+  inbox.show(
+    { room: 'tea', last: last(10, 1), unread: 3, mentions: 1 },
+    { room: 'p.plans', title: 'Plans', visibility: 'private', last: last(4, 2), marked_unread: true },
+    { room: 'd.1', visibility: 'direct', people: [{ user_id: 2, username: 'bob' }] }
+  )
+  const shown = rooms.list.map(({ title, unread, mentions, isMarked }) => [title, unread, mentions, isMarked])
+  expect(shown).toEqual([
+    ['Plans', 0, 0, true],
+    ['tea', 3, 1, false],
+    ['bob', 0, 0, false],
+    ['general', 0, 0, false]
+  ])
+  expect([rooms.isReady, rooms.hasInbox]).toEqual([true, true])
+})
+
+test('removes a private room that is no longer in the inbox, and keeps a public one without a role', async () => {
+  const { rooms, inbox } = await start(fakeInbox('loading'))
+  inbox.show({ room: 'tea' }, { room: 'p.plans', visibility: 'private' })
+  inbox.show()
+  expect(rooms.list.map(({ name, role }) => [name, role])).toEqual([
+    ['general', undefined],
+    ['tea', undefined]
+  ])
+})
+
+test('shows nothing as unread that the user has seen, although the inbox learns of it later', async () => {
+  const { rooms, inbox, marked, unread } = await start(fakeInbox('loading'))
+  const last = { seq: 11, user_id: 2, username: 'bob', timestamp: '2026-01-31T12:00:00Z' }
+  inbox.show({ room: 'general' })
+  rooms.read('general', 11)
+  inbox.show({ room: 'general', unread: 1, last })
+  expect([unread(), marked]).toEqual([{ general: 0, tea: 0 }, ['general']])
+  inbox.show({ room: 'general', unread: 2, last: { ...last, seq: 12 } })
+  expect(unread()).toEqual({ general: 2, tea: 0 })
+})
+
+test('sends no read position for a room of which the user is no member', async () => {
+  const { rooms, inbox, marked } = await start(fakeInbox('loading'))
+  inbox.show({ room: 'tea' })
+  rooms.read('general', 11)
+  expect(marked).toEqual([])
+})
+
+test('keeps the current room unread after the user has marked it, until the next message', async () => {
+  const { rooms, inbox, marked, receive } = await start(fakeInbox('loading'))
+  inbox.show({ room: 'general' })
+  await rooms.markUnread('general')
+  rooms.read('general', 10)
+  expect([inbox.calls, marked]).toEqual([['unread general'], []])
+  receive('message', 'general', 11)
+  rooms.read('general', 11)
+  expect(marked).toEqual(['general'])
+})
+
+test('polls the list of rooms only while the service has no inbox', async () => {
+  vi.useFakeTimers()
+  onTestFinished(() => void vi.useRealTimers())
+  const counted = async (inbox: FakeInbox) => {
+    let requests = 0
+    const client = {
+      state: { status: 'online' },
+      on: () => () => {},
+      api: { rooms: async () => ({ rooms: [], requests: requests++ }) }
+    } as unknown as ChatClient
+    const storage = { getItem: () => null, setItem() {}, removeItem() {} }
+    const rooms = createRooms(client, { browser: storage, tab: storage }, inbox)
+    await vi.advanceTimersByTimeAsync(60_000)
+    rooms.stop()
+    return requests
+  }
+  const live = fakeInbox()
+  live.show()
+  expect([await counted(live), await counted(fakeInbox())]).toEqual([0, 3])
 })

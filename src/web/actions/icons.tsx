@@ -14,12 +14,6 @@ export const Smile = () => (
   </Icon>
 )
 
-export const More = () => (
-  <Icon size={18}>
-    <path d="M4.5 10h.01M10 10h.01M15.5 10h.01" stroke-width="2.6" />
-  </Icon>
-)
-
 export const Pencil = () => (
   <Icon size={18}>
     <path d="M3.5 16.5l1-4 8.7-8.7a1.8 1.8 0 0 1 2.6 0l.4.4a1.8 1.8 0 0 1 0 2.6l-8.7 8.7zM11.5 5.5l3 3" />

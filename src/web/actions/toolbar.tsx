@@ -3,8 +3,9 @@
  * the focus between its buttons (the WAI-ARIA pattern "Toolbar"). On a touch screen, it contains only the menu button.
  */
 import { useRef, useState } from 'preact/hooks'
+import { More } from '../icons.tsx'
 import { moveFocus } from '../item-focus.ts'
-import { More, Reply, Smile } from './icons.tsx'
+import { Reply, Smile } from './icons.tsx'
 import type { Permissions } from './message-actions.ts'
 
 interface ToolbarProps {
