@@ -22,9 +22,9 @@ const codeSplitting = {
   groups: [
     {
       name: 'forms',
-      test: /src\/web\/(login\/.*|account\/(device|section)|check-box|field|pages|panel|proof|refusal)\.tsx?$|client\/src\/rules\.ts$/
+      test: /src\/web\/(login\/.*|account\/(device|section)|account-api|check-box|field|pages|panel|proof|refusal)\.tsx?$|client\/src\/(account|rules)\.ts$/
     },
-    { name: 'menu', test: /src\/web\/actions\/(menu|popup|reactors)\.tsx$/ }
+    { name: 'menu', test: /src\/web\/actions\/(menu|menu-box|popup|reactors|room-menu)\.tsx$/ }
   ]
 }
 

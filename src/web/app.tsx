@@ -42,7 +42,7 @@ export const App = ({ link: given }: { readonly link: MailLink | undefined }) =>
     return user && open(user.username)
   })
   const saved = useRef<UserData>()
-  const { session, account, memoryReason } = page
+  const { session, memoryReason } = page
 
   const begin = (username: string, { memoryReason }: PageSession): void => {
     // Another user must not start in the previous user's room, whose name is still in the URL.
@@ -95,7 +95,7 @@ export const App = ({ link: given }: { readonly link: MailLink | undefined }) =>
   }, [session])
 
   if (link && link.purpose !== 'invitation') {
-    return <MailLinkForm link={link} account={account} onDone={() => setLink(undefined)} />
+    return <MailLinkForm link={link} session={session} onDone={() => setLink(undefined)} />
   }
   if (!current) {
     const notice = saved.current && 'Your session has ended. Log in again to continue.'

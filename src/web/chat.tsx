@@ -81,10 +81,10 @@ const useRoomTitle = (name: string, title: string | undefined): string => {
 }
 
 export const Chat = ({ page, username, storage, onOtherUser, onLogOut }: ChatProps) => {
-  const { session, account, memoryReason } = page
+  const { session, memoryReason } = page
   const { client, rooms, deletions } = useChat(session, storage)
   const [dialog, setDialog] = useState<'account' | 'admin' | 'room'>()
-  const me = useLoaded(() => account.me())
+  const me = useLoaded(() => client.api.me())
   useUserCheck(client, onOtherUser)
   const state = useStore(
     changed => client.on('state', changed),
@@ -139,6 +139,7 @@ export const Chat = ({ page, username, storage, onOtherUser, onLogOut }: ChatPro
           room={room}
           title={title}
           entry={entry}
+          isAdmin={me?.role === 'admin'}
           unread={isReady ? entry?.unread : undefined}
           onSeen={seq => rooms.read(name, seq)}
           client={client}
@@ -149,7 +150,7 @@ export const Chat = ({ page, username, storage, onOtherUser, onLogOut }: ChatPro
         />
       </main>
       {dialog === 'account' && (
-        <Account {...{ account, memoryReason }} onClose={() => setDialog(undefined)} onEnded={onLogOut} />
+        <Account {...{ session, memoryReason }} onClose={() => setDialog(undefined)} onEnded={onLogOut} />
       )}
       {dialog === 'room' && entry && (
         <RoomPanel
@@ -161,9 +162,7 @@ export const Chat = ({ page, username, storage, onOtherUser, onLogOut }: ChatPro
           onClose={() => setDialog(undefined)}
         />
       )}
-      {dialog === 'admin' && me && (
-        <Admin {...{ session, account }} userId={me.id} onClose={() => setDialog(undefined)} />
-      )}
+      {dialog === 'admin' && me && <Admin session={session} userId={me.id} onClose={() => setDialog(undefined)} />}
     </div>
   )
 }

@@ -98,6 +98,12 @@ export const More = () => (
   </Icon>
 )
 
+export const Pin = ({ size = 14 }: { readonly size?: number }) => (
+  <Icon size={size}>
+    <path d="M7.5 3h5l-.6 5.5 3.1 3V13H5v-1.5l3.1-3zM10 13v4.5" />
+  </Icon>
+)
+
 export const Logo = () => (
   <svg class="logo" aria-hidden="true" viewBox="0 0 32 32">
     <path fill="currentColor" d="M7 4h18a5 5 0 0 1 5 5v10a5 5 0 0 1-5 5H15l-7 6v-6H7a5 5 0 0 1-5-5V9a5 5 0 0 1 5-5z" />

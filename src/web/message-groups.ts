@@ -3,6 +3,7 @@
  * notes about changes of the room.
  */
 import type { Message, Outgoing, OutgoingChange } from '../../client/src/index.ts'
+import type { Person } from './mentions.ts'
 import type { Note } from './notes.ts'
 import { type Quote, quoteOf } from './quotes.ts'
 
@@ -27,6 +28,8 @@ export interface Line {
   readonly isChanging: boolean
   /** Changes of the message that the service has refused. */
   readonly failed: readonly OutgoingChange[]
+  /** The users who have read up to this message. Users whose name is unknown are omitted. */
+  readonly readers: readonly Person[]
   /** Whether the user has deleted the message and can still undo the deletion. */
   readonly isDeleting: boolean
 }
@@ -68,6 +71,8 @@ export interface Surroundings {
   readonly names: ReadonlyMap<number, string>
   /** Changes of the room and of its members, ascending by `seq`. */
   readonly notes?: readonly Note[]
+  /** The ids of the users who have read up to a message, by its `seq`. */
+  readonly readers?: ReadonlyMap<number, readonly number[]>
   /** The `seq` of the first new message. */
   readonly newFrom?: number | undefined
   /**
@@ -89,7 +94,7 @@ export const groupMessages = (
   const days: Day[] = []
   const find = finder(messages, surroundings.deleting)
   const failed = failedByTarget(surroundings.changes)
-  const { changes, names, deleting, keys = new Map<number, string>(), notes = [], newFrom } = surroundings
+  const { changes, names, deleting, keys = new Map<number, string>(), notes = [], newFrom, readers } = surroundings
   const changing = new Set(
     changes.flatMap(({ type, status, target }) => (type === 'edit' && status !== 'failed' ? target : []))
   )
@@ -117,6 +122,10 @@ export const groupMessages = (
       mentionsMe: me.id !== undefined && mentions.includes(me.id),
       isChanging: changing.has(seq),
       failed: failed.get(seq) ?? [],
+      readers: (readers?.get(seq) ?? []).flatMap(id => {
+        const username = names.get(id)
+        return username === undefined ? [] : { id, username }
+      }),
       isDeleting: deleting.has(seq) && content !== null
     }
     add(days, line, { userId, username, isOwn })
@@ -135,6 +144,7 @@ export const groupMessages = (
       mentionsMe: false,
       isChanging: false,
       failed: [],
+      readers: [],
       isDeleting: false
     }
     add(days, line, author)

@@ -15,8 +15,8 @@ import { mentionedPeople, peopleOf } from './mentions.ts'
 import { groupMessages } from './message-groups.ts'
 import { MessageGroup } from './messages.tsx'
 import { useNewLine } from './new-line.ts'
-import { NoteLine, sentenceOf } from './note-line.tsx'
 import { subjectsOf } from './notes.ts'
+import { readersIn, readersOf } from './receipts.ts'
 import type { Visibility } from './room-entry.ts'
 import { RoomMark } from './room-mark.tsx'
 import { isAtEnd, useScrollPosition } from './scroll-position.ts'
@@ -60,16 +60,25 @@ export const MessageList = (props: MessageListProps) => {
   const changes = useCurrentChanges(room, state)
   const keys = useRef(new Map<number, string>()).current
   const me = { id: identity?.user_id, username: identity?.username ?? '' }
-  const { notes, latest } = props.notes
+  const { views, notes, latest } = props.notes
   const names = useKnownNames(state, me, props.notes)
+  const readers = useMemo(() => readersOf(state.reads, messages, me.id), [state.reads, messages, me.id])
   const newFrom = useNewLine({ list: box, state, me: me.id, unread: props.unread, onSeen })
   // Memoized, so that Preact compares the rendered messages only when the messages change.
   const shown = useMemo(() => {
     const since = hasOlder ? (messages[0]?.seq ?? 0) : 0
-    const surroundings = { changes, deleting, names, keys, newFrom, notes: notes.filter(({ seq }) => seq > since) }
+    const surroundings = {
+      changes,
+      deleting,
+      names,
+      keys,
+      newFrom,
+      readers,
+      notes: notes.filter(({ seq }) => seq > since)
+    }
     const days = groupMessages(messages, outgoing, me, surroundings)
-    return <Days {...{ days, actions, names }} me={me.id} />
-  }, [messages, outgoing, changes, deleting, names, notes, hasOlder, newFrom, actions, me.id])
+    return <Days {...{ days, actions, names, views }} me={me.id} />
+  }, [messages, outgoing, changes, deleting, names, notes, hasOlder, newFrom, readers, actions, me.id])
   const { scrollToNext } = useScrollPosition(box, shown)
   onSend.current = scrollToNext
   useScrollToLine(box, newFrom)
@@ -151,7 +160,7 @@ export const MessageList = (props: MessageListProps) => {
         The arrow keys move between messages, and Enter opens the actions of a message.
       </p>
       <p class="hidden" role="status">
-        {latest && sentenceOf({ note: latest, names, me: me.id })}
+        {latest && views?.sentenceOf({ note: latest, names, me: me.id })}
       </p>
       <div role="status">{hasJumpFailed && <p class="note jump-note">The message could not be found.</p>}</div>
       {leftAt !== undefined && (
@@ -169,15 +178,18 @@ export const MessageList = (props: MessageListProps) => {
  * name changes, so that a change of presence does not render the list again.
  */
 const useKnownNames = (
-  { messages, outgoing, presence }: RoomState,
+  { messages, outgoing, presence, reads }: RoomState,
   me: { readonly id: number | undefined; readonly username: string },
   { notes, members }: Notes
 ): ReadonlyMap<number, string> => {
   const known = useMemo(() => {
     const people = new Map([...members, ...peopleOf({ presence, messages })])
     if (me.id !== undefined) people.set(me.id, me.username)
-    return mentionedPeople([...messages, ...outgoing, { mentions: subjectsOf(notes) }], people)
-  }, [messages, outgoing, presence, notes, members, me.id])
+    return mentionedPeople(
+      [...messages, ...outgoing, { mentions: [...subjectsOf(notes), ...readersIn(reads)] }],
+      people
+    )
+  }, [messages, outgoing, presence, reads, notes, members, me.id])
   const key = JSON.stringify([...known])
   return useMemo(() => known, [key])
 }
@@ -234,6 +246,7 @@ const useJump = (
 }
 
 interface DaysProps {
+  readonly views: Notes['views']
   readonly days: ReturnType<typeof groupMessages>
   readonly actions: MessageActions
   readonly names: ReadonlyMap<number, string>
@@ -241,7 +254,7 @@ interface DaysProps {
   readonly me: number | undefined
 }
 
-const Days = ({ days, actions, names, me }: DaysProps) => {
+const Days = ({ days, actions, names, views, me }: DaysProps) => {
   const isOnTouch = isTouch()
   return (
     <>
@@ -256,7 +269,7 @@ const Days = ({ days, actions, names, me }: DaysProps) => {
                 <span>New messages</span>
               </p>
             ) : group.note ? (
-              <NoteLine key={group.key} note={group.note} names={names} me={me} />
+              views && <views.NoteLine key={group.key} note={group.note} names={names} me={me} onJump={actions.jump} />
             ) : (
               <MessageGroup key={group.key} group={group} actions={actions} isTouch={isOnTouch} />
             )

@@ -4,11 +4,12 @@ import { Controls, type OpenPopup } from './actions/controls.tsx'
 import { type MessageActions, permissionsFor } from './actions/message-actions.ts'
 import { Avatar } from './avatar.tsx'
 import { Failure } from './failure.tsx'
-import { Clock } from './icons.tsx'
+import { Clock, Pin } from './icons.tsx'
 import type { Group, Line } from './message-groups.ts'
 import { MessageText } from './message-text.tsx'
 import { QuoteButton } from './quote.tsx'
 import { Reactions } from './reactions.tsx'
+import { Readers } from './readers.tsx'
 import { clockTime, fullTime } from './times.ts'
 
 interface MessageGroupProps {
@@ -85,6 +86,12 @@ const MessageLine = ({ line, isOwn, author, actions, isTouch }: MessageLineProps
       {quote && <QuoteButton quote={quote} isActive={hasFocus} onJump={actions.jump} />}
       <div class="bubble-place">
         <p class="bubble" id={`text-${key}`} dir="auto" title={fullTime(at)}>
+          {message?.pinned && (
+            <span class="pinned" title="Pinned">
+              <Pin />
+              <span class="hidden">Pinned: </span>
+            </span>
+          )}
           {line.mentionsMe && <span class="hidden">Mentions you: </span>}
           {isDeleting && message ? (
             <Undo seq={message.seq} actions={actions} onFocusLost={() => box.current?.focus()} />
@@ -116,6 +123,7 @@ const MessageLine = ({ line, isOwn, author, actions, isTouch }: MessageLineProps
         )}
       </div>
       {stored && <Reactions message={stored} actions={actions} isActive={hasFocus} />}
+      <Readers readers={line.readers} />
       {outgoing?.status === 'failed' && <Failure change={outgoing} actions={actions} />}
       {line.failed.map(change => (
         <Failure key={change.nonce} change={change} actions={actions} canEdit={may?.edit ?? false} />

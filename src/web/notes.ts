@@ -1,4 +1,5 @@
 /** Converts entries of the log that change the room or its members to notes, which the page shows between the messages. */
+import type { RoomSettings } from '../../client/src/index.ts'
 import type { MemberRole } from './room-entry.ts'
 
 /** An entry that changes the room or its members. */
@@ -8,7 +9,7 @@ export interface Note {
   readonly at: number
   readonly userId: number
   readonly username: string
-  readonly change: MembershipChange | RoomChange
+  readonly change: MembershipChange | RoomChange | PinChange
 }
 
 export interface MembershipChange {
@@ -17,13 +18,21 @@ export interface MembershipChange {
   readonly subject: number
   readonly event: string
   readonly role?: MemberRole
+  /** When a mute or a ban ends. Absent if it has no end. */
+  readonly until?: string
 }
 
-/** A change of the title or of the topic. Null if it was removed. */
-export interface RoomChange {
+/** A change of the settings. The title and the topic are null if they were removed. */
+export interface RoomChange extends RoomSettings {
   readonly type: 'room'
-  readonly title?: string | null
-  readonly topic?: string | null
+}
+
+/** A message was pinned or unpinned. */
+export interface PinChange {
+  readonly type: 'pin'
+  /** The `seq` of the message. */
+  readonly target: number
+  readonly action: 'added' | 'removed'
 }
 
 type Entry = Readonly<Record<string, unknown>>
@@ -34,7 +43,7 @@ export const MAX_NOTES = 1000
 /** Returns undefined for an entry of another type. */
 export const noteOf = (entry: Entry): Note | undefined => {
   const { type, seq, timestamp, user_id: userId, username } = entry
-  if (type !== 'membership' && type !== 'room') return undefined
+  if (type !== 'membership' && type !== 'room' && type !== 'pin') return undefined
   return {
     seq: Number(seq),
     at: Date.parse(String(timestamp)),

@@ -47,7 +47,7 @@ export const RoomItem = ({ rooms, entry, isCurrent, onChoose }: RoomItemProps) =
         </span>
         {visibility === 'private' && <span class="hidden"> (private)</span>}
         {mentions > 0 && (
-          <span class="badge mention">
+          <span class="badge at">
             @{countOf(mentions)}
             <span class="hidden">{mentions === 1 ? ' mention' : ' mentions'}</span>
           </span>

@@ -1,19 +1,22 @@
 /** Renders one room: header, messages, people and composer. */
-import { useRef, useState } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import type { ChatClient, Room, WebStorage } from '../../client/src/index.ts'
 import type { Deletions } from './actions/deletions.ts'
 import { Announcer } from './announcer.tsx'
 import { Composer } from './composer.tsx'
 import { useEscape, useStore } from './hooks.ts'
-import { Info, Menu, People } from './icons.tsx'
+import { Info, Menu, People, Pin } from './icons.tsx'
+import { lazy } from './lazy.tsx'
 import { peopleOf } from './mentions.ts'
 import { MessageList } from './message-list.tsx'
 import { PeopleList, Typing } from './people.tsx'
-import type { RoomEntry } from './room-entry.ts'
+import { mayModerate, type RoomEntry } from './room-entry.ts'
 import { RoomHeading } from './room-heading.tsx'
 import { DEFAULT_ROOM, linkTo } from './room-link.ts'
 import { useActions } from './use-actions.ts'
 import { useNotes } from './use-notes.ts'
+
+const Pins = lazy(async () => (await import('./room/dialogs.ts')).Pins)
 
 interface RoomViewProps {
   readonly room: Room
@@ -24,6 +27,7 @@ interface RoomViewProps {
   readonly unread: number | undefined
   /** Called with the `seq` of the newest message when the user sees it. */
   readonly onSeen: (seq: number) => void
+  readonly isAdmin: boolean
   readonly client: ChatClient
   readonly drafts: WebStorage
   readonly deletions: Deletions
@@ -35,18 +39,33 @@ interface RoomViewProps {
 
 /** The parent sets `key` to the room's name, so that each room mounts a new component without the state of another room. */
 export const RoomView = (props: RoomViewProps) => {
-  const { room, title, entry, unread, onSeen, client, drafts, deletions, onMenu, onDetails } = props
+  const { room, title, entry, unread, isAdmin, onSeen, client, drafts, deletions, onMenu, onDetails } = props
   const state = useStore(
     changed => room.on('change', changed),
     () => room.state
   )
   const [arePeopleShown, showPeople] = useState(false)
+  const [arePinsShown, showPins] = useState(false)
+  const moderate = entry !== undefined && mayModerate(entry, isAdmin)
   const onSend = useRef(() => {})
   const jump = useRef((_seq: number) => {})
-  const { actions, subject, notice, deleting, endSubject, editLast } = useActions(client, room, state, deletions, jump)
+  const { actions, subject, notice, deleting, endSubject, editLast } = useActions(
+    client,
+    room,
+    state,
+    deletions,
+    jump,
+    { moderate, pin: moderate || entry?.visibility === 'direct' }
+  )
   const { presence } = state
   const notes = useNotes(client, room, state, entry?.visibility === 'private')
   const me = client.identity?.user_id
+  const isMember = entry?.role !== undefined
+  const isLive = state.status === 'live'
+  useEffect(() => {
+    // If the positions can't be loaded, the page shows none.
+    if (isMember && isLive) void room.loadReads().catch(() => {})
+  }, [isMember, isLive])
   useEscape(() => showPeople(false))
 
   return (
@@ -67,6 +86,17 @@ export const RoomView = (props: RoomViewProps) => {
             <People />
             {presence.count}
             <span class="hidden"> people here</span>
+          </button>
+        )}
+        {entry && client.identity?.features.includes('pin') && (
+          <button
+            type="button"
+            class="icon-button"
+            onClick={() => showPins(true)}
+            aria-label="Pinned messages"
+            title="Pinned messages"
+          >
+            <Pin size={20} />
           </button>
         )}
         {entry && (
@@ -104,6 +134,17 @@ export const RoomView = (props: RoomViewProps) => {
             />
           </div>
         </>
+      )}
+      {arePinsShown && !state.error && (
+        <Pins
+          {...{ room, actions }}
+          api={client.api}
+          onClose={() => showPins(false)}
+          onJump={seq => {
+            showPins(false)
+            actions.jump(seq)
+          }}
+        />
       )}
       {presence && <PeopleList presence={presence} me={me} />}
       {/* The announcer contains texts, which a removed user must not have on the page. */}

@@ -2,7 +2,7 @@
  * Holds the page's session. The refresh token is a cookie that no script can read, so the user stays logged in after a reload
  * and in all tabs. If the browser would not accept the cookie, the tokens are kept in memory, and a reload ends the session.
  */
-import { type AccountApi, createAccountApi, createSession, type Session } from '../../client/src/index.ts'
+import { createSession, type Session } from '../../client/src/index.ts'
 import { browserStorage, KEY_PREFIX } from './user-storage.ts'
 
 /** The URL of the service, which is the URL of the page (`<prefix>/app`) without `app`. */
@@ -16,14 +16,12 @@ const OTHER_ORIGIN =
 /** The session. If it is kept only in memory, `memoryReason` explains why. */
 export interface PageSession {
   readonly session: Session
-  readonly account: AccountApi
   readonly memoryReason: string | undefined
 }
 
 const create = (memoryReason: string | undefined): PageSession => {
   const isCookieMode = memoryReason === undefined
-  const session = createSession({ url: serviceUrl, isCookieMode, storageKey: `${KEY_PREFIX}session` })
-  return { session, account: createAccountApi({ url: serviceUrl, token: session.token }), memoryReason }
+  return { session: createSession({ url: serviceUrl, isCookieMode, storageKey: `${KEY_PREFIX}session` }), memoryReason }
 }
 
 /** Creates the session. Browsers also treat `localhost` as secure. */

@@ -21,3 +21,17 @@ export const dayName = (at: number, now = Date.now()): string => {
   if (isDay(1)) return 'Yesterday'
   return new Date(at).getFullYear() === new Date(now).getFullYear() ? near.format(at) : far.format(at)
 }
+
+const UNITS: readonly (readonly [seconds: number, unit: string])[] = [
+  [86_400, 'day'],
+  [3600, 'hour'],
+  [60, 'minute'],
+  [1, 'second']
+]
+
+/** Returns a duration in its largest unit that fits, such as `5 minutes`. */
+export const durationOf = (seconds: number): string => {
+  const [size, unit] = UNITS.find(([size]) => seconds >= size && seconds % size === 0) ?? [1, 'second']
+  const count = seconds / size
+  return `${count} ${unit}${count === 1 ? '' : 's'}`
+}

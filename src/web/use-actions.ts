@@ -3,7 +3,7 @@ import type { RefObject } from 'preact'
 import { useEffect, useMemo, useState } from 'preact/hooks'
 import type { ChatClient, Message, Room, RoomState } from '../../client/src/index.ts'
 import type { Deletions } from './actions/deletions.ts'
-import { type MessageActions, permissionsOf } from './actions/message-actions.ts'
+import { type MessageActions, permissionsOf, type RoomRights } from './actions/message-actions.ts'
 import { shownKey } from './actions/reaction-keys.ts'
 import type { Subject } from './composer.tsx'
 import { useStore } from './hooks.ts'
@@ -34,7 +34,8 @@ export const useActions = (
   room: Room,
   state: RoomState,
   deletions: Deletions,
-  jump: RefObject<(seq: number) => void>
+  jump: RefObject<(seq: number) => void>,
+  rights: RoomRights
 ): RoomActions => {
   const [chosen, setChosen] = useState<Chosen>()
   const [notice, setText] = useState('')
@@ -46,7 +47,7 @@ export const useActions = (
     () => client.identity?.features?.join(' ')
   )
   const actions = useMemo<MessageActions>(() => {
-    const may = permissionsOf(features?.split(' '))
+    const may = permissionsOf(features?.split(' '), rights)
     return {
       may,
       reply: ({ seq }) => setChosen({ kind: 'reply', seq }),
@@ -69,6 +70,10 @@ export const useActions = (
         room.react(seq, key, { remove })
         setNotice(`${remove ? 'Removed' : 'Added'} the reaction ${shownKey(key)}`)
       },
+      pin({ seq, pinned: remove = false }) {
+        room.pin(seq, { remove })
+        setNotice(remove ? 'Message unpinned.' : 'Message pinned.')
+      },
       jump: seq => jump.current?.(seq),
       async reactors(seq, key) {
         const { reactions } = await client.api.reactions(room.name, seq, key, { limit: MAX_NAMES })
@@ -77,7 +82,7 @@ export const useActions = (
       retry: room.retry,
       discard: room.discard
     }
-  }, [room, features])
+  }, [room, features, rights.pin, rights.moderate])
 
   const message = chosen && state.messages.find(({ seq }) => seq === chosen.seq)
   const isDeleted = message?.content === null || (chosen !== undefined && deleting.has(chosen.seq))

@@ -1,11 +1,16 @@
 /** Collects the notes of a room: those that arrive, and those between the loaded messages. */
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
-import type { ChatClient, MembershipFrame, Room, RoomFrame, RoomState } from '../../client/src/index.ts'
+import type { ChatClient, MembershipFrame, PinFrame, Room, RoomFrame, RoomState } from '../../client/src/index.ts'
 import { peopleOf } from './mentions.ts'
 import { type Note, noteOf, subjectsOfOthers, withNotes, withoutName } from './notes.ts'
 import { oneAtATime } from './one-at-a-time.ts'
+import { readersIn } from './receipts.ts'
+
+type Views = typeof import('./note-line.tsx')
 
 export interface Notes {
+  /** The components that render notes. Undefined until they are loaded, which starts with the first note. */
+  readonly views: Views | undefined
   /** Ascending by `seq`. */
   readonly notes: readonly Note[]
   /** The newest note that has arrived while the room was shown. */
@@ -35,7 +40,7 @@ export const useNotes = (client: ChatClient, room: Room, state: RoomState, isPri
   const add = (more: readonly Note[]): void => setNotes(before => withNotes(before, more))
 
   useEffect(() => {
-    const receive = (entry: MembershipFrame | RoomFrame): void => {
+    const receive = (entry: MembershipFrame | RoomFrame | PinFrame): void => {
       const note = noteOf(entry)
       if (!note) return
       add([note])
@@ -44,6 +49,7 @@ export const useNotes = (client: ChatClient, room: Room, state: RoomState, isPri
     const stops = [
       room.on('membership', receive),
       room.on('room', receive),
+      room.on('update', change => change.type === 'pin' && receive(change)),
       room.on('erasure', erasure => setNotes(before => withoutName(before, erasure))),
       room.on('resync', ({ isReplaced }) => {
         if (!isReplaced) return
@@ -72,14 +78,25 @@ export const useNotes = (client: ChatClient, room: Room, state: RoomState, isPri
   }, [from, isLoadingOlder, isReadable(state), attempt])
 
   const members = useMembers(client, room, notes, state, isPrivate)
-  return { notes, latest, members }
+  const views = useViews(notes.length > 0)
+  return { views, notes: views ? notes : NONE, latest, members }
+}
+
+const NONE: readonly Note[] = []
+
+const useViews = (isNeeded: boolean): Views | undefined => {
+  const [views, setViews] = useState<Views>()
+  useEffect(() => {
+    if (isNeeded) import('./note-line.tsx').then(setViews, () => {})
+  }, [isNeeded])
+  return views
 }
 
 const isReadable = ({ status, error }: RoomState): boolean => status !== 'joining' && error === undefined
 
 /**
- * Loads the members at the start of a private room, and once for each user whose membership somebody else changed and whose name
- * the page does not know.
+ * Loads the members at the start of a private room, and once for each user whose membership somebody else changed, or who has read
+ * messages, and whose name the page does not know.
  */
 const useMembers = (
   { api, identity }: ChatClient,
@@ -104,13 +121,14 @@ const useMembers = (
   }, [isPrivate])
   useEffect(() => {
     const people = peopleOf(state)
-    const unknown = subjectsOfOthers(notes, identity?.user_id).filter(
-      id => !people.has(id) && !members.has(id) && !requested.current.has(id)
+    const wanted = [...subjectsOfOthers(notes, identity?.user_id), ...readersIn(state.reads)]
+    const unknown = wanted.filter(
+      id => id !== identity?.user_id && !people.has(id) && !members.has(id) && !requested.current.has(id)
     )
     if (unknown.length === 0) return
     for (const id of unknown) requested.current.add(id)
     load()
-  }, [notes])
+  }, [notes, state.reads])
   return members
 }
 

@@ -209,11 +209,16 @@ test('splits a text at mentions only, whatever characters a name has', () => {
 })
 
 test('offers only what the service accepts, and changes only of the user’s own messages', () => {
-  const all = permissionsOf(['message', 'edit', 'deletion', 'reaction'])
-  expect(permissionsOf(undefined)).toEqual({ reply: false, edit: false, remove: false, react: false })
-  expect(permissionsOf(['message'])).toEqual({ reply: true, edit: false, remove: false, react: false })
-  expect(permissionsFor(message(1), false, all)).toEqual({ reply: true, edit: false, remove: false, react: true })
-  expect(permissionsFor(message(1), true, all)).toEqual({ reply: true, edit: true, remove: true, react: true })
+  const member = { pin: false, moderate: false }
+  const all = permissionsOf(['message', 'edit', 'deletion', 'reaction', 'pin'], member)
+  expect(permissionsOf(undefined, member)).toMatchObject({ reply: false, edit: false, remove: false, react: false })
+  expect(permissionsOf(['message'], member)).toMatchObject({ reply: true, edit: false, remove: false, react: false })
+  const forOthers = { reply: true, edit: false, remove: false, react: true, pin: false }
+  expect(permissionsFor(message(1), false, all)).toMatchObject(forOthers)
+  expect(permissionsFor(message(1), true, all)).toMatchObject({ ...forOthers, edit: true, remove: true })
+  const moderator = permissionsOf(['message', 'deletion', 'pin'], { pin: true, moderate: true })
+  expect(permissionsFor(message(1), false, moderator)).toMatchObject({ edit: false, remove: true, pin: true })
+  expect(permissionsOf(['message'], { pin: true, moderate: true }).pin).toBe(false)
   expect(permissionsFor(message(1, { content: null, unavailable: 'key' }), true, all)?.edit).toBe(false)
   expect(permissionsFor(message(1, { content: null, unavailable: 'erased' }), true, all)).toBeUndefined()
 })

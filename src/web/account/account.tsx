@@ -1,6 +1,8 @@
 /** Renders the account dialog: profile, password, e-mail, second factors, sessions, and the user's data. */
+
 import { useEffect, useState } from 'preact/hooks'
-import type { AccountApi, Account as AccountData, AuthFeatures, Factors } from '../../../client/src/index.ts'
+import type { AccountApi, Account as AccountData, AuthFeatures, Factors, Session } from '../../../client/src/index.ts'
+import { accountOf } from '../account-api.ts'
 import { useLoaded } from '../hooks.ts'
 import { Panel, type PanelSection } from '../panel.tsx'
 import { useProof, type WithProof } from '../proof.tsx'
@@ -12,7 +14,7 @@ import { ProfileSection } from './profile.tsx'
 import { SessionsSection } from './sessions.tsx'
 
 export interface AccountProps {
-  readonly account: AccountApi
+  readonly session: Session
   readonly memoryReason: string | undefined
   readonly onClose: () => void
   /** Called when the user's own session has ended. */
@@ -34,7 +36,8 @@ interface Loaded {
   readonly factors: Factors | undefined
 }
 
-export const Account = ({ account, memoryReason, onClose, onEnded }: AccountProps) => {
+export const Account = ({ session, memoryReason, onClose, onEnded }: AccountProps) => {
+  const [account] = useState(() => accountOf(session))
   const [loaded, setLoaded] = useState<Loaded>()
   const features = useLoaded(() => account.features())
   const { withProof, dialog } = useProof(account, loaded?.factors)

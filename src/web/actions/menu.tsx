@@ -1,6 +1,6 @@
 /** Renders the menu of a message (the WAI-ARIA pattern "Menu"): some reactions, and the actions that the user may take. */
 import { type Message, reactionKeyOf } from '../../../client/src/index.ts'
-import { Plus } from '../icons.tsx'
+import { Pin, Plus } from '../icons.tsx'
 import { Copy, Pencil, Reply, Trash } from './icons.tsx'
 import { MenuBox, MenuItem } from './menu-box.tsx'
 import type { MessageActions, Permissions } from './message-actions.ts'
@@ -56,6 +56,11 @@ export const MessageMenu = ({ anchor, message, may, actions, onDone, onClose, on
       {may.edit && (
         <MenuItem onChoose={choose(() => actions.edit(message))}>
           <Pencil /> Edit
+        </MenuItem>
+      )}
+      {may.pin && (
+        <MenuItem onChoose={choose(() => actions.pin(message))}>
+          <Pin size={18} /> {message.pinned ? 'Unpin' : 'Pin'}
         </MenuItem>
       )}
       {content !== null && isSecureContext && (

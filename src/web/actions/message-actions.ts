@@ -15,6 +15,8 @@ export interface MessageActions {
   hold(seq: number, isHeld: boolean): void
   /** Adds the user's reaction, or removes it. */
   toggle(message: Message, key: string): void
+  /** Pins a message, or unpins it. */
+  pin(message: Message): void
   /** Shows a message and sets the focus to it. Loads older messages if necessary. */
   jump(seq: number): void
   /** Returns the names of the first users who reacted with a key. */
@@ -23,20 +25,31 @@ export interface MessageActions {
   discard(nonce: string): void
 }
 
-/** The kinds of changes that the service accepts. The page hides the others. */
+/** The kinds of changes that the service accepts from the user. The page hides the others. */
 export interface Permissions {
   readonly reply: boolean
   readonly edit: boolean
   readonly remove: boolean
   readonly react: boolean
+  readonly pin: boolean
+  /** Whether the user may delete messages of others. */
+  readonly moderate: boolean
 }
 
-export const permissionsOf = (features: readonly string[] = []): Permissions => ({
+/** What the user may do in a room. */
+export interface RoomRights {
+  readonly pin: boolean
+  readonly moderate: boolean
+}
+
+export const permissionsOf = (features: readonly string[] = [], rights: RoomRights): Permissions => ({
   // A service of an older release lists no features and does not support replies.
   reply: features.includes('message'),
   edit: features.includes('edit'),
   remove: features.includes('deletion'),
-  react: features.includes('reaction')
+  react: features.includes('reaction'),
+  pin: features.includes('pin') && rights.pin,
+  moderate: rights.moderate
 })
 
 /** Returns which actions the user can take on this message, or undefined if there are none. */
@@ -46,5 +59,10 @@ export const permissionsFor = (
   may: Permissions
 ): Permissions | undefined => {
   if (content === null && unavailable === 'erased') return undefined
-  return { ...may, edit: may.edit && isOwn && content !== null, remove: may.remove && isOwn }
+  return {
+    ...may,
+    edit: may.edit && isOwn && content !== null,
+    remove: may.remove && (isOwn || may.moderate),
+    pin: may.pin && content !== null
+  }
 }

@@ -1,5 +1,7 @@
 /** Renders the view for administrators: users, invitations and the audit log. */
-import { type AccountApi, type AuthFeatures, createAdminApi, type Session } from '../../../client/src/index.ts'
+import { useState } from 'preact/hooks'
+import { type AuthFeatures, createAdminApi, type Session } from '../../../client/src/index.ts'
+import { accountOf } from '../account-api.ts'
 import { useLoaded } from '../hooks.ts'
 import { Panel } from '../panel.tsx'
 import { useProof } from '../proof.tsx'
@@ -10,12 +12,12 @@ import { UsersSection } from './users.tsx'
 
 export interface AdminProps {
   readonly session: Session
-  readonly account: AccountApi
   readonly userId: number
   readonly onClose: () => void
 }
 
-export const Admin = ({ session, account, userId, onClose }: AdminProps) => {
+export const Admin = ({ session, userId, onClose }: AdminProps) => {
+  const [account] = useState(() => accountOf(session))
   const admin = createAdminApi({ url: serviceUrl, token: session.token })
   const factors = useLoaded(() => account.factors())
   const features = useLoaded<AuthFeatures>(() => account.features())

@@ -8,6 +8,7 @@ import {
   type Session,
   USERNAME_RULES
 } from '../../../client/src/index.ts'
+import { accountOf } from '../account-api.ts'
 import { CheckBox } from '../check-box.tsx'
 import { Field } from '../field.tsx'
 import { useAction } from '../hooks.ts'
@@ -54,7 +55,7 @@ export const Credentials = (props: CredentialsProps) => {
   const submitPasskey = (): void =>
     void action.run(async () => {
       const { askPasskey } = await import('../passkey.ts')
-      const { challenge, options } = await page.account.passkeyLoginOptions()
+      const { challenge, options } = await accountOf(page.session).passkeyLoginOptions()
       const response = await askPasskey(options)
       await onLogIn(session => session.logInWithPasskey({ challenge, response, shouldRemember }))
     })

@@ -4,6 +4,7 @@
  */
 import { useEffect, useState } from 'preact/hooks'
 import type { ChatApiError } from '../../../client/src/index.ts'
+import { accountOf } from '../account-api.ts'
 import { useLoaded } from '../hooks.ts'
 import type { PageSession } from '../session.ts'
 import { Credentials, type LogIn } from './credentials.tsx'
@@ -32,7 +33,7 @@ type Step =
 export const Login = ({ page, username = '', invitation, notice, onMemory, onDone }: LoginProps) => {
   const [step, setStep] = useState<Step>({ name: 'credentials', notice })
   const [shouldRemember, setRemember] = useState(true)
-  const features = useLoaded(() => page.account.features())
+  const features = useLoaded(() => accountOf(page.session).features())
   useEffect(() => {
     document.title = 'Log in · Chat'
   }, [])
@@ -40,7 +41,7 @@ export const Login = ({ page, username = '', invitation, notice, onMemory, onDon
   const logIn: LogIn = async (work, name) => {
     const attempt = async (at: PageSession): Promise<void> => {
       await work(at.session)
-      onDone(name ?? (await at.account.me()).username, at)
+      onDone(name ?? (await accountOf(at.session).me()).username, at)
     }
     try {
       await attempt(page).catch((error: ChatApiError) => {
@@ -63,9 +64,9 @@ export const Login = ({ page, username = '', invitation, notice, onMemory, onDon
     )
   }
   if (step.name === 'email') {
-    return <UnverifiedEmail account={page.account} refusal={step.refusal} onCancel={restart()} />
+    return <UnverifiedEmail account={accountOf(page.session)} refusal={step.refusal} onCancel={restart()} />
   }
-  if (step.name === 'forgot') return <ForgotPassword account={page.account} onCancel={restart()} />
+  if (step.name === 'forgot') return <ForgotPassword account={accountOf(page.session)} onCancel={restart()} />
   return (
     <Credentials
       {...{ page, username, invitation, features, shouldRemember }}

@@ -1,6 +1,8 @@
 /** Renders the form of a mail link: to set a new password, or to verify an e-mail address. */
+
 import { useState } from 'preact/hooks'
-import { type AccountApi, PASSWORD_RULES } from '../../../client/src/index.ts'
+import { PASSWORD_RULES, type Session } from '../../../client/src/index.ts'
+import { accountOf } from '../account-api.ts'
 import { Field } from '../field.tsx'
 import { useAction } from '../hooks.ts'
 import type { MailLink } from '../mail-links.ts'
@@ -8,18 +10,21 @@ import { Card } from './card.tsx'
 
 interface MailLinkFormProps {
   readonly link: MailLink
-  readonly account: AccountApi
+  readonly session: Session
   readonly onDone: () => void
 }
 
-export const MailLinkForm = ({ link, account, onDone }: MailLinkFormProps) => {
+export const MailLinkForm = ({ link, session, onDone }: MailLinkFormProps) => {
   const [password, setPassword] = useState('')
   const [isDone, setDone] = useState(false)
   const action = useAction()
   const isReset = link.purpose === 'reset'
   const submit = (): void =>
     void action
-      .run(() => (isReset ? account.resetPassword(link.token, password) : account.verifyEmail(link.token)))
+      .run(() => {
+        const account = accountOf(session)
+        return isReset ? account.resetPassword(link.token, password) : account.verifyEmail(link.token)
+      })
       .then(setDone)
 
   if (isDone) {

@@ -1,6 +1,7 @@
 /** Renders the second step of a login: a code of an authenticator app, a recovery code, or a passkey. */
 import { useState } from 'preact/hooks'
 import type { ChatApiError, Session } from '../../../client/src/index.ts'
+import { accountOf } from '../account-api.ts'
 import { Field } from '../field.tsx'
 import { useAction } from '../hooks.ts'
 import type { PageSession } from '../session.ts'
@@ -28,7 +29,7 @@ export const SecondFactor = ({ page, refusal, shouldRemember, onLogIn, onCancel 
   const submitPasskey = (): void =>
     void action.run(async () => {
       const { askPasskey } = await import('../passkey.ts')
-      const ceremony = await page.account.passkeyLoginOptions(challenge)
+      const ceremony = await accountOf(page.session).passkeyLoginOptions(challenge)
       const response = await askPasskey(ceremony.options)
       await onLogIn(session => session.logInWithPasskey({ challenge: ceremony.challenge, response, shouldRemember }))
     })

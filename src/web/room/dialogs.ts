@@ -1,4 +1,5 @@
 /** Exports the dialogs of rooms, so that they are loaded together. */
 export { NewDirect } from './new-direct.tsx'
 export { NewRoom } from './new-room.tsx'
+export { Pins } from './pins.tsx'
 export { RoomPanel } from './room-panel.tsx'

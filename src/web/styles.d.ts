@@ -1,0 +1,2 @@
+/** Declares the style sheets that components import. */
+declare module '*.css'
