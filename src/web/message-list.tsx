@@ -160,7 +160,7 @@ export const MessageList = (props: MessageListProps) => {
         The arrow keys move between messages, and Enter opens the actions of a message.
       </p>
       <p class="hidden" role="status">
-        {latest && views?.sentenceOf({ note: latest, names, me: me.id })}
+        {latest && views && <views.NoteText note={latest} names={names} me={me.id} />}
       </p>
       <div role="status">{hasJumpFailed && <p class="note jump-note">The message could not be found.</p>}</div>
       {leftAt !== undefined && (

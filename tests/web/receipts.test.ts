@@ -1,7 +1,7 @@
 /** Tests which message shows who has read up to it, and the sentences of notes about pins, restrictions and settings. */
 import { expect, test } from 'vitest'
 import type { Message } from '../../client/src/index.ts'
-import { sentenceOf } from '../../src/web/note-line.tsx'
+import { partsOf } from '../../src/web/note-parts.ts'
 import { type Note, noteOf } from '../../src/web/notes.ts'
 import { readersOf } from '../../src/web/receipts.ts'
 
@@ -34,12 +34,9 @@ const names = new Map([[2, 'bob']])
 /** Returns the sentence as text. */
 const sentence = (entry: object): string => {
   const note = noteOf({ seq: 1, user_id: 1, username: 'ada', timestamp: '2026-01-31T12:00:00Z', ...entry }) as Note
-  const textOf = (part: unknown): string => {
-    if (Array.isArray(part)) return part.map(textOf).join('')
-    const children = (part as { props?: { children?: unknown } } | null)?.props?.children
-    return children === undefined ? String(part ?? '') : textOf(children)
-  }
-  return textOf(sentenceOf({ note, names, me: 3 }))
+  return partsOf({ note, names, me: 3 })
+    .map(part => (typeof part === 'string' ? part : part.given))
+    .join('')
 }
 
 test('describes pins, restrictions and changed settings', () => {
