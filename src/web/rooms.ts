@@ -328,7 +328,7 @@ export const createRooms = (
       seen.set(name, Math.max(seen.get(name) ?? 0, seq))
       positions.read(name, Math.max(heads.get(name)?.seq ?? 0, seq))
       // Only members have a read position at the service.
-      if (items.has(name)) subscribed.get(name)?.markRead()
+      if (heads.get(name)?.role !== undefined) subscribed.get(name)?.markRead()
       changed()
     },
     async markRead(name) {
