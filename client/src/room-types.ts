@@ -5,6 +5,7 @@ import type {
   Entry,
   ErrorCode,
   MembershipFrame,
+  PinFrame,
   Presence,
   ReactionFrame,
   RoomFrame
@@ -21,12 +22,6 @@ export interface Message extends Entry {
   readonly pinned?: true
   /** Present if the message includes a change of this user that the service has not confirmed yet. */
   readonly pending?: true
-}
-
-/** An entry of the log that pins the message `target`, or ends its pin. */
-export type PinFrame = Omit<DeletionFrame, 'type' | 'reason'> & {
-  readonly type: 'pin'
-  readonly action: 'added' | 'removed'
 }
 
 /** An entry of the log that changes the message `target`. */

@@ -38,12 +38,21 @@ const TIMING = { connect: 30_000, pongTimeout: 20_000 }
 export interface Counts {
   messages: number
   changes: number
+  /** The number of entries of each kind. */
+  kinds: Record<string, number>
   deliveries: number
   connections: number
   faults: Record<string, number>
 }
 
-export const noCounts = (): Counts => ({ messages: 0, changes: 0, deliveries: 0, connections: 0, faults: {} })
+export const noCounts = (): Counts => ({
+  messages: 0,
+  changes: 0,
+  kinds: {},
+  deliveries: 0,
+  connections: 0,
+  faults: {}
+})
 
 /** Returns a seeded random number generator (Mulberry32). */
 export const seeded = (seed: number): (() => number) => {
@@ -252,7 +261,7 @@ const changeOne = ({ room, typed, client, mayPin }: App, random: () => number): 
   } else if (own && chance < 0.55) {
     own.content = null
     room.delete(seq)
-  } else if (mayPin && chance > 0.9) room.pin(seq, { remove: pinned })
+  } else if (mayPin && chance > 0.9 && client.identity?.features.includes('pin')) room.pin(seq, { remove: pinned })
   else {
     const key = pick(KEYS, random) ?? ''
     room.react(seq, key, { remove: mine.includes(key) })
@@ -332,6 +341,7 @@ const check = async (apps: readonly App[], url: string, roomName: string, counts
   }
   counts.messages += log.length
   counts.changes += changes.length
+  for (const { type } of entries) counts.kinds[`${type}`] = (counts.kinds[`${type}`] ?? 0) + 1
   for (const { name, typed, received, updated, looped, room } of apps) {
     counts.deliveries += looped.length
     // Fails if a message was lost, stored twice, or stored in another order.
