@@ -28,6 +28,7 @@ export type {
   Member,
   MemberList,
   MembershipFrame,
+  PinFrame,
   ReadState,
   RoomFrame,
   ServerFrame,
