@@ -1,10 +1,12 @@
 /** Creates the chat from the database, the keyring and the authentication. Decorates `chatCore` and `chatListen`. */
+
 import type { DoneFuncWithErrOrRes, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Bus } from '../src/bus/bus.ts'
 import { deferBus } from '../src/bus/deferred.ts'
 import { createMemoryBus } from '../src/bus/drivers/memory.ts'
 import { createPostgresBus } from '../src/bus/drivers/postgres.ts'
+import type { FinerAction } from '../src/chat/access/authorize.ts'
 import { type ChatCore, createChatCore } from '../src/chat/chat.ts'
 import { type HostKinds, hostKinds } from '../src/chat/kinds/host-kind.ts'
 import { BUILT_IN, createKinds } from '../src/chat/kinds/index.ts'
@@ -45,6 +47,8 @@ export interface ChatPluginOptions
    */
   readonly bus?: Bus | undefined
   readonly clock?: Clock
+  /** See `AccessOptions.authorizeActions`. */
+  readonly authorizeActions?: readonly FinerAction[] | undefined
   /** The kinds of entries that belong to the host application. */
   readonly kinds?: HostKinds | undefined
   /** Replaces the kinds of entries of the service. Used only in tests. */
@@ -63,7 +67,7 @@ export default fp(
   async function chatCore(fastify: FastifyInstance, options: ChatPluginOptions) {
     const { messageRateLimit, readRateLimit, legacySocketHours, editWindowMinutes, readReceipts, ...limits } =
       readOptions(options)
-    const { authorize, beforeMessage, onMessage, onEntry, appendQueue } = options
+    const { authorize, authorizeActions, beforeMessage, onMessage, onEntry, appendQueue } = options
     const { bus, begin } = options.bus ? { bus: options.bus, begin: ignore } : busOf(fastify, options.clock)
     const record = createProcessRecord({
       repository: fastify.chatDb.processes,
@@ -86,7 +90,7 @@ export default fp(
         legacyLifetimeMs: legacySocketHours * HOUR_MS
       },
       hasReadReceipts: readReceipts,
-      host: { authorize, beforeMessage, onMessage, onEntry },
+      host: { authorize, authorizeActions, beforeMessage, onMessage, onEntry },
       keyring: fastify.chatCrypto,
       clock: options.clock ?? systemClock,
       log: withoutRepeats(fastify.server, fastify.log, options.clock),
@@ -168,6 +172,7 @@ const storageOf = ({ chatDb, chatAuth }: FastifyInstance, options: ChatPluginOpt
   sessionUsers: keys => chatDb.sessions.find(keys),
   touchSessions: ids => chatAuth.accounts?.sessions.touch(ids) ?? Promise.resolve(),
   standings: keys => chatDb.standings(keys),
+  moderation: { restrictions: chatDb.restrictions, cleaning: chatDb.roomCleaning },
   faultOf,
   concurrentReads: readsFor(chatDb.client.maxConnections)
 })

@@ -15,6 +15,7 @@ import healthRoutes from './health.ts'
 import inboxRoutes from './inbox.ts'
 import memberRoutes from './members.ts'
 import messageRoutes from './messages.ts'
+import moderationRoutes from './moderation.ts'
 import passkeyRoutes from './passkeys.ts'
 import passwordRoutes, { publicPasswordRoutes } from './passwords.ts'
 import { directRoomRoutes, userDirectoryRoutes } from './people.ts'
@@ -78,6 +79,7 @@ export const authenticatedRoutes: FastifyPluginAsync<AuthenticatedRoutesOptions>
   await fastify.register(messageRoutes)
   await fastify.register(roomRoutes)
   await fastify.register(memberRoutes)
+  await fastify.register(moderationRoutes)
   await fastify.register(readRoutes)
   await fastify.register(blockRoutes)
   await fastify.register(roomInvitationRoutes, { publicUrl: options.publicUrl })

@@ -6,7 +6,7 @@ import { refTo } from '../src/protocol/components.ts'
 import { RoomName } from '../src/protocol/http/messages.ts'
 import { countOf, Limit, Search } from '../src/protocol/http/paging.ts'
 import { AfterRoom, NewRoom, Presence, Room, RoomChange, RoomList } from '../src/protocol/http/rooms.ts'
-import { ANY_BODY, jsonResponse, problems, SECURED, TOKEN_PROBLEMS } from '../src/protocol/openapi.ts'
+import { ANY_BODY, emptyResponse, jsonResponse, problems, SECURED, TOKEN_PROBLEMS } from '../src/protocol/openapi.ts'
 import { perUserAndMinute } from './limit-per-user.ts'
 
 /** Maximum number of rooms that a user may create per minute. */
@@ -17,7 +17,8 @@ const BODY_LIMIT = 16 * 1024
 
 const Named = Type.Object({ room: RoomName })
 const GUARD = [...TOKEN_PROBLEMS, 'validation_failed'] as const
-const READ = [...GUARD, 'rate_limited', 'busy'] as const
+const CHANGE = ['room_not_found', 'not_allowed', 'muted', 'banned', 'room_archived', 'upgrade_pending'] as const
+const READ = ['banned', ...GUARD, 'rate_limited', 'busy'] as const
 
 const roomRoutes: FastifyPluginAsyncTypebox = async fastify => {
   const { chatCore: chat } = fastify
@@ -102,19 +103,43 @@ const roomRoutes: FastifyPluginAsyncTypebox = async fastify => {
     config: perUserAndMinute(CHANGES_PER_MINUTE, ':room-changes'),
     schema: {
       operationId: 'updateRoom',
-      summary: 'Change the title or the topic of a room',
+      summary: 'Change the properties of a room',
       description:
-        'For owners, and in public rooms for administrators. Appends an entry of the kind `room` to the log. Limited to 30 changes per minute per user.',
+        'For owners, and in public rooms for administrators; moderators may change the slow mode. Appends an entry of the kind `room` to the log. Limited to 30 changes per minute per user.',
       tags: ['rooms'],
       security: SECURED,
       params: Named,
       body: refTo(RoomChange),
       response: {
         200: jsonResponse('The changed room.', refTo(Room), { isLimited: true }),
-        ...problems('room_not_found', 'not_allowed', 'upgrade_pending', 'rate_limited', 'busy', ...GUARD, ...ANY_BODY)
+        ...problems(...CHANGE, 'rate_limited', 'busy', ...GUARD, ...ANY_BODY)
       }
     },
     handler: async request => chat.rooms.describe(callerOf(request), request.params.room, request.body)
+  })
+
+  fastify.route({
+    method: 'DELETE',
+    url: '/api/chat/rooms/:room',
+    bodyLimit: BODY_LIMIT,
+    config: perUserAndMinute(CHANGES_PER_MINUTE, ':room-changes'),
+    schema: {
+      operationId: 'deleteRoom',
+      summary: 'Delete a room with everything in it',
+      description:
+        'For owners, and in public rooms for administrators. The room is gone at once; its data is removed in the background, and its name cannot be used until then. `general` cannot be deleted. Limited like the changes of rooms.',
+      tags: ['rooms'],
+      security: SECURED,
+      params: Named,
+      response: {
+        204: emptyResponse('The room was deleted.'),
+        ...problems(...CHANGE, 'rate_limited', 'busy', ...GUARD, ...ANY_BODY)
+      }
+    },
+    async handler(request, reply) {
+      await chat.rooms.remove(callerOf(request), request.params.room)
+      return reply.code(204).send()
+    }
   })
 
   fastify.route({

@@ -18,7 +18,7 @@ import responsesPlugin from '../plugins/responses.ts'
 import socketsPlugin from '../plugins/sockets.ts'
 import { authenticatedRoutes, publicRoutes } from '../routes/index.ts'
 import type { Bus } from './bus/bus.ts'
-import type { Authorize, BeforeMessage } from './chat/access/authorize.ts'
+import type { Authorize, BeforeMessage, FinerAction } from './chat/access/authorize.ts'
 import type { ChatOptions, HostFunctions } from './chat/options.ts'
 import type { Need, Resolved } from './config/resolve.ts'
 import { separateSchemas } from './http/schema-bucket.ts'
@@ -54,6 +54,11 @@ export interface ChatServiceOptions extends HostSettings {
    * of this.
    */
   readonly authorize?: Authorize | undefined
+  /**
+   * The finer actions about which `authorize` is asked. For an action that is not listed, only the roles of the chat count. Room
+   * rules and `authorize` must both agree.
+   */
+  readonly authorizeActions?: readonly FinerAction[] | undefined
   /** Edits or rejects a message before it is encrypted. */
   readonly beforeMessage?: BeforeMessage | undefined
   /** The `security` of the chat's routes in the OpenAPI document of the host, for example `[{ cookieAuth: [] }]`. */
@@ -120,6 +125,7 @@ const assemble = async (fastify: FastifyInstance, options: ChatServiceOptions): 
   const {
     authenticate,
     authorize,
+    authorizeActions,
     beforeMessage,
     onMessage,
     onEntry,
@@ -152,6 +158,7 @@ const assemble = async (fastify: FastifyInstance, options: ChatServiceOptions): 
   await fastify.register(chatPlugin, {
     ...config,
     authorize,
+    authorizeActions,
     beforeMessage,
     onMessage,
     onEntry,

@@ -23,6 +23,8 @@ export type ErrorCode =
   | 'second_factor_missing'
   | 'origin_not_allowed'
   | 'not_allowed'
+  | 'muted'
+  | 'banned'
   | 'not_author'
   | 'rejected'
   | 'wrong_user'
@@ -44,6 +46,7 @@ export type ErrorCode =
   | 'last_owner'
   | 'too_many_invitations'
   | 'too_many_blocks'
+  | 'room_archived'
   | 'room_taken'
   | 'already_deleted'
   | 'edit_window_over'
@@ -61,6 +64,7 @@ export type ErrorCode =
   | 'message_too_long'
   | 'upgrade_required'
   | 'rate_limited'
+  | 'slow_mode'
   | 'flooding'
   | 'too_many_rooms'
   | 'too_many_connections'
@@ -110,6 +114,12 @@ export type Room = {
   visibility: 'public' | 'private' | 'direct'
   /** The role in the room. Each role may do what the roles before it may do. */
   role?: 'member' | 'moderator' | 'owner'
+  /** How long a member must wait between two messages, in seconds; 0 if there is no slow mode. */
+  slow_mode_seconds?: number
+  /** Whether the room is read-only: only moderators may delete messages. */
+  archived?: boolean
+  /** Who may add members to a private room. */
+  invite?: 'members' | 'moderators'
   /** Identifies this incarnation of the log. */
   epoch: string
   /** The `seq` of the oldest entry that is kept. */
@@ -620,9 +630,13 @@ export type MembershipFrame = {
   /** The id of a user. */
   subject: number
   /** `joined` and `left`: the subject acted. Otherwise, the author of the entry acted. */
-  event: 'joined' | 'left' | 'added' | 'removed' | 'role_changed'
+  event: 'joined' | 'left' | 'added' | 'removed' | 'role_changed' | 'muted' | 'unmuted' | 'banned' | 'unbanned'
   /** The role in the room. Each role may do what the roles before it may do. */
   role?: 'member' | 'moderator' | 'owner'
+  /** A time in UTC with milliseconds, RFC 3339. */
+  until?: string
+  /** Why the user was muted or banned. */
+  reason?: string
   /** A time in UTC with milliseconds, RFC 3339. */
   timestamp: string
 }
@@ -640,6 +654,14 @@ export type RoomFrame = {
   title?: string | null
   /** Null if it was removed. */
   topic?: string | null
+  /** How long a member must wait between two messages, in seconds; 0 if there is no slow mode. */
+  slow_mode_seconds?: number
+  /** Whether the room is read-only: only moderators may delete messages. */
+  archived?: boolean
+  /** Who may add members to a private room. */
+  invite?: 'members' | 'moderators'
+  /** The room does not exist anymore. */
+  deleted?: true
   /** A time in UTC with milliseconds, RFC 3339. */
   timestamp: string
 }
@@ -803,6 +825,8 @@ export type ErrorFrame = {
   /** The `ref` of the frame that this frame responds to. */
   ref?: string
   retry_after_ms?: number
+  /** A time in UTC with milliseconds, RFC 3339. */
+  until?: string
 }
 
 export type PongFrame = {

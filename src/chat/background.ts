@@ -2,6 +2,7 @@
 import { createEventHandler } from './bus-events.ts'
 import type { ChatOptions } from './options.ts'
 import type { Parts } from './parts.ts'
+import type { RoomJobs } from './rooms/room-jobs.ts'
 
 /** Interval in milliseconds at which the database is queried for changed rooms, because a notification may have been lost. */
 const POLL_MS = 5000
@@ -75,7 +76,10 @@ const touchSessions = async ({ storage }: ChatOptions, { registry }: Parts): Pro
 }
 
 /** Starts the timers. Returns a function that stops them. */
-const startBackgroundWork = (options: ChatOptions, parts: Parts): (() => void) => {
+const startBackgroundWork = (
+  options: ChatOptions,
+  parts: Parts & { readonly jobs?: RoomJobs | undefined }
+): (() => void) => {
   const { rooms, feed, users, registry, subscriptionManager, committedEntries } = parts
   const stops = [
     options.clock.every(POLL_MS, () => look(options, parts)),
@@ -89,6 +93,7 @@ const startBackgroundWork = (options: ChatOptions, parts: Parts): (() => void) =
   ]
   return () => {
     for (const stop of stops) stop()
+    void parts.jobs?.stop()
     feed?.close()
     users.close()
     committedEntries.close()
@@ -96,7 +101,11 @@ const startBackgroundWork = (options: ChatOptions, parts: Parts): (() => void) =
 }
 
 /** Starts the timers, and returns the steps of a shutdown. */
-export const createStop = (options: ChatOptions, parts: Parts, refuseWork: () => void): ChatStop => ({
+export const createStop = (
+  options: ChatOptions,
+  parts: Parts & { readonly jobs?: RoomJobs | undefined },
+  refuseWork: () => void
+): ChatStop => ({
   refuseWork,
   commitAccepted: () => parts.appendQueue.idle(),
   endBackgroundWork: startBackgroundWork(options, parts),
@@ -105,6 +114,7 @@ export const createStop = (options: ChatOptions, parts: Parts, refuseWork: () =>
     return parts.registry.closeAll(signal)
   },
   async leaveBus() {
+    await parts.jobs?.stop()
     await parts.readMarks.close()
     parts.subscriptionManager.close()
     parts.readLimit.close()

@@ -26,6 +26,8 @@ import { type ChatRooms, createChatRooms } from './rooms/chat-rooms.ts'
 import { type ChatInvitations, createChatInvitations } from './rooms/invitations.ts'
 import { createRoomListing } from './rooms/listing.ts'
 import { type ChatMembers, createChatMembers } from './rooms/members.ts'
+import { type ChatModeration, createChatModeration } from './rooms/moderation.ts'
+import { createRoomJobs } from './rooms/room-jobs.ts'
 
 /** The functions of the chat that plugins and routes use. */
 export interface ChatCore {
@@ -34,6 +36,7 @@ export interface ChatCore {
   readonly appendErasure: AppendErasure
   readonly rooms: ChatRooms
   readonly members: ChatMembers
+  readonly moderation: ChatModeration
   readonly readMarks: {
     /**
      * Moves the read mark of the principal, by default to the newest entry, or marks the room as unread. Throws
@@ -73,6 +76,9 @@ export const createChatCore = (options: ChatOptions): ChatCore => {
   const { findRoom } = roomAccess
 
   const log = createChatLog({ ...parts, ...roomAccess, reactions: (...page) => storage.reactions.page(...page) })
+  const jobs =
+    storage.moderation && createRoomJobs({ ...storage.moderation, ...options, appendAsHost: log.appendAsHost })
+  const wake = (): void => jobs?.wake()
 
   return {
     log,
@@ -83,6 +89,7 @@ export const createChatCore = (options: ChatOptions): ChatCore => {
       repository: storage.rooms,
       log,
       isUpgradeFinished: options.isUpgradeFinished ?? (() => true),
+      onDeleted: wake,
       listRooms: createRoomListing({
         ...options,
         access: parts.access,
@@ -114,6 +121,14 @@ export const createChatCore = (options: ChatOptions): ChatCore => {
           if (!(await storage.inbox.hide(room.id, principal.userId, isHidden))) throw notDirect()
         })
     },
+    moderation: createChatModeration({
+      ...options,
+      ...roomAccess,
+      log,
+      restrictions: storage.moderation?.restrictions ?? { list: async () => [] },
+      members: storage.members,
+      onErase: wake
+    }),
     presence: {
       of: async (principal, name) =>
         roomAccess.readIn(principal, name, room => parts.subscriptionManager.presence(room))
@@ -125,7 +140,7 @@ export const createChatCore = (options: ChatOptions): ChatCore => {
     },
     msSinceHeartbeat: () => bus.msSinceHeartbeat?.() ?? 0,
     start: () => listen(options, parts),
-    stop: createStop(options, parts, () => {
+    stop: createStop(options, { ...parts, jobs }, () => {
       isDraining = true
     })
   }

@@ -11,14 +11,22 @@ import type {
   RoomInvitationsRepository,
   RoomsRepository
 } from '../db/database.ts'
+import type { RestrictionsRepository } from '../db/repositories/restrictions.ts'
+import type { RoomCleaningRepository } from '../db/repositories/room-cleaning.ts'
 import type { SessionKey, SessionUser } from '../db/repositories/sessions.ts'
 import type { FindStandings } from '../db/repositories/standing.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Log } from '../lib/logging.ts'
-import type { Authorize, BeforeMessage, Principal } from './access/authorize.ts'
+import type { Authorize, BeforeMessage, FinerAction, Principal } from './access/authorize.ts'
 import type { Kinds } from './kinds/index.ts'
 import type { AppendQueueOptions } from './log/append-queue.ts'
 import type { PublisherOptions } from './log/publish.ts'
+
+/** The database functions that moderation needs. */
+export interface ModerationStorage {
+  readonly restrictions: Pick<RestrictionsRepository, 'list' | 'sweep'>
+  readonly cleaning: RoomCleaningRepository
+}
 
 /** The database functions that the chat needs. */
 export interface ChatStorage {
@@ -40,7 +48,9 @@ export interface ChatStorage {
   readonly sessionUsers?: ((keys: readonly SessionKey[]) => Promise<readonly (SessionUser | undefined)[]>) | undefined
   /** Stores the current time as the last use of these sessions. */
   readonly touchSessions?: ((sessionIds: readonly string[]) => Promise<void>) | undefined
-  /** Looks up members. If absent, nobody is a member of a room. */
+  /** Lists and removes restrictions. If absent, nobody can be restricted, and no room can be deleted. */
+  readonly moderation?: ModerationStorage | undefined
+  /** Looks up members and restrictions. If absent, nobody is a member of a room or restricted. */
   readonly standings?: FindStandings | undefined
   /** Classifies a failure of the database. See src/db/client/errors.ts. */
   readonly faultOf: AppendQueueOptions['faultOf']
@@ -73,6 +83,7 @@ export interface ChatLimits {
  */
 export interface HostFunctions {
   readonly authorize?: Authorize | undefined
+  readonly authorizeActions?: readonly FinerAction[] | undefined
   readonly beforeMessage?: BeforeMessage | undefined
   readonly onMessage?: PublisherOptions['onMessage']
   readonly onEntry?: PublisherOptions['onEntry']

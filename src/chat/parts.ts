@@ -5,7 +5,7 @@
 import { type Access, createAccess } from './access/authorize.ts'
 import { type CurrentUsers, createCurrentUsers } from './access/current-users.ts'
 import { createRevocation, type Revocation } from './access/revocation.ts'
-import { createRoleIn, type RoleIn } from './access/standing.ts'
+import { createStandingIn, type StandingIn } from './access/standing.ts'
 import { type ConnectionRegistry, createConnectionRegistry } from './connections/registry.ts'
 import { createInbox, type Inbox } from './inbox/inbox.ts'
 import { createKinds, type Kinds } from './kinds/index.ts'
@@ -18,8 +18,8 @@ import { createReadLimit, type ReadLimit } from './log/read-limit.ts'
 import { createLogReader, type LogReader } from './log/reader.ts'
 import { createReadMarks, type ReadMarks } from './marks/read-marks.ts'
 import type { ChatOptions } from './options.ts'
+import type { LoadedRoomsOptions } from './rooms/loaded-rooms.ts'
 import { createRoomRegistry, type RoomRegistry } from './rooms/registry.ts'
-import type { Room } from './rooms/room.ts'
 import { createSubscriptionManager, type SubscriptionManager } from './subscriptions/manager.ts'
 
 export interface Parts {
@@ -28,7 +28,7 @@ export interface Parts {
   readonly rooms: RoomRegistry
   readonly access: Access
   readonly registry: ConnectionRegistry
-  readonly roleIn: RoleIn
+  readonly standingIn: StandingIn
   readonly subscriptionManager: SubscriptionManager
   readonly users: CurrentUsers
   readonly revocation: Revocation
@@ -46,10 +46,20 @@ export const createParts = (options: ChatOptions, isDraining: () => boolean): Pa
   // The feed is created last, because it applies changes to most other parts.
   let feed: ChangeFeed | undefined
   const { kinds = createKinds() } = options
-  const roleIn = createRoleIn(storage.standings)
+  const standingIn = createStandingIn(storage.standings)
   const { reader, rooms } = createReading(options, kinds, {
     isCurrent: () => feed?.isCurrent() ?? true,
-    onMissed: room => rooms.remove(room.id)
+    onMissed: room => rooms.remove(room.id),
+    onGap: room => {
+      const failed = (err: unknown): void => {
+        log.warn(
+          { err, room_id: room.id },
+          'failed to look up who is banned from a room; its subscribers are disconnected'
+        )
+        for (const subscriber of [...room.subscribers]) subscriber.interrupt()
+      }
+      subscriptionManager.recheckBans(registry.all(), room).catch(failed)
+    }
   })
   const access = createAccess({ ...options.host, log })
   const registry = createConnectionRegistry({ clock, ...options.limits })
@@ -58,6 +68,7 @@ export const createParts = (options: ChatOptions, isDraining: () => boolean): Pa
     bus,
     clock,
     reach: roomId => storage.rooms.reach(roomId),
+    standingIn,
     isDraining
   })
   const people = { registry, subscriptionManager, clock }
@@ -82,7 +93,7 @@ export const createParts = (options: ChatOptions, isDraining: () => boolean): Pa
     rooms,
     access,
     registry,
-    roleIn,
+    standingIn,
     subscriptionManager,
     users,
     revocation,
@@ -102,7 +113,10 @@ export const createParts = (options: ChatOptions, isDraining: () => boolean): Pa
 const createReading = (
   options: ChatOptions,
   kinds: Kinds,
-  { isCurrent, onMissed }: { readonly isCurrent: () => boolean; readonly onMissed: (room: Room) => void }
+  {
+    isCurrent,
+    ...missed
+  }: { readonly isCurrent: () => boolean } & Required<Pick<LoadedRoomsOptions, 'onMissed' | 'onGap'>>
 ): Pick<Parts, 'reader' | 'rooms'> => {
   const { storage, keyring, clock, log } = options
   const reader: LogReader = createLogReader({
@@ -121,7 +135,7 @@ const createReading = (
     pages: reader.pages,
     log,
     clock,
-    onMissed
+    ...missed
   })
   return { reader, rooms }
 }

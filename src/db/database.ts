@@ -38,6 +38,8 @@ import { createReactionsRepository, type ReactionsRepository } from './repositor
 import { createReadMarksRepository, type ReadMarksRepository } from './repositories/read-marks.ts'
 import { createRecoveryCodesRepository, type RecoveryCodesRepository } from './repositories/recovery-codes.ts'
 import { createRefreshTokensRepository, type RefreshTokensRepository } from './repositories/refresh-tokens.ts'
+import { createRestrictionsRepository, type RestrictionsRepository } from './repositories/restrictions.ts'
+import { createRoomCleaningRepository, type RoomCleaningRepository } from './repositories/room-cleaning.ts'
 import { createRoomInvitationsRepository, type RoomInvitationsRepository } from './repositories/room-invitations.ts'
 import { createRoomsRepository, type RoomsRepository } from './repositories/rooms.ts'
 import { createSessionsRepository, type SessionsRepository } from './repositories/sessions.ts'
@@ -64,6 +66,8 @@ export interface Repositories {
   readonly users: UsersRepository
   readonly rooms: RoomsRepository
   readonly members: MembersRepository
+  readonly restrictions: RestrictionsRepository
+  readonly roomCleaning: RoomCleaningRepository
   readonly roomInvitations: RoomInvitationsRepository
   readonly blocks: BlocksRepository
   readonly messages: MessagesRepository
@@ -119,6 +123,8 @@ const createRepositories = (client: SqlClient, schema: string, tables: Tables, a
   users: createUsersRepository(client, tables, schema),
   rooms: createRoomsRepository(client, tables, schema),
   members: createMembersRepository(client, schema),
+  restrictions: createRestrictionsRepository(client, schema),
+  roomCleaning: createRoomCleaningRepository(client, schema),
   roomInvitations: createRoomInvitationsRepository(client, schema),
   blocks: createBlocksRepository(client, schema),
   messages: createMessagesRepository(client, schema),

@@ -1,5 +1,6 @@
 /** Converts errors to problems (RFC 9457), including errors from hooks and plugins of a host application. */
 import { STATUS_CODES, validateHeaderName, validateHeaderValue } from 'node:http'
+import { timestamp } from '../lib/clock.ts'
 import { ChatError, ERRORS, type ErrorCode, type Violation } from '../protocol/errors.ts'
 import type { Problem } from '../protocol/http/problems.ts'
 import { isAjvError, sentencesOf, violations } from '../protocol/validation.ts'
@@ -114,14 +115,23 @@ const CHALLENGES: Partial<Record<string, string>> = {
 }
 
 /** Returns the response to an error of the catalog. */
-export const ofChatError = ({ code, word, detail, errors, extra, retryAfterMs, statusCode }: ChatError): Refusal => ({
+export const ofChatError = ({
+  code,
+  word,
+  detail,
+  errors,
+  extra,
+  retryAfterMs,
+  until,
+  statusCode
+}: ChatError): Refusal => ({
   status: statusCode,
   code: word,
   urn: code,
   title: ERRORS[code].title,
   detail,
   errors,
-  extra,
+  extra: until === undefined ? extra : { ...extra, until: timestamp(until) },
   headers: {
     ...(statusCode === 401 ? { 'www-authenticate': CHALLENGES[code] ?? 'Bearer' } : {}),
     ...(retryAfterMs === undefined ? {} : { 'retry-after': String(Math.max(1, Math.ceil(retryAfterMs / 1000))) })

@@ -1,4 +1,5 @@
 /** Lists the schemas that become components of the OpenAPI document. */
+
 import { type Static, type TSchema, Type } from '@sinclair/typebox'
 import {
   AuditEvent,
@@ -37,6 +38,7 @@ import { ForgottenPassword, PasswordChange, PasswordReset } from './http/passwor
 import { Problem } from './http/problems.ts'
 import { ReactionList } from './http/reactions.ts'
 import { ReadChange, ReadState } from './http/reads.ts'
+import { Ban, Mute, Restriction, RestrictionList } from './http/restrictions.ts'
 import { NewRoom, Presence, Room, RoomChange, RoomList } from './http/rooms.ts'
 import { Entrance, Health, Liveness } from './http/service.ts'
 import { Proof, Proven, RefreshTokenBody, SessionList } from './http/sessions.ts'
@@ -91,6 +93,10 @@ export const components = [
   DirectRoom,
   Member,
   MemberList,
+  Mute,
+  Ban,
+  Restriction,
+  RestrictionList,
   NewRoomInvitation,
   RoomInvitation,
   RoomInvitationList,

@@ -66,6 +66,12 @@ export const ERRORS = {
   },
   origin_not_allowed: { status: 403, title: 'Origin not allowed', advice: 'Add the page’s origin to CORS_ORIGINS.' },
   not_allowed: { status: 403, title: 'Not allowed', advice: 'Ask someone with the permission.' },
+  muted: {
+    status: 403,
+    title: 'Muted',
+    advice: 'Offer no input in this room until `until`, or until the mute is ended.'
+  },
+  banned: { status: 403, title: 'Banned', advice: 'Leave the room, and do not try again before `until`.' },
   not_author: {
     status: 403,
     title: 'Not the author',
@@ -107,6 +113,7 @@ export const ERRORS = {
   last_owner: { status: 409, title: 'Last owner', advice: 'Make another member an owner first.' },
   too_many_invitations: { status: 409, title: 'Too many invitations', advice: 'Revoke an invitation first.' },
   too_many_blocks: { status: 409, title: 'Too many blocks', advice: 'Remove a block first.' },
+  room_archived: { status: 409, title: 'Room archived', advice: 'Show the room as read-only.' },
   room_taken: { status: 409, title: 'Room taken', advice: 'Choose another name.' },
   already_deleted: { status: 409, title: 'Already deleted', advice: 'Show the message as deleted.' },
   edit_window_over: { status: 409, title: 'Edit window over', advice: 'Send a new message.' },
@@ -140,6 +147,7 @@ export const ERRORS = {
   message_too_long: { status: 422, title: 'Message too long', advice: 'Shorten the message.' },
   upgrade_required: { status: 426, title: 'Upgrade required', advice: 'Connect with a WebSocket client.' },
   rate_limited: { status: 429, title: 'Too many requests', advice: 'Wait for the number of seconds in Retry-After.' },
+  slow_mode: { status: 429, title: 'Slow mode', advice: 'Wait for retry_after_ms before the next message.' },
   flooding: { status: 429, title: 'Flooding', advice: 'Wait for retry_after_ms, and send less.' },
   too_many_rooms: { status: 429, title: 'Too many rooms', advice: 'Unsubscribe from a room first.' },
   too_many_connections: { status: 429, title: 'Too many connections', advice: 'Close another connection first.' },
@@ -176,6 +184,8 @@ export interface ChatErrorOptions {
   readonly errors?: readonly Violation[]
   /** Time in milliseconds that the client should wait before it tries again. */
   readonly retryAfterMs?: number
+  /** When a mute or a ban ends, in milliseconds since the epoch. */
+  readonly until?: number
   /** Members that are added to the problem document, for example a challenge. Not sent in `error` frames. */
   readonly extra?: Readonly<Record<string, unknown>>
   readonly cause?: unknown
@@ -189,6 +199,7 @@ export class ChatError extends Error {
   readonly code: ErrorCode
   readonly errors: readonly Violation[] | undefined
   readonly retryAfterMs: number | undefined
+  readonly until: number | undefined
   readonly extra: Readonly<Record<string, unknown>> | undefined
 
   constructor(code: ErrorCode, detail: string, options: ChatErrorOptions = {}) {
@@ -197,6 +208,7 @@ export class ChatError extends Error {
     this.code = code
     this.errors = options.errors
     this.retryAfterMs = options.retryAfterMs
+    this.until = options.until
     this.extra = options.extra
   }
 

@@ -138,11 +138,17 @@ test('a message and its edits are reported once each, without the entries betwee
 test('a room with a new title and a deleted room are reported, but not an unchanged title', async () => {
   const { seen, run, room } = await start()
   await run(`update rooms set title = 'Coffee' where id = $1`, [room.id])
-  expect(await seen()).toEqual({ ...NOTHING, rooms: [{ id: room.id, title: 'Coffee', topic: null, isDeleted: false }] })
+  expect(await seen()).toEqual({
+    ...NOTHING,
+    rooms: [{ id: room.id, title: 'Coffee', topic: null, guarded: false, archived: false, isDeleted: false }]
+  })
   await run('update rooms set title = title, last_seq = last_seq')
   expect(await seen()).toEqual(NOTHING)
   await run('delete from rooms where id = $1', [room.id])
-  expect(await seen()).toEqual({ ...NOTHING, rooms: [{ id: room.id, title: null, topic: null, isDeleted: true }] })
+  expect(await seen()).toEqual({
+    ...NOTHING,
+    rooms: [{ id: room.id, title: null, topic: null, guarded: false, archived: false, isDeleted: true }]
+  })
 })
 
 test.for(['users', 'messages', 'rooms'])('truncating %s is reported as an unknown change', async table => {

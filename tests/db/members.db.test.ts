@@ -46,7 +46,7 @@ const start = async (visibility: Visibility) => {
     const { event, role } = JSON.parse(result)
     return role ? `${event} ${role}` : event
   }
-  const role = async (name: Name) => (await database.standings([{ room: 'r', userId: ids[name] }]))[0]
+  const role = async (name: Name) => (await database.standings([{ room: 'r', userId: ids[name] }]))[0]?.role
   return { database, ids, sql, entry, append, change, role, roomId }
 }
 
@@ -245,5 +245,5 @@ test('finds no role of a user in an absent room, and keeps the order of the keys
     { room: 'r', userId: ids.stranger },
     { room: 'r', userId: ids.owner }
   ]
-  expect(await database.standings(keys)).toEqual([undefined, 'moderator', undefined, 'owner'])
+  expect(await database.standings(keys)).toEqual([{}, { role: 'moderator' }, {}, { role: 'owner' }])
 })

@@ -28,6 +28,12 @@ const REQUESTS: Record<string, [method: string, path: string, body?: unknown]> =
   'leave it': ['DELETE', '/members/me'],
   'PUT a member': ['PUT', '/members/1', { role: 'owner' }],
   'DELETE a member': ['DELETE', '/members/1'],
+  'DELETE the room': ['DELETE', ''],
+  'GET its restrictions': ['GET', '/restrictions'],
+  'PUT a mute': ['PUT', '/mutes/1'],
+  'DELETE a mute': ['DELETE', '/mutes/1'],
+  'PUT a ban': ['PUT', '/bans/1'],
+  'DELETE a ban': ['DELETE', '/bans/1'],
   'POST an invitation': ['POST', '/invitations'],
   'GET its invitations': ['GET', '/invitations'],
   'DELETE an invitation': ['DELETE', '/invitations/1']
@@ -39,7 +45,7 @@ test('every route with the name of a room is among these requests', () => {
       .replace(/\?.*/, '')
       .replace('/messages/1', '/messages/{seq}')
       .replace('/reactions/ok', '/reactions/{key}')
-      .replace(/\/members\/.+/, '/members/{user}')
+      .replace(/\/(members|mutes|bans)\/.+/, '/$1/{user}')
       .replace(/\/invitations\/.+/, '/invitations/{id}')
     return `${method} ${ROOMS}/{room}${template}`
   })

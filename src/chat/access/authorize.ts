@@ -8,8 +8,16 @@ import { withholdMessage } from '../../lib/redact.ts'
 import { withTimeout } from '../../lib/timeout.ts'
 import { ChatError, ChatRejection } from '../../protocol/errors.ts'
 
-/** What a user wants to do: read a room, publish in a room, or create a room. */
-export type Action = 'read' | 'post' | 'create'
+/**
+ * What a user wants to do: `read` a room, `post` in a room, `create` a room, `moderate` a room (mute, ban and remove users), `manage` a
+ * room (change its properties and its roles, delete it), or `invite` others to a room.
+ */
+export type Action = 'read' | 'post' | 'create' | FinerAction
+
+/** An action about which `authorize` is asked only if `authorizeActions` contains it. */
+export type FinerAction = (typeof FINER_ACTIONS)[number]
+
+export const FINER_ACTIONS = ['moderate', 'manage', 'invite'] as const
 
 /** The authenticated user who acts, and how long the authentication is valid. */
 export interface Principal {
@@ -77,6 +85,8 @@ export type BeforeMessage = (draft: MessageDraft) => MessageDraft | Promise<Mess
 
 export interface AccessOptions {
   readonly authorize?: Authorize | undefined
+  /** The finer actions about which `authorize` is asked. The default is none, because it may allow any action that it doesn't know. */
+  readonly authorizeActions?: readonly FinerAction[] | undefined
   readonly beforeMessage?: BeforeMessage | undefined
   readonly log: Log
 }
@@ -102,9 +112,10 @@ export interface Access {
 const HOST_TIMEOUT_MS = 2000
 
 /** Creates the access checks. Without an `authorize` function, every authenticated user may do everything. */
-export const createAccess = ({ authorize, beforeMessage, log }: AccessOptions): Access => {
+export const createAccess = ({ authorize, authorizeActions = [], beforeMessage, log }: AccessOptions): Access => {
+  const unlisted = FINER_ACTIONS.filter(action => !authorizeActions.includes(action))
   const ask: Access['ask'] = (principal, room, action) => {
-    if (!authorize) return true
+    if (!authorize || (unlisted as readonly Action[]).includes(action)) return true
     const failed = (err: unknown): undefined => {
       log.error({ err, room, action }, 'authorize failed; the action was not authorized')
     }

@@ -2,31 +2,49 @@
  * Finds a room by name and authorizes an action in the room. If the user may not read the room, the error is the same as for a
  * room that doesn't exist. A private or direct room exists only for its members.
  */
+import type { Standing } from '../../db/repositories/standing.ts'
 import { whenKnown } from '../../lib/when-known.ts'
 import type { ChatError } from '../../protocol/errors.ts'
 import { isRoomName } from '../../protocol/http/messages.ts'
 import { refusalOf } from '../log/refusals.ts'
 import type { RoomRegistry } from '../rooms/registry.ts'
 import type { Room } from '../rooms/room.ts'
-import type { Access, Action, Principal } from './authorize.ts'
-import type { RoleIn } from './standing.ts'
+import type { Access, Action, FinerAction, Principal } from './authorize.ts'
+import { restricted, type StandingIn } from './standing.ts'
+
+export interface FindRoomOptions {
+  /** True if an earlier lookup found no such room, false if it found one, and undefined if there was no lookup. */
+  readonly isAbsent?: boolean | undefined
+  /** Whether to throw `muted` or `room_archived` if the user may not write in the room. The append of an entry checks this itself. */
+  readonly isTyping?: boolean
+}
 
 /**
- * Returns the room, or throws `room_not_found`. Returns a promise only if the database or `authorize` must be asked. `isAbsent`
- * is true if an earlier lookup found no such room, false if it found one, and undefined if there was no lookup.
+ * Returns the room, or throws `room_not_found`. Throws `banned` if the user is banned from a public room. Returns a promise only if
+ * the database or `authorize` must be asked.
  */
-export type FindRoom = (principal: Principal, name: string, action: Action, isAbsent?: boolean) => Room | Promise<Room>
+export type FindRoom = (
+  principal: Principal,
+  name: string,
+  action: Action,
+  options?: FindRoomOptions
+) => Room | Promise<Room>
 
-/** Resolves if the user is a member of the room now, and rejects with `room_not_found` if not. */
+/** Resolves if the user may read the room now, and rejects with `room_not_found` or `banned` if not. */
 export type EnsureMember = () => Promise<void>
 
 export interface RoomAccess {
   readonly findRoom: FindRoom
   /**
-   * Finds a room to read, and returns the result of `work`. In a private or direct room, checks again after `work` that the user
-   * is a member. A result that contains something which was written after the user was removed is therefore never returned.
-   * `ensureMember` is for a result that is read later, in parts: it must be called between reading and sending each part, and
-   * rejects if the user is not a member anymore. Undefined for a public room.
+   * Rejects with `not_allowed` if the host application denies a finer action, or with the error of `findRoom` if the user may not
+   * read the room.
+   */
+  ensureAllowed(principal: Principal, name: string, action: FinerAction): Promise<void>
+  /**
+   * Finds a room to read, and returns the result of `work`. In a private, direct or restricted room, checks again after `work` that
+   * the user may read it. A result that contains something which was written after the user was removed is therefore never
+   * returned. `ensureMember` is for a result that is read later, in parts: it must be called between reading and sending each part,
+   * and rejects if the user may not read the room anymore. Undefined for a public room without restrictions.
    */
   readIn<T>(
     principal: Principal,
@@ -38,45 +56,63 @@ export interface RoomAccess {
 export interface RoomAccessOptions {
   readonly rooms: RoomRegistry
   readonly access: Access
-  readonly roleIn: RoleIn
+  readonly standingIn: StandingIn
 }
 
 /**
  * Creates the room access. The time that a lookup takes must not reveal whether a room exists. So a rejected lookup always makes
- * the same two queries, one for the room and one for the role of the user, and calls `authorize`. If `isAbsent` is given, the
+ * the same two queries, one for the room and one for the standing of the user, and calls `authorize`. If `isAbsent` is given, the
  * caller has already made the first query.
  */
-export const createRoomAccess = ({ rooms, access, roleIn }: RoomAccessOptions): RoomAccess => {
-  const findRoom: FindRoom = (principal, name, action, isAbsent) => {
+export const createRoomAccess = ({ rooms, access, standingIn }: RoomAccessOptions): RoomAccess => {
+  const findRoom: FindRoom = (principal, name, action, { isAbsent, isTyping = false } = {}) => {
     if (!isRoomName(name)) throw noSuchRoom()
     const { userId } = principal
     const loaded = rooms.get(name)
-    let hasRole = false
-    const mayEnter = (room: Room | undefined): boolean | Promise<boolean> => {
-      if (room && !room.isGuarded) return true
-      hasRole = true
-      return roleIn(userId, name).then(role => room !== undefined && role !== undefined)
+    let hasStanding = false
+    const standingOf = (room: Room | undefined): Standing | Promise<Standing> => {
+      if (room && !room.isGuarded && !room.isRestricted) return {}
+      hasStanding = true
+      return standingIn(userId, name)
     }
     const reject = async (): Promise<never> => {
       if (loaded && isAbsent === undefined) await rooms.probe([name])
-      if (!hasRole) await roleIn(userId, name)
+      if (!hasStanding) await standingIn(userId, name)
       throw noSuchRoom()
     }
     return whenKnown(loaded ?? (isAbsent ? undefined : rooms.load(name)), room =>
-      whenKnown(mayEnter(room), isEntitled =>
-        whenKnown(access.may(principal, name, action), may => (room && isEntitled && may ? room : reject()))
+      whenKnown(standingOf(room), standing =>
+        whenKnown(access.may(principal, name, action), may => {
+          if (!room || !may || !mayEnter(room, standing)) return reject()
+          if (standing.ban !== undefined) throw restricted('banned', standing.ban)
+          if (isTyping && standing.mute !== undefined) throw restricted('muted', standing.mute)
+          if (isTyping && room.isArchived) throw refusalOf('room_archived')
+          return room
+        })
       )
     )
   }
 
   return {
     findRoom,
+    async ensureAllowed(principal, name, action) {
+      if (await access.may(principal, name, action)) return
+      await findRoom(principal, name, 'read')
+      throw refusalOf('not_allowed')
+    },
     readIn: (principal, name, work) =>
       whenKnown(findRoom(principal, name, 'read'), room => {
-        if (!room.isGuarded) return work(room, undefined)
         const ensureMember = async (): Promise<void> => {
-          if ((await roleIn(principal.userId, name)) === undefined) throw noSuchRoom()
+          const standing = await standingIn(principal.userId, name)
+          if (!mayEnter(room, standing)) throw noSuchRoom()
+          if (standing.ban !== undefined) throw restricted('banned', standing.ban)
         }
+        const isChecked = (): boolean => room.isGuarded || room.isRestricted
+        if (!isChecked())
+          return whenKnown(work(room, undefined), result => {
+            if (room.isEnded) throw noSuchRoom()
+            return isChecked() ? ensureMember().then(() => result) : result
+          })
         return Promise.resolve(work(room, ensureMember)).then(async result => {
           await ensureMember()
           return result
@@ -84,5 +120,8 @@ export const createRoomAccess = ({ rooms, access, roleIn }: RoomAccessOptions): 
       })
   }
 }
+
+/** Returns whether a user with this standing is a member of the room, if only members may read it. */
+const mayEnter = (room: Room, { role }: Standing): boolean => !room.isGuarded || role !== undefined
 
 export const noSuchRoom = (): ChatError => refusalOf('room_not_found')

@@ -24,6 +24,7 @@ import type { Task } from './task-queue.ts'
 
 export class Connection {
   readonly address: string
+  readonly hasChatV1: boolean
   readonly log: Log
   /** The subscriptions of the connection, keyed by room name. */
   readonly subscriptions = new Map<string, Subscription>()
@@ -45,6 +46,7 @@ export class Connection {
     this.#context = context
     this.principal = principal
     this.address = address
+    this.hasChatV1 = hasChatV1
     this.log = log
     const { clock, decode, maxFrameBytes, bytesPerSecond = 0, legacyLifetimeMs } = context
     this.#lifetime = new Lifetime({ clock, hasChatV1, expiresAt: principal.expiresAt, legacyLifetimeMs })

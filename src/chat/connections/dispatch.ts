@@ -104,7 +104,7 @@ export const createFrameDispatch = (options: FrameDispatchOptions): ((opened: Co
         }
         case 'typing':
           if (subscriptionManager.isTypingTooOften(connection, name)) return
-          return whenKnown(findRoom(principal, name, 'post'), room =>
+          return whenKnown(findRoom(principal, name, 'post', { isTyping: true }), room =>
             subscriptionManager.typing(connection, room, frame)
           )
       }
@@ -138,7 +138,7 @@ export const createFrameDispatch = (options: FrameDispatchOptions): ((opened: Co
     for (const name of new Set(names.slice(0, MAX_SUBSCRIPTIONS))) {
       connection.perform({
         work: () =>
-          whenKnown(findRoom(principal, name, 'read', absent?.has(name)), room =>
+          whenKnown(findRoom(principal, name, 'read', { isAbsent: absent?.has(name) }), room =>
             subscriptionManager.add(connection, room, {})
           ),
         marks: { room: name }

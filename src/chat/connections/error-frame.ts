@@ -1,4 +1,5 @@
 /** Creates `error` frames, which report to a client why a frame was rejected. */
+import { timestamp } from '../../lib/clock.ts'
 import type { ChatError, ErrorCode } from '../../protocol/errors.ts'
 import type { ServerFrame } from '../../protocol/frames.ts'
 import type { FrameMarks } from './decode.ts'
@@ -15,10 +16,11 @@ const LIMITS: ReadonlySet<ErrorCode> = new Set([
 
 export const isLimit = ({ code }: ChatError): boolean => LIMITS.has(code)
 
-export const errorFrame = ({ word, detail, retryAfterMs }: ChatError, marks: FrameMarks): ServerFrame => ({
+export const errorFrame = ({ word, detail, retryAfterMs, until }: ChatError, marks: FrameMarks): ServerFrame => ({
   type: 'error',
   code: word,
   detail,
   ...marks,
-  ...(retryAfterMs === undefined ? {} : { retry_after_ms: retryAfterMs })
+  ...(retryAfterMs === undefined ? {} : { retry_after_ms: Math.ceil(retryAfterMs) }),
+  ...(until === undefined ? {} : { until: timestamp(until) })
 })

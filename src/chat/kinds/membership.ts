@@ -1,8 +1,9 @@
 /**
- * Defines the kind `membership`, which adds a member to a room, removes one, or changes a role. The service appends it for a
- * request over HTTP or for the host application. SQL decides under the lock of the room whether the author may do it.
+ * Defines the kind `membership`, which adds a member to a room, removes, mutes or bans a user, or changes a role. The service
+ * appends it for a request over HTTP or for the host application. SQL decides under the lock of the room whether the author may do it.
  */
 import { Type } from '@sinclair/typebox'
+import { timestamp } from '../../lib/clock.ts'
 import { MemberRole, UserId } from '../../protocol/http/members.ts'
 import { MEMBERSHIP, messageFields } from '../../protocol/http/messages.ts'
 import { Timestamp } from '../../protocol/timestamp.ts'
@@ -12,13 +13,24 @@ const { content: _, meta: __, nonce: ___, ...place } = messageFields
 
 /**
  * What the service appends. `put` adds the user, or changes the role of a member. `remove` removes the user, or ends the
- * membership of the author.
+ * membership of the author. `until` is in milliseconds since the epoch. `erase` is the number of hours for which the messages of a
+ * banned user are deleted.
  */
 export const MembershipCommand = Type.Object({
   type: Type.Literal(MEMBERSHIP),
   subject: UserId,
-  op: Type.Union([Type.Literal('put'), Type.Literal('remove')]),
+  op: Type.Union([
+    Type.Literal('put'),
+    Type.Literal('remove'),
+    Type.Literal('mute'),
+    Type.Literal('unmute'),
+    Type.Literal('ban'),
+    Type.Literal('unban')
+  ]),
   role: Type.Optional(MemberRole),
+  until: Type.Optional(Type.Number()),
+  reason: Type.Optional(Type.String()),
+  erase: Type.Optional(Type.Integer()),
   /** The SHA-256 of the code of an invitation, with which the author joins. */
   invitation: Type.Optional(Type.String())
 })
@@ -35,11 +47,17 @@ export const MembershipFrame = Type.Object(
         Type.Literal('left'),
         Type.Literal('added'),
         Type.Literal('removed'),
-        Type.Literal('role_changed')
+        Type.Literal('role_changed'),
+        Type.Literal('muted'),
+        Type.Literal('unmuted'),
+        Type.Literal('banned'),
+        Type.Literal('unbanned')
       ],
       { description: '`joined` and `left`: the subject acted. Otherwise, the author of the entry acted.' }
     ),
     role: Type.Optional(MemberRole),
+    until: Type.Optional(Timestamp),
+    reason: Type.Optional(Type.String({ description: 'Why the user was muted or banned.' })),
     timestamp: Timestamp
   },
   { $id: 'ChatMembershipFrame' }
@@ -52,17 +70,20 @@ export const membership = defineKind({
   command: MembershipCommand,
   frame: MembershipFrame,
   summary: { command: 'Not sent by clients', frame: 'The members of a room or their roles changed' },
-  encrypted: [],
+  encrypted: ['meta'],
   step: 'rooms',
-  prepare: ({ subject, op, role, invitation }) => ({
+  prepare: ({ subject, op, role, until, reason, erase, invitation }) => ({
     content: null,
-    meta: null,
-    detail: JSON.stringify({ subject, op, role, invitation })
+    // A user wrote the reason, so it is encrypted.
+    meta: reason === undefined ? null : JSON.stringify({ reason: reason.toWellFormed() }),
+    detail: JSON.stringify({ subject, op, role, until, erase, invitation })
   }),
-  show: ({ detail }) => ({
+  show: ({ detail, meta }) => ({
     subject: detail?.subject,
     event: detail?.event,
-    ...(detail?.role === undefined ? {} : { role: detail.role })
+    ...(detail?.role === undefined ? {} : { role: detail.role }),
+    ...(typeof detail?.until === 'number' ? { until: timestamp(detail.until) } : {}),
+    ...(typeof meta?.reason === 'string' ? { reason: meta.reason } : {})
   }),
   // The stored data has the result of the change and not the request.
   isSameDetail: (one, other) => one?.subject === other?.subject

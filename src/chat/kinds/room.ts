@@ -5,12 +5,18 @@
 import { Type } from '@sinclair/typebox'
 import { wellFormed } from '../../lib/text.ts'
 import { messageFields, ROOM } from '../../protocol/http/messages.ts'
+import { settings } from '../../protocol/http/rooms.ts'
 import { Timestamp } from '../../protocol/timestamp.ts'
 import { defineKind } from './kind.ts'
 
 const { content: _, meta: __, nonce: ___, ...place } = messageFields
 const text = Type.Optional(Type.Union([Type.String(), Type.Null()], { description: 'Null if it was removed.' }))
-const changes = { title: text, topic: text }
+const changes = {
+  title: text,
+  topic: text,
+  ...settings,
+  deleted: Type.Optional(Type.Literal(true, { description: 'The room does not exist anymore.' }))
+}
 
 /** What the service appends: the properties to change. */
 export const RoomCommand = Type.Object({
@@ -24,22 +30,28 @@ export const RoomFrame = Type.Object(
   { $id: 'ChatRoomFrame' }
 )
 
+const shown = (name: string, value: unknown) => (value === undefined ? [] : [[name, value]])
+
 export const roomChange = defineKind({
   kind: ROOM,
   action: 'read',
   isServiceOnly: true,
   command: RoomCommand,
   frame: RoomFrame,
-  summary: { command: 'Not sent by clients', frame: 'The title or the topic of a room changed' },
+  summary: { command: 'Not sent by clients', frame: 'A room changed or was deleted' },
   encrypted: [],
   step: 'rooms',
-  prepare: ({ title, topic }) => ({
+  prepare: ({ title, topic, slow_mode_seconds, archived, invite, deleted }) => ({
     content: null,
     meta: null,
-    detail: JSON.stringify({ title: wellFormed(title), topic: wellFormed(topic) })
+    detail: JSON.stringify({
+      title: wellFormed(title),
+      topic: wellFormed(topic),
+      slow_mode_seconds,
+      archived,
+      invite,
+      deleted
+    })
   }),
-  show: ({ detail }) => ({
-    ...(detail?.title === undefined ? {} : { title: detail.title }),
-    ...(detail?.topic === undefined ? {} : { topic: detail.topic })
-  })
+  show: ({ detail }) => Object.fromEntries(Object.keys(changes).flatMap(name => shown(name, detail?.[name])))
 })

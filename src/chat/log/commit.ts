@@ -69,7 +69,7 @@ export const createCommit = (options: CommitOptions): ((batch: Pending[]) => Pro
     settle(batch, at => {
       const result = results[at]
       if (!result) return { error: failure(new Error('The append returned no result for an entry.')) }
-      return 'refused' in result ? { error: refusalOf(result.refused) } : { appended: result }
+      return 'refused' in result ? { error: refusalOf(result.refused, result) } : { appended: result }
     })
     return commit(later)
   }

@@ -1,6 +1,6 @@
 /** Defines an entry in its public form, which clients receive, and encodes it once for all readers. */
 import { timestamp } from '../../lib/clock.ts'
-import { DELETION, ERASURE, isNoticeKind, MEMBERSHIP, MESSAGE } from '../../protocol/http/messages.ts'
+import { DELETION, ERASURE, isNoticeKind, MEMBERSHIP, MESSAGE, ROOM } from '../../protocol/http/messages.ts'
 import { type Encoded, encode } from '../connections/encoded.ts'
 import type { Kind, ShownBody } from '../kinds/kind.ts'
 import type { Placed } from './page-store.ts'
@@ -31,13 +31,23 @@ export interface Entry extends Encoded, Placed {
   readonly isPinned?: boolean
   /** The id of the erased user, if this entry reports an erasure. */
   readonly erasedUser?: number
-  /** A user who is a member of the room after this entry, or who is no longer one. */
-  readonly membership?: { readonly userId: number; readonly isMember: boolean }
+  readonly membership?: MembershipChange
+  /** Whether the room does not exist after this entry. */
+  readonly isEnd?: boolean
   /**
    * The entry as an item of an HTTP list, in JSON. Present if the entry is not a message, or if the item has fields that the
    * frame does not have. If absent, the item is derived from the frame.
    */
   readonly item?: Buffer
+}
+
+/**
+ * Which right an entry changes: `joined` or `left`, the membership in the room; `muted`, the right to write in it; `banned` or
+ * `unbanned`, the right to read and to join it.
+ */
+export interface MembershipChange {
+  readonly userId: number
+  readonly change: 'joined' | 'left' | 'muted' | 'banned' | 'unbanned'
 }
 
 /** The fields of a frame that give the position and the author of its entry. */
@@ -82,14 +92,25 @@ export const makeEntry = (kind: Kind, place: Place, { body, nonce, unavailable }
     ...(more && 'pinned' in more ? { isPinned: true } : {}),
     ...(more && 'reactions' in more ? { hasReactions: true } : {}),
     ...(type === ERASURE && 'subject' in fields ? { erasedUser: Number(fields.subject) } : {}),
-    ...(type === MEMBERSHIP && 'subject' in fields && 'event' in fields ? { membership: membershipOf(fields) } : {})
+    ...(type === MEMBERSHIP && 'subject' in fields && 'event' in fields ? membershipOf(fields) : {}),
+    ...(type === ROOM && 'deleted' in fields && fields.deleted === true ? { isEnd: true } : {})
   })
 }
 
-const membershipOf = ({ subject, event }: { subject: unknown; event: unknown }): Entry['membership'] & object => ({
-  userId: Number(subject),
-  isMember: event !== 'left' && event !== 'removed'
-})
+const CHANGES: Readonly<Record<string, MembershipChange['change'] | undefined>> = {
+  joined: 'joined',
+  added: 'joined',
+  left: 'left',
+  removed: 'left',
+  muted: 'muted',
+  banned: 'banned',
+  unbanned: 'unbanned'
+}
+
+const membershipOf = (fields: { subject: unknown; event: unknown }): Pick<Entry, 'membership'> => {
+  const change = CHANGES[String(fields.event)]
+  return change ? { membership: { userId: Number(fields.subject), change } } : {}
+}
 
 /**
  * Creates an entry of a kind that this release doesn't support. Such an entry is delivered too, so that subscribers don't see a

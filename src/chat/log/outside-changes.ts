@@ -35,7 +35,7 @@ export const createOutsideChanges = (
     const names = new Set(ids.flatMap(id => rooms.byId(id)?.name ?? []))
     for (const connection of names.size > 0 ? [...registry.all()] : []) {
       const subscribed = [...connection.subscriptions.keys()].filter(name => names.has(name))
-      for (const name of subscribed) subscriptionManager.expel(connection, name)
+      for (const name of subscribed) subscriptionManager.expel(connection, name, 'deleted')
     }
     for (const id of ids) {
       pages.forget(id)
@@ -63,7 +63,7 @@ export const createOutsideChanges = (
       // The names must change before pages are removed from the cache. Then entries that are created after this line have the
       // new names, and entries that were created earlier are removed below.
       users.apply(changes)
-      for (const { id, title, topic, isDeleted } of changes.rooms) if (!isDeleted) rooms.describe(id, { title, topic })
+      for (const { id, isDeleted, ...description } of changes.rooms) if (!isDeleted) rooms.describe(id, description)
       removeRooms(changes.rooms.filter(({ isDeleted }) => isDeleted).map(({ id }) => id))
       for (const { roomId, from, to } of changes.entries) pages.invalidate(roomId, from, to)
       const named = new Set([...changes.deletedUsers, ...changes.renamedUsers.map(({ id }) => id)])

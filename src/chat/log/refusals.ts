@@ -2,6 +2,7 @@
  * Creates the errors for entries that are refused because of the state of a room or of the service. Converts the code that the
  * database returns for a refused entry to an error. drizzle/0015_moderation.sql defines the codes.
  */
+import type { RefusedEntry } from '../../db/database.ts'
 import { ChatError, type ErrorCode } from '../../protocol/errors.ts'
 
 const DETAILS: Partial<Record<ErrorCode, string>> = {
@@ -18,14 +19,21 @@ const DETAILS: Partial<Record<ErrorCode, string>> = {
     'There are too many reactions: at most 50 different ones per message, and 10 of one user. Remove one first.',
   too_many_pins: 'There are too many pins: at most 100 in a room. Remove one first.',
   not_allowed: 'You may not do this in this room. Ask a moderator or an owner of the room.',
-  user_not_found: 'There is no such user, or the user is not a member of the room.',
+  user_not_found: 'There is no such user, or the user is not a member of the room, not muted or not banned.',
   already_member: 'The user is a member of the room already.',
   invitation_invalid: 'The invitation is not valid, or has expired or was used up. Ask for a new one.',
   invitation_not_found: 'There is no such invitation to this room. It may have expired or been revoked.',
   too_many_invitations: 'The room has 100 invitations that can be used. Revoke one first.',
   last_owner: 'The room would have no owner. Make another member an owner first.',
+  muted: 'You are muted in this room. You may read, and delete your own messages.',
+  banned: 'A ban forbids this in this room. A moderator can end the ban.',
+  room_archived: 'The room is archived. An owner can end the archive.',
+  slow_mode: 'The room is in slow mode. Wait before you send the next message.',
   upgrade_pending: 'The service is being upgraded and does not accept this yet. Try again later.'
 }
+
+/** How long a refusal lasts. See `RefusedEntry`. */
+type RefusalLimits = Pick<RefusedEntry, 'until' | 'retryAfterMs'>
 
 const isKnown = (code: string): code is keyof typeof DETAILS => code in DETAILS
 
@@ -33,9 +41,12 @@ const isKnown = (code: string): code is keyof typeof DETAILS => code in DETAILS
  * Returns the error for a code. A newer release may have migrated the database, so a code can be unknown. The error for an
  * unknown code is `not_allowed`.
  */
-export const refusalOf = (code: string): ChatError =>
+export const refusalOf = (code: string, { until, retryAfterMs }: RefusalLimits = {}): ChatError =>
   isKnown(code)
-    ? new ChatError(code, DETAILS[code] ?? '', code === 'busy' ? { retryAfterMs: 1000 } : {})
+    ? new ChatError(code, DETAILS[code] ?? '', {
+        ...(until === undefined ? {} : { until }),
+        ...(code === 'busy' ? { retryAfterMs: 1000 } : retryAfterMs === undefined ? {} : { retryAfterMs })
+      })
     : new ChatError('not_allowed', 'The service does not allow this at the moment. Try again later.')
 
 /** Returns the error for an entry that is not accepted because the process is stopping. */

@@ -26,8 +26,13 @@ export interface ChatRooms {
    * exists, throws `room_taken`, or `not_allowed` if the principal may not read the room.
    */
   create(principal: Principal, room: NewRoom): Promise<RoomShown>
-  /** Changes the title or the topic. Throws `room_not_found`, `not_allowed` or `upgrade_pending`. */
+  /** Changes properties of a room. Throws `room_not_found`, `not_allowed`, `room_archived` or `upgrade_pending`. */
   describe(principal: Principal, room: string, change: RoomChange): Promise<RoomShown>
+  /**
+   * Deletes a room. It does not exist anymore for anybody, and its rows are removed in the background. Until then, its name cannot
+   * be used again. Throws like `describe`.
+   */
+  remove(principal: Principal, room: string): Promise<void>
   /** Opens the direct room of the principal and the given users. See `OpenDirectRoom`. */
   direct(...direct: Parameters<OpenDirectRoom>): Promise<{ room: RoomShown; isNew: boolean }>
   /**
@@ -41,12 +46,16 @@ export interface ChatRoomsOptions extends Omit<DirectRoomsOptions, 'rooms' | 're
   readonly rooms: RoomRegistry
   readonly repository: Pick<RoomsRepository, 'create' | 'findByName' | 'findFor' | 'ensureDirect'>
   readonly readIn: RoomAccess['readIn']
+  readonly ensureAllowed: RoomAccess['ensureAllowed']
+  /** Called after a room was deleted. */
+  readonly onDeleted: () => void
   readonly listRooms: ListRooms
   readonly log: Pick<ChatLog, 'append'>
 }
 
 export const createChatRooms = (options: ChatRoomsOptions): ChatRooms => {
-  const { rooms, repository, access, findRoom, readIn, listRooms, log, isUpgradeFinished } = options
+  const { rooms, repository, access, findRoom, readIn, ensureAllowed, onDeleted, listRooms, log, isUpgradeFinished } =
+    options
   const openDirect = createOpenDirectRoom(options)
 
   const insert = async ({ room: name, title, topic, visibility }: HostRoom, creator?: number): Promise<RoomShown> => {
@@ -107,8 +116,16 @@ export const createChatRooms = (options: ChatRoomsOptions): ChatRooms => {
       }
     },
     async describe(principal, name, change) {
+      const isSlowMode = Object.keys(change).every(key => key === 'slow_mode_seconds')
+      await ensureAllowed(principal, name, isSlowMode ? 'moderate' : 'manage')
       await log.append(principal, name, { kind: roomChange, command: commandOf(change) })
       return show(principal, name)
+    },
+    async remove(principal, name) {
+      await ensureAllowed(principal, name, 'manage')
+      const command = { type: ROOM, deleted: true }
+      await log.append(principal, name, { kind: roomChange, command })
+      onDeleted()
     },
     async direct(principal, ...rest) {
       const { name, isNew } = await openDirect(principal, ...rest)
@@ -139,11 +156,7 @@ const nameOf = ({ room, visibility }: NewRoom): string => {
   return drawName('p')
 }
 
-const commandOf = ({ title, topic }: RoomChange) => ({
-  type: ROOM,
-  ...(title === undefined ? {} : { title }),
-  ...(topic === undefined ? {} : { topic })
-})
+const commandOf = (change: RoomChange) => ({ type: ROOM, ...change })
 
 const notCreated = (): ChatError =>
   new ChatError(

@@ -7,6 +7,9 @@ import { type Chunk, chunkOf, type Encoded } from '../connections/encoded.ts'
 import type { Entry } from '../log/entry.ts'
 import { Pause } from './pause.ts'
 
+/** Why a user may no longer read a room. */
+export type RemovalReason = 'removed' | 'banned' | 'deleted'
+
 /** Receives the entries of a room. See subscription.ts. */
 export interface Subscriber {
   /** The user who receives the entries. */
@@ -27,8 +30,8 @@ export interface Subscriber {
    * because the entries were deleted (`expired`).
    */
   broken(reason: 'epoch' | 'expired'): void
-  /** Reports that the user may no longer read the room. The last delivered entry is the one that removed the user. */
-  removed(): void
+  /** Reports that the user may no longer read the room. The last delivered entry is the one that took the right away. */
+  removed(reason: RemovalReason): void
   /** Ends the connection, because the user may not be a member anymore. The client may reconnect. */
   interrupt(): void
 }
@@ -84,14 +87,14 @@ export class Delivery {
   }
 
   /**
-   * Delivers the pending entries, and ends the subscriptions of a user who may not receive any later entry. Does nothing if the
-   * user has no subscription.
+   * Delivers the pending entries, and ends the subscriptions of a user who may not receive any later entry, or of everybody. Does
+   * nothing if there is no such subscription.
    */
-  remove(userId: number): void {
-    const isTheirs = (subscriber: Subscriber): boolean => subscriber.userId === userId
+  remove(reason: RemovalReason, userId?: number): void {
+    const isTheirs = (subscriber: Subscriber): boolean => userId === undefined || subscriber.userId === userId
     if (![...this.subscribers].some(isTheirs)) return
     this.deliver()
-    for (const subscriber of [...this.subscribers].filter(isTheirs)) subscriber.removed()
+    for (const subscriber of [...this.subscribers].filter(isTheirs)) subscriber.removed(reason)
   }
 
   /**

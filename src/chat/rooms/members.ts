@@ -47,6 +47,7 @@ export interface ChatMembersOptions {
   readonly rooms: Pick<RoomRegistry, 'load'>
   readonly access: Access
   readonly readIn: RoomAccess['readIn']
+  readonly ensureAllowed: RoomAccess['ensureAllowed']
   readonly log: Pick<ChatLog, 'append' | 'appendIn' | 'appendAsHost'>
   /** Whether members see each other’s read marks. */
   readonly hasReadReceipts: boolean
@@ -56,7 +57,7 @@ export interface ChatMembersOptions {
 const MAX_EXAMINED = 1000
 
 export const createChatMembers = (options: ChatMembersOptions): ChatMembers => {
-  const { repository, rooms, access, readIn, log, hasReadReceipts } = options
+  const { repository, rooms, access, readIn, ensureAllowed, log, hasReadReceipts } = options
 
   /**
    * Appends an entry that adds the principal to a private room. Only an administrator may do this, and SQL checks it again.
@@ -96,6 +97,8 @@ export const createChatMembers = (options: ChatMembersOptions): ChatMembers => {
         }
       }),
     async put(principal, name, userId, role) {
+      if (role !== undefined) await ensureAllowed(principal, name, 'manage')
+      else if (userId !== principal.userId) await ensureAllowed(principal, name, 'invite')
       const submission = put(userId, role)
       const appended = log.append(principal, name, submission).catch(error => {
         if (userId === principal.userId && hasCode(error, 'room_not_found'))
@@ -108,6 +111,7 @@ export const createChatMembers = (options: ChatMembersOptions): ChatMembers => {
       return publicMember(member)
     },
     async remove(principal, name, userId) {
+      if (userId !== principal.userId) await ensureAllowed(principal, name, 'moderate')
       await log.append(principal, name, remove(userId))
     },
     putAsHost: ({ room, user }, role) => isChanged(log.appendAsHost(principalOf(user), room, put(user.id, role))),
@@ -139,7 +143,7 @@ const isChanged = async (appended: Promise<unknown>): Promise<boolean> => {
 }
 
 /** The host application is no user, so the author of its entries is the user whom they concern. */
-const principalOf = ({ id, username, externalId }: HostChange['user']): Principal => ({
+export const principalOf = ({ id, username, externalId }: HostChange['user']): Principal => ({
   userId: id,
   username,
   externalId,

@@ -16,12 +16,16 @@ export const publicRoom = ({ name, title, topic, visibility, epoch, oldest, know
 /** Without a `role`, the room is shown to a user who is not a member, or to the host application. */
 export const publicRoomOfRow = (row: RoomRow & Partial<Pick<RoomOfUser, 'role'>>): RoomShown => {
   const { name, title, topic, visibility, role, epoch, oldestSeq, lastSeq } = row
+  const { slowModeSeconds = 0, archived = false, invite = 'members' } = row
   return {
     room: name,
     title,
     topic,
     visibility,
     ...(role ? { role } : {}),
+    ...(slowModeSeconds > 0 ? { slow_mode_seconds: slowModeSeconds } : {}),
+    ...(archived ? { archived } : {}),
+    ...(invite === 'members' ? {} : { invite }),
     epoch,
     oldest: oldestSeq,
     seq: lastSeq

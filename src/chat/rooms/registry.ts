@@ -12,7 +12,7 @@ export interface RoomRegistry extends Omit<LoadedRooms, 'drop'> {
   load(name: string): Promise<Room | undefined>
   /** Queries rooms in the database even if they are loaded, so that response times do not reveal which rooms exist. */
   probe(names: readonly string[]): Promise<void>
-  /** Applies a changed title or topic. Rooms that are being loaded are read again, because their rows may be out of date. */
+  /** Applies changed properties. Rooms that are being loaded are read again, because their rows may be out of date. */
   describe(id: number, description: RoomDescription): void
   /** Called when changes of rooms were lost. All rooms that are being loaded are read again. */
   lost(): void
@@ -33,6 +33,9 @@ export interface RoomRegistry extends Omit<LoadedRooms, 'drop'> {
 export interface RoomDescription {
   readonly title: string | null
   readonly topic: string | null
+  /** See `RoomRow.guarded`. */
+  readonly guarded: boolean
+  readonly archived: boolean
 }
 
 export interface RoomRegistryOptions extends LoadedRoomsOptions {
@@ -95,7 +98,9 @@ export const createRoomRegistry = ({ repository, ...options }: RoomRegistryOptio
     describe(id, description) {
       if (loading.size > 0) changes.add(id)
       const room = rooms.byId(id)
-      if (room) Object.assign(room, description)
+      if (!room) return
+      const { title, topic, guarded, archived } = description
+      Object.assign(room, { title, topic, isArchived: archived, isRestricted: guarded && !room.isGuarded })
     },
     lost: changes.addAll,
     remove(id) {

@@ -7,7 +7,7 @@
 import type { Visibility } from '../../db/tables.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/logging.ts'
-import type { Entry } from '../log/entry.ts'
+import type { Entry, MembershipChange } from '../log/entry.ts'
 import type { PageCache } from '../log/page-cache.ts'
 import { Delivery, type Subscriber } from './delivery.ts'
 
@@ -26,12 +26,17 @@ export interface RoomOptions extends Reach {
   readonly topic?: string | null | undefined
   /** The default is `public`. */
   readonly visibility?: Visibility | undefined
+  /** See `RoomRow.guarded`. */
+  readonly guarded?: boolean | undefined
+  readonly archived?: boolean | undefined
   readonly hasOthers?: boolean | undefined
   readonly pages: PageCache<Entry>
   readonly log: Log
   readonly clock: Pick<Clock, 'monotonic'>
-  /** Called when entries of a guarded room were not read. Must unload the room. */
+  /** Called when entries of a guarded room were not read, or when the room was deleted. Must unload the room. */
   readonly onMissed?: ((room: Room) => void) | undefined
+  /** Called when entries of a public room were not read. Must end the subscriptions of banned users. */
+  readonly onGap?: ((room: Room) => void) | undefined
 }
 
 /** Maximum number of entries in `#ahead`. Any further entries are read from the log. */
@@ -43,6 +48,9 @@ export class Room {
   topic: string | null
   readonly visibility: Visibility
   readonly subscribers: Set<Subscriber>
+  /** True if the room is public, and whoever reads or writes in it may be restricted. */
+  isRestricted: boolean
+  isArchived: boolean
   epoch: string
   oldest: number
   /**
@@ -50,10 +58,14 @@ export class Room {
    * and must be looked up in the database.
    */
   hasOthers: boolean
-  /** The users who were removed since the room was loaded, and were not added again. */
-  #removed: Set<number> | undefined
-  /** True after entries were missed. The room was unloaded, and reads nothing more. */
+  /**
+   * The users who were removed or banned since the room was loaded, and were not added again, with the `seq` of the entry that
+   * removed them.
+   */
+  #removed: Map<number, number> | undefined
+  /** True after entries were missed, or after the room was deleted. The room was unloaded, and reads nothing more. */
   #isUnloaded = false
+  readonly #onGap: RoomOptions['onGap']
   readonly #onMissed: RoomOptions['onMissed']
   readonly #pages: PageCache<Entry>
   readonly #log: Log
@@ -65,13 +77,16 @@ export class Room {
   #reading: Promise<void> | undefined
 
   constructor({ id, name, epoch, lastSeq, oldestSeq, pages, log, clock, ...options }: RoomOptions) {
-    const { title, topic = null, visibility = 'public', hasOthers = false, onMissed } = options
+    const { title, topic = null, visibility = 'public', hasOthers = false, onMissed, onGap } = options
     this.id = id
     this.name = name
     this.title = title
     this.topic = topic
     this.visibility = visibility
+    this.isRestricted = visibility === 'public' && options.guarded === true
+    this.isArchived = options.archived === true
     this.#onMissed = onMissed
+    this.#onGap = onGap
     this.epoch = epoch
     this.hasOthers = hasOthers
     this.oldest = Math.max(1, oldestSeq)
@@ -87,12 +102,27 @@ export class Room {
     return this.visibility !== 'public'
   }
 
+  /** True if the room was deleted, or must be loaded again. */
+  get isEnded(): boolean {
+    return this.#isUnloaded
+  }
+
   /**
-   * Returns whether the newest entry about the membership of the user that this room has read removed the user. An entry that
-   * was not read yet may have added the user again.
+   * Returns whether the newest entry about the membership of the user that this room has read removed or banned the user. An entry
+   * that was not read yet may have added the user again.
    */
   hasRemoved(userId: number): boolean {
     return this.#removed?.has(userId) === true
+  }
+
+  /** Returns the `seq` of the entry that removed a user, or undefined if `hasRemoved` is false. */
+  removedAt(userId: number): number | undefined {
+    return this.#removed?.get(userId)
+  }
+
+  /** Called when the ban of a user in a public room has ended, unless a later entry than `seq` has banned the user again. */
+  readmit(userId: number, seq: number | undefined): void {
+    if (!this.isGuarded && seq !== undefined && this.removedAt(userId) === seq) this.#removed?.delete(userId)
   }
 
   /** The `seq` of the newest entry that was delivered. */
@@ -208,20 +238,31 @@ export class Room {
     this.#pages.add(this.id, entry)
     this.#ahead.delete(entry.seq)
     this.#delivery.add(entry)
-    if (entry.membership && this.isGuarded) this.#applyMembership(entry.membership)
+    if (entry.membership) this.#applyMembership(entry.membership, entry.seq)
+    if (entry.isEnd) return this.#end()
     const next = this.#ahead.get(entry.seq + 1)
     if (next) this.#append(next)
   }
 
-  /** A removed user receives the entry about the removal, and no later entry. */
-  #applyMembership({ userId, isMember }: NonNullable<Entry['membership']>): void {
-    if (isMember) {
-      this.#removed?.delete(userId)
-      return
-    }
-    this.#removed ??= new Set()
-    this.#removed.add(userId)
-    this.#delivery.remove(userId)
+  /**
+   * A removed user receives the entry about the removal, and no later entry. In a public room, only bans have this effect, and in
+   * the other rooms only an addition ends it.
+   */
+  #applyMembership({ userId, change }: MembershipChange, seq: number): void {
+    const isBan = change === 'banned'
+    if ((isBan || change === 'muted') && !this.isGuarded) this.isRestricted = true
+    if (isBan || (change === 'left' && this.isGuarded)) {
+      this.#removed ??= new Map()
+      this.#removed.set(userId, seq)
+      this.#delivery.remove(isBan ? 'banned' : 'removed', userId)
+    } else if (change === (this.isGuarded ? 'joined' : 'unbanned')) this.#removed?.delete(userId)
+  }
+
+  /** Ends all subscriptions, because the room was deleted. */
+  #end(): void {
+    this.#isUnloaded = true
+    this.#delivery.remove('deleted')
+    this.#onMissed?.(this)
   }
 
   /** Reads the missing entries up to `to`. Entries that become known during the read are read by a further read. */
@@ -273,10 +314,14 @@ export class Room {
 
   /**
    * Ends the connections of all subscribers of a guarded room, because the removal of one of them may be among the entries that
-   * were not read. Whoever reconnects is checked again.
+   * were not read. Whoever reconnects is checked again. In a public room, only the bans of the subscribers are looked up.
    */
   #missed(): void {
-    if (!this.isGuarded || this.#isUnloaded) return
+    if (this.#isUnloaded) return
+    if (!this.isGuarded) {
+      this.#onGap?.(this)
+      return
+    }
     this.#isUnloaded = true
     for (const subscriber of [...this.subscribers]) subscriber.interrupt()
     this.#onMissed?.(this)

@@ -3,14 +3,17 @@ import { ChatError } from '../../protocol/errors.ts'
 import { GENERAL } from '../../protocol/http/messages.ts'
 import type { Presence } from '../../protocol/http/rooms.ts'
 import { noSuchRoom } from '../access/room-access.ts'
+import { restricted, type StandingIn } from '../access/standing.ts'
 import type { Connection } from '../connections/connection.ts'
 import type { ChatFrame } from '../connections/context.ts'
 import { createUserBuckets } from '../connections/user-buckets.ts'
+import { refusalOf } from '../log/refusals.ts'
 import {
   createPresenceNotifications,
   type PresenceNotifications,
   type PresenceNotificationsOptions
 } from '../presence/notifications.ts'
+import type { RemovalReason } from '../rooms/delivery.ts'
 import type { Reach, Room } from '../rooms/room.ts'
 import { sendHeads } from './heads.ts'
 import { type Since, Subscription } from './subscription.ts'
@@ -29,6 +32,7 @@ type FrameOf<Type extends ChatFrame['type']> = ChatFrame & { type: Type }
 export interface SubscriptionManagerOptions extends PresenceNotificationsOptions {
   /** Returns the range of a room's log in the database, or `undefined` if the room doesn't exist. */
   readonly reach: (roomId: number) => Promise<Reach | undefined>
+  readonly standingIn: StandingIn
 }
 
 /** A method that handles a frame throws a ChatError if it rejects the frame. */
@@ -45,8 +49,13 @@ export interface SubscriptionManager {
    */
   subscribe(connection: Connection, room: Room, frame: FrameOf<'subscribe'>): Promise<void>
   unsubscribe(connection: Connection, frame: FrameOf<'unsubscribe'>): void
-  /** Ends a subscription because the user may no longer read the room, and notifies the client. */
-  expel(connection: Connection, room: string): void
+  /**
+   * Ends a subscription because the user may no longer read the room, and notifies the client. The default reason is that the host
+   * application denies it.
+   */
+  expel(connection: Connection, room: string, reason?: RemovalReason | 'not_allowed'): void
+  /** Ends the subscriptions of the users who are banned from a public room, because the entries of bans may have been missed. */
+  recheckBans(connections: Iterable<Connection>, room: Room): Promise<void>
   /**
    * Returns whether a typing frame exceeds a limit and must be dropped. Called before `authorize`, so that `authorize` is not
    * called for dropped frames. Throws `not_allowed` if the connection is not subscribed to the room.
@@ -69,7 +78,11 @@ export interface SubscriptionManager {
   close(): void
 }
 
-export const createSubscriptionManager = ({ reach, ...options }: SubscriptionManagerOptions): SubscriptionManager => {
+export const createSubscriptionManager = ({
+  reach,
+  standingIn,
+  ...options
+}: SubscriptionManagerOptions): SubscriptionManager => {
   const { rooms, clock } = options
   const presence = createPresenceNotifications(options)
   const arrivals = createUserBuckets({ clock, perSecond: ARRIVALS_PER_SECOND, burst: ARRIVAL_BURST })
@@ -86,9 +99,9 @@ export const createSubscriptionManager = ({ reach, ...options }: SubscriptionMan
     if (connection.isEnded) return
     // The user may have been removed after `findRoom` looked up the membership. If the room was unloaded in the meantime, the
     // removal may have been missed.
-    if (room.isGuarded && rooms.byId(room.id) !== room) throw notReady()
-    // If the log could not be read, an entry that added the user again may follow.
-    if (room.hasRemoved(principal.userId)) throw room.tail < room.known ? notReady() : noSuchRoom()
+    if ((room.isGuarded || room.isEnded) && rooms.byId(room.id) !== room) throw notReady()
+    // If the log could not be read, an entry that added the user again may follow. In a public room, the user was banned again.
+    if (room.hasRemoved(principal.userId)) throw !room.isGuarded || room.tail < room.known ? notReady() : noSuchRoom()
     const before = subscriptions.get(room.name)
     if (!before && subscriptions.size >= MAX_SUBSCRIPTIONS) throw tooManyRooms()
     if (!before) admit(room.id, principal.userId)
@@ -98,7 +111,7 @@ export const createSubscriptionManager = ({ reach, ...options }: SubscriptionMan
     before?.end()
     const subscription = new Subscription(connection, room, since, {
       ref,
-      onRemoved: () => expel(connection, room.name, 'removed')
+      onRemoved: reason => expel(connection, room.name, reason)
     })
     subscriptions.set(room.name, subscription)
     if (before) return subscription.takeOver(before)
@@ -111,10 +124,21 @@ export const createSubscriptionManager = ({ reach, ...options }: SubscriptionMan
     if (known) await room.reaches(known)
   }
 
+  /** Admits a user whose ban in a public room has ended without an entry. Throws `banned` if it has not ended. */
+  const readmit = async (room: Room, userId: number): Promise<void> => {
+    const bannedAt = room.removedAt(userId)
+    if (room.isGuarded || bannedAt === undefined) return
+    const { ban } = await standingIn(userId, room.name)
+    if (ban !== undefined) throw restricted('banned', ban)
+    room.readmit(userId, bannedAt)
+  }
+
   const add: SubscriptionManager['add'] = (connection, room, since, ref) => {
     // The user may have been added again by another process, and this process has not read the entry yet.
     if (room.hasRemoved(connection.principal.userId))
-      return catchUp(room).then(() => addNow(connection, room, since, ref))
+      return catchUp(room)
+        .then(() => readmit(room, connection.principal.userId))
+        .then(() => addNow(connection, room, since, ref))
     if (room.tail >= room.known) return addNow(connection, room, since, ref)
     return room.caughtUp().then(() => addNow(connection, room, since, ref))
   }
@@ -132,8 +156,11 @@ export const createSubscriptionManager = ({ reach, ...options }: SubscriptionMan
     return wasSubscribed
   }
 
-  const expel = (connection: Connection, room: string, reason: 'not_allowed' | 'removed'): void => {
-    if (endSubscription(connection, room)) connection.send({ type: 'unsubscribed', room, reason })
+  const expel = (connection: Connection, room: string, reason: RemovalReason | 'not_allowed'): void => {
+    if (!endSubscription(connection, room)) return
+    // A client without `chat.v1` does not know the frame, and stays connected.
+    if (reason === 'banned' && !connection.hasChatV1) connection.refuse(refusalOf('banned'), { room })
+    else connection.send({ type: 'unsubscribed', room, reason })
   }
 
   return {
@@ -148,7 +175,16 @@ export const createSubscriptionManager = ({ reach, ...options }: SubscriptionMan
       endSubscription(connection, room)
       connection.send({ type: 'unsubscribed', room, ...(ref === undefined ? {} : { ref }) })
     },
-    expel: (connection, room) => expel(connection, room, 'not_allowed'),
+    expel: (connection, room, reason = 'not_allowed') => expel(connection, room, reason),
+    async recheckBans(connections, room) {
+      const subscribed = [...connections].filter(({ subscriptions }) => subscriptions.has(room.name))
+      await Promise.all(
+        subscribed.map(async connection => {
+          const { ban } = await standingIn(connection.principal.userId, room.name)
+          if (ban !== undefined) expel(connection, room.name, 'banned')
+        })
+      )
+    },
     isTypingTooOften({ subscriptions, principal }, name) {
       if (!subscriptions.has(name)) throw notSubscribed()
       const room = rooms.get(name)

@@ -8,7 +8,7 @@ import type { Connection } from '../connections/connection.ts'
 import { type Chunk, chunkOf, type Encoded, encode } from '../connections/encoded.ts'
 import type { Outgoing } from '../connections/outgoing.ts'
 import type { Entry } from '../log/entry.ts'
-import type { Subscriber } from '../rooms/delivery.ts'
+import type { RemovalReason, Subscriber } from '../rooms/delivery.ts'
 import type { Room } from '../rooms/room.ts'
 
 /**
@@ -31,14 +31,14 @@ export interface SubscriptionOptions {
   /** Repeated in `subscribed` or `resync`. */
   readonly ref: string | undefined
   /** Called when the user was removed from the room. Must end the subscription. */
-  readonly onRemoved: () => void
+  readonly onRemoved: (reason: RemovalReason) => void
 }
 
 export class Subscription implements Subscriber {
   readonly #connection: Connection
   readonly #outgoing: Outgoing
   readonly #room: Room
-  readonly #onRemoved: () => void
+  readonly #onRemoved: SubscriptionOptions['onRemoved']
   /** The `seq` after which the next entry is written to the socket. */
   #cursor: number
   #isLive = true
@@ -104,8 +104,8 @@ export class Subscription implements Subscriber {
     this.#connection.close(CLOSE.tryLater)
   }
 
-  removed(): void {
-    this.#onRemoved()
+  removed(reason: RemovalReason): void {
+    this.#onRemoved(reason)
   }
 
   broken(reason: 'epoch' | 'expired'): void {

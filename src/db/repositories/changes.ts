@@ -13,17 +13,23 @@ export interface Changes {
   readonly revokedSessions: readonly string[]
   /** The current state of users whose status or generation changed. */
   readonly revokedUsers: readonly RevokedUser[]
-  /** Rooms whose title or topic changed, and deleted rooms. */
+  /** Rooms whose properties changed, and deleted rooms. */
   readonly rooms: readonly ChangedRoom[]
   /** Ranges of entries that were changed or deleted; `from` and `to` are inclusive. */
   readonly entries: readonly { readonly roomId: number; readonly from: number; readonly to: number }[]
 }
 
-/** A room whose title or topic changed, or which was deleted. */
-export interface ChangedRoom {
-  readonly id: number
+/** The properties of a room that processes keep in memory. */
+export interface ChangedProperties {
   readonly title: string | null
   readonly topic: string | null
+  readonly guarded: boolean
+  readonly archived: boolean
+}
+
+/** A room whose properties changed, or which was deleted. */
+export interface ChangedRoom extends ChangedProperties {
+  readonly id: number
   readonly isDeleted: boolean
 }
 
@@ -62,8 +68,8 @@ export interface ChangesRepository {
    * `undefined`.
    */
   read(since: string | undefined): Promise<ChangesRead>
-  /** Returns the titles and topics of the rooms with these ids, keyed by id. Omits rooms that do not exist. */
-  descriptions(ids: readonly number[]): Promise<Map<number, { title: string | null; topic: string | null }>>
+  /** Returns the properties of the rooms with these ids, keyed by id. Omits rooms that do not exist. */
+  descriptions(ids: readonly number[]): Promise<Map<number, ChangedProperties>>
   /** Deletes recorded changes that are older than an hour. */
   sweep(): Promise<void>
 }
@@ -101,6 +107,8 @@ interface ChangedRow {
   readonly username: string | null
   readonly title: string | null
   readonly topic: string | null
+  readonly guarded: boolean | null
+  readonly archived: boolean | null
   readonly has_room: boolean
 }
 
@@ -123,7 +131,7 @@ export const createChangesRepository = ({ query, transaction }: SqlClient, schem
     ) as revoked) as revoked,
     (select coalesce(json_agg(row_to_json(changed)), '[]')::text from (
       select log.room_id, log.from_seq, log.to_seq, log.user_id, users.username, rooms.title, rooms.topic,
-        rooms.id is not null as has_room
+        rooms.guarded, rooms.archived, rooms.id is not null and rooms.deleted_at is null as has_room
       from (select * from ${inSchema('log_changes')} where ${isNew} limit ${MAX_CHANGES + 1}) as log
       left join ${inSchema('users')} as users on users.id = log.user_id
       left join ${inSchema('rooms')} as rooms on rooms.id = log.room_id
@@ -160,8 +168,9 @@ export const createChangesRepository = ({ query, transaction }: SqlClient, schem
       return { snapshot: row.snapshot, changes: row.is_lost || isTooMuch ? undefined : changesOf(revoked, changed) }
     },
     async descriptions(ids) {
-      const text = `select id, title, topic from ${inSchema('rooms')} where id = any($1)`
-      const rows = await query<{ id: number; title: string | null; topic: string | null }>(text, [ids])
+      const text = `select id, title, topic, guarded, archived from ${inSchema('rooms')}
+        where id = any($1) and deleted_at is null`
+      const rows = await query<ChangedProperties & { id: number }>(text, [ids])
       return new Map(rows.map(({ id, ...description }) => [id, description]))
     },
     async sweep() {
@@ -183,8 +192,10 @@ const changesOf = (revoked: RevokedRow[], changed: ChangedRow[]): Changes => ({
   renamedUsers: changed.flatMap(({ user_id: id, username }) =>
     id === null || username === null ? [] : [{ id, username }]
   ),
-  rooms: changed.flatMap(({ room_id: id, from_seq, title, topic, has_room }) =>
-    id === null || from_seq !== null ? [] : [{ id, title, topic, isDeleted: !has_room }]
+  rooms: changed.flatMap(({ room_id: id, from_seq, title, topic, guarded, archived, has_room }) =>
+    id === null || from_seq !== null
+      ? []
+      : [{ id, title, topic, guarded: guarded === true, archived: archived === true, isDeleted: !has_room }]
   ),
   entries: changed.flatMap(({ room_id: roomId, from_seq: from, to_seq: to }) =>
     roomId === null || from === null || to === null ? [] : [{ roomId, from, to }]

@@ -77,7 +77,7 @@ export const createMembersRepository = ({ query }: Pick<SqlClient, 'query'>, sch
   const ofUser = `select member.room_id as "roomId", room.name as room, member.role, ${joinedAt},
       member.read_seq::double precision as "readSeq", member.is_unread as "isUnread"
     from ${inSchema}.members as member join ${inSchema}.rooms as room on room.id = member.room_id
-    where member.user_id = $1 and member.room_id > $2 order by member.room_id limit $3`
+    where member.user_id = $1 and member.room_id > $2 and room.deleted_at is null order by member.room_id limit $3`
   const successor = `${members} and member.user_id <> $2 and users.status in ('active', 'suspended')
       and not exists (
         select from ${inSchema}.members as other

@@ -35,7 +35,7 @@ export const createSearchRooms = ({ query }: Pick<SqlClient, 'query'>, schema: s
       select room.*, member.role
       from (select known.room_id, known.role from ${inSchema}."members" as known where known.user_id = $1 offset 0) as member
       cross join lateral (
-        select given.* from ${inSchema}."rooms" as given where given.id = member.room_id offset 0
+        select given.* from ${inSchema}."rooms" as given where given.id = member.room_id and given.deleted_at is null offset 0
       ) as room
     ) as room`
   const mine = `select * from ${own} where ${page}`
@@ -45,7 +45,7 @@ export const createSearchRooms = ({ query }: Pick<SqlClient, 'query'>, schema: s
       (select room.*, (
           select member.role from ${inSchema}."members" as member where member.room_id = room.id and member.user_id = $1
         ) as role
-        from ${inSchema}."rooms" as room where room.visibility = 'public' and ${page})
+        from ${inSchema}."rooms" as room where room.visibility = 'public' and room.deleted_at is null and ${page})
       union all
       (select * from ${own} where room.visibility <> 'public' and ${page})
     ) as room order by room.name collate "C" limit $4`

@@ -1,5 +1,5 @@
 /** Defines the rows of rooms, and the SQL that selects them. */
-import type { MemberRole, Visibility } from '../tables.ts'
+import type { Invite, MemberRole, Visibility } from '../tables.ts'
 
 /** A room. `epoch` identifies the incarnation of its log. In a new room, `lastSeq` is 0 and `oldestSeq` is 1. */
 export interface RoomRow {
@@ -11,6 +11,11 @@ export interface RoomRow {
   readonly epoch: string
   readonly lastSeq: number
   readonly oldestSeq: number
+  /** Whether entries must be checked. A public room is guarded if it is archived or in slow mode, or if somebody is restricted. */
+  readonly guarded?: boolean
+  readonly archived?: boolean
+  readonly slowModeSeconds?: number
+  readonly invite?: Invite
   /** Whether the log has entries other than messages. Only `findByNames` sets this field. */
   readonly hasOthers?: boolean
 }
@@ -24,4 +29,5 @@ export interface RoomOfUser extends RoomRow {
 export const roomColumns = (room: string): string =>
   // Casts to double precision, because the client that a host application passes in may return a bigint as text.
   `${room}.id, ${room}.name, ${room}.title, ${room}.topic, ${room}.visibility, ${room}.epoch,
-    ${room}.last_seq::double precision as "lastSeq", ${room}.oldest_seq::double precision as "oldestSeq"`
+    ${room}.last_seq::double precision as "lastSeq", ${room}.oldest_seq::double precision as "oldestSeq",
+    ${room}.guarded, ${room}.archived, ${room}.slow_mode_seconds as "slowModeSeconds", ${room}.invite`

@@ -1,6 +1,6 @@
 /** Stores rooms. The row of a room contains the `seq` of the newest and of the oldest entry in the log of the room. */
 
-import { eq, sql } from 'drizzle-orm'
+import { and, eq, isNull, sql } from 'drizzle-orm'
 import { ChatError } from '../../protocol/errors.ts'
 import { codesOf } from '../client/errors.ts'
 import type { SqlClient } from '../client/types.ts'
@@ -58,11 +58,13 @@ const UNIQUE_VIOLATION = '23505'
 export const createRoomsRepository = (client: SqlClient, { rooms }: Tables, schema: string): RoomsRepository => {
   const { drizzle } = client
   const { id, name, title, topic, visibility, epoch, lastSeq, oldestSeq } = rooms
-  const columns = { id, name, title, topic, visibility, epoch, lastSeq, oldestSeq }
+  const { guarded, archived, slowModeSeconds, invite, deletedAt } = rooms
+  const described = { title, topic, guarded, archived, slowModeSeconds, invite }
+  const columns = { id, name, visibility, epoch, lastSeq, oldestSeq, ...described }
   const byName = drizzle
     .select(columns)
     .from(rooms)
-    .where(eq(rooms.name, sql.placeholder('name')))
+    .where(and(eq(rooms.name, sql.placeholder('name')), isNull(deletedAt)))
     .limit(1)
     .prepare('chat_room_by_name')
   const byId = drizzle
@@ -81,10 +83,10 @@ export const createRoomsRepository = (client: SqlClient, { rooms }: Tables, sche
     where (room.epoch, room.last_seq, room.oldest_seq) is distinct from (known.epoch, known.last_seq, known.oldest_seq)`
   const byNames = `select ${roomColumns('rooms')},
       exists (select from ${inSchema}."others" as other where other.room_id = rooms.id) as "hasOthers"
-    from ${table} as rooms where name = any($1::text[])`
+    from ${table} as rooms where name = any($1::text[]) and deleted_at is null`
   const byIdFor = `select ${roomColumns('room')}, member.role from ${table} as room
     left join ${inSchema}."members" as member on member.room_id = room.id and member.user_id = $2
-    where room.id = $1`
+    where room.id = $1 and room.deleted_at is null`
   // The lock keeps the account of the owner from ending before the room is committed. The end of an account waits for it, and
   // then finds the membership.
   const create = `with owner as (

@@ -1,4 +1,4 @@
-/** Looks up whether users are members of rooms, and with which role. */
+/** Looks up the standing of users in rooms: their roles, and what restricts them. */
 import type { SqlClient } from '../client/types.ts'
 import type { MemberRole } from '../tables.ts'
 
@@ -9,26 +9,52 @@ export interface StandingKey {
 }
 
 /**
- * Returns the roles of users in rooms, in one query, in the order of `keys`. A role is undefined if the user is not a member, or
- * if there is no such room.
+ * The standing of a user in a room. `role` is undefined if the user is not a member, or if there is no such room. `ban` and `mute`
+ * are the times at which the restrictions end, in milliseconds since the epoch. They are infinite for restrictions that do not end
+ * by themselves, and undefined if there are none.
  */
-export type FindStandings = (keys: readonly StandingKey[]) => Promise<(MemberRole | undefined)[]>
+export interface Standing {
+  readonly role?: MemberRole
+  readonly ban?: number
+  readonly mute?: number
+}
+
+/** Returns the standings of users in rooms, in one query, in the order of `keys`. */
+export type FindStandings = (keys: readonly StandingKey[]) => Promise<Standing[]>
+
+/** In the columns `ban` and `mute`, 0 means that the restriction does not end by itself. */
+interface Row {
+  readonly role: MemberRole | null
+  readonly ban: number | null
+  readonly mute: number | null
+}
 
 /** @internal */
 export const createFindStandings = ({ query }: Pick<SqlClient, 'query'>, schema: string): FindStandings => {
   const inSchema = `"${schema.replaceAll('"', '""')}"`
-  // The subqueries are index probes for each key. A join could read the whole table of members.
-  const roles = `select (
+  // The subqueries are index probes for each key. A join could read whole tables.
+  const room = `(select room.id from ${inSchema}.rooms as room where room.name = wanted.name and room.deleted_at is null)`
+  const ends = (kind: string): string => `(
+      select coalesce(extract(epoch from known.until) * 1000, 0)::double precision
+      from ${inSchema}.restrictions as known
+      where known.room_id = wanted.room_id and known.user_id = wanted.user_id and known.kind = '${kind}'
+        and (known.until is null or known.until > clock_timestamp())
+    ) as ${kind}`
+  const standings = `select (
       select member.role from ${inSchema}.members as member
-      where member.room_id = (select room.id from ${inSchema}.rooms as room where room.name = wanted.name)
-        and member.user_id = wanted.user_id
-    ) as role
-    from unnest($1::text[], $2::integer[]) with ordinality as wanted (name, user_id, ord) order by wanted.ord`
+      where member.room_id = wanted.room_id and member.user_id = wanted.user_id
+    ) as role, ${ends('ban')}, ${ends('mute')}
+    from (
+      select wanted.*, ${room} as room_id
+      from unnest($1::text[], $2::integer[]) with ordinality as wanted (name, user_id, ord) offset 0
+    ) as wanted
+    order by wanted.ord`
   return async keys => {
-    const rows = await query<{ role: MemberRole | null }>(roles, [
-      keys.map(({ room }) => room),
-      keys.map(({ userId }) => userId)
-    ])
-    return rows.map(({ role }) => role ?? undefined)
+    const rows = await query<Row>(standings, [keys.map(({ room }) => room), keys.map(({ userId }) => userId)])
+    return rows.map(({ role, ban, mute }) => ({
+      ...(role === null ? {} : { role }),
+      ...(ban === null ? {} : { ban: ban || Number.POSITIVE_INFINITY }),
+      ...(mute === null ? {} : { mute: mute || Number.POSITIVE_INFINITY })
+    }))
   }
 }

@@ -86,7 +86,8 @@ export const ErrorFrame = Type.Object(
     room: Type.Optional(Type.String()),
     nonce: Type.Optional(Type.String()),
     ref: repeatedRef,
-    retry_after_ms: Type.Optional(Type.Integer({ minimum: 0 }))
+    retry_after_ms: Type.Optional(Type.Integer({ minimum: 0 })),
+    until: Type.Optional(Timestamp)
   },
   { $id: 'ChatErrorFrame' }
 )

@@ -26,6 +26,12 @@ const problemOf = <Code extends TSchema>(code: Code) =>
           { description: 'Every violated rule of a 422.' }
         )
       ),
+      until: Type.Optional(
+        Type.String({
+          format: 'date-time',
+          description: 'When a mute or a ban ends. Absent if it does not end by itself.'
+        })
+      ),
       challenge: Type.Optional(
         Type.String({ description: 'Continues a login that was interrupted, for example for a second factor.' })
       ),

@@ -21,6 +21,32 @@ const lineOf = <T>(type: 'string' | readonly ['string', 'null'], maxLength: numb
     description
   })
 
+/** Describes the settings of a room that moderators and owners change. */
+export const settings = {
+  slow_mode_seconds: Type.Optional(
+    Type.Integer({
+      minimum: 0,
+      maximum: 21_600,
+      description: 'How long a member must wait between two messages, in seconds; 0 if there is no slow mode.',
+      examples: [30]
+    })
+  ),
+  archived: Type.Optional(
+    Type.Boolean({
+      description: 'Whether the room is read-only: only moderators may delete messages.',
+      examples: [true]
+    })
+  ),
+  invite: Type.Optional(
+    Type.Unsafe<'members' | 'moderators'>({
+      type: 'string',
+      enum: ['members', 'moderators'],
+      description: 'Who may add members to a private room.',
+      examples: ['moderators']
+    })
+  )
+}
+
 const EXAMPLE = {
   room: GENERAL,
   title: 'General',
@@ -31,7 +57,7 @@ const EXAMPLE = {
   seq: 42
 }
 
-/** Describes a room as one user sees it. */
+/** Describes a room as one user sees it. The settings are absent if they have their default values. */
 export const Room = Type.Object(
   {
     room: RoomName,
@@ -48,6 +74,7 @@ export const Room = Type.Object(
         'Who can see the room: everybody (`public`), its members (`private`), or 2 to 8 people who never change (`direct`).'
     }),
     role: Type.Optional(MemberRole),
+    ...settings,
     epoch: Type.String({ description: 'Identifies this incarnation of the log.' }),
     oldest: Int64({ minimum: 1, description: 'The `seq` of the oldest entry that is kept.' }),
     seq: Int64({ minimum: 0, description: 'The `seq` of the newest entry; 0 in an empty room.' })
@@ -119,7 +146,8 @@ export type HostRoom = Static<typeof HostRoom>
 export const RoomChange = Type.Object(
   {
     title: Type.Optional(lineOf<string | null>(['string', 'null'], MAX_TITLE, 'The new title; null removes it.')),
-    topic: Type.Optional(lineOf<string | null>(['string', 'null'], MAX_TOPIC, 'The new topic; null removes it.'))
+    topic: Type.Optional(lineOf<string | null>(['string', 'null'], MAX_TOPIC, 'The new topic; null removes it.')),
+    ...settings
   },
   {
     $id: 'ChatRoomChange',

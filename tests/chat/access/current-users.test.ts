@@ -48,7 +48,8 @@ const start = async ({ isFeedBroken = false, ...options }: StartOptions = {}) =>
         next = NOTHING
         return { snapshot: 's', changes }
       },
-      descriptions: async ids => new Map(ids.map(id => [id, { title: null, topic: null }])),
+      descriptions: async ids =>
+        new Map(ids.map(id => [id, { title: null, topic: null, guarded: false, archived: false }])),
       sweep: async () => {}
     }
   })

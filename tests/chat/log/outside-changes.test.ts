@@ -49,7 +49,8 @@ const start = async () => {
         next = NOTHING
         return { snapshot: 's', changes }
       },
-      descriptions: async ids => new Map(ids.map(id => [id, { title: null, topic: null }])),
+      descriptions: async ids =>
+        new Map(ids.map(id => [id, { title: null, topic: null, guarded: false, archived: false }])),
       sweep: async () => {}
     },
     sessionUsers: async keys =>

@@ -21,14 +21,14 @@ const start = () => {
 test('a removed user receives the pending entries and no later one', () => {
   const { delivery, seen } = start()
   delivery.add(entryAt(1))
-  delivery.remove(2)
+  delivery.remove('removed', 2)
   expect(seen).toEqual(['1 received 1', '2 received 1', '2 removed'])
 })
 
 test('the removal of a user without subscriptions leaves the pending entries for the next delivery', async () => {
   const { delivery, seen } = start()
   delivery.add(entryAt(1))
-  delivery.remove(3)
+  delivery.remove('removed', 3)
   expect(seen).toEqual([])
   delivery.add(entryAt(2))
   await Promise.resolve()

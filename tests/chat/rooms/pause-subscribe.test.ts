@@ -30,6 +30,7 @@ const start = () => {
     bus: createMemoryBus(),
     clock,
     reach: async () => ({ epoch: 'e', lastSeq: last, oldestSeq: 1 }),
+    standingIn: async () => ({}),
     isDraining: () => false
   })
   const frames: { type: string; seq?: number; reason?: string }[] = []

@@ -1,0 +1,125 @@
+/** Mutes and bans users, for moderators and for the host application. Changes are entries of the room's log. */
+import type { Keyring } from '../../crypto/keyring.ts'
+import type { MembersRepository } from '../../db/database.ts'
+import type { RestrictionRow, RestrictionsRepository } from '../../db/repositories/restrictions.ts'
+import { type Clock, timestamp } from '../../lib/clock.ts'
+import { MEMBERSHIP } from '../../protocol/http/messages.ts'
+import type { Ban, Restriction, RestrictionList } from '../../protocol/http/restrictions.ts'
+import type { Principal } from '../access/authorize.ts'
+import type { RoomAccess } from '../access/room-access.ts'
+import { membership } from '../kinds/membership.ts'
+import type { ChatLog } from '../log/chat-log.ts'
+import type { Submission } from '../log/publish.ts'
+import { refusalOf } from '../log/refusals.ts'
+import { invalid } from './invalid.ts'
+import { type HostChange, principalOf } from './members.ts'
+
+/** What is done to a user. */
+export type Restraint = 'mute' | 'unmute' | 'ban' | 'unban'
+
+export interface RestrictionQuery {
+  /** Only users with a higher id. */
+  readonly after: number
+  /** Maximum number of users. */
+  readonly limit: number
+}
+
+/**
+ * Every method throws `room_not_found` if the room doesn't exist, or the principal may not read it, and `not_allowed` if the
+ * principal is not a moderator.
+ */
+export interface ChatModeration {
+  /** Returns the mutes and bans of a room, in the order of the user ids. */
+  list(principal: Principal, room: string, query: RestrictionQuery): Promise<RestrictionList>
+  /**
+   * Mutes or bans a user, or ends it. Throws `user_not_found`, `last_owner`, `room_archived` or `upgrade_pending`, and
+   * `not_allowed` if the user has the same or a higher role.
+   */
+  restrain(principal: Principal, room: string, userId: number, restraint: Restraint, how?: Ban): Promise<void>
+  /** Like `restrain`, for the host application. */
+  restrainAsHost(change: HostChange, restraint: Restraint, how?: Ban): Promise<void>
+}
+
+export interface ChatModerationOptions {
+  readonly restrictions: Pick<RestrictionsRepository, 'list'>
+  readonly members: Pick<MembersRepository, 'find' | 'isAdministrator'>
+  readonly keyring: Pick<Keyring, 'decrypt'>
+  readonly clock: Pick<Clock, 'now'>
+  readonly readIn: RoomAccess['readIn']
+  readonly ensureAllowed: RoomAccess['ensureAllowed']
+  readonly log: Pick<ChatLog, 'append' | 'appendAsHost'>
+  /** Called after a ban whose messages must be deleted. */
+  readonly onErase: () => void
+}
+
+export const createChatModeration = (options: ChatModerationOptions): ChatModeration => {
+  const { restrictions, members, keyring, clock, readIn, ensureAllowed, log, onErase } = options
+
+  const submissionOf = (subject: number, op: Restraint, { until, reason, erase }: Ban): Submission => {
+    const ends = until === undefined ? undefined : Date.parse(until)
+    // SQL decides by the clock of the database when a restriction ends.
+    if (ends !== undefined && !(ends > clock.now())) throw invalid('/body/until', 'Until must be a time in the future.')
+    const given = { until: ends, reason, erase }
+    const command = {
+      type: MEMBERSHIP,
+      subject,
+      op,
+      ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
+    }
+    return { kind: membership, command }
+  }
+
+  const publicRestriction = (row: RestrictionRow): Restriction => {
+    const { userId, username, kind, until, by, createdAt } = row
+    const reason = reasonOf(keyring, row)
+    return {
+      user_id: userId,
+      username,
+      kind,
+      ...(until === null ? {} : { until: timestamp(until) }),
+      ...(reason === undefined ? {} : { reason }),
+      by,
+      created_at: timestamp(createdAt)
+    }
+  }
+
+  return {
+    list: async (principal, name, { after, limit }) =>
+      readIn(principal, name, async room => {
+        const own = await members.find(room.id, principal.userId)
+        const isModerator = own?.role === 'moderator' || own?.role === 'owner'
+        const isAbove = isModerator || (!room.isGuarded && (await members.isAdministrator(principal.userId)))
+        if (!isAbove) throw refusalOf('not_allowed')
+        await ensureAllowed(principal, name, 'moderate')
+        const rows = await restrictions.list(room.id, after, limit + 1)
+        const users = [...new Set(rows.map(({ userId }) => userId))]
+        const last = users.slice(0, limit).at(-1)
+        const hasMore = users.length > limit
+        return {
+          room: name,
+          restrictions: rows.filter(({ userId }) => userId <= (last ?? 0)).map(publicRestriction),
+          has_more: hasMore,
+          ...(hasMore && last !== undefined ? { next: last } : {})
+        }
+      }),
+    async restrain(principal, name, userId, op, how = {}) {
+      const submission = submissionOf(userId, op, how)
+      await ensureAllowed(principal, name, 'moderate')
+      await log.append(principal, name, submission)
+      if (how.erase !== undefined) onErase()
+    },
+    async restrainAsHost({ room, user }, op, how = {}) {
+      await log.appendAsHost(principalOf(user), room, submissionOf(user.id, op, how))
+      if (how.erase !== undefined) onErase()
+    }
+  }
+}
+
+/** Decrypts the reason of a restriction. Undefined if there is none, or if no key decrypts it. */
+export const reasonOf = (
+  keyring: Pick<Keyring, 'decrypt'>,
+  { reason, keyId }: Pick<RestrictionRow, 'reason' | 'keyId'>
+): string | undefined => {
+  const text = reason === null ? undefined : keyring.decrypt(reason, keyId ?? undefined)
+  return text === undefined ? undefined : (JSON.parse(text) as { reason: string }).reason
+}
