@@ -5,7 +5,9 @@ import { createKinds } from '../src/chat/kinds/index.ts'
 import { ERRORS } from '../src/protocol/errors.ts'
 import { Limits } from '../src/protocol/frames/connection.ts'
 import type { DocumentedFrames } from '../src/protocol/frames.ts'
+import { BlockList } from '../src/protocol/http/blocks.ts'
 import { InboxPage } from '../src/protocol/http/inbox.ts'
+import { InvitationPreview, RoomInvitation, RoomInvitationList } from '../src/protocol/http/invitations.ts'
 import { Member, MemberList, UserList } from '../src/protocol/http/members.ts'
 import { Entry, EntryList, RawLog, SingleMessage } from '../src/protocol/http/messages.ts'
 import { ReactionList } from '../src/protocol/http/reactions.ts'
@@ -47,7 +49,11 @@ const bodies: readonly Schema[] = [
   InboxPage,
   Member,
   MemberList,
-  UserList
+  UserList,
+  RoomInvitation,
+  RoomInvitationList,
+  InvitationPreview,
+  BlockList
 ]
 
 const nameOf = (id: string): string => id.replace(/^Chat/, '')

@@ -23,14 +23,18 @@ export type * from './moderation-types.ts'
 export type { FetchLike, ResponseLike, SocketConstructor, SocketLike, Timers } from './platform.ts'
 export type {
   AccessToken,
+  BlockList,
   ClientFrame,
   InboxPage,
+  InvitationPreview,
   Member,
   MemberList,
   MembershipFrame,
   PinFrame,
   ReadState,
   RoomFrame,
+  RoomInvitation,
+  RoomInvitationList,
   ServerFrame,
   User,
   UserList

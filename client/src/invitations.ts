@@ -1,6 +1,6 @@
 /** Provides typed functions for invitations to rooms. */
 import { type CallOptions, createCall } from './call.ts'
-import type { InvitationPreview, ListedInvitation, RoomInvitation } from './moderation-types.ts'
+import type { InvitationPreview, RoomInvitation, RoomInvitationList } from './protocol.ts'
 
 /**
  * The functions of invitations to rooms. They reject with `not_found` (404) if the service does not offer them, and with
@@ -10,7 +10,7 @@ export interface InvitationApi {
   /** Creates an invitation. Default: ten people can use it within 168 hours. */
   create(room: string, terms?: { readonly expires_in_hours?: number; readonly uses?: number }): Promise<RoomInvitation>
   /** Lists the invitations that can be used. Members who aren't moderators see only their own. */
-  list(room: string): Promise<{ readonly room: string; readonly invitations: readonly ListedInvitation[] }>
+  list(room: string): Promise<RoomInvitationList>
   revoke(room: string, id: number): Promise<void>
   /** Returns the room to which an invitation leads. Error: `invitation_invalid` (404), for any code that does not work. */
   show(code: string): Promise<InvitationPreview>

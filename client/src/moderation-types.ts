@@ -1,4 +1,4 @@
-/** The types of the APIs for moderation, invitations to rooms, blocks and reports. */
+/** The types of the moderation API. */
 
 /** How long a user is muted or banned, and why. Without `until`, the restriction has no end. `until` is a time of RFC 3339. */
 export interface RestrictionTerms {
@@ -24,37 +24,6 @@ export interface RestrictionPage {
   readonly restrictions: readonly Restriction[]
   readonly has_more: boolean
   readonly next?: number | string
-}
-
-/** An invitation with its code. The code can't be read again. `link` is absent if the service does not know its own URL. */
-export interface RoomInvitation {
-  readonly id: number
-  readonly code: string
-  readonly link?: string
-  readonly expires_at: string
-  readonly uses_left: number
-}
-
-/** An invitation as it is listed, without its code. */
-export interface ListedInvitation extends Omit<RoomInvitation, 'code' | 'link'> {
-  /** The user who created the invitation. */
-  readonly user_id: number
-  readonly username: string
-  readonly created_at: string
-}
-
-/** The room to which an invitation leads. */
-export interface InvitationPreview {
-  readonly room: string
-  readonly title?: string
-  /** The number of members. */
-  readonly members: number
-}
-
-export interface BlockedUser {
-  readonly user_id: number
-  readonly username: string
-  readonly created_at: string
 }
 
 /** What a moderator decided about a report. `deleted` also deletes the message. */

@@ -374,6 +374,57 @@ export type UserList = {
   }[]
 }
 
+export type RoomInvitation = {
+  /** The id of an invitation. */
+  id: number
+  /** Shown only once, because the service stores only its hash. */
+  code: string
+  /** The address of the page with the code. Absent if the service has no `PUBLIC_URL`. */
+  link?: string
+  /** A time in UTC with milliseconds, RFC 3339. */
+  expires_at: string
+  /** How many more people can join with the invitation. */
+  uses_left: number
+}
+
+export type RoomInvitationList = {
+  /** The name of the room, which identifies it and never changes. */
+  room: string
+  invitations: {
+    /** The id of an invitation. */
+    id: number
+    /** The id of a user. */
+    user_id: number
+    /** Who created the invitation. */
+    username: string
+    /** A time in UTC with milliseconds, RFC 3339. */
+    created_at: string
+    /** A time in UTC with milliseconds, RFC 3339. */
+    expires_at: string
+    /** How many more people can join with the invitation. */
+    uses_left: number
+  }[]
+}
+
+export type InvitationPreview = {
+  /** The name of the room, which identifies it and never changes. */
+  room: string
+  /** Absent for a room without a title. */
+  title?: string
+  /** How many members the room has, at most 1,000. */
+  members: number
+}
+
+export type BlockList = {
+  blocks: {
+    /** The id of a user. */
+    user_id: number
+    username: string
+    /** A time in UTC with milliseconds, RFC 3339. */
+    created_at: string
+  }[]
+}
+
 export type Limits = {
   /** Characters (Unicode code points). */
   max_message_length: number

@@ -1,11 +1,11 @@
 /** Provides typed functions with which users protect themselves: blocks, and reports of messages. */
 import { type CallOptions, createCall } from './call.ts'
-import type { BlockedUser } from './moderation-types.ts'
+import type { BlockList } from './protocol.ts'
 
 /** The functions of blocks and reports. They reject with `not_found` (404) if the service does not offer them. */
 export interface SafetyApi {
   /** Lists the users whom this user has blocked. */
-  blocks(): Promise<{ readonly blocks: readonly BlockedUser[] }>
+  blocks(): Promise<BlockList>
   /**
    * Blocks a user: neither can post in their direct room, and the blocked user can't add this user to rooms. In other rooms, the
    * app hides the messages of blocked users. Error: `user_not_found` (404).
