@@ -70,7 +70,7 @@ const memberRoutes: FastifyPluginAsyncTypebox = async fastify => {
       operationId: 'putMember',
       summary: 'Join a room, add a user to it, or change the role of a member',
       description:
-        'With `me`, you join. In a private room, every member may add users; in a public room, moderators may. Only owners give and change roles. Limited to 60 changes of members per minute per user.',
+        'With `me`, you join. In a private room, every member may add users; in a public room, moderators may. Only owners give and change roles. In a public room, administrators of the service may do what owners may. Limited to 60 changes of members per minute per user.',
       tags: ['rooms'],
       security: SECURED,
       params: OneMember,
@@ -94,7 +94,7 @@ const memberRoutes: FastifyPluginAsyncTypebox = async fastify => {
       operationId: 'removeMember',
       summary: 'Leave a room, or remove a member',
       description:
-        'With `me`, you leave. Moderators and owners may remove members with a lower role. The last owner cannot leave while there are other members.',
+        'With `me`, you leave. Moderators and owners may remove members with a lower role, and administrators of the service every member of a public room. The last owner cannot leave while there are other members.',
       tags: ['rooms'],
       security: SECURED,
       params: OneMember,

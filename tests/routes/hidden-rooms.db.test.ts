@@ -36,7 +36,13 @@ const REQUESTS: Record<string, [method: string, path: string, body?: unknown]> =
   'DELETE a ban': ['DELETE', '/bans/1'],
   'POST an invitation': ['POST', '/invitations'],
   'GET its invitations': ['GET', '/invitations'],
-  'DELETE an invitation': ['DELETE', '/invitations/1']
+  'DELETE an invitation': ['DELETE', '/invitations/1'],
+  'PUT a read mark': ['PUT', '/read', {}],
+  'hide it': ['PUT', '/hidden'],
+  'show it again': ['DELETE', '/hidden'],
+  'GET its pins': ['GET', '/pins'],
+  'PUT a pin': ['PUT', '/pins/1'],
+  'DELETE a pin': ['DELETE', '/pins/1']
 }
 
 test('every route with the name of a room is among these requests', () => {
@@ -44,6 +50,7 @@ test('every route with the name of a room is among these requests', () => {
     const template = path
       .replace(/\?.*/, '')
       .replace('/messages/1', '/messages/{seq}')
+      .replace('/pins/1', '/pins/{seq}')
       .replace('/reactions/ok', '/reactions/{key}')
       .replace(/\/(members|mutes|bans)\/.+/, '/$1/{user}')
       .replace(/\/invitations\/.+/, '/invitations/{id}')
