@@ -47,6 +47,7 @@ export type ErrorCode =
   | 'too_many_invitations'
   | 'too_many_blocks'
   | 'room_archived'
+  | 'room_unchanged'
   | 'room_taken'
   | 'already_deleted'
   | 'edit_window_over'
@@ -680,7 +681,7 @@ export type MembershipFrame = {
   username: string
   /** The id of a user. */
   subject: number
-  /** `joined` and `left`: the subject acted. Otherwise, the author of the entry acted. */
+  /** `joined` and `left`: the subject acted. Otherwise, the author of the entry acted, or the application if the author is the subject. */
   event: 'joined' | 'left' | 'added' | 'removed' | 'role_changed' | 'muted' | 'unmuted' | 'banned' | 'unbanned'
   /** The role in the room. Each role may do what the roles before it may do. */
   role?: 'member' | 'moderator' | 'owner'

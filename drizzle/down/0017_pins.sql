@@ -2,6 +2,222 @@ DROP FUNCTION "public"."chat_listed_after"(integer, bigint, bigint, bigint, bool
 --> statement-breakpoint
 DROP FUNCTION "public"."chat_listed_before"(integer, bigint, bigint, boolean);
 --> statement-breakpoint
+CREATE OR REPLACE FUNCTION "public"."chat_change_room"(
+	"in_room" integer,
+	"author" integer,
+	"given" jsonb,
+	"moment" timestamptz,
+	OUT "code" text,
+	OUT "same_seq" bigint,
+	OUT "result" jsonb
+) LANGUAGE plpgsql AS $function$
+#variable_conflict use_column
+DECLARE
+	room record;
+	is_host boolean := given ? 'host';
+	rank integer := CASE WHEN is_host THEN 5 ELSE "public"."chat_rank_in"(in_room, author) END;
+	-- Moderators may change only the slow mode.
+	needed integer := CASE WHEN given - 'slow_mode_seconds' - 'host' = '{}' THEN 2 ELSE 3 END;
+	present jsonb;
+BEGIN
+	SELECT known.* INTO room FROM "public"."rooms" AS known WHERE known.id = in_room;
+	IF (room.visibility = 'direct' AND NOT is_host) OR rank < needed
+		-- Clients of every release expect this room.
+		OR (room.name = 'general' AND (given ? 'deleted' OR given @> '{"archived":true}')) THEN
+		code := 'not_allowed';
+		RETURN;
+	END IF;
+
+	IF given ? 'deleted' THEN
+		-- src/chat/rooms/room-deletions.ts deletes the rows of the room. Its name is taken until then.
+		UPDATE "public"."rooms" AS known SET deleted_at = moment, guarded = true, direct_key = NULL WHERE known.id = in_room;
+		result := '{"deleted":true}';
+		RETURN;
+	END IF;
+
+	present := jsonb_build_object(
+		'title', room.title,
+		'topic', room.topic,
+		'slow_mode_seconds', room.slow_mode_seconds,
+		'archived', room.archived,
+		'invite', room.invite
+	);
+	result := (
+		SELECT coalesce(jsonb_object_agg(wanted.key, wanted.value), '{}') FROM jsonb_each(given) AS wanted
+		WHERE present ? wanted.key AND present -> wanted.key IS DISTINCT FROM wanted.value
+	);
+	IF result = '{}' THEN
+		same_seq := (SELECT max(entry.seq) FROM "public"."messages" AS entry WHERE entry.room_id = in_room);
+		RETURN;
+	END IF;
+	present := present || result;
+	UPDATE "public"."rooms" AS known
+	SET title = present ->> 'title', topic = present ->> 'topic',
+		slow_mode_seconds = (present ->> 'slow_mode_seconds')::integer, archived = (present ->> 'archived')::boolean,
+		invite = present ->> 'invite'
+	WHERE known.id = in_room;
+	PERFORM "public"."chat_guard"(in_room);
+END
+$function$;
+--> statement-breakpoint
+CREATE OR REPLACE FUNCTION "public"."chat_change_members"(
+	"in_room" integer,
+	"author" integer,
+	"given" jsonb,
+	"moment" timestamptz,
+	OUT "code" text,
+	OUT "same_seq" bigint,
+	OUT "result" jsonb
+) LANGUAGE plpgsql AS $function$
+#variable_conflict use_column
+DECLARE
+	seen text := (SELECT room.visibility FROM "public"."rooms" AS room WHERE room.id = in_room);
+	invite text := (SELECT room.invite FROM "public"."rooms" AS room WHERE room.id = in_room);
+	subject integer := (SELECT known.id FROM "public"."users" AS known WHERE known.id = (given ->> 'subject')::bigint);
+	is_put boolean := given ->> 'op' = 'put';
+	wanted text := given ->> 'role';
+	is_host boolean := given ? 'host';
+	theirs text := "public"."chat_role_of"(in_room, subject);
+	rank integer := CASE WHEN is_host THEN 5 ELSE "public"."chat_rank_in"(in_room, author) END;
+	is_self boolean := coalesce(subject = author, false);
+	event text;
+BEGIN
+	IF seen = 'direct' AND NOT is_host THEN
+		code := 'not_allowed';
+	ELSIF theirs IS NULL AND NOT is_put THEN
+		code := 'user_not_found';
+	ELSIF theirs IS NULL THEN
+		event := CASE WHEN is_self THEN 'joined' ELSE 'added' END;
+		wanted := coalesce(wanted, 'member');
+		-- Whoever may not add anybody does not learn which users exist.
+		IF (rank < 3 AND wanted <> 'member') OR (
+			NOT is_self AND rank < (CASE WHEN seen = 'public' OR invite = 'moderators' THEN 2 ELSE 1 END)
+		) THEN
+			code := 'not_allowed';
+		ELSIF "public"."chat_restriction"(in_room, subject, 'ban', moment) IS NOT NULL THEN
+			code := 'banned';
+		ELSIF NOT EXISTS (SELECT FROM "public"."users" AS known WHERE known.id = subject) THEN
+			code := 'user_not_found';
+		-- The end of an account removes all its memberships. It waits for this lock, and then sees the new one.
+		ELSIF NOT EXISTS (SELECT FROM "public"."users" AS known WHERE known.id = subject FOR SHARE SKIP LOCKED) THEN
+			code := 'busy';
+		ELSIF NOT EXISTS (
+			SELECT FROM "public"."users" AS known
+			WHERE known.id = subject AND (known.status = 'active' OR (is_host AND known.status = 'suspended'))
+		) THEN
+			code := 'user_not_found';
+		-- The number of rooms of a user is limited, so that the lists of these rooms are too.
+		ELSIF NOT is_host AND (
+			SELECT count(*) FROM (
+				SELECT FROM "public"."members" AS member WHERE member.user_id = subject LIMIT 1000
+			) AS few
+		) >= 1000 THEN
+			code := 'not_allowed';
+		END IF;
+	ELSIF is_put THEN
+		event := 'role_changed';
+		IF wanted IS NULL OR wanted = theirs THEN
+			code := 'already_member';
+		ELSIF rank < 3 OR (rank = 3 AND theirs = 'owner' AND NOT is_self) THEN
+			code := 'not_allowed';
+		END IF;
+	ELSE
+		event := CASE WHEN is_self THEN 'left' ELSE 'removed' END;
+		IF NOT is_self AND (rank < 2 OR rank <= "public"."chat_rank"(theirs)) THEN
+			code := 'not_allowed';
+		END IF;
+	END IF;
+	IF code IS NULL AND (wanted IS DISTINCT FROM 'owner' OR NOT is_put) AND "public"."chat_is_last_owner"(in_room, subject)
+		-- A member who is alone may leave.
+		AND (is_put OR "public"."chat_has_others"(in_room, subject)) THEN
+		code := 'last_owner';
+	END IF;
+	IF code IS NOT NULL THEN
+		RETURN;
+	END IF;
+
+	IF NOT is_put THEN
+		wanted := NULL;
+		DELETE FROM "public"."members" AS member WHERE member.room_id = in_room AND member.user_id = subject;
+	ELSE
+		-- The read mark of a new member begins at the newest entry.
+		INSERT INTO "public"."members" (room_id, user_id, role, read_seq)
+		SELECT in_room, subject, wanted, room.last_seq FROM "public"."rooms" AS room WHERE room.id = in_room
+		ON CONFLICT (room_id, user_id) DO UPDATE SET role = excluded.role;
+	END IF;
+	result := jsonb_strip_nulls(jsonb_build_object('subject', subject, 'event', event, 'role', wanted));
+	-- In a public room with many members, the log does not list those who come and go.
+	IF seen = 'public' AND event IN ('joined', 'added', 'left') AND (
+		SELECT count(*) FROM (SELECT FROM "public"."members" AS member WHERE member.room_id = in_room LIMIT 101) AS few
+	) > 100 THEN
+		same_seq := (SELECT max(entry.seq) FROM "public"."messages" AS entry WHERE entry.room_id = in_room);
+	END IF;
+END
+$function$;
+--> statement-breakpoint
+CREATE OR REPLACE FUNCTION "public"."chat_refusal"(
+	"in_room" integer,
+	"author" integer,
+	"entry_kind" text,
+	"target" bigint,
+	"given" jsonb,
+	"moment" timestamptz
+) RETURNS jsonb
+LANGUAGE sql STABLE AS $function$
+	SELECT (
+		SELECT CASE
+			WHEN room.deleted_at IS NOT NULL THEN "public"."chat_refused"('room_not_found')
+			-- The service appends an erasure for a user whose account has ended.
+			WHEN entry_kind = 'erasure' THEN NULL
+			WHEN given ? 'host' THEN CASE
+				WHEN room.archived AND entry_kind NOT IN ('membership', 'room', 'deletion') THEN "public"."chat_refused"('room_archived')
+			END
+			WHEN room.visibility <> 'public' AND NOT EXISTS (
+				SELECT FROM "public"."members" AS member WHERE member.room_id = in_room AND member.user_id = author
+			) AND NOT coalesce(
+				-- An administrator may join a private room.
+				entry_kind = 'membership' AND room.visibility = 'private' AND given ->> 'op' = 'put'
+					AND (given ->> 'subject')::bigint = author AND "public"."chat_is_admin"(author),
+				false
+			) THEN "public"."chat_refused"('room_not_found')
+			WHEN "public"."chat_restriction"(in_room, author, 'ban', moment) IS NOT NULL
+			THEN "public"."chat_refused"('banned', "public"."chat_restriction"(in_room, author, 'ban', moment))
+			WHEN room.archived AND NOT coalesce(
+				CASE entry_kind
+					WHEN 'deletion' THEN "public"."chat_rank_in"(in_room, author) >= 2
+					WHEN 'room' THEN given @> '{"archived":false}' OR given ? 'deleted'
+				END,
+				false
+			) THEN "public"."chat_refused"('room_archived')
+			WHEN "public"."chat_restriction"(in_room, author, 'mute', moment) IS NOT NULL AND NOT coalesce(
+				CASE entry_kind
+					WHEN 'deletion' THEN EXISTS (
+						SELECT FROM "public"."messages" AS own
+						WHERE own.room_id = in_room AND own.seq = target AND own.user_id = author
+					)
+					-- Whoever is muted may still join and leave.
+					WHEN 'membership' THEN (given ->> 'subject')::bigint = author AND given ->> 'op' IN ('put', 'remove')
+						AND NOT given ? 'role'
+				END,
+				false
+			) THEN "public"."chat_refused"('muted', "public"."chat_restriction"(in_room, author, 'mute', moment))
+			WHEN room.slow_mode_seconds > 0 AND entry_kind = 'message' AND EXISTS (
+				SELECT FROM "public"."last_posts" AS last
+				WHERE last.room_id = in_room AND last.user_id = author
+					AND last.posted_at + room.slow_mode_seconds * interval '1 second' > moment
+			) AND "public"."chat_rank_in"(in_room, author) < 2 THEN (
+				SELECT jsonb_build_object('code', 'slow_mode', 'retry_after_ms', ceil(
+					extract(epoch FROM last.posted_at + room.slow_mode_seconds * interval '1 second' - moment) * 1000
+				))
+				FROM "public"."last_posts" AS last WHERE last.room_id = in_room AND last.user_id = author
+			)
+		END
+		FROM "public"."rooms" AS room WHERE room.id = in_room
+	)
+$function$;
+--> statement-breakpoint
+DROP INDEX "public"."members_owner_idx";
+--> statement-breakpoint
 CREATE OR REPLACE FUNCTION "public"."chat_append_mixed_entries"(
 	room_ids integer[],
 	user_ids integer[],

@@ -140,7 +140,9 @@ export const createTables = (schema?: string) => {
     },
     columns => [
       primaryKey({ name: 'members_pkey', columns: [columns.roomId, columns.userId] }),
-      index('members_user_id_idx').on(columns.userId, columns.roomId)
+      index('members_user_id_idx').on(columns.userId, columns.roomId),
+      // Finds another owner of a room without reading all its members.
+      index('members_owner_idx').on(columns.roomId).where(sql`${columns.role} = 'owner'`)
     ]
   )
 

@@ -114,6 +114,7 @@ export const ERRORS = {
   too_many_invitations: { status: 409, title: 'Too many invitations', advice: 'Revoke an invitation first.' },
   too_many_blocks: { status: 409, title: 'Too many blocks', advice: 'Remove a block first.' },
   room_archived: { status: 409, title: 'Room archived', advice: 'Show the room as read-only.' },
+  room_unchanged: { status: 409, title: 'Room unchanged', advice: 'Load the room again.' },
   room_taken: { status: 409, title: 'Room taken', advice: 'Choose another name.' },
   already_deleted: { status: 409, title: 'Already deleted', advice: 'Show the message as deleted.' },
   edit_window_over: { status: 409, title: 'Edit window over', advice: 'Send a new message.' },

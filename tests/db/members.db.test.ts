@@ -66,6 +66,7 @@ describe('a private room', () => {
     ['admin', 'put', 'stranger', {}, 'room_not_found'],
     ['admin', 'remove', 'member', {}, 'room_not_found'],
     ['stranger', 'put', 'stranger', { host: true }, 'joined member'],
+    ['member', 'remove', 'member', { host: true }, 'removed'],
     ['stranger', 'put', 'member', { host: true, role: 'owner' }, 'role_changed owner'],
     ['owner', 'put', 'member', { role: 'moderator' }, 'role_changed moderator'],
     ['moderator', 'put', 'member', { role: 'moderator' }, 'not_allowed'],
@@ -162,7 +163,7 @@ describe('a private room', () => {
     expect(await append(entry('stranger', 'room', { title: 'Other' }))).toEqual(['room_not_found'])
     expect(await append(entry('admin', 'room', { title: 'Other' }))).toEqual(['room_not_found'])
     expect(await database.rooms.findByName('r')).toMatchObject({ title: 'New', topic: null, lastSeq: 1 })
-    expect(await append(entry('owner', 'room', { title: 'New' }))).toEqual(['unchanged'])
+    expect(await append(entry('owner', 'room', { title: 'New' }))).toEqual(['room_unchanged'])
     const [removed = ''] = await append(entry('stranger', 'room', { title: null, topic: 'All', host: true }))
     expect(JSON.parse(removed)).toEqual({ title: null, topic: 'All' })
   })
@@ -208,7 +209,48 @@ describe('a public room', () => {
   })
 })
 
+test('a change of a room that changes nothing appends nothing, also if the room is empty', async () => {
+  const { append, entry, database } = await start('private')
+  expect(await append(entry('owner', 'room', { title: null }))).toEqual(['room_unchanged'])
+  expect(await database.rooms.findByName('r')).toMatchObject({ lastSeq: 0 })
+})
+
+test('a user whose account ends has left, although the service removes them like the host application', async () => {
+  const { change, sql, ids } = await start('private')
+  await sql(`update @users set status = 'deleting' where id = ${ids.member}`)
+  expect(await change('member', 'remove', 'member', { host: true })).toBe('left')
+})
+
+test('the check for another owner reads only the owners', async () => {
+  const { sql, roomId, database, ids } = await start('public')
+  await sql(`insert into @members (room_id, user_id) select ${roomId}, n from generate_series(1001, 11000) as n`)
+  await sql('analyze @members')
+  const plan = await database.client.query<{ 'QUERY PLAN': string }>(
+    `explain select from "${database.schema}".members as other
+     join "${database.schema}".users as known on known.id = other.user_id and known.status in ('active', 'suspended')
+     where other.room_id = ${roomId} and other.user_id <> ${ids.owner} and other.role = 'owner'`
+  )
+  expect(plan.map(row => row['QUERY PLAN']).join('\n')).toContain('members_owner_idx')
+})
+
 describe('a direct room', () => {
+  test('is read-only for the last member, who may still delete messages', async () => {
+    const { append, entry, sql, roomId, ids } = await start('direct')
+    await sql(`delete from @members where room_id = ${roomId} and user_id = ${ids.moderator}`)
+    expect(await append(entry('owner', 'message', null))).toEqual(['stored'])
+    await sql(`delete from @members where room_id = ${roomId} and user_id = ${ids.member}`)
+    const reaction = { key: 'a', action: 'added' }
+    expect(
+      await append(
+        entry('owner', 'message', null),
+        entry('owner', 'reaction', reaction, { targetSeq: 1 }),
+        entry('owner', 'pin', { action: 'added' }, { targetSeq: 1 })
+      )
+    ).toEqual(['not_allowed', 'not_allowed', 'not_allowed'])
+    expect(await append(entry('owner', 'message', null))).toEqual(['not_allowed'])
+    expect(await append(entry('owner', 'deletion', null, { targetSeq: 1 }))).not.toContain('not_allowed')
+  })
+
   test('changes its members and its title only for the host application', async () => {
     const { change, append, entry } = await start('direct')
     expect(await change('owner', 'put', 'stranger')).toBe('not_allowed')

@@ -47,7 +47,7 @@ test('creates a private room under the name of the host, and adds users before t
   await chat.post({ room: 'order-17', as: { id: 'bot', name: 'Helper' }, content: 'Your order has left.' })
   expect(await bob.nextOf('message')).toMatchObject({ room: 'order-17', seq: 3, username: 'Helper' })
   await chat.removeMember('order-17', 'bob')
-  expect(await bob.nextOf('membership')).toMatchObject({ seq: 4, event: 'left' })
+  expect(await bob.nextOf('membership')).toMatchObject({ seq: 4, event: 'removed' })
   expect(await bob.nextOf('unsubscribed')).toMatchObject({ room: 'order-17', reason: 'removed' })
   expect((await get('bob:Bob', 'order-17')).status).toBe(404)
 })

@@ -53,7 +53,10 @@ export const MembershipFrame = Type.Object(
         Type.Literal('banned'),
         Type.Literal('unbanned')
       ],
-      { description: '`joined` and `left`: the subject acted. Otherwise, the author of the entry acted.' }
+      {
+        description:
+          '`joined` and `left`: the subject acted. Otherwise, the author of the entry acted, or the application if the author is the subject.'
+      }
     ),
     role: Type.Optional(MemberRole),
     until: Type.Optional(Timestamp),

@@ -17,6 +17,7 @@ const DETAILS: Partial<Record<ErrorCode, string>> = {
   busy: 'Another request is changing this at the moment. Try again.',
   too_many_reactions:
     'There are too many reactions: at most 50 different ones per message, and 10 of one user. Remove one first.',
+  room_unchanged: 'The room already has these properties.',
   too_many_pins: 'There are too many pins: at most 100 in a room. Remove one first.',
   not_allowed: 'You may not do this in this room. Ask a moderator or an owner of the room.',
   user_not_found: 'There is no such user, or the user is not a member of the room, not muted or not banned.',

@@ -118,7 +118,9 @@ export const createChatRooms = (options: ChatRoomsOptions): ChatRooms => {
     async describe(principal, name, change) {
       const isSlowMode = Object.keys(change).every(key => key === 'slow_mode_seconds')
       await ensureAllowed(principal, name, isSlowMode ? 'moderate' : 'manage')
-      await log.append(principal, name, { kind: roomChange, command: commandOf(change) })
+      await log.append(principal, name, { kind: roomChange, command: commandOf(change) }).catch(error => {
+        if (!hasCode(error, 'room_unchanged')) throw error
+      })
       return show(principal, name)
     },
     async remove(principal, name) {
