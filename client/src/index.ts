@@ -32,6 +32,8 @@ export type {
   MembershipFrame,
   PinFrame,
   ReadState,
+  Restriction,
+  RestrictionList,
   RoomFrame,
   RoomInvitation,
   RoomInvitationList,

@@ -6,26 +6,6 @@ export interface RestrictionTerms {
   readonly reason?: string
 }
 
-/** A muted or banned user. */
-export interface Restriction {
-  readonly user_id: number
-  readonly username: string
-  readonly kind: 'mute' | 'ban'
-  /** Absent if the restriction has no end. */
-  readonly until?: string
-  readonly reason?: string
-  /** The moderator who restricted the user. */
-  readonly by: unknown
-  readonly created_at: string
-}
-
-export interface RestrictionPage {
-  readonly room: string
-  readonly restrictions: readonly Restriction[]
-  readonly has_more: boolean
-  readonly next?: number | string
-}
-
 /** What a moderator decided about a report. `deleted` also deletes the message. */
 export type ReportOutcome = 'dismissed' | 'deleted'
 

@@ -1,13 +1,7 @@
 /** Provides typed functions for the moderators of a room: mutes, bans, the deletion of a room, and reports of its messages. */
 import { type CallOptions, createCall } from './call.ts'
-import type {
-  PageRange,
-  ReportOutcome,
-  ReportPage,
-  ReportRange,
-  RestrictionPage,
-  RestrictionTerms
-} from './moderation-types.ts'
+import type { PageRange, ReportOutcome, ReportPage, ReportRange, RestrictionTerms } from './moderation-types.ts'
+import type { RestrictionList } from './protocol.ts'
 
 /**
  * The functions of moderators. They reject with `not_allowed` (403) for users who may not moderate the room and against users
@@ -25,7 +19,7 @@ export interface ModerationApi {
   ban(room: string, user: number, terms?: RestrictionTerms & { readonly erase?: number }): Promise<void>
   unban(room: string, user: number): Promise<void>
   /** Lists the users who are muted or banned. */
-  restrictions(room: string, page?: PageRange): Promise<RestrictionPage>
+  restrictions(room: string, page?: PageRange): Promise<RestrictionList>
   /** Deletes a room with its messages. Only for its owners. */
   deleteRoom(room: string): Promise<void>
   /** Lists the reported messages of a room. */

@@ -426,6 +426,30 @@ export type BlockList = {
   }[]
 }
 
+export type Restriction = {
+  /** The id of a user. */
+  user_id: number
+  username: string
+  /** A muted user may only read. A banned user may not read or join the room. */
+  kind: 'mute' | 'ban'
+  /** A time in UTC with milliseconds, RFC 3339. */
+  until?: string
+  reason?: string
+  /** The user who restricted the user. Null for the application, or if the account was deleted. */
+  by: number | null
+  /** A time in UTC with milliseconds, RFC 3339. */
+  created_at: string
+}
+
+export type RestrictionList = {
+  room: string
+  restrictions: Restriction[]
+  /** Whether there may be more restrictions. Request them with `after` set to `next`. */
+  has_more: boolean
+  /** The value of `after` for the next page. Absent on the last page. */
+  next?: number
+}
+
 export type Limits = {
   /** Characters (Unicode code points). */
   max_message_length: number
