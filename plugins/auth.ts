@@ -7,7 +7,7 @@ import fp from 'fastify-plugin'
 import { createHostUsers } from '../src/accounts/host-users.ts'
 import { createRetention, retentionJobs } from '../src/accounts/retention.ts'
 import { createOptionsReader, type SettingOptions } from '../src/config/plugin-options.ts'
-import { administrationSettings } from '../src/config/settings/audit.ts'
+import { administrationSettings, reportSettings } from '../src/config/settings/audit.ts'
 import { authSettings } from '../src/config/settings/auth.ts'
 import { chatSettings } from '../src/config/settings/chat.ts'
 import { platformSettings } from '../src/config/settings/http.ts'
@@ -56,6 +56,7 @@ export interface ChatAuthOptions extends SettingOptions<typeof ownSettings> {
 export const ownSettings = {
   ...authSettings,
   ...administrationSettings,
+  ...reportSettings,
   ...twoFactorSettings,
   ...passwordSettings,
   ...sessionSettings,
@@ -80,7 +81,7 @@ export default fp(
     const { users, schema } = fastify.chatDb
     const hostUsers = createHostUsers({ users, log: withoutRepeats(fastify.server, fastify.log, clock), clock })
     const cookies = createSessionCookies({ audience: values.audience ?? schema, publicUrl: values.publicUrl })
-    startRetention(fastify, clock, values.auditAddressDays)
+    startRetention(fastify, clock, values)
     fastify.decorateRequest('chatUser', null)
     if (authenticate) {
       fastify.decorate('chatAuth', createHostAuth({ authenticate, hostUsers, clock, cookies }))
@@ -94,9 +95,13 @@ export default fp(
 )
 
 /** Starts to delete data whose retention time has ended. Stops when the process stops. */
-const startRetention = (fastify: FastifyInstance, clock: Clock, addressDays: number): void => {
+const startRetention = (
+  fastify: FastifyInstance,
+  clock: Clock,
+  { auditAddressDays, reportDays }: { readonly auditAddressDays: number; readonly reportDays: number }
+): void => {
   const log = withoutRepeats(fastify.server, fastify.log, clock)
-  const retention = createRetention({ jobs: retentionJobs(fastify.chatDb, addressDays), clock, log })
+  const retention = createRetention({ jobs: retentionJobs(fastify.chatDb, auditAddressDays, reportDays), clock, log })
   fastify.addHook('onListen', async () => retention.start())
   shutdownOf(fastify).add('stop background work', () => retention.stop())
 }

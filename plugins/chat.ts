@@ -162,6 +162,7 @@ const UNNOTIFIED_POLL_MS = 500
 const storageOf = ({ chatDb, chatAuth }: FastifyInstance, options: ChatPluginOptions): ChatStorage => ({
   rooms: chatDb.rooms,
   members: chatDb.members,
+  reports: chatDb.reports,
   roomInvitations: chatDb.roomInvitations,
   messages: chatDb.messages,
   reactions: chatDb.reactions,

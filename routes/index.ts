@@ -2,6 +2,7 @@
 import type { FastifyInstance, FastifyPluginAsync, FastifyRequest } from 'fastify'
 import adminAuditRoutes from './admin-audit.ts'
 import adminInvitationRoutes from './admin-invitations.ts'
+import adminReportRoutes from './admin-reports.ts'
 import adminUserRoutes from './admin-users.ts'
 import appRoutes from './app.ts'
 import authRoutes, { type AuthRoutesOptions } from './auth.ts'
@@ -20,6 +21,7 @@ import passkeyRoutes from './passkeys.ts'
 import passwordRoutes, { publicPasswordRoutes } from './passwords.ts'
 import { directRoomRoutes, userDirectoryRoutes } from './people.ts'
 import readRoutes from './reads.ts'
+import reportRoutes from './reports.ts'
 import roomInvitationRoutes from './room-invitations.ts'
 import roomLogRoutes from './room-log.ts'
 import roomRoutes from './rooms.ts'
@@ -82,6 +84,7 @@ export const authenticatedRoutes: FastifyPluginAsync<AuthenticatedRoutesOptions>
   await fastify.register(moderationRoutes)
   await fastify.register(readRoutes)
   await fastify.register(blockRoutes)
+  await fastify.register(reportRoutes)
   await fastify.register(roomInvitationRoutes, { publicUrl: options.publicUrl })
   await fastify.register(inboxRoutes)
   if (options.hasDirectRooms) await fastify.register(directRoomRoutes)
@@ -91,6 +94,7 @@ export const authenticatedRoutes: FastifyPluginAsync<AuthenticatedRoutesOptions>
   await fastify.register(socketRoute)
   await fastify.register(adminUserRoutes)
   await fastify.register(adminAuditRoutes)
+  await fastify.register(adminReportRoutes)
 }
 
 /**

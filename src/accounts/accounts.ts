@@ -6,6 +6,7 @@ import { ChatError } from '../protocol/errors.ts'
 import { type Administration, createAdministration } from './admin/administration.ts'
 import { type AuditLog, createAuditLog } from './admin/audit-log.ts'
 import { createInvitations, type Invitations } from './admin/invitations.ts'
+import { createReportReview, type ReportReview } from './admin/reports.ts'
 import type { AccountsContext } from './context.ts'
 import { createEmails, type Emails } from './emails/emails.ts'
 import type { Issuer } from './issuers/issuer.ts'
@@ -80,6 +81,7 @@ export interface Accounts {
   readonly administration: Administration
   readonly invitations: Invitations
   readonly auditLog: AuditLog
+  readonly reports: ReportReview
   readonly passwordChanges: PasswordChanges
 }
 
@@ -126,7 +128,8 @@ export const createAccounts = (options: AccountsOptions): Accounts => {
     }),
     administration: createAdministration(context),
     invitations: createInvitations(context, registration),
-    auditLog: createAuditLog(context)
+    auditLog: createAuditLog(context),
+    reports: createReportReview(context)
   }
 }
 

@@ -26,6 +26,9 @@ export const AUDIT_EVENTS = {
   invitation_used: 'A user registered with an invitation.',
   identity_added: 'A person of another issuer got an account.',
   audit_read: 'An administrator read the audit log. The details are the filter.',
+  reports_read: 'An administrator read reports of messages. The details are the filter.',
+  report_resolved:
+    'An administrator resolved a report of a message of the user. `outcome` is `dismissed` or `deleted`.',
   email_entered: 'A user entered an e-mail address, to which a link was sent.',
   email_verified: 'A user confirmed an e-mail address.',
   email_removed: 'A user removed the e-mail address.',

@@ -26,7 +26,10 @@ export interface Retention {
   stop(): Promise<void>
 }
 
-/** Returns the jobs for the tables of accounts and of invitations. The audit log keeps addresses for `addressDays` days. */
+/**
+ * Returns the jobs for the tables of accounts, invitations and reports. The audit log keeps addresses for `addressDays` days. Reports
+ * are kept for `reportDays` days after their resolution.
+ */
 export const retentionJobs = (
   {
     audit,
@@ -34,9 +37,14 @@ export const retentionJobs = (
     loginThrottles,
     knownNetworks,
     rateLimits,
-    roomInvitations
-  }: Pick<ChatDatabase, 'audit' | 'sessions' | 'loginThrottles' | 'knownNetworks' | 'rateLimits' | 'roomInvitations'>,
-  addressDays: number
+    roomInvitations,
+    reports
+  }: Pick<
+    ChatDatabase,
+    'audit' | 'sessions' | 'loginThrottles' | 'knownNetworks' | 'rateLimits' | 'roomInvitations' | 'reports'
+  >,
+  addressDays: number,
+  reportDays = 30
 ): RetentionOptions['jobs'] => ({
   audit_addresses: limit => audit.blankOlderThan(addressDays, limit),
   audit: audit.deleteExpired,
@@ -44,7 +52,8 @@ export const retentionJobs = (
   login_throttles: loginThrottles.sweep,
   known_networks: knownNetworks.sweep,
   rate_limits: rateLimits.sweep,
-  room_invitations: roomInvitations.sweep
+  room_invitations: roomInvitations.sweep,
+  reports: limit => reports.sweep(reportDays, limit)
 })
 
 export const createRetention = ({ jobs, clock, log }: RetentionOptions): Retention => {

@@ -27,6 +27,7 @@ import { type ChatInvitations, createChatInvitations } from './rooms/invitations
 import { createRoomListing } from './rooms/listing.ts'
 import { type ChatMembers, createChatMembers } from './rooms/members.ts'
 import { type ChatModeration, createChatModeration } from './rooms/moderation.ts'
+import { type ChatReports, createChatReports } from './rooms/reports.ts'
 import { createRoomJobs } from './rooms/room-jobs.ts'
 
 /** The functions of the chat that plugins and routes use. */
@@ -45,6 +46,7 @@ export interface ChatCore {
     set(principal: Principal, room: string, change: ReadChange): Promise<ReadState>
   }
   readonly invitations: ChatInvitations
+  readonly reports: ChatReports
   readonly inbox: Pick<Inbox, 'page'> & {
     /** Hides a direct room from the inbox until its next message, or shows it again. Throws `room_not_found` or `not_allowed`. */
     hide(principal: Principal, room: string, isHidden: boolean): Promise<void>
@@ -113,6 +115,7 @@ export const createChatCore = (options: ChatOptions): ChatCore => {
           return { room: room.name, read_seq: readSeq, marked_unread: isUnread }
         })
     },
+    reports: createChatReports({ ...parts, ...roomAccess, log, keyring: options.keyring, repository: storage.reports }),
     invitations: createChatInvitations({ ...parts, ...roomAccess, log, repository: storage.roomInvitations }),
     inbox: {
       page: parts.inbox.page,

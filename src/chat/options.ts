@@ -8,6 +8,7 @@ import type {
   MessagesRepository,
   ReactionsRepository,
   ReadMarksRepository,
+  ReportsRepository,
   RoomInvitationsRepository,
   RoomsRepository
 } from '../db/database.ts'
@@ -32,6 +33,7 @@ export interface ModerationStorage {
 export interface ChatStorage {
   readonly rooms: RoomsRepository
   readonly members: Pick<MembersRepository, 'find' | 'search' | 'isAdministrator'>
+  readonly reports: Pick<ReportsRepository, 'add' | 'mayReview' | 'ofRoom' | 'findInRoom' | 'resolve'>
   readonly roomInvitations: Pick<RoomInvitationsRepository, 'create' | 'list' | 'remove' | 'find'>
   readonly messages: MessagesRepository
   readonly reactions: ReactionsRepository

@@ -38,6 +38,7 @@ import { createReactionsRepository, type ReactionsRepository } from './repositor
 import { createReadMarksRepository, type ReadMarksRepository } from './repositories/read-marks.ts'
 import { createRecoveryCodesRepository, type RecoveryCodesRepository } from './repositories/recovery-codes.ts'
 import { createRefreshTokensRepository, type RefreshTokensRepository } from './repositories/refresh-tokens.ts'
+import { createReportsRepository, type ReportsRepository } from './repositories/reports.ts'
 import { createRestrictionsRepository, type RestrictionsRepository } from './repositories/restrictions.ts'
 import { createRoomCleaningRepository, type RoomCleaningRepository } from './repositories/room-cleaning.ts'
 import { createRoomInvitationsRepository, type RoomInvitationsRepository } from './repositories/room-invitations.ts'
@@ -57,6 +58,7 @@ export type { MemberRow, MembersRepository } from './repositories/members.ts'
 export type { Extent, Listed, MessageState, MessagesRepository, Place, StoredEntry } from './repositories/messages.ts'
 export type { ReactionRow, ReactionsRepository } from './repositories/reactions.ts'
 export type { ReadChange, ReadMark, ReadMarksRepository } from './repositories/read-marks.ts'
+export type { ReportOutcome, ReportRow, ReportsRepository } from './repositories/reports.ts'
 export type { RoomInvitationsRepository } from './repositories/room-invitations.ts'
 export type { RoomOfUser, RoomRow, RoomsRepository } from './repositories/rooms.ts'
 export type { UsersRepository } from './repositories/users.ts'
@@ -70,6 +72,7 @@ export interface Repositories {
   readonly roomCleaning: RoomCleaningRepository
   readonly roomInvitations: RoomInvitationsRepository
   readonly blocks: BlocksRepository
+  readonly reports: ReportsRepository
   readonly messages: MessagesRepository
   readonly reactions: ReactionsRepository
   readonly readMarks: ReadMarksRepository
@@ -127,6 +130,7 @@ const createRepositories = (client: SqlClient, schema: string, tables: Tables, a
   roomCleaning: createRoomCleaningRepository(client, schema),
   roomInvitations: createRoomInvitationsRepository(client, schema),
   blocks: createBlocksRepository(client, schema),
+  reports: createReportsRepository(client, schema),
   messages: createMessagesRepository(client, schema),
   reactions: createReactionsRepository(client, schema),
   readMarks: createReadMarksRepository(client, schema),

@@ -20,6 +20,8 @@ export const ENCRYPTED_COLUMNS: readonly EncryptedColumn[] = [
   { table: 'messages', column: 'content', keyIdColumn: 'key_id', primaryKey: { room_id: 'integer', seq: 'bigint' } },
   { table: 'messages', column: 'meta', keyIdColumn: 'key_id', primaryKey: { room_id: 'integer', seq: 'bigint' } },
   { table: 'outbox', column: 'payload', keyIdColumn: 'key_id', primaryKey: { id: 'text' } },
+  { table: 'reports', column: 'content', keyIdColumn: 'key_id', primaryKey: { id: 'integer' } },
+  { table: 'reports', column: 'reason', keyIdColumn: 'key_id', primaryKey: { id: 'integer' } },
   {
     table: 'restrictions',
     column: 'reason',

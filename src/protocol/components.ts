@@ -38,6 +38,7 @@ import { ForgottenPassword, PasswordChange, PasswordReset } from './http/passwor
 import { Problem } from './http/problems.ts'
 import { ReactionList } from './http/reactions.ts'
 import { ReadChange, ReadState } from './http/reads.ts'
+import { CreatedReport, NewReport, Report, ReportList, Resolution } from './http/reports.ts'
 import { Ban, Mute, Restriction, RestrictionList } from './http/restrictions.ts'
 import { NewRoom, Presence, Room, RoomChange, RoomList } from './http/rooms.ts'
 import { Entrance, Health, Liveness } from './http/service.ts'
@@ -103,6 +104,11 @@ export const components = [
   InvitationPreview,
   JoinedRoom,
   BlockList,
+  NewReport,
+  CreatedReport,
+  Report,
+  ReportList,
+  Resolution,
   MemberChange,
   UserList,
   Presence,

@@ -86,6 +86,7 @@ export const ERRORS = {
     advice: 'Ask for a new invitation. This one has expired, was used up, or was not for this user.'
   },
   invitation_not_found: { status: 404, title: 'Invitation not found', advice: 'Load the list of invitations again.' },
+  report_not_found: { status: 404, title: 'Report not found', advice: 'Load the list of reports again.' },
   user_not_found: { status: 404, title: 'User not found', advice: 'Load the list of users again.' },
   room_not_found: {
     status: 404,
@@ -112,6 +113,7 @@ export const ERRORS = {
   already_member: { status: 409, title: 'Already a member', advice: 'Load the members of the room again.' },
   last_owner: { status: 409, title: 'Last owner', advice: 'Make another member an owner first.' },
   too_many_invitations: { status: 409, title: 'Too many invitations', advice: 'Revoke an invitation first.' },
+  already_resolved: { status: 409, title: 'Already resolved', advice: 'Load the list of reports again.' },
   too_many_blocks: { status: 409, title: 'Too many blocks', advice: 'Remove a block first.' },
   room_archived: { status: 409, title: 'Room archived', advice: 'Show the room as read-only.' },
   room_unchanged: { status: 409, title: 'Room unchanged', advice: 'Load the room again.' },

@@ -145,7 +145,7 @@ describe('the deletion of an account', () => {
        where table_schema = $1 and column_name in ('user_id', 'actor_id', 'uid', 'subject')`,
       [database.schema]
     )
-    const kept = ['audit', 'deletions', 'identities', 'log_changes', 'messages', 'reactions', 'revocations']
+    const kept = ['audit', 'deletions', 'identities', 'log_changes', 'messages', 'reactions', 'reports', 'revocations']
     // The entries that end the memberships and the sweeps of the rooms remove these rows.
     const left = ['members', 'restrictions', 'ban_erasures']
     expect(tables.map(({ table }) => table).sort()).toEqual([...kept, ...left, ...PERSONAL_TABLES].sort())

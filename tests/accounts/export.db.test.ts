@@ -130,6 +130,9 @@ test('contains a record of every table with personal data', async () => {
   await chat.call('POST', '/api/chat/rooms', { token: john.token, body: { room: 'team' } })
   await chat.call('POST', '/api/chat/rooms/team/invitations', { token: john.token })
   await chat.call('PUT', `/api/users/me/blocks/${jane.id}`, { token: john.token })
+  const hello = { token: jane.token, body: { content: 'Reported text' } }
+  await chat.call('POST', '/api/chat/rooms/general/messages', hello)
+  await chat.call('POST', '/api/chat/rooms/general/messages/1/report', { token: john.token, body: { reason: 'spam' } })
   const email = accountsContext(database).keyring.encrypt('john@example.com')
   await database.emails.setPending({ userId: john.id, address: email.token, keyId: email.keyId, addressHash: 'h' })
   const { records, body } = await exported(john)
@@ -139,6 +142,10 @@ test('contains a record of every table with personal data', async () => {
   expect(of('totp')).toEqual([{ type: 'totp', created_at: expect.any(String), is_confirmed: true }])
   expect(of('recovery_codes')).toEqual([{ type: 'recovery_codes', left: 10 }])
   expect(of('network')).toMatchObject([{ network: '127.0.0.1' }])
+  expect(of('report')).toEqual([
+    { type: 'report', room: 'general', seq: 1, reason: 'spam', state: 'open', created_at: expect.any(String) }
+  ])
+  expect(body).not.toContain('Reported text')
   expect(body).not.toContain('gAAAAA')
 })
 

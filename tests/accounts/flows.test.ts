@@ -141,6 +141,7 @@ const FLOWS: readonly Row[] = [
   ['reset the password of a user', admin('returns a token, with which the user chooses a new password once'), SDK_ADMIN, PAGE_MANAGE, NO, CLI_SUSPEND],
   ['delete a user', admin('ends the sessions at once, and is recorded with the administrator'), SDK_ADMIN, PAGE_ADMIN, NO, cli('deletes a user after a question, and does not give the name to another user')],
   ['invite a person', INVITATION, SDK_INVITE, PAGE_ADMIN, NO, NO],
+  ['review reports', testsOf('tests/routes/reports.db.test.ts')('an administrator reviews reports of public and direct rooms, and each reading and resolution is in the audit log'), NO, NO, NO, NO],
   ['read the audit log', admin('is read in pages and by filters, and records that it was read'), SDK_SEARCH, PAGE_ADMIN, NO, NO],
   ['create a user', NO, NO, NO, NO, cli('creates a user and an administrator, who can log in to the running service')],
   ['remove the second factors of a user', NO, NO, NO, NO, cli('removes the second factors of a user, and records it')]
@@ -187,6 +188,8 @@ const FLOW_OF: Readonly<Record<string, string>> = {
   deleteUser: 'delete a user',
   endSessionsOfUser: 'end the sessions of a user',
   resetPasswordOfUser: 'reset the password of a user',
+  listAllReports: 'review reports',
+  resolveAnyReport: 'review reports',
   listAuditEvents: 'read the audit log'
 }
 

@@ -146,7 +146,9 @@ const ROOM_FLOWS = new Set([
   'revokeRoomInvitation',
   'showInvitation',
   'useInvitation',
-  'blockUser'
+  'blockUser',
+  'listReports',
+  'resolveReport'
 ])
 
 /** Returns whether an operation is a step of a flow that needs several requests. */
@@ -160,7 +162,8 @@ const OF_A_MESSAGE = new Set([
   'addReaction',
   'removeReaction',
   'getMessage',
-  'listReactions'
+  'listReactions',
+  'reportMessage'
 ])
 
 export const needsMessage = ({ operationId }: Operation): boolean => OF_A_MESSAGE.has(operationId)

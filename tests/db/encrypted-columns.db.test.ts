@@ -10,7 +10,7 @@ import { startChat } from '../support/start-chat.ts'
 import { wave } from '../support/wave.ts'
 
 test('the list contains exactly the columns in which tokens are found', async () => {
-  const { database, register, join } = await startChat({ builtInKinds: [...BUILT_IN, wave] })
+  const { database, register, join, call } = await startChat({ builtInKinds: [...BUILT_IN, wave] })
   const { client, schema } = database
   const person = await register('john')
   const john = await join(person)
@@ -20,6 +20,8 @@ test('the list contains exactly the columns in which tokens are found', async ()
   await john.nextOf('ack')
   john.send({ type: 'greet', target: 1, content: 'hello', mood: 'glad', ref: 'r3' })
   await john.nextOf('ack')
+
+  await call('POST', '/api/chat/rooms/general/messages/1/report', { token: person.token, body: { reason: 'spam' } })
 
   const keyring = createKeyring({ current: ENCRYPTION_KEY, now: Date.now })
   const addressHash = await createLookupKeys({ repository: database.lookupKeys, keyring }).hash(
@@ -61,6 +63,8 @@ test('the list contains exactly the columns in which tokens are found', async ()
     { table: 'messages', column: 'content', keyId, tokens: 3 },
     { table: 'messages', column: 'meta', keyId, tokens: 1 },
     { table: 'outbox', column: 'payload', keyId, tokens: 1 },
+    { table: 'reports', column: 'content', keyId, tokens: 1 },
+    { table: 'reports', column: 'reason', keyId, tokens: 1 },
     { table: 'restrictions', column: 'reason', keyId, tokens: 1 },
     { table: 'totp', column: 'secret', keyId, tokens: 1 }
   ])

@@ -42,7 +42,10 @@ const REQUESTS: Record<string, [method: string, path: string, body?: unknown]> =
   'show it again': ['DELETE', '/hidden'],
   'GET its pins': ['GET', '/pins'],
   'PUT a pin': ['PUT', '/pins/1'],
-  'DELETE a pin': ['DELETE', '/pins/1']
+  'DELETE a pin': ['DELETE', '/pins/1'],
+  'report a message': ['POST', '/messages/1/report', {}],
+  'GET its reports': ['GET', '/reports'],
+  'resolve a report': ['POST', '/reports/1/resolve', { outcome: 'deleted' }]
 }
 
 test('every route with the name of a room is among these requests', () => {
@@ -54,6 +57,7 @@ test('every route with the name of a room is among these requests', () => {
       .replace('/reactions/ok', '/reactions/{key}')
       .replace(/\/(members|mutes|bans)\/.+/, '/$1/{user}')
       .replace(/\/invitations\/.+/, '/invitations/{id}')
+      .replace('/reports/1', '/reports/{id}')
     return `${method} ${ROOMS}/{room}${template}`
   })
   const documented = operations

@@ -43,6 +43,13 @@ export const createMemoryChat = ({ clock = fakeClock(), ...options }: MemoryChat
         search: async () => ({ members: [], upTo: null, isSmall: false }),
         isAdministrator: async () => false
       },
+      reports: {
+        add: async () => ({ refused: 'not_allowed' }),
+        mayReview: async () => false,
+        ofRoom: async () => [],
+        findInRoom: async () => undefined,
+        resolve: async () => false
+      },
       roomInvitations: {
         create: async () => ({ refused: 'not_allowed' }),
         list: async () => [],

@@ -7,7 +7,7 @@ import { EDIT, ERASURE, MESSAGE } from '../../protocol/http/messages.ts'
 
 /**
  * A record of an export. `type` is one of `profile`, `email`, `identity`, `totp`, `passkey`, `recovery_codes`, `session`, `network`,
- * `member`, `invitation`, `block`, `message`, `edit`, `deletion`, `reaction`, `event` and `end`.
+ * `member`, `invitation`, `block`, `report`, `message`, `edit`, `deletion`, `reaction`, `event` and `end`.
  */
 export interface ExportRecord {
   readonly type: string
@@ -30,6 +30,7 @@ export async function* recordsOf({ database, keyring }: ExportOptions, userId: n
   for (const { userId: blocked, username, createdAt } of await database.blocks.list(userId)) {
     yield { type: 'block', user_id: blocked, username, created_at: timestamp(createdAt) }
   }
+  yield* reportsOf({ database, keyring }, userId)
   for await (const { room, entry } of entriesOf(database, userId)) yield entryRecord(keyring, room, entry)
   for (let before: number | undefined; ; ) {
     const rows = await database.audit.list({ userId, before }, PAGE)
@@ -83,6 +84,20 @@ async function* membershipsOf({ members }: ChatDatabase, userId: number): AsyncG
       yield { type: 'member', room, role, joined_at: timestamp(joinedAt), ...read }
     }
     after = page.at(-1)?.roomId ?? after
+    if (page.length < PAGE) return
+  }
+}
+
+/** Returns the reports that the user sent, without the texts of the reported messages. */
+async function* reportsOf({ database, keyring }: ExportOptions, userId: number): AsyncGenerator<ExportRecord> {
+  for (let after = 0; ; ) {
+    const page = await database.reports.ofUser(userId, after, PAGE)
+    for (const { room, seq, reason, keyId, createdAt, outcome } of page) {
+      const why = reason === null ? {} : { reason: keyring.decrypt(reason, keyId) ?? null }
+      const state = outcome === null ? 'open' : 'resolved'
+      yield { type: 'report', room, seq, ...why, state, created_at: timestamp(createdAt) }
+    }
+    after = page.at(-1)?.id ?? after
     if (page.length < PAGE) return
   }
 }

@@ -25,6 +25,8 @@ const DETAILS: Partial<Record<ErrorCode, string>> = {
   invitation_invalid: 'The invitation is not valid, or has expired or was used up. Ask for a new one.',
   invitation_not_found: 'There is no such invitation to this room. It may have expired or been revoked.',
   too_many_invitations: 'The room has 100 invitations that can be used. Revoke one first.',
+  report_not_found: 'There is no such report in this room. It may have been deleted.',
+  already_resolved: 'Somebody has already resolved this report.',
   last_owner: 'The room would have no owner. Make another member an owner first.',
   muted: 'You are muted in this room. You may read, and delete your own messages.',
   banned: 'A ban forbids this in this room. A moderator can end the ban.',

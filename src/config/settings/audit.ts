@@ -15,6 +15,15 @@ export const administrationSettings = ownedBy('auth', {
   })
 })
 
+export const reportSettings = ownedBy('auth', {
+  reportDays: integer(30, {
+    minimum: 1,
+    maximum: MAX_DAYS,
+    unit: 'days',
+    description: 'How long a report of a message, with the copy of its text, is kept after it was resolved.'
+  })
+})
+
 export const auditSettings = ownedBy('db', {
   auditDays: integer(365, {
     minimum: 1,

@@ -154,6 +154,8 @@ export const createDeletionsRepository = ({ query }: Pick<SqlClient, 'query'>, s
       if (renamed.length === 0) return false
       for (const name of PERSONAL_TABLES) await query(`delete from ${inSchema(name)} where user_id = $1`, [userId])
       await query(`delete from ${inSchema('blocks')} where blocked_id = $1`, [userId])
+      // The reports stay for the moderators, without what the user wrote in them.
+      await query(`update ${inSchema('reports')} set reason = null where user_id = $1`, [userId])
       // The sweep of restrictions deletes these rows, because it must lock the rooms.
       await query(
         `update ${inSchema('restrictions')} set until = clock_timestamp(), reason = null, key_id = null where user_id = $1`,

@@ -43,6 +43,7 @@ export const ROOM_TABLES = [
   'others',
   'mentions',
   'room_invitations',
+  'reports',
   'restrictions',
   'last_posts',
   'ban_erasures',
