@@ -36,6 +36,8 @@ export const useNotes = (client: ChatClient, room: Room, state: RoomState, isPri
   const loadedFrom = useRef<number>()
   /** Increases when notes that could not be loaded must be loaded again. */
   const [attempt, setAttempt] = useState(0)
+  /** Increases when the log is replaced. Notes that were requested before are of the former log. */
+  const generation = useRef(0)
   const retry = useRef<ReturnType<typeof setTimeout>>()
   const add = (more: readonly Note[]): void => setNotes(before => withNotes(before, more))
 
@@ -54,6 +56,7 @@ export const useNotes = (client: ChatClient, room: Room, state: RoomState, isPri
       room.on('resync', ({ isReplaced }) => {
         if (!isReplaced) return
         loadedFrom.current = undefined
+        generation.current++
         setNotes([])
       })
     ]
@@ -70,8 +73,12 @@ export const useNotes = (client: ChatClient, room: Room, state: RoomState, isPri
     if (isLoadingOlder || from === undefined || !isReadable(state)) return
     if (before !== undefined && before <= from) return
     loadedFrom.current = from
-    load(client, room, gapIn(messages, from, before)).then(add, () => {
-      loadedFrom.current = before
+    const startedIn = generation.current
+    const addLoaded = (loaded: readonly Note[]): void => {
+      if (generation.current === startedIn) add(loaded)
+    }
+    load(client, room, gapIn(messages, from, before)).then(addLoaded, () => {
+      if (generation.current === startedIn) loadedFrom.current = before
       clearTimeout(retry.current)
       retry.current = setTimeout(() => setAttempt(number => number + 1), RETRY_MS)
     })
