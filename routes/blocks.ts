@@ -29,6 +29,7 @@ const blockRoutes: FastifyPluginAsyncTypebox = async fastify => {
     schema: {
       operationId: 'listBlocks',
       summary: 'The users whom you have blocked, newest first',
+      description: 'Only you can see this list. A user does not learn that you have blocked them.',
       tags: ['rooms'],
       security: SECURED,
       response: {
@@ -84,6 +85,7 @@ const blockRoutes: FastifyPluginAsyncTypebox = async fastify => {
     schema: {
       operationId: 'unblockUser',
       summary: 'Remove a block',
+      description: 'Removes a block. If you have not blocked the user, nothing changes.',
       tags: ['rooms'],
       security: SECURED,
       params: Blocked,
