@@ -23,8 +23,8 @@ export interface HostMembers {
   /** Adds a user to a room. If the user is a member, only changes the role, if one is given. */
   addMember(room: string, user: HostMember, options?: { readonly role?: MemberRole | undefined }): Promise<void>
   /**
-   * Adds at most 500 users to a room. Rejects with `user_not_found`, and adds nobody, if a user is unknown. After any other
-   * error, some of the users may have been added; the same call can be repeated.
+   * Adds at most 500 users to a room, with one entry. Adds nobody if one of them cannot be added: rejects with `user_not_found` if a
+   * user is unknown, with `banned` if one is banned from the room, and with `busy` if an account is being changed.
    */
   addMembers(room: string, users: readonly HostMember[]): Promise<void>
   /** Removes a member. The subscriptions of the user to a private room end on every process. */
@@ -34,7 +34,7 @@ export interface HostMembers {
 }
 
 const MAX_USERS = 500
-/** Maximum number of users that are looked up or added at the same time. */
+/** Maximum number of users that are looked up at the same time. */
 const AT_ONCE = 100
 
 const isChange = compile(hostMember)
@@ -74,7 +74,7 @@ export const createHostMembers = (running: () => FastifyInstance): HostMembers =
         const members = await changes()
         const atOnce = pLimit(AT_ONCE)
         const users = await Promise.all(given.map(user => atOnce(() => userOf(user))))
-        await Promise.all(users.map(user => atOnce(() => members.putAsHost({ room, user }))))
+        await members.addAsHost(room, users)
       }),
     removeMember: (room, user) =>
       typed(async () => {

@@ -715,6 +715,8 @@ export type MembershipFrame = {
   until?: string
   /** Why the user was muted or banned. */
   reason?: string
+  /** All added users, if an application added several users at once. `subject` is one of them. */
+  subjects?: number[]
   /** A time in UTC with milliseconds, RFC 3339. */
   timestamp: string
 }

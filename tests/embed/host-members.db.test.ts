@@ -53,16 +53,31 @@ test('creates a private room under the name of the host, and adds users before t
 })
 
 test('adds up to 500 users at once, or nobody if one of them is unknown', async () => {
-  const { chat, roles } = await start()
+  const { chat, roles, join, call } = await start()
   await chat.createRoom({ room: 'team', visibility: 'private' })
+  await chat.addMember('team', { id: 'ann', name: 'Ann' })
+  await chat.addMember('team', { id: 'user-4', name: 'User 4' })
+  await chat.removeMember('team', 'user-4')
+  const ann = await join('ann:Ann', {}, '?rooms=team')
+  await ann.nextOf('subscribed')
   const users = Array.from({ length: 500 }, (_, at) => ({ id: `user-${at}`, name: `User ${at}` }))
   await expect(chat.addMembers('team', [...users.slice(0, 3), 'nobody'])).rejects.toMatchObject({
     code: 'user_not_found'
   })
-  expect(await roles('team')).toEqual({})
+  expect(await roles('team')).toEqual({ Ann: 'member' })
   await chat.addMembers('team', users)
-  await chat.addMembers('team', [...users.slice(0, 3), 'user-4'])
-  expect(Object.keys(await roles('team'))).toHaveLength(500)
+  await chat.addMembers('team', [...users.slice(0, 3), 'user-4', 'ann'])
+  expect(Object.keys(await roles('team'))).toHaveLength(501)
+  const added = await ann.nextOf('membership')
+  expect(added).toMatchObject({ seq: 4, event: 'added', role: 'member', username: 'User 0', subject: added.user_id })
+  expect(new Set(added.subjects).size, 'one entry lists all users').toBe(500)
+  // A user whom the batch added again receives the room.
+  const again = await join('user-4:User 4', {}, '?rooms=team')
+  expect(await again.nextOf('subscribed')).toMatchObject({ room: 'team', seq: 4 })
+  await chat.post({ room: 'team', as: { id: 'bot', name: 'Helper' }, content: 'Welcome!' })
+  for (const socket of [ann, again]) expect(await socket.nextOf('message')).toMatchObject({ seq: 5 })
+  const log = (await call('GET', `${ROOMS}/team/log?after=3`, { as: 'ann:Ann' })).body
+  expect(log.entries).toMatchObject([{ seq: 4, subjects: added.subjects }, { seq: 5 }])
   await expect(chat.addMembers('team', [...users, 'user-1'])).rejects.toMatchObject({ code: 'validation_failed' })
 })
 

@@ -154,7 +154,7 @@ const entryRecord = (keyring: Keyring, room: string, entry: StoredEntry): Export
     id,
     created_at: timeOf(createdAt),
     ...(targetSeq === null ? {} : { [kind === MESSAGE ? 'reply_to' : 'target']: targetSeq }),
-    ...(detail === null || hasData ? {} : (parsed(detail) as object)),
+    ...(detail === null || hasData ? {} : withoutOthers(parsed(detail) as object)),
     ...(state?.mentions ? { mentions: state.mentions } : {}),
     ...(state?.editedAt ? { edited_at: timeOf(state.editedAt) } : {}),
     ...(hasText ? { content: text ?? null } : {}),
@@ -163,6 +163,9 @@ const entryRecord = (keyring: Keyring, room: string, entry: StoredEntry): Export
     ...(metaText === undefined ? {} : { meta: parsed(metaText) })
   }
 }
+
+/** Omits the other users of an entry that added several. */
+const withoutOthers = ({ subjects: _, ...detail }: { readonly subjects?: unknown }): object => detail
 
 /** Returns a time, or null if the stored time is out of range, for example after damaged data was restored. */
 const timeOf = (ms: number): string | null => (Math.abs(ms) <= LAST_TIME ? timestamp(ms) : null)

@@ -31,6 +31,8 @@ export const MembershipCommand = Type.Object({
   until: Type.Optional(Type.Number()),
   reason: Type.Optional(Type.String()),
   erase: Type.Optional(Type.Integer()),
+  /** The users whom the host application adds. `subject` is one of them. */
+  subjects: Type.Optional(Type.Array(UserId)),
   /** The SHA-256 of the code of an invitation, with which the author joins. */
   invitation: Type.Optional(Type.String())
 })
@@ -61,6 +63,11 @@ export const MembershipFrame = Type.Object(
     role: Type.Optional(MemberRole),
     until: Type.Optional(Timestamp),
     reason: Type.Optional(Type.String({ description: 'Why the user was muted or banned.' })),
+    subjects: Type.Optional(
+      Type.Array(UserId, {
+        description: 'All added users, if an application added several users at once. `subject` is one of them.'
+      })
+    ),
     timestamp: Timestamp
   },
   { $id: 'ChatMembershipFrame' }
@@ -75,18 +82,19 @@ export const membership = defineKind({
   summary: { command: 'Not sent by clients', frame: 'The members of a room or their roles changed' },
   encrypted: ['meta'],
   step: 'rooms',
-  prepare: ({ subject, op, role, until, reason, erase, invitation }) => ({
+  prepare: ({ subject, subjects, op, role, until, reason, erase, invitation }) => ({
     content: null,
     // A user wrote the reason, so it is encrypted.
     meta: reason === undefined ? null : JSON.stringify({ reason: reason.toWellFormed() }),
-    detail: JSON.stringify({ subject, op, role, until, erase, invitation })
+    detail: JSON.stringify({ subject, subjects, op, role, until, erase, invitation })
   }),
   show: ({ detail, meta }) => ({
     subject: detail?.subject,
     event: detail?.event,
     ...(detail?.role === undefined ? {} : { role: detail.role }),
     ...(typeof detail?.until === 'number' ? { until: timestamp(detail.until) } : {}),
-    ...(typeof meta?.reason === 'string' ? { reason: meta.reason } : {})
+    ...(typeof meta?.reason === 'string' ? { reason: meta.reason } : {}),
+    ...(detail?.subjects === undefined ? {} : { subjects: detail.subjects })
   }),
   // The stored data has the result of the change and not the request.
   isSameDetail: (one, other) => one?.subject === other?.subject

@@ -46,7 +46,8 @@ export interface Entry extends Encoded, Placed {
  * `unbanned`, the right to read and to join it.
  */
 export interface MembershipChange {
-  readonly userId: number
+  /** Several users, if the host application added them at once. */
+  readonly userIds: readonly number[]
   readonly change: 'joined' | 'left' | 'muted' | 'banned' | 'unbanned'
 }
 
@@ -107,9 +108,9 @@ const CHANGES: Readonly<Record<string, MembershipChange['change'] | undefined>> 
   unbanned: 'unbanned'
 }
 
-const membershipOf = (fields: { subject: unknown; event: unknown }): Pick<Entry, 'membership'> => {
+const membershipOf = (fields: { subject: unknown; event: unknown; subjects?: unknown }): Pick<Entry, 'membership'> => {
   const change = CHANGES[String(fields.event)]
-  return change ? { membership: { userId: Number(fields.subject), change } } : {}
+  return change ? { membership: { userIds: [fields.subjects ?? fields.subject].flat().map(Number), change } } : {}
 }
 
 /**

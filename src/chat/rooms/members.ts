@@ -20,10 +20,17 @@ export interface MemberQuery {
   readonly limit: number
 }
 
-/** A change of a member by the host application. `name` is the current name of the user. */
+/** A user whom a change by the host application concerns, with the current name. */
+export interface ChangedUser {
+  readonly id: number
+  readonly username: string
+  readonly externalId?: string | null | undefined
+}
+
+/** A change of a member by the host application. */
 export interface HostChange {
   readonly room: string
-  readonly user: { readonly id: number; readonly username: string; readonly externalId?: string | null | undefined }
+  readonly user: ChangedUser
 }
 
 /** Every method throws `room_not_found` if the room doesn't exist, or the principal may not read it. */
@@ -38,6 +45,11 @@ export interface ChatMembers {
   remove(principal: Principal, room: string, userId: number): Promise<void>
   /** Like `put`, for the host application. Resolves with false if nothing had to be changed. */
   putAsHost(change: HostChange, role?: MemberRole): Promise<boolean>
+  /**
+   * Adds users to a room for the host application, with one entry, unless they are members. Adds nobody if one of them cannot be
+   * added. The author of the entry is the first of the users.
+   */
+  addAsHost(room: string, users: readonly ChangedUser[]): Promise<void>
   /** Like `remove`, for the host application. */
   removeAsHost(change: HostChange): Promise<void>
 }
@@ -115,14 +127,25 @@ export const createChatMembers = (options: ChatMembersOptions): ChatMembers => {
       await log.append(principal, name, remove(userId))
     },
     putAsHost: ({ room, user }, role) => isChanged(log.appendAsHost(principalOf(user), room, put(user.id, role))),
+    async addAsHost(room, users) {
+      const [first] = users
+      if (!first) return
+      if (users.length === 1) await isChanged(log.appendAsHost(principalOf(first), room, put(first.id)))
+      else await isChanged(log.appendAsHost(principalOf(first), room, putAll(users.map(({ id }) => id))))
+    },
     async removeAsHost({ room, user }) {
       await log.appendAsHost(principalOf(user), room, remove(user.id))
     }
   }
 }
 
-const put = (subject: number, role: MemberRole | undefined): Submission => {
+const put = (subject: number, role?: MemberRole): Submission => {
   const command = { type: MEMBERSHIP, subject, op: 'put', ...(role === undefined ? {} : { role }) }
+  return { kind: membership, command }
+}
+
+const putAll = (subjects: readonly number[]): Submission => {
+  const command = { type: MEMBERSHIP, subject: subjects[0], subjects, op: 'put' }
   return { kind: membership, command }
 }
 
@@ -143,7 +166,7 @@ const isChanged = async (appended: Promise<unknown>): Promise<boolean> => {
 }
 
 /** The host application is no user, so the author of its entries is the user whom they concern. */
-export const principalOf = ({ id, username, externalId }: HostChange['user']): Principal => ({
+export const principalOf = ({ id, username, externalId }: ChangedUser): Principal => ({
   userId: id,
   username,
   externalId,

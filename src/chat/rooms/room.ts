@@ -248,14 +248,16 @@ export class Room {
    * A removed user receives the entry about the removal, and no later entry. In a public room, only bans have this effect, and in
    * the other rooms only an addition ends it.
    */
-  #applyMembership({ userId, change }: MembershipChange, seq: number): void {
+  #applyMembership({ userIds, change }: MembershipChange, seq: number): void {
     const isBan = change === 'banned'
     if ((isBan || change === 'muted') && !this.isGuarded) this.isRestricted = true
-    if (isBan || (change === 'left' && this.isGuarded)) {
-      this.#removed ??= new Map()
-      this.#removed.set(userId, seq)
-      this.#delivery.remove(isBan ? 'banned' : 'removed', userId)
-    } else if (change === (this.isGuarded ? 'joined' : 'unbanned')) this.#removed?.delete(userId)
+    for (const userId of userIds) {
+      if (isBan || (change === 'left' && this.isGuarded)) {
+        this.#removed ??= new Map()
+        this.#removed.set(userId, seq)
+        this.#delivery.remove(isBan ? 'banned' : 'removed', userId)
+      } else if (change === (this.isGuarded ? 'joined' : 'unbanned')) this.#removed?.delete(userId)
+    }
   }
 
   /** Ends all subscriptions, because the room was deleted. */

@@ -4,10 +4,12 @@ import type { MembershipFrame, RoomFrame } from '../../../client/src/index.ts'
 /** Returns the sentence for a change of members. `name` is the name of the subject, and `userId` the id of the reader. */
 export const membershipLine = (entry: MembershipFrame, name: string, userId: number | undefined): string => {
   const { user_id: authorId, username, subject, event, role = 'member' } = entry
-  const isMe = subject === userId
+  const all = entry.subjects ?? [subject]
+  const isMe = all.some(id => id === userId)
   const [who, is, was] = isMe ? ['You', 'are', 'were'] : [name, 'is', 'was']
   if (event === 'joined') return `${who} became a member`
   if (event === 'left') return `${who} ${is} no longer a member`
+  if (all.length > 1) return `${who} and ${all.length - 1} other${all.length === 2 ? '' : 's'} were added`
   // If the host application makes a change, the subject is the author.
   const author = authorId === subject ? undefined : authorId === userId ? 'You' : username
   const whom = isMe ? 'you' : name
