@@ -20,11 +20,13 @@ export const stampOfPage = () =>
 const codeSplitting = {
   includeDependenciesRecursively: false,
   groups: [
+    // What the page and its dialogs share.
+    { name: 'shared', test: /node_modules\/preact\/|client\/src\/errors\.ts$|src\/web\/keys\.ts$/ },
     {
       name: 'forms',
       test: /src\/web\/(login\/.*|account\/(device|section)|account-api|check-box|field|pages|panel|proof|refusal)\.tsx?$|client\/src\/(account|rules)\.ts$/
     },
-    { name: 'menu', test: /src\/web\/actions\/(menu|menu-box|popup|reactors|room-menu)\.tsx$/ }
+    { name: 'menu', test: /src\/web\/actions\/(controls|menu|menu-box|popup|reactors|room-menu|toolbar)\.tsx$/ }
   ]
 }
 

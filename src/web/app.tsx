@@ -51,7 +51,8 @@ export const App = ({ link: given }: { readonly link: MailLink | undefined }) =>
     restoreUserData(saved.current, username)
     saved.current = undefined
     if (memoryReason === undefined) saveUser({ username })
-    setLink(undefined)
+    // An invitation to a room is shown after the login.
+    if (link?.purpose !== 'invite') setLink(undefined)
     setCurrent(open(username))
   }
   /** Ends the session in this tab. After an expiry, keeps the user's data in memory, in case the same user logs in next. */
@@ -94,7 +95,8 @@ export const App = ({ link: given }: { readonly link: MailLink | undefined }) =>
     }
   }, [session])
 
-  if (link && link.purpose !== 'invitation') {
+  const invited = link?.purpose === 'invite' ? link.token : undefined
+  if (link && link.purpose !== 'invitation' && link.purpose !== 'invite') {
     return <MailLinkForm link={link} session={session} onDone={() => setLink(undefined)} />
   }
   if (!current) {
@@ -103,7 +105,7 @@ export const App = ({ link: given }: { readonly link: MailLink | undefined }) =>
       <Login
         page={page}
         username={saved.current?.username}
-        invitation={link?.token}
+        invitation={invited === undefined ? link?.token : undefined}
         notice={notice}
         onMemory={() => {
           const memory = createMemorySession()
@@ -121,6 +123,8 @@ export const App = ({ link: given }: { readonly link: MailLink | undefined }) =>
       page={page}
       username={username}
       storage={storage}
+      invitation={invited}
+      onInvitationEnd={() => setLink(undefined)}
       onOtherUser={name => {
         saveUser({ username: name })
         setCurrent(open(name))

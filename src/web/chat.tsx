@@ -1,6 +1,6 @@
 /** Renders the chat of the user who is logged in: the list of rooms and the current room, on one connection. */
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
-import { type ChatClient, createChatClient, createInbox, type Session } from '../../client/src/index.ts'
+import { type ChatClient, createChatClient, createInbox, type Message, type Session } from '../../client/src/index.ts'
 import { createDeletions } from './actions/deletions.ts'
 import { deleteAtOnce } from './actions/last-request.ts'
 import { Banner } from './banner.tsx'
@@ -19,12 +19,19 @@ interface ChatProps {
   readonly storage: UserStorage
   /** Called if the session does not belong to the expected user. `username` is the user of the session. */
   readonly onOtherUser: (username: string) => void
+  /** The code of an invitation to a room, from the URL. */
+  readonly invitation: string | undefined
+  readonly onInvitationEnd: () => void
   readonly onLogOut: () => void
 }
 
 const Account = lazy(async () => (await import('./account/account.tsx')).Account)
 const RoomPanel = lazy(async () => (await import('./room/dialogs.ts')).RoomPanel)
+const SafetyDialog = lazy(async () => (await import('./room/dialogs.ts')).SafetyDialog)
+const Join = lazy(async () => (await import('./room/dialogs.ts')).Join)
 const Admin = lazy(async () => (await import('./admin/admin.tsx')).Admin)
+
+const NOBODY: ReadonlySet<number> = new Set()
 
 /** Matches the characters that are removed from the tab's title, because they can reorder the text after them. */
 const DIRECTION = /\p{Bidi_Control}/gu
@@ -80,7 +87,8 @@ const useRoomTitle = (name: string, title: string | undefined): string => {
   return last.current.title ?? name
 }
 
-export const Chat = ({ page, username, storage, onOtherUser, onLogOut }: ChatProps) => {
+export const Chat = (props: ChatProps) => {
+  const { page, username, storage, invitation, onOtherUser, onInvitationEnd, onLogOut } = props
   const { session, memoryReason } = page
   const { client, rooms, deletions } = useChat(session, storage)
   const [dialog, setDialog] = useState<'account' | 'admin' | 'room'>()
@@ -92,6 +100,20 @@ export const Chat = ({ page, username, storage, onOtherUser, onLogOut }: ChatPro
   )
   const list = useStore(rooms.subscribe, () => rooms.list)
   const [isOpen, setOpen] = useState(false)
+  const [blocked, setBlocked] = useState<ReadonlySet<number>>(NOBODY)
+  const [subject, setSubject] = useState<{ readonly kind: 'report' | 'block'; readonly message: Message }>()
+  useEffect(() => {
+    // If the list can't be loaded, or the service has no blocks, the page shows all messages.
+    import('./blocked.ts').then(part => part.loadBlocked(session)).then(setBlocked, () => {})
+  }, [session])
+  const safety = useMemo(
+    () => ({
+      blocked,
+      report: (message: Message) => setSubject({ kind: 'report', message }),
+      block: (message: Message) => setSubject({ kind: 'block', message })
+    }),
+    [blocked]
+  )
   const name = useHash() || DEFAULT_ROOM
   const generation = useStore(rooms.subscribe, () => rooms.generation)
   const room = useMemo(() => rooms.open(name), [rooms, name, generation])
@@ -140,6 +162,7 @@ export const Chat = ({ page, username, storage, onOtherUser, onLogOut }: ChatPro
           title={title}
           entry={entry}
           isAdmin={me?.role === 'admin'}
+          safety={safety}
           unread={isReady ? entry?.unread : undefined}
           onSeen={seq => rooms.read(name, seq)}
           client={client}
@@ -155,13 +178,21 @@ export const Chat = ({ page, username, storage, onOtherUser, onLogOut }: ChatPro
       {dialog === 'room' && entry && (
         <RoomPanel
           key={name}
-          {...{ rooms, entry }}
+          {...{ session, rooms, entry }}
           api={client.api}
           me={client.identity?.user_id}
           isAdmin={me?.role === 'admin'}
           onClose={() => setDialog(undefined)}
         />
       )}
+      {subject && (
+        <SafetyDialog
+          {...{ session, blocked, ...subject }}
+          onChange={setBlocked}
+          onClose={() => setSubject(undefined)}
+        />
+      )}
+      {invitation !== undefined && <Join session={session} code={invitation} onClose={onInvitationEnd} />}
       {dialog === 'admin' && me && <Admin session={session} userId={me.id} onClose={() => setDialog(undefined)} />}
     </div>
   )

@@ -2,14 +2,19 @@
 import type { FunctionComponent } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
 
-/** Returns a component that renders nothing until the part has been loaded, and a message if it can't be loaded. */
+/** Returns a component that renders nothing until the part has been loaded for the first time, and a message if it can't be loaded. */
 export const lazy = <Props extends object>(load: () => Promise<FunctionComponent<Props>>): FunctionComponent<Props> => {
+  let loaded: FunctionComponent<Props> | undefined
   return props => {
-    const [Part, setPart] = useState<FunctionComponent<Props>>()
+    const [Part, setPart] = useState(() => loaded)
     const [hasFailed, setFailed] = useState(false)
     useEffect(() => {
+      if (Part) return
       load().then(
-        part => setPart(() => part),
+        part => {
+          loaded = part
+          setPart(() => part)
+        },
         () => setFailed(true)
       )
     }, [])

@@ -1,15 +1,16 @@
 /**
- * Reads the token of a link in a mail or an invitation from the URL's fragment: `#reset=…`, `#verify=…`, `#invitation=…`.
+ * Reads the token of a link in a mail or an invitation from the URL's fragment: `#reset=…`, `#verify=…`, `#invitation=…`, and
+ * `#invite=…` for an invitation to a room.
  * main.tsx removes the token from the address bar immediately, so that no history, bookmark or screenshot contains it. The
  * page sends the token only when the user presses a button, because mail scanners open links.
  */
 
 export interface MailLink {
-  readonly purpose: 'reset' | 'verify' | 'invitation'
+  readonly purpose: 'reset' | 'verify' | 'invitation' | 'invite'
   readonly token: string
 }
 
-const LINK = /^#(reset|verify|invitation)=([\w.~-]+)$/
+const LINK = /^#(reset|verify|invitation|invite)=([\w.~-]+)$/
 
 /** Returns the link in a fragment; undefined if the fragment is the name of a room. */
 export const mailLinkOf = (hash: string): MailLink | undefined => {

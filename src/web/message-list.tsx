@@ -13,7 +13,7 @@ import { Down } from './icons.tsx'
 import { focusLine, onListKey } from './line-focus.ts'
 import { mentionedPeople, peopleOf } from './mentions.ts'
 import { groupMessages } from './message-groups.ts'
-import { MessageGroup } from './messages.tsx'
+import { MessageGroup, preloadControls } from './messages.tsx'
 import { useNewLine } from './new-line.ts'
 import { subjectsOf } from './notes.ts'
 import { readersIn, readersOf } from './receipts.ts'
@@ -106,6 +106,7 @@ export const MessageList = (props: MessageListProps) => {
     if (messages.length === 0) load(Math.max(PAGE, Math.min(props.unread ?? 0, JUMP_PAGE)))
   }, [])
   useEffect(loadIfNear, [state])
+  useEffect(preloadControls, [])
 
   const { hasFailed: hasJumpFailed } = useJump(box, room, shown, jump)
 

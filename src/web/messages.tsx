@@ -1,16 +1,22 @@
 /** Renders a group of one author's messages, each with its quote, its reactions and its actions. */
 import { useLayoutEffect, useRef, useState } from 'preact/hooks'
-import { Controls, type OpenPopup } from './actions/controls.tsx'
+import type { OpenPopup } from './actions/controls.tsx'
 import { type MessageActions, permissionsFor } from './actions/message-actions.ts'
 import { Avatar } from './avatar.tsx'
 import { Failure } from './failure.tsx'
 import { Clock, Pin } from './icons.tsx'
+import { lazy } from './lazy.tsx'
 import type { Group, Line } from './message-groups.ts'
 import { MessageText } from './message-text.tsx'
 import { QuoteButton } from './quote.tsx'
 import { Reactions } from './reactions.tsx'
 import { Readers } from './readers.tsx'
 import { clockTime, fullTime } from './times.ts'
+
+const loadControls = async () => (await import('./actions/controls.tsx')).Controls
+const Controls = lazy(loadControls)
+/** Loads the actions in advance, so that they appear at once. Ignores errors, because `Controls` shows them. */
+export const preloadControls = (): void => void loadControls().catch(() => {})
 
 interface MessageGroupProps {
   readonly group: Group
@@ -57,6 +63,8 @@ const MessageLine = ({ line, isOwn, author, actions, isTouch }: MessageLineProps
   const [isHovered, setHovered] = useState(false)
   const [hasFocus, setFocus] = useState(false)
   const [popup, setPopup] = useState<OpenPopup>()
+  const [isShown, setShown] = useState(false)
+  const isHidden = message !== undefined && !isShown && actions.blocked.has(message.user_id)
   const stored = isDeleting ? undefined : message
   const may = stored && permissionsFor(stored, isOwn, actions.may)
   const status = outgoing?.status ?? (line.isChanging ? 'pending' : 'stored')
@@ -97,6 +105,13 @@ const MessageLine = ({ line, isOwn, author, actions, isTouch }: MessageLineProps
             <Undo seq={message.seq} actions={actions} onFocusLost={() => box.current?.focus()} />
           ) : content === null ? (
             <em>{placeholderOf(line)}</em>
+          ) : isHidden ? (
+            <>
+              <em>You have blocked this user.</em>{' '}
+              <button type="button" class="undo" tabIndex={hasFocus ? 0 : -1} onClick={() => setShown(true)}>
+                Show
+              </button>
+            </>
           ) : (
             <MessageText content={content} mentioned={line.mentioned} />
           )}

@@ -24,8 +24,15 @@ export const PeopleList = ({ presence, me }: { readonly presence: Presence; read
 )
 
 /** Renders who is typing. The line keeps its height when nobody is typing, so that nothing moves when somebody starts. */
-export const Typing = ({ typing }: { readonly typing: RoomState['typing'] }) => (
+interface TypingProps {
+  readonly typing: RoomState['typing']
+  /** Shown while nobody is typing. */
+  readonly note: string
+}
+
+export const Typing = ({ typing, note }: TypingProps) => (
   <p class="typing">
+    {typing.length === 0 && note}
     {typing.length > 0 && (
       <>
         <span class="dots" aria-hidden="true">

@@ -13,7 +13,8 @@ import { PeopleList, Typing } from './people.tsx'
 import { mayModerate, type RoomEntry } from './room-entry.ts'
 import { RoomHeading } from './room-heading.tsx'
 import { DEFAULT_ROOM, linkTo } from './room-link.ts'
-import { useActions } from './use-actions.ts'
+import { useSlowMode } from './slow-mode.ts'
+import { type Safety, useActions } from './use-actions.ts'
 import { useNotes } from './use-notes.ts'
 
 const Pins = lazy(async () => (await import('./room/dialogs.ts')).Pins)
@@ -28,6 +29,7 @@ interface RoomViewProps {
   /** Called with the `seq` of the newest message when the user sees it. */
   readonly onSeen: (seq: number) => void
   readonly isAdmin: boolean
+  readonly safety: Safety
   readonly client: ChatClient
   readonly drafts: WebStorage
   readonly deletions: Deletions
@@ -39,7 +41,7 @@ interface RoomViewProps {
 
 /** The parent sets `key` to the room's name, so that each room mounts a new component without the state of another room. */
 export const RoomView = (props: RoomViewProps) => {
-  const { room, title, entry, unread, isAdmin, onSeen, client, drafts, deletions, onMenu, onDetails } = props
+  const { room, title, entry, unread, isAdmin, safety, onSeen, client, drafts, deletions, onMenu, onDetails } = props
   const state = useStore(
     changed => room.on('change', changed),
     () => room.state
@@ -55,11 +57,13 @@ export const RoomView = (props: RoomViewProps) => {
     state,
     deletions,
     jump,
-    { moderate, pin: moderate || entry?.visibility === 'direct' }
+    { moderate, pin: moderate || entry?.visibility === 'direct' },
+    safety
   )
   const { presence } = state
   const notes = useNotes(client, room, state, entry?.visibility === 'private')
   const me = client.identity?.user_id
+  const slowMode = useSlowMode(moderate ? 0 : (entry?.slowMode ?? 0), state.outgoing)
   const isMember = entry?.role !== undefined
   const isLive = state.status === 'live'
   useEffect(() => {
@@ -118,20 +122,24 @@ export const RoomView = (props: RoomViewProps) => {
             identity={client.identity}
           />
           <div class="foot">
-            <Typing typing={state.typing} />
-            <Composer
-              room={room}
-              title={title}
-              isPublic={entry?.visibility === 'public'}
-              drafts={drafts}
-              limit={client.identity?.limits?.max_message_length ?? 0}
-              subject={subject}
-              me={me}
-              people={actions.may.reply ? () => peopleOf(room.state) : undefined}
-              onEnd={endSubject}
-              onEditLast={editLast}
-              onSend={() => onSend.current()}
-            />
+            <Typing typing={state.typing} note={slowMode} />
+            {entry?.isArchived ? (
+              <p class="closed">This room is archived. You can read it, but nobody can post.</p>
+            ) : (
+              <Composer
+                room={room}
+                title={title}
+                isPublic={entry?.visibility === 'public'}
+                drafts={drafts}
+                limit={client.identity?.limits?.max_message_length ?? 0}
+                subject={subject}
+                me={me}
+                people={actions.may.reply ? () => peopleOf(room.state) : undefined}
+                onEnd={endSubject}
+                onEditLast={editLast}
+                onSend={() => onSend.current()}
+              />
+            )}
           </div>
         </>
       )}

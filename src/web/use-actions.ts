@@ -19,6 +19,8 @@ interface RoomActions {
   editLast(): boolean
 }
 
+export type Safety = Pick<MessageActions, 'blocked' | 'report' | 'block'>
+
 interface Chosen {
   readonly kind: Subject['kind']
   readonly seq: number
@@ -35,7 +37,8 @@ export const useActions = (
   state: RoomState,
   deletions: Deletions,
   jump: RefObject<(seq: number) => void>,
-  rights: RoomRights
+  rights: RoomRights,
+  safety: Safety
 ): RoomActions => {
   const [chosen, setChosen] = useState<Chosen>()
   const [notice, setText] = useState('')
@@ -50,6 +53,7 @@ export const useActions = (
     const may = permissionsOf(features?.split(' '), rights)
     return {
       may,
+      ...safety,
       reply: ({ seq }) => setChosen({ kind: 'reply', seq }),
       edit: ({ seq }) => setChosen({ kind: 'edit', seq }),
       editAgain({ nonce, target, content }) {
@@ -82,7 +86,7 @@ export const useActions = (
       retry: room.retry,
       discard: room.discard
     }
-  }, [room, features, rights.pin, rights.moderate])
+  }, [room, features, rights.pin, rights.moderate, safety.blocked])
 
   const message = chosen && state.messages.find(({ seq }) => seq === chosen.seq)
   const isDeleted = message?.content === null || (chosen !== undefined && deleting.has(chosen.seq))

@@ -26,6 +26,12 @@ test('lets members add people only to private rooms, and nobody change a direct 
 })
 
 test('lets moderators remove lower roles, owners give roles except to other owners, and administrators everything in public rooms', () => {
+  expect(rightsOf('private', 'member', true, 'moderators').add).toBe(false)
+  expect(rightsOf('private', 'moderator', false, 'moderators')).toMatchObject({ add: true, moderate: true })
+  expect([rightsOf('private', 'member', true).moderate, rightsOf('public', undefined, true).moderate]).toEqual([
+    false,
+    true
+  ])
   const moderator = rightsOf('private', 'moderator', true)
   expect([moderator.remove('member'), moderator.remove('moderator')]).toEqual([true, false])
   expect(moderator.roles('member', false)).toEqual([])

@@ -32,3 +32,16 @@ export const Trash = () => (
     <path d="M3.5 5.5h13M8 5.5V3.5h4v2M5.5 5.5l.7 11h7.6l.7-11M8.5 9v4.5M11.5 9v4.5" />
   </Icon>
 )
+
+export const Flag = () => (
+  <Icon size={18}>
+    <path d="M5 17.5v-14h9.5l-2 3.5 2 3.5H5" />
+  </Icon>
+)
+
+export const Block = () => (
+  <Icon size={18}>
+    <circle cx="10" cy="10" r="7" />
+    <path d="M5 5l10 10" />
+  </Icon>
+)

@@ -1,7 +1,7 @@
 /** Renders the menu of a message (the WAI-ARIA pattern "Menu"): some reactions, and the actions that the user may take. */
 import { type Message, reactionKeyOf } from '../../../client/src/index.ts'
 import { Pin, Plus } from '../icons.tsx'
-import { Copy, Pencil, Reply, Trash } from './icons.tsx'
+import { Block, Copy, Flag, Pencil, Reply, Trash } from './icons.tsx'
 import { MenuBox, MenuItem } from './menu-box.tsx'
 import type { MessageActions, Permissions } from './message-actions.ts'
 import { QUICK_REACTIONS } from './reaction-keys.ts'
@@ -66,6 +66,16 @@ export const MessageMenu = ({ anchor, message, may, actions, onDone, onClose, on
       {content !== null && isSecureContext && (
         <MenuItem onChoose={choose(() => navigator.clipboard.writeText(content).catch(() => {}))}>
           <Copy /> Copy text
+        </MenuItem>
+      )}
+      {may.report && content !== null && (
+        <MenuItem onChoose={choose(() => actions.report(message))}>
+          <Flag /> Report…
+        </MenuItem>
+      )}
+      {may.report && (
+        <MenuItem onChoose={choose(() => actions.block(message))}>
+          <Block /> {actions.blocked.has(message.user_id) ? 'Unblock' : 'Block'} {message.username}…
         </MenuItem>
       )}
       {may.remove && (

@@ -17,6 +17,11 @@ export interface MessageActions {
   toggle(message: Message, key: string): void
   /** Pins a message, or unpins it. */
   pin(message: Message): void
+  /** Opens the dialog to report a message, and the dialog to block its author or to end the block. */
+  report(message: Message): void
+  block(message: Message): void
+  /** The ids of the users whom the user has blocked. */
+  readonly blocked: ReadonlySet<number>
   /** Shows a message and sets the focus to it. Loads older messages if necessary. */
   jump(seq: number): void
   /** Returns the names of the first users who reacted with a key. */
@@ -34,6 +39,8 @@ export interface Permissions {
   readonly pin: boolean
   /** Whether the user may delete messages of others. */
   readonly moderate: boolean
+  /** Whether the user may report the message and block its author. */
+  readonly report: boolean
 }
 
 /** What the user may do in a room. */
@@ -49,7 +56,8 @@ export const permissionsOf = (features: readonly string[] = [], rights: RoomRigh
   remove: features.includes('deletion'),
   react: features.includes('reaction'),
   pin: features.includes('pin') && rights.pin,
-  moderate: rights.moderate
+  moderate: rights.moderate,
+  report: true
 })
 
 /** Returns which actions the user can take on this message, or undefined if there are none. */
@@ -63,6 +71,7 @@ export const permissionsFor = (
     ...may,
     edit: may.edit && isOwn && content !== null,
     remove: may.remove && (isOwn || may.moderate),
-    pin: may.pin && content !== null
+    pin: may.pin && content !== null,
+    report: !isOwn
   }
 }

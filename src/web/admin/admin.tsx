@@ -1,4 +1,4 @@
-/** Renders the view for administrators: users, invitations and the audit log. */
+/** Renders the view for administrators: users, invitations, reports and the audit log. */
 import { useState } from 'preact/hooks'
 import { type AuthFeatures, createAdminApi, type Session } from '../../../client/src/index.ts'
 import { accountOf } from '../account-api.ts'
@@ -8,6 +8,7 @@ import { useProof } from '../proof.tsx'
 import { serviceUrl } from '../session.ts'
 import { AuditSection } from './audit.tsx'
 import { InvitationSection } from './invitation.tsx'
+import { ReportsSection } from './reports.tsx'
 import { UsersSection } from './users.tsx'
 
 export interface AdminProps {
@@ -30,6 +31,7 @@ export const Admin = ({ session, userId, onClose }: AdminProps) => {
       sections={[
         { label: 'Users', content: <UsersSection {...common} userId={userId} /> },
         ...(hasInvitations ? [{ label: 'Invitations', content: <InvitationSection {...common} /> }] : []),
+        { label: 'Reports', content: <ReportsSection {...common} /> },
         { label: 'Audit log', content: <AuditSection {...common} /> }
       ]}
       onClose={onClose}

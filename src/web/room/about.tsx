@@ -2,14 +2,18 @@
 import { useState } from 'preact/hooks'
 import { Field } from '../field.tsx'
 import { useAction } from '../hooks.ts'
+import { lazy } from '../lazy.tsx'
 import { Refusal } from '../refusal.tsx'
 import type { RoomEntry } from '../room-entry.ts'
+import { DEFAULT_ROOM } from '../room-link.ts'
 import type { Rooms } from '../rooms.ts'
 import type { RoomSectionProps } from './members.tsx'
 
 interface AboutSectionProps extends RoomSectionProps {
   readonly rooms: Rooms
   readonly entry: RoomEntry
+  /** Called after the room was deleted. */
+  readonly onDeleted: () => void
 }
 
 const AUDIENCES = {
@@ -18,7 +22,10 @@ const AUDIENCES = {
   direct: 'Only these people can see the messages.'
 }
 
-export const AboutSection = ({ api, room, rooms, rights, entry }: AboutSectionProps) => (
+const SettingsForm = lazy(async () => (await import('./moderation.ts')).SettingsForm)
+const DeleteRoom = lazy(async () => (await import('./moderation.ts')).DeleteRoom)
+
+export const AboutSection = ({ session, api, room, rooms, rights, entry, onDeleted }: AboutSectionProps) => (
   <>
     <p class="hint">{AUDIENCES[entry.visibility]}</p>
     {rights.change ? (
@@ -28,6 +35,8 @@ export const AboutSection = ({ api, room, rooms, rights, entry }: AboutSectionPr
         {entry.topic ?? 'The room has no topic.'}
       </p>
     )}
+    {rights.moderate && <SettingsForm {...{ api, room, rooms, rights, entry }} />}
+    {rights.change && room !== DEFAULT_ROOM && <DeleteRoom {...{ session, room, rooms, entry, onDeleted }} />}
   </>
 )
 

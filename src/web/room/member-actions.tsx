@@ -1,10 +1,15 @@
-/** Renders what the user can do with a member: give another role, and remove the member. */
-import type { ChatApi, Member } from '../../../client/src/index.ts'
+/** Renders what the user can do with a member: give another role, mute, ban and remove the member. */
+import { useState } from 'preact/hooks'
+import type { ChatApi, Member, Session } from '../../../client/src/index.ts'
 import { useAction } from '../hooks.ts'
+import { lazy } from '../lazy.tsx'
 import { Refusal } from '../refusal.tsx'
 import type { MemberRole } from '../room-entry.ts'
 
+const Restrict = lazy(async () => (await import('./moderation.ts')).Restrict)
+
 interface MemberActionsProps {
+  readonly session: Session
   readonly api: ChatApi
   readonly room: string
   readonly member: Member
@@ -23,7 +28,9 @@ const LABELS: { readonly [role in MemberRole]: string } = {
   owner: 'Make an owner'
 }
 
-export const MemberActions = ({ api, room, member, roles, canRemove, onChange, onRemove }: MemberActionsProps) => {
+export const MemberActions = (props: MemberActionsProps) => {
+  const { session, api, room, member, roles, canRemove, onChange, onRemove } = props
+  const [kind, setKind] = useState<'mute' | 'ban'>()
   const action = useAction()
   const { user_id: id } = member
   return (
@@ -56,7 +63,27 @@ export const MemberActions = ({ api, room, member, roles, canRemove, onChange, o
             Remove from the room
           </button>
         )}
+        {canRemove &&
+          (['mute', 'ban'] as const).map(one => (
+            <button
+              key={one}
+              type="button"
+              class="plain bad"
+              aria-expanded={kind === one}
+              onClick={() => setKind(kind === one ? undefined : one)}
+            >
+              {one === 'mute' ? 'Mute…' : 'Ban…'}
+            </button>
+          ))}
       </div>
+      {kind && (
+        <Restrict
+          key={kind}
+          {...{ session, room, kind }}
+          user={member}
+          onDone={() => (kind === 'ban' ? onRemove(id) : onChange(member))}
+        />
+      )}
       <Refusal error={action.error} />
     </div>
   )

@@ -1,6 +1,6 @@
 /** Renders the members of a room with their roles, and buttons to join and to leave it. */
 import { useRef, useState } from 'preact/hooks'
-import type { ChatApi, Member } from '../../../client/src/index.ts'
+import type { ChatApi, Member, Session } from '../../../client/src/index.ts'
 import { Avatar } from '../avatar.tsx'
 import { useAction } from '../hooks.ts'
 import { type Page, usePages } from '../pages.ts'
@@ -12,6 +12,7 @@ import type { Rights } from './rights.ts'
 
 /** The properties that all sections of the dialog have. */
 export interface RoomSectionProps {
+  readonly session: Session
   readonly api: ChatApi
   readonly room: string
   /** The id of the user of this page. */
@@ -28,7 +29,7 @@ interface MembersSectionProps extends RoomSectionProps {
 const PAGE = 100
 
 export const MembersSection = (props: MembersSectionProps) => {
-  const { api, room, me, rights } = props
+  const { session, api, room, me, rights } = props
   const [selected, setSelected] = useState<number>()
   const loading = useAction()
   const pages = usePages<Item>(loading, after => loadPage(api, room, after as number | undefined))
@@ -85,7 +86,11 @@ export const MembersSection = (props: MembersSectionProps) => {
                 </button>
               )}
               {id === selected && (
-                <MemberActions {...{ api, room, member, roles, canRemove }} onChange={changed} onRemove={removed} />
+                <MemberActions
+                  {...{ session, api, room, member, roles, canRemove }}
+                  onChange={changed}
+                  onRemove={removed}
+                />
               )}
             </li>
           )

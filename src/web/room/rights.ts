@@ -8,7 +8,9 @@ export interface Rights {
   readonly leave: boolean
   /** Whether the user may add other users. */
   readonly add: boolean
-  /** Whether the user may change the title and the topic. */
+  /** Whether the user may mute and ban lower roles, change slow mode and resolve reports. */
+  readonly moderate: boolean
+  /** Whether the user may change the title and the topic, and delete the room. */
   readonly change: boolean
   /** Returns whether the user may remove another member with a role. */
   remove(role: MemberRole): boolean
@@ -21,8 +23,13 @@ export const ROLES: readonly MemberRole[] = ['member', 'moderator', 'owner']
 
 const rankOf = (role: MemberRole | undefined): number => (role === undefined ? -1 : ROLES.indexOf(role))
 
-/** `role` is the user's role in the room. `isAdmin` is true for an administrator of the service. */
-export const rightsOf = (visibility: Visibility, role: MemberRole | undefined, isAdmin: boolean): Rights => {
+/** `role` is the user's role in the room, and `invite` who may add people to a private room. `isAdmin` is true for an administrator of the service. */
+export const rightsOf = (
+  visibility: Visibility,
+  role: MemberRole | undefined,
+  isAdmin: boolean,
+  invite: 'members' | 'moderators' = 'members'
+): Rights => {
   const isPublic = visibility === 'public'
   const isDirect = visibility === 'direct'
   const isOwner = role === 'owner'
@@ -32,7 +39,8 @@ export const rightsOf = (visibility: Visibility, role: MemberRole | undefined, i
     isPublic,
     join: isPublic && role === undefined,
     leave: !isDirect && role !== undefined,
-    add: isHighest || (!isDirect && rankOf(role) >= (isPublic ? 1 : 0)),
+    add: isHighest || (!isDirect && rankOf(role) >= (isPublic || invite === 'moderators' ? 1 : 0)),
+    moderate: isHighest || (!isDirect && rankOf(role) >= 1),
     change: isHighest || (!isDirect && isOwner),
     remove: target => isHighest || (!isDirect && rankOf(role) >= 1 && rankOf(role) > rankOf(target)),
     roles(target, isMe) {

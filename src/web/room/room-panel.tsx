@@ -1,5 +1,9 @@
-/** Renders the dialog of a room: its members, a search for people to add, and its title and topic. */
-import type { ChatApi } from '../../../client/src/index.ts'
+/**
+ * Renders the dialog of a room: its members, a search for people to add, invitations, its title, topic and settings, and the
+ * restrictions and reports for moderators.
+ */
+import type { ChatApi, Session } from '../../../client/src/index.ts'
+import { lazy } from '../lazy.tsx'
 import { Panel } from '../panel.tsx'
 import type { RoomEntry } from '../room-entry.ts'
 import type { Rooms } from '../rooms.ts'
@@ -8,7 +12,12 @@ import { AddSection } from './add.tsx'
 import { MembersSection } from './members.tsx'
 import { rightsOf } from './rights.ts'
 
+const InvitationsSection = lazy(async () => (await import('./moderation.ts')).InvitationsSection)
+const RestrictionsSection = lazy(async () => (await import('./moderation.ts')).RestrictionsSection)
+const ReportsSection = lazy(async () => (await import('./moderation.ts')).ReportsSection)
+
 export interface RoomPanelProps {
+  readonly session: Session
   readonly api: ChatApi
   readonly rooms: Rooms
   readonly entry: RoomEntry
@@ -18,18 +27,25 @@ export interface RoomPanelProps {
   readonly onClose: () => void
 }
 
-export const RoomPanel = ({ api, rooms, entry, me, isAdmin, onClose }: RoomPanelProps) => {
-  const rights = rightsOf(entry.visibility, entry.role, isAdmin)
-  const common = { api, room: entry.name, me, rights }
+export const RoomPanel = ({ session, api, rooms, entry, me, isAdmin, onClose }: RoomPanelProps) => {
+  const rights = rightsOf(entry.visibility, entry.role, isAdmin, entry.invite)
+  const common = { session, api, room: entry.name, me, rights }
   return (
     <Panel
       title={entry.title}
       sections={[
         { label: 'Members', content: <MembersSection {...common} rooms={rooms} onLeft={onClose} /> },
         ...(rights.add ? [{ label: 'Add people', content: <AddSection {...common} /> }] : []),
+        ...(rights.add ? [{ label: 'Invitations', content: <InvitationsSection {...common} /> }] : []),
         ...(entry.visibility === 'direct'
           ? []
-          : [{ label: 'About', content: <AboutSection {...common} rooms={rooms} entry={entry} /> }])
+          : [{ label: 'About', content: <AboutSection {...common} {...{ rooms, entry }} onDeleted={onClose} /> }]),
+        ...(rights.moderate
+          ? [
+              { label: 'Restrictions', content: <RestrictionsSection {...common} /> },
+              { label: 'Reports', content: <ReportsSection {...common} /> }
+            ]
+          : [])
       ]}
       onClose={onClose}
     />

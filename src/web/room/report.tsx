@@ -1,0 +1,126 @@
+/** Renders the dialogs for a message of somebody else: to report the message, and to block its author. */
+import type { ComponentChildren } from 'preact'
+import { useLayoutEffect, useRef, useState } from 'preact/hooks'
+import type { Message, Session } from '../../../client/src/index.ts'
+import { Field } from '../field.tsx'
+import { useAction } from '../hooks.ts'
+import { excerptOf } from '../quotes.ts'
+import { Refusal } from '../refusal.tsx'
+import { safetyOf } from './apis.ts'
+
+interface CommonProps {
+  readonly session: Session
+  readonly message: Message
+  readonly onClose: () => void
+}
+
+const ReportDialog = ({ session, message, onClose }: CommonProps) => {
+  const [reason, setReason] = useState('')
+  const [isDone, setDone] = useState(false)
+  const { room, seq, username, content } = message
+  return (
+    <Dialog
+      title="Report a message"
+      button="Report"
+      isDone={isDone}
+      onClose={onClose}
+      work={async () => {
+        await safetyOf(session).report(room, seq, reason.trim() || undefined)
+        setDone(true)
+      }}
+    >
+      {isDone ? (
+        <p role="status">The message was reported. The moderators decide whether to delete it.</p>
+      ) : (
+        <>
+          <p class="hint">
+            The moderators of the room and the administrators can read the message of <bdi>{username}</bdi> as it is
+            now, your name and the reason. In direct messages, only administrators can.
+          </p>
+          <p class="reported" dir="auto">
+            {excerptOf(content ?? '')}
+          </p>
+          <Field name="report-reason" label="Reason" value={reason} hint="Optional." onInput={setReason} />
+        </>
+      )}
+    </Dialog>
+  )
+}
+
+interface BlockDialogProps extends CommonProps {
+  readonly blocked: ReadonlySet<number>
+  /** Called with the users who are blocked now. */
+  readonly onChange: (blocked: ReadonlySet<number>) => void
+}
+
+const BlockDialog = ({ session, message, blocked, onChange, onClose }: BlockDialogProps) => {
+  const { user_id: id, username } = message
+  const isBlocked = blocked.has(id)
+  return (
+    <Dialog
+      title={isBlocked ? `Unblock ${username}` : `Block ${username}`}
+      button={isBlocked ? 'Unblock' : 'Block'}
+      onClose={onClose}
+      work={async () => {
+        const api = safetyOf(session)
+        await (isBlocked ? api.unblock(id) : api.block(id))
+        const { blocks } = await api.blocks()
+        onChange(new Set(blocks.map(({ user_id }) => user_id)))
+        onClose()
+      }}
+    >
+      <p class="hint">
+        {isBlocked
+          ? 'The page shows the messages of this user again, and you can write to each other.'
+          : 'Neither of you can post in your direct messages, and this user can’t add you to rooms. In other rooms, the page hides the messages of this user.'}
+      </p>
+    </Dialog>
+  )
+}
+
+export const SafetyDialog = ({ kind, ...props }: BlockDialogProps & { readonly kind: 'report' | 'block' }) =>
+  kind === 'report' ? <ReportDialog {...props} /> : <BlockDialog {...props} />
+
+interface DialogProps {
+  readonly title: string
+  /** The label of the button that starts `work`. */
+  readonly button: string
+  readonly isDone?: boolean
+  readonly work: () => Promise<void>
+  readonly onClose: () => void
+  readonly children: ComponentChildren
+}
+
+const Dialog = ({ title, button, isDone = false, work, onClose, children }: DialogProps) => {
+  const dialog = useRef<HTMLDialogElement>(null)
+  const action = useAction()
+  useLayoutEffect(() => dialog.current?.showModal(), [])
+  // The button that started the work disappears, and with it the focus.
+  useLayoutEffect(() => {
+    if (isDone) dialog.current?.querySelector<HTMLElement>('.buttons button')?.focus()
+  }, [isDone])
+  return (
+    <dialog ref={dialog} class="card" onClose={onClose} aria-labelledby="safety-title">
+      <form
+        onSubmit={event => {
+          event.preventDefault()
+          if (!isDone) void action.run(work)
+        }}
+      >
+        <h2 id="safety-title">{title}</h2>
+        {children}
+        <Refusal error={action.error} />
+        <div class="buttons">
+          <button type="button" class="plain" onClick={() => dialog.current?.close()}>
+            {isDone ? 'Close' : 'Cancel'}
+          </button>
+          {!isDone && (
+            <button type="submit" class="danger" aria-disabled={action.isBusy}>
+              {button}
+            </button>
+          )}
+        </div>
+      </form>
+    </dialog>
+  )
+}

@@ -1,0 +1,136 @@
+/** Tests moderation and invitations in a real browser with the real service. */
+import type { Page } from 'playwright-core'
+import { describe, expect, test } from 'vitest'
+import { composer, press, type, useBrowser } from '../support/account-page.ts'
+import { enterAs, hasChromium } from '../support/browser.ts'
+import { problemsOf } from '../support/page-problems.ts'
+import type { Person, RunningChat } from '../support/start-chat.ts'
+
+const link = (page: Page, name: string | RegExp) => page.getByRole('link', { name })
+const note = (page: Page, text: string) => page.locator('.note-line', { hasText: text })
+const bubble = (page: Page, text: string) => page.locator('.bubble', { hasText: text })
+
+/** Calls the HTTP API as a user. Returns the body. */
+const call = async (chat: RunningChat, { token }: Person, method: string, path: string, body?: object) => {
+  const response = await chat.call(method, `/api/chat${path}`, { token, ...(body ? { body } : {}) })
+  expect(response.status, JSON.stringify(response.body)).toBeLessThan(300)
+  return response.body
+}
+
+describe.skipIf(!hasChromium())('moderation', { timeout: 300_000 }, () => {
+  const { newTab, start } = useBrowser()
+
+  /** Creates a private room of ada with bob, and opens it in both tabs. */
+  const startRoom = async () => {
+    const started = await start()
+    const { chat, ada, tab, page } = started
+    const bob = await chat.register('bob')
+    const { room } = await call(chat, ada, 'POST', '/rooms', { visibility: 'private', title: 'Plans' })
+    await call(chat, ada, 'PUT', `/rooms/${room}/members/${bob.id}`)
+    const other = await newTab({ colorScheme: 'dark' })
+    await enterAs(tab, chat.url, 'ada')
+    await enterAs(other, chat.url, 'bob')
+    await link(page, /^Plans/).click()
+    await link(other.page, /^Plans/).click()
+    await composer(other.page).waitFor()
+    return { ...started, bob, room, other }
+  }
+
+  test('mutes a member with a reason, shows it to both, and ends the mute', async () => {
+    const { page, other, complaints } = await startRoom()
+    await press(page, 'Room details')
+    await press(page, 'Manage bob')
+    await press(page, 'Mute…')
+    await page.getByLabel('Duration').selectOption('1')
+    await type(page, 'Reason', 'Too loud')
+    await page.setViewportSize({ width: 360, height: 740 })
+    expect(await problemsOf(page)).toEqual([])
+    expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(360)
+    await page.setViewportSize({ width: 1280, height: 800 })
+    await press(page, 'Mute bob')
+    await note(page, 'You muted bob').waitFor()
+    await note(other.page, 'ada muted you').waitFor()
+    await composer(other.page).fill('Hello')
+    await other.page.keyboard.press('Enter')
+    await other.page.locator('.failure', { hasText: 'Not sent.' }).waitFor()
+    expect(await problemsOf(other.page)).toEqual([])
+
+    await press(page, 'Restrictions')
+    await page.getByText('Too loud').waitFor()
+    expect(await problemsOf(page)).toEqual([])
+    await page.getByRole('button', { name: 'Unmute bob' }).click()
+    await page.getByText('Nobody is muted or banned.').waitFor()
+    await note(other.page, 'ada unmuted you').waitFor()
+    await press(other.page, 'Try again')
+    await bubble(page, 'Hello').waitFor()
+    expect([...complaints, ...other.complaints]).toEqual([])
+  })
+
+  test('bans a member, who no longer sees the room, and lets them back in after the ban', async () => {
+    const { page, other, chat, ada, bob, room } = await startRoom()
+    await press(page, 'Room details')
+    await press(page, 'Manage bob')
+    await press(page, 'Ban…')
+    await page.getByLabel('Duration').selectOption('')
+    await press(page, 'Ban bob')
+    await page.getByRole('button', { name: 'Manage bob' }).waitFor({ state: 'detached' })
+    await other.page.locator('.refused').waitFor()
+    await link(other.page, /^Plans/).waitFor({ state: 'detached' })
+    expect(await problemsOf(other.page)).toEqual([])
+    await press(page, 'Restrictions')
+    await page.getByRole('button', { name: 'Unban bob' }).click()
+    await page.getByText('Nobody is muted or banned.').waitFor()
+    await call(chat, ada, 'PUT', `/rooms/${room}/members/${bob.id}`)
+  })
+
+  test('sets slow mode, archives a room, and deletes it after a confirmation', async () => {
+    const { page, other } = await startRoom()
+    await press(page, 'Room details')
+    await press(page, 'About')
+    await page.getByLabel('Slow mode').selectOption('60')
+    await other.page.getByText('Slow mode: one message per 1 minute.').waitFor()
+    await composer(other.page).fill('One')
+    await other.page.keyboard.press('Enter')
+    await other.page.locator('.line.stored', { hasText: 'One' }).waitFor()
+    await composer(other.page).fill('Two')
+    await other.page.keyboard.press('Enter')
+    await other.page.getByText(/Slow mode: your message will be sent in \d+ seconds\./).waitFor()
+
+    await page.getByLabel(/^Archive the room/).check()
+    await other.page.getByText('This room is archived. You can read it, but nobody can post.').waitFor()
+    expect(await problemsOf(other.page)).toEqual([])
+    await press(page, 'Delete the room…')
+    await type(page, 'Title of the room', 'Plans')
+    expect(await problemsOf(page)).toEqual([])
+    await press(page, 'Delete the room and all its messages')
+    await link(page, /^Plans/).waitFor({ state: 'detached' })
+    await link(other.page, /^Plans/).waitFor({ state: 'detached' })
+  })
+
+  test('creates an invitation link, which shows the room and lets somebody join, and revokes it', async () => {
+    const { page, chat, complaints } = await startRoom()
+    await chat.register('carol')
+    await press(page, 'Room details')
+    await press(page, 'Invitations')
+    await press(page, 'Create a link')
+    const url = String(await page.locator('.new-link code').textContent())
+    expect(url).toContain('#invite=')
+    await page.getByText('10 uses left').waitFor()
+    expect(await problemsOf(page)).toEqual([])
+
+    const carol = await newTab()
+    await enterAs(carol, chat.url, 'carol')
+    await carol.page.goto(`${chat.url}/app${new URL(url).hash}`)
+    await carol.page.getByText('a room with 2 members').waitFor()
+    expect(carol.page.url()).not.toContain('invite')
+    expect(await problemsOf(carol.page)).toEqual([])
+    await press(carol.page, 'Join')
+    await carol.page.getByRole('textbox', { name: 'Message to Plans' }).waitFor()
+
+    await page.getByRole('button', { name: /^Revoke/ }).click()
+    await page.getByText('No invitation can be used now.').waitFor()
+    await carol.page.goto(`${chat.url}/app${new URL(url).hash}`)
+    await carol.page.locator('dialog .refusal').waitFor()
+    expect(complaints).toEqual([])
+  })
+})
