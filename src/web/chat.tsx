@@ -173,7 +173,12 @@ export const Chat = (props: ChatProps) => {
         />
       </main>
       {dialog === 'account' && (
-        <Account {...{ session, memoryReason }} onClose={() => setDialog(undefined)} onEnded={onLogOut} />
+        <Account
+          {...{ session, memoryReason }}
+          onBlocked={setBlocked}
+          onClose={() => setDialog(undefined)}
+          onEnded={onLogOut}
+        />
       )}
       {dialog === 'room' && entry && (
         <RoomPanel

@@ -11,12 +11,14 @@ const takeMailLink = (): MailLink | undefined => {
 }
 
 const root = document.getElementById('root')
+/** The number of links that were opened. The key of the app, so that a link that is opened again is shown again. */
+let opened = 0
 // This listener is added before the listeners of all components, so that no component reads the token of a link as the name of
 // a room.
 const show = (): void => {
   const link = takeMailLink()
-  if (root && link) render(<App key={link.token} link={link} />, root)
+  if (root && link) render(<App key={++opened} link={link} />, root)
 }
 addEventListener('hashchange', show)
 const link = takeMailLink()
-if (root) render(<App key={link?.token} link={link} />, root)
+if (root) render(<App key={opened} link={link} />, root)

@@ -96,7 +96,7 @@ describe.skipIf(!hasChromium())('moderation', { timeout: 300_000 }, () => {
     await other.page.keyboard.press('Enter')
     await other.page.getByText(/Slow mode: your message will be sent in \d+ seconds\./).waitFor()
 
-    await page.getByLabel(/^Archive the room/).check()
+    await page.getByLabel(/^Archive the room/).click()
     await other.page.getByText('This room is archived. You can read it, but nobody can post.').waitFor()
     expect(await problemsOf(other.page)).toEqual([])
     await press(page, 'Delete the room…')

@@ -6,6 +6,7 @@ import { accountOf } from '../account-api.ts'
 import { useLoaded } from '../hooks.ts'
 import { Panel, type PanelSection } from '../panel.tsx'
 import { useProof, type WithProof } from '../proof.tsx'
+import { BlockedSection } from './blocked.tsx'
 import { DataSection } from './data.tsx'
 import { EmailSection } from './email.tsx'
 import { FactorsSection } from './factors.tsx'
@@ -19,6 +20,8 @@ export interface AccountProps {
   readonly onClose: () => void
   /** Called when the user's own session has ended. */
   readonly onEnded: () => void
+  /** Called with the users whom the user has blocked. */
+  readonly onBlocked: (blocked: ReadonlySet<number>) => void
 }
 
 /** The properties of every section. */
@@ -36,7 +39,8 @@ interface Loaded {
   readonly factors: Factors | undefined
 }
 
-export const Account = ({ session, memoryReason, onClose, onEnded }: AccountProps) => {
+export const Account = (props: AccountProps) => {
+  const { session, onClose } = props
   const [account] = useState(() => accountOf(session))
   const [loaded, setLoaded] = useState<Loaded>()
   const features = useLoaded(() => account.features())
@@ -48,7 +52,7 @@ export const Account = ({ session, memoryReason, onClose, onEnded }: AccountProp
   useEffect(() => void load().catch(() => {}), [])
 
   const sections = loaded
-    ? sectionsOf({ ...loaded, features, memoryReason, onEnded, account, withProof, onChange: () => void load() })
+    ? sectionsOf({ ...props, ...loaded, features, account, withProof, onChange: () => void load() })
     : [{ label: 'Profile', content: <p class="hint">Loading…</p> }]
   return (
     <Panel title="Account" sections={sections} onClose={onClose}>
@@ -57,16 +61,20 @@ export const Account = ({ session, memoryReason, onClose, onEnded }: AccountProp
   )
 }
 
-interface AllProps extends SectionProps, Loaded, Pick<AccountProps, 'memoryReason' | 'onEnded'> {
+interface AllProps extends SectionProps, Loaded, Omit<AccountProps, 'onClose'> {
   readonly features: AuthFeatures | undefined
 }
 
 /** Returns the sections that the service offers. */
-const sectionsOf = ({ factors, features, memoryReason, onEnded, ...common }: AllProps): PanelSection[] => [
-  { label: 'Profile', content: <ProfileSection {...common} /> },
-  { label: 'Password', content: <PasswordSection {...common} /> },
-  ...(features?.mail ? [{ label: 'E-mail', content: <EmailSection {...common} /> }] : []),
-  ...(factors ? [{ label: 'Two-step login', content: <FactorsSection {...common} factors={factors} /> }] : []),
-  { label: 'Sessions', content: <SessionsSection {...common} {...{ memoryReason, onEnded }} /> },
-  { label: 'Your data', content: <DataSection {...common} onEnded={onEnded} /> }
-]
+const sectionsOf = (props: AllProps): PanelSection[] => {
+  const { session, factors, features, memoryReason, onEnded, onBlocked, ...common } = props
+  return [
+    { label: 'Profile', content: <ProfileSection {...common} /> },
+    { label: 'Password', content: <PasswordSection {...common} /> },
+    ...(features?.mail ? [{ label: 'E-mail', content: <EmailSection {...common} /> }] : []),
+    ...(factors ? [{ label: 'Two-step login', content: <FactorsSection {...common} factors={factors} /> }] : []),
+    { label: 'Sessions', content: <SessionsSection {...common} {...{ memoryReason, onEnded }} /> },
+    { label: 'Blocked people', content: <BlockedSection {...{ session, onBlocked }} /> },
+    { label: 'Your data', content: <DataSection {...common} onEnded={onEnded} /> }
+  ]
+}

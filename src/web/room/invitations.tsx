@@ -1,6 +1,6 @@
 /** Renders the invitations to a room: a form that creates a link, and the links that can be used, each with a button to revoke it. */
 import { useRef, useState } from 'preact/hooks'
-import type { ListedInvitation, RoomInvitation } from '../../../client/src/index.ts'
+import type { RoomInvitation, RoomInvitationList } from '../../../client/src/index.ts'
 import { Choice } from '../choice.tsx'
 import { useAction } from '../hooks.ts'
 import { inviteLinkOf } from '../invite-link.ts'
@@ -30,7 +30,7 @@ export const InvitationsSection = ({ session, room }: Pick<RoomSectionProps, 'se
   const [created, setCreated] = useState<RoomInvitation>()
   const loading = useAction()
   const action = useAction()
-  const pages = usePages<ListedInvitation>(loading, async () => ({
+  const pages = usePages<RoomInvitationList['invitations'][number]>(loading, async () => ({
     items: (await api.list(room)).invitations,
     next: undefined
   }))
