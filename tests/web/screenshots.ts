@@ -36,7 +36,12 @@ const call = async (url: string, path: string, body: object | undefined, token?:
     ...(token ? { authorization: `Bearer ${token}` } : {})
   }
   const response = await fetch(url + path, { method, headers, ...(body ? { body: JSON.stringify(body) } : {}) })
-  const result = (await response.json()) as { access_token?: string; id?: number }
+  const result = JSON.parse((await response.text()) || '{}') as {
+    access_token?: string
+    id?: number
+    room?: string
+    seq?: number
+  }
   if (!response.ok) throw new Error(`${method} ${path}: ${JSON.stringify(result)}`)
   return result
 }
@@ -229,6 +234,70 @@ const shootChanges = async (page: Page, shot: (name: string) => Promise<unknown>
   await page.getByRole('button', { name: 'Undo' }).click()
 }
 
+/** Creates a private room with a pinned message, read receipts and a muted member, in which ada has a mention. */
+const seedConversation = async (url: string, tokens: ReadonlyMap<string, string>): Promise<void> => {
+  const ids = new Map<string, number>()
+  for (const [name, token] of tokens) ids.set(name, (await call(url, '/api/users/me', undefined, token, 'GET')).id ?? 0)
+  const as = (who: string) => tokens.get(who)
+  const { room } = await call(url, '/api/chat/rooms', { visibility: 'private', title: 'Plans for May' }, as('ada'))
+  const path = `/api/chat/rooms/${room}`
+  for (const who of ['grace', 'linus', 'yael']) {
+    await call(url, `${path}/members/${ids.get(who)}`, {}, as('ada'), 'PUT')
+  }
+  await call(url, `${path}/messages`, { content: 'The plan is on the board.' }, as('ada'))
+  const { seq } = await call(url, `${path}/messages`, { content: 'We meet on Tuesday at ten.' }, as('grace'))
+  await call(url, `${path}/pins/${seq}`, undefined, as('ada'), 'PUT')
+  const terms = { until: new Date(Date.now() + 86_400_000).toISOString(), reason: 'Too loud' }
+  await call(url, `${path}/mutes/${ids.get('yael')}`, terms, as('ada'), 'PUT')
+  await call(url, `${path}/read`, { up_to: seq }, as('linus'), 'PUT')
+  await call(
+    url,
+    `${path}/messages`,
+    { content: '@ada Can you bring the cake?', mentions: [ids.get('ada')] },
+    as('grace')
+  )
+}
+
+/** Takes screenshots of a private room with new messages, its pins, and the sections of its dialog. */
+const shootConversation = async (page: Page, shot: (name: string) => Promise<unknown>): Promise<void> => {
+  const press = (name: string): Promise<void> => page.getByRole('button', { name, exact: true }).click()
+  await page.getByRole('link', { name: /^Plans for May/ }).evaluate('element => element.click()')
+  await page.locator('.bubble', { hasText: 'bring the cake' }).waitFor()
+  await page.locator('.readers').first().waitFor()
+  await page.locator('.note-line', { hasText: 'pinned' }).waitFor()
+  await shot('conversation')
+  await page.locator('.line', { hasText: 'bring the cake' }).focus()
+  await page.keyboard.press('Enter')
+  await page.getByRole('menuitem', { name: 'Report…' }).waitFor()
+  await shot('conversation-menu')
+  await page.getByRole('menuitem', { name: 'Report…' }).click()
+  await page.getByRole('heading', { name: 'Report a message' }).waitFor()
+  await shot('conversation-report')
+  await press('Cancel')
+  await press('Pinned messages')
+  await page.locator('.pins li').waitFor()
+  await shot('conversation-pins')
+  await press('Close')
+  await press('Room details')
+  await press('Manage linus')
+  await press('Ban…')
+  await page.getByLabel('Duration').waitFor()
+  await shot('conversation-ban')
+  await press('Invitations')
+  await press('Create a link')
+  await page.locator('.new-link code').waitFor()
+  await page.getByText('10 uses left').first().waitFor()
+  await shot('conversation-invitations')
+  await press('About')
+  await page.getByLabel('Slow mode').waitFor()
+  await press('Delete the room…')
+  await shot('conversation-about')
+  await press('Restrictions')
+  await page.getByText('Too loud').waitFor()
+  await shot('conversation-restrictions')
+  await press('Close')
+}
+
 const tokens = await seed()
 const { server, url } = await start()
 const browser = await launchChromium()
@@ -244,6 +313,7 @@ const company = async () => {
 }
 
 try {
+  await seedConversation(url, tokens)
   const [grace] = await company()
   for (const colorScheme of ['light', 'dark'] as const) {
     for (const [width, height] of [
@@ -284,6 +354,7 @@ try {
         await page.keyboard.press('Escape')
       }
       await shootChanges(page, shot)
+      await shootConversation(page, shot)
       await page.evaluate(`location.hash = 'design'`)
       await page.getByText('There are no messages yet').waitFor()
       await shot('empty')
