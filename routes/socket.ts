@@ -16,6 +16,7 @@ export interface SocketRouteOptions {
 
 interface SocketQuery {
   readonly rooms?: unknown
+  readonly inbox?: unknown
 }
 
 /**
@@ -52,6 +53,7 @@ const socketRoute: FastifyPluginAsync = async fastify => {
           hasChatV1: socket.protocol === 'chat.v1',
           address: clientNetwork(request),
           rooms: roomsOf(request.query),
+          hasInbox: request.query.inbox === 'true',
           absent: absent.get(request),
           log: withoutRepeats(fastify.server, request.log)
         })

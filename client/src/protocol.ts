@@ -556,6 +556,12 @@ export type ReadCommand = {
   ref?: string
 }
 
+export type InboxCommand = {
+  type: 'inbox'
+  /** Repeated in the response to this frame. */
+  ref?: string
+}
+
 export type TypingFrame = {
   type: 'typing'
   /** The name of the room, which identifies it and never changes. */
@@ -585,6 +591,7 @@ export type ClientFrame =
   | SubscribeFrame
   | UnsubscribeFrame
   | ReadCommand
+  | InboxCommand
   | TypingFrame
   | AuthFrame
   | PingFrame
@@ -872,6 +879,61 @@ export type ReadNotice = {
   }[]
 }
 
+export type InboxFrame = {
+  type: 'inbox'
+  first?: true
+  rooms?: {
+    /** The name of the room, which identifies it and never changes. */
+    room: string
+    title?: string | null
+    visibility?: 'public' | 'private' | 'direct'
+    /** The role in the room. Each role may do what the roles before it may do. */
+    role?: 'member' | 'moderator' | 'owner'
+    /** The `seq` of the newest entry. */
+    seq?: number
+    /** The number of messages in the room up to now, deleted ones included. */
+    messages?: number
+    last?: {
+      seq: number
+      user_id: number
+      username: string
+      /** A time in UTC with milliseconds, RFC 3339. */
+      timestamp: string
+      /** The first 100 characters of the current text. */
+      excerpt?: string
+      /** Why there is no excerpt: `erased` or `key`. */
+      unavailable?: string
+    }
+    /** The number of messages up to your read mark. */
+    read_messages?: number
+    /** The number of unread messages that mention you; 100 means at least 100. */
+    mentions?: number
+    /** Whether you marked the room as unread. */
+    marked_unread?: boolean
+    /** `messages` minus `read_messages`. */
+    unread?: number
+    /** The other people of a direct room. Absent in other rooms. */
+    people?: {
+      /** The id of a user. */
+      user_id: number
+      username: string
+    }[]
+  }[]
+  removed?: string[]
+  /** Over all your rooms, not only those of this page. */
+  total?: {
+    /** The number of rooms that are unread or marked as unread. */
+    unread_rooms: number
+    /** The sum of all mentions. */
+    mentions: number
+  }
+  has_more?: boolean
+  /** The `after` of `GET /api/chat/inbox` for the rooms after these. */
+  next?: string
+  /** The `ref` of the frame that this frame responds to. */
+  ref?: string
+}
+
 export type PresenceFrame = {
   type: 'presence'
   /** The name of the room, which identifies it and never changes. */
@@ -933,6 +995,7 @@ export type ServerFrame =
   | HeadsFrame
   | TypingNotice
   | ReadNotice
+  | InboxFrame
   | PresenceFrame
   | ReconnectFrame
   | AuthenticatedFrame

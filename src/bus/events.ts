@@ -33,6 +33,8 @@ export interface BusEvents {
     readonly reads: readonly (readonly [userId: number, readSeq: number])[]
     readonly is_shared?: boolean
   }
+  /** Users became or ceased to be members of rooms, or see other rooms in their inbox. */
+  readonly members: { readonly users: readonly number[] }
   /** Makes each process call `authorize` again for a user and a room. */
   readonly recheck: Repeated & { readonly room: string }
   /** Closes all connections of a user. */
@@ -69,6 +71,7 @@ const isUsers: Check = value =>
   Array.isArray(value) && value.every(user => Array.isArray(user) && isNumber(user[0]) && isText(user[1]))
 const isReads: Check = value =>
   Array.isArray(value) && value.every(read => Array.isArray(read) && isNumber(read[0]) && isNumber(read[1]))
+const isNumbers: Check = value => Array.isArray(value) && value.every(isNumber)
 const isBoolean: Check = value => typeof value === 'boolean'
 const optional =
   (check: Check): Check =>
@@ -84,6 +87,7 @@ const FIELDS: { readonly [Kind in BusEventKind]: { readonly [Field in keyof BusE
   gone: {},
   typing: { room: isNumber, user_id: isNumber, username: isText },
   read: { room: isNumber, reads: isReads, is_shared: optional(isBoolean) },
+  members: { users: isNumbers },
   recheck: { ...repeated, room: isText },
   disconnect: repeated
 }

@@ -46,14 +46,18 @@ const look = ({ log }: ChatOptions, { rooms }: Parts): void => {
 
 /** Starts to handle the notifications of other processes. */
 export const listen = (options: ChatOptions, parts: Parts): Promise<void> => {
-  const { rooms, feed, revocation, subscriptionManager, readMarks } = parts
+  const { rooms, feed, revocation, subscriptionManager, readMarks, liveInbox } = parts
   return options.bus.listen({
-    grown: (roomId, seq) => rooms.grown(roomId, seq),
+    grown(roomId, seq) {
+      rooms.grown(roomId, seq)
+      liveInbox.grown(roomId, seq)
+    },
     event: createEventHandler({
       changed: () => feed?.wake(),
       ...revocation.events,
       ...subscriptionManager.events,
-      ...readMarks.events
+      ...readMarks.events,
+      ...liveInbox.events
     }),
     reset() {
       look(options, parts)
@@ -97,6 +101,7 @@ const startBackgroundWork = (
     feed?.close()
     users.close()
     committedEntries.close()
+    parts.liveInbox.close()
   }
 }
 

@@ -122,6 +122,7 @@ export const createChatCore = (options: ChatOptions): ChatCore => {
       hide: async (principal, name, isHidden) =>
         roomAccess.readIn(principal, name, async room => {
           if (!(await storage.inbox.hide(room.id, principal.userId, isHidden))) throw notDirect()
+          parts.liveInbox.membersChanged([principal.userId])
         })
     },
     moderation: createChatModeration({

@@ -8,6 +8,7 @@ import { createRevocation, type Revocation } from './access/revocation.ts'
 import { createStandingIn, type StandingIn } from './access/standing.ts'
 import { type ConnectionRegistry, createConnectionRegistry } from './connections/registry.ts'
 import { createInbox, type Inbox } from './inbox/inbox.ts'
+import { createLiveInbox, type LiveInbox } from './inbox/live.ts'
 import { createKinds, type Kinds } from './kinds/index.ts'
 import { type AppendQueue, createAppendQueue } from './log/append-queue.ts'
 import { type ChangeFeed, createChangeFeed } from './log/change-feed.ts'
@@ -35,6 +36,7 @@ export interface Parts {
   readonly appendQueue: AppendQueue
   readonly readMarks: ReadMarks
   readonly inbox: Inbox
+  readonly liveInbox: LiveInbox
   readonly readLimit: ReadLimit
   readonly publisher: Publisher
   readonly committedEntries: CommittedEntries
@@ -76,16 +78,19 @@ export const createParts = (options: ChatOptions, isDraining: () => boolean): Pa
     ...people,
     sessionUsers: storage.sessionUsers
   })
-  const revocation = createRevocation({ ...people, bus, access })
+  const inbox = createInbox({ repository: storage.inbox, reader, access, keyring: options.keyring })
+  const liveInbox = createLiveInbox({ repository: storage.inbox, inbox, reader, bus, clock, log })
+  const revocation = createRevocation({ ...people, bus, access, liveInbox })
   const readMarks = createReadMarks({
     repository: storage.readMarks,
     rooms,
     bus,
     clock,
     log,
-    hasReadReceipts: options.hasReadReceipts ?? true
+    hasReadReceipts: options.hasReadReceipts ?? true,
+    onChanged: (roomId, userIds) => liveInbox.marked(roomId, userIds)
   })
-  const publishing = createPublishing(options, { access, registry, users, readMarks }, isDraining)
+  const publishing = createPublishing(options, { access, registry, users, readMarks, liveInbox }, isDraining)
   const readLimit = createReadLimit({ clock, readRate: options.limits.readRate ?? 0 })
   const parts = {
     kinds,
@@ -98,7 +103,8 @@ export const createParts = (options: ChatOptions, isDraining: () => boolean): Pa
     users,
     revocation,
     readMarks,
-    inbox: createInbox({ repository: storage.inbox, reader, access, keyring: options.keyring }),
+    inbox,
+    liveInbox,
     readLimit,
     ...publishing
   }
@@ -142,7 +148,13 @@ const createReading = (
 
 const createPublishing = (
   options: ChatOptions,
-  { access, registry, users, readMarks }: Pick<Parts, 'access' | 'registry' | 'users' | 'readMarks'>,
+  {
+    access,
+    registry,
+    users,
+    readMarks,
+    liveInbox
+  }: Pick<Parts, 'access' | 'registry' | 'users' | 'readMarks' | 'liveInbox'>,
   isDraining: () => boolean
 ): Pick<Parts, 'appendQueue' | 'publisher' | 'committedEntries'> => {
   const { storage, keyring, bus, log, limits, host, clock } = options
@@ -171,6 +183,7 @@ const createPublishing = (
     author: users.author,
     named: users.named,
     readMarks,
+    liveInbox,
     onMessage: host?.onMessage,
     onEntry: host?.onEntry
   })

@@ -3,7 +3,15 @@
  * JSON, and their unknown fields are ignored.
  */
 import type { Static, TSchema } from '@sinclair/typebox'
-import { AuthFrame, PingFrame, ReadCommand, SubscribeFrame, TypingFrame, UnsubscribeFrame } from './frames/client.ts'
+import {
+  AuthFrame,
+  InboxCommand,
+  PingFrame,
+  ReadCommand,
+  SubscribeFrame,
+  TypingFrame,
+  UnsubscribeFrame
+} from './frames/client.ts'
 import {
   AckFrame,
   AuthenticatedFrame,
@@ -14,6 +22,7 @@ import {
 } from './frames/connection.ts'
 import {
   HeadsFrame,
+  InboxFrame,
   PresenceFrame,
   ReadNotice,
   ResyncFrame,
@@ -37,11 +46,19 @@ export const connectionFrames = {
   subscribe: { schema: SubscribeFrame, summary: 'Subscribe to a room, and resume after an entry' },
   unsubscribe: { schema: UnsubscribeFrame, summary: 'End a subscription' },
   read: { schema: ReadCommand, summary: 'Mark a room as read or unread' },
+  inbox: { schema: InboxCommand, summary: 'Receive the inbox and its changes' },
   typing: { schema: TypingFrame, summary: 'Report that the user is typing' },
   auth: { schema: AuthFrame, summary: 'Replace the token of the connection' },
   ping: { schema: PingFrame, summary: 'Request a pong' }
 } satisfies DocumentedFrames
-export type ClientFrame = SubscribeFrame | UnsubscribeFrame | ReadCommand | TypingFrame | AuthFrame | PingFrame
+export type ClientFrame =
+  | SubscribeFrame
+  | UnsubscribeFrame
+  | ReadCommand
+  | InboxCommand
+  | TypingFrame
+  | AuthFrame
+  | PingFrame
 
 /** Defines the frames that the service may send, keyed by `type`, except entries of known kinds. */
 export const serviceFrames = {
@@ -54,6 +71,7 @@ export const serviceFrames = {
   heads: { schema: HeadsFrame, summary: 'The newest entry of each subscribed room' },
   typing: { schema: TypingNotice, summary: 'Someone is typing' },
   read: { schema: ReadNotice, summary: 'How far members have read a room' },
+  inbox: { schema: InboxFrame, summary: 'Your rooms with unread messages, and changes of them' },
   presence: { schema: PresenceFrame, summary: 'Who is in a room' },
   reconnect: { schema: ReconnectFrame, summary: 'A planned shutdown: when to reconnect' },
   authenticated: { schema: AuthenticatedFrame, summary: 'The new token was accepted' },

@@ -157,6 +157,7 @@ const revoking = async (clock: ReturnType<typeof fakeClock>, network: ReturnType
     bus,
     clock,
     access: { may: () => true, ask: () => true, isDelegated: false } satisfies Access,
+    liveInbox: { refresh() {} },
     subscriptionManager: { expel() {} } as unknown as SubscriptionManager
   })
   await bus.listen({ grown() {}, event: createEventHandler(one.events), reset() {} })

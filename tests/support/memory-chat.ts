@@ -35,6 +35,8 @@ export const createMemoryChat = ({ clock = fakeClock(), ...options }: MemoryChat
         ofUser: async () => [],
         ofMembers: async () => [],
         rooms: async () => [],
+        heads: async () => [],
+        digests: async () => [],
         people: async () => [],
         hide: async () => false
       },

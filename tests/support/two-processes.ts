@@ -4,6 +4,7 @@
  */
 import postgres from 'postgres'
 import { expect, inject, onTestFinished } from 'vitest'
+import { createMemoryBus } from '../../src/bus/drivers/memory.ts'
 import { openClient } from '../../src/db/client/open.ts'
 import { createDatabase } from '../../src/db/database.ts'
 import { type RunningChat, type StartOptions, startChat } from './start-chat.ts'
@@ -22,12 +23,18 @@ export interface TwoProcesses {
 
 const ROWS = ['users', 'one_time_tokens', 'challenges'].map(table => `select from @${table} for update`)
 
-export const startTwoProcesses = async (options: Omit<StartOptions, 'database'> = {}): Promise<TwoProcesses> => {
-  const one = await startChat(options)
+/** Options of both processes. If `isNotified` is false, the processes do not hear of each other. */
+interface TwoOptions extends Omit<StartOptions, 'database' | 'bus'> {
+  readonly isNotified?: boolean
+}
+
+export const startTwoProcesses = async ({ isNotified = true, ...options }: TwoOptions = {}): Promise<TwoProcesses> => {
+  const withBus = () => (isNotified ? options : { ...options, bus: createMemoryBus() })
+  const one = await startChat(withBus())
   const { client, schema } = one.database
   const other = await openClient({ url: inject('testDatabaseUrl'), listenUrl: inject('testListenUrl'), poolMax: 5 })
   onTestFinished(() => other.close())
-  const two = await startChat({ ...options, database: createDatabase(other, schema) })
+  const two = await startChat({ ...withBus(), database: createDatabase(other, schema) })
   const inSchema = (text: string): string => text.replaceAll('@', `"${schema}".`)
 
   const waiting = async (): Promise<number> => {

@@ -10,6 +10,7 @@ import type { Clock } from '../../lib/clock.ts'
 import { CLOSE } from '../../protocol/close-codes.ts'
 import type { Connection } from '../connections/connection.ts'
 import type { ConnectionRegistry } from '../connections/registry.ts'
+import type { LiveInbox } from '../inbox/live.ts'
 import type { SubscriptionManager } from '../subscriptions/manager.ts'
 import { type Access, type Principal, publicUserOf } from './authorize.ts'
 
@@ -19,6 +20,8 @@ export interface RevocationOptions {
   readonly clock: Clock
   readonly access: Access
   readonly subscriptionManager: SubscriptionManager
+  /** Checks the rooms of the inbox again. */
+  readonly liveInbox: Pick<LiveInbox, 'refresh'>
 }
 
 export interface Revocation {
@@ -71,7 +74,7 @@ interface Broadcast {
 }
 
 export const createRevocation = (options: RevocationOptions): Revocation => {
-  const { registry, bus, clock, access, subscriptionManager } = options
+  const { registry, bus, clock, access, subscriptionManager, liveInbox } = options
   const broadcasts = new Set<Broadcast>()
   // The ids of recently received revocations. A re-broadcast of one of them is ignored.
   let received = new Set<string>()
@@ -97,7 +100,10 @@ export const createRevocation = (options: RevocationOptions): Revocation => {
           subscriptionManager.expel(connection, name)
       }
     }
-    for (const connection of connections) connection.perform({ work: () => work(connection), marks: {} })
+    for (const connection of connections) {
+      liveInbox.refresh(connection.principal.userId)
+      connection.perform({ work: () => work(connection), marks: {} })
+    }
   }
 
   /**

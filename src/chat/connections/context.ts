@@ -49,6 +49,8 @@ export interface ConnectionOptions {
   /** The names of the rooms to subscribe to when the connection opens. */
   readonly rooms: readonly string[]
   /** The names in `rooms` that belong to no existing room. */
+  /** Whether the client receives its inbox from the start. */
+  readonly hasInbox?: boolean
   readonly absent?: ReadonlySet<string> | undefined
   readonly log: Log
 }

@@ -7,6 +7,7 @@ import type { Limits } from '../../protocol/frames/connection.ts'
 import { GENERAL, MESSAGE } from '../../protocol/http/messages.ts'
 import type { Principal } from '../access/authorize.ts'
 import type { FindRoom } from '../access/room-access.ts'
+import type { LiveInbox } from '../inbox/live.ts'
 import type { Kinds } from '../kinds/index.ts'
 import type { Command, Kind } from '../kinds/kind.ts'
 import type { PublishResult } from '../log/append-draft.ts'
@@ -29,6 +30,7 @@ export interface FrameDispatchOptions {
   readonly subscriptionManager: SubscriptionManager
   readonly publisher: Publisher
   readonly readMarks: Pick<ReadMarks, 'add'>
+  readonly liveInbox: Pick<LiveInbox, 'open' | 'left'>
   readonly clock: Clock
   readonly limits: Limits
   /** See `ChatOptions.isUpgradeFinished`. */
@@ -50,7 +52,8 @@ export interface FrameDispatchOptions {
  * not lost.
  */
 export const createFrameDispatch = (options: FrameDispatchOptions): ((opened: ConnectionOptions) => void) => {
-  const { registry, subscriptionManager, publisher, readMarks, clock, limits, findRoom, isDraining } = options
+  const { registry, subscriptionManager, publisher, readMarks, liveInbox, clock, limits, findRoom, isDraining } =
+    options
 
   const send = (connection: Connection, room: Room, kind: Kind, command: Command): void | Promise<void> => {
     const { ref, nonce } = command
@@ -87,6 +90,7 @@ export const createFrameDispatch = (options: FrameDispatchOptions): ((opened: Co
     },
     act(connection, frame) {
       const { principal } = connection
+      if (frame.type === 'inbox') return liveInbox.open(connection, frame.ref)
       const name = frame.room ?? GENERAL
       switch (frame.type) {
         case 'subscribe':
@@ -111,6 +115,7 @@ export const createFrameDispatch = (options: FrameDispatchOptions): ((opened: Co
     },
     ended(connection) {
       if (registry.remove(connection)) subscriptionManager.left(connection)
+      liveInbox.left(connection)
     },
     closed: connection => registry.forget(connection)
   }
@@ -125,7 +130,7 @@ export const createFrameDispatch = (options: FrameDispatchOptions): ((opened: Co
   }
 
   /** Sends `connected`, and subscribes the connection to the rooms in its options. */
-  const greet = (connection: Connection, { rooms: names, absent }: ConnectionOptions): void => {
+  const greet = (connection: Connection, { rooms: names, absent, hasInbox }: ConnectionOptions): void => {
     const { principal } = connection
     connection.send({
       ...systemFrame('connected', principal, GENERAL),
@@ -144,6 +149,7 @@ export const createFrameDispatch = (options: FrameDispatchOptions): ((opened: Co
         marks: { room: name }
       })
     }
+    if (hasInbox) connection.perform({ work: () => liveInbox.open(connection), marks: {} })
     if (names.length <= MAX_SUBSCRIPTIONS) return
     const work = () => {
       throw tooManyRooms()

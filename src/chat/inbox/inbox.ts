@@ -9,6 +9,7 @@ import type { InboxItem, InboxPage } from '../../protocol/http/inbox.ts'
 import type { Access, Principal } from '../access/authorize.ts'
 import type { LogReader } from '../log/reader.ts'
 import { invalid } from '../rooms/invalid.ts'
+import { membershipsDigest } from './digest.ts'
 import { itemsOf, totalOf } from './items.ts'
 
 export interface InboxOptions {
@@ -28,8 +29,13 @@ export interface InboxQuery {
 
 export interface Inbox {
   page(principal: Principal, query: InboxQuery): Promise<InboxPage>
-  /** Returns the rooms of a user that are shown, the latest message first, without texts. */
-  rowsOf(principal: Principal): Promise<InboxRow[]>
+  /**
+   * Returns the rooms of a user that the host application allows, hidden ones included, the latest message first, without texts.
+   * `digest` identifies the set of all memberships.
+   */
+  allOf(principal: Principal): Promise<{ readonly rows: readonly InboxRow[]; readonly digest: string }>
+  /** Returns the first page of some rows, the latest message first. */
+  pageOf(userId: number, rows: readonly InboxRow[], limit: number): Promise<InboxPage>
   /** Returns the items of some rows, with the current text of the newest messages. */
   itemsOf(userId: number, rows: readonly InboxRow[]): Promise<InboxItem[]>
 }
@@ -46,13 +52,9 @@ export const createInbox = ({ repository, reader, access, keyring }: InboxOption
     return rows.filter((_, at) => may[at])
   }
 
-  const rowsOf: Inbox['rowsOf'] = async principal => {
+  const allOf: Inbox['allOf'] = async principal => {
     const rows = await reader.limited(() => repository.ofUser(principal.userId))
-    const shown = await allowed(
-      principal,
-      rows.filter(({ isHidden }) => !isHidden)
-    )
-    return [...shown].sort(latestFirst)
+    return { rows: [...(await allowed(principal, rows))].sort(latestFirst), digest: membershipsDigest(rows) }
   }
 
   const items: Inbox['itemsOf'] = async (userId, rows) => {
@@ -65,23 +67,38 @@ export const createInbox = ({ repository, reader, access, keyring }: InboxOption
     return itemsOf(rows, { newest, people })
   }
 
+  /** Returns the page after `place`. `all` are the rows that are shown. */
+  const pageAfter = async (
+    userId: number,
+    all: readonly InboxRow[],
+    limit: number,
+    place?: Place
+  ): Promise<InboxPage> => {
+    const rest = place ? all.filter(row => latestFirst(place, row) < 0) : all
+    const rows = rest.slice(0, limit)
+    const last = rows.at(-1)
+    const next = last && rest.length > limit ? keyring.encrypt(JSON.stringify([last.at, last.roomId])).token : undefined
+    return {
+      rooms: await items(userId, rows),
+      total: totalOf(all),
+      has_more: next !== undefined,
+      ...(next === undefined ? {} : { next })
+    }
+  }
+
   return {
-    rowsOf,
+    allOf,
     itemsOf: items,
+    pageOf: (userId, rows, limit) => pageAfter(userId, rows, limit),
     async page(principal, { after, limit }) {
       const place = after === undefined ? undefined : placeOf(keyring.decrypt(after))
-      const all = await rowsOf(principal)
-      const rest = place ? all.filter(row => latestFirst(place, row) < 0) : all
-      const rows = rest.slice(0, limit)
-      const last = rows.at(-1)
-      const next =
-        last && rest.length > limit ? keyring.encrypt(JSON.stringify([last.at, last.roomId])).token : undefined
-      return {
-        rooms: await items(principal.userId, rows),
-        total: totalOf(all),
-        has_more: next !== undefined,
-        ...(next === undefined ? {} : { next })
-      }
+      const { rows } = await allOf(principal)
+      return pageAfter(
+        principal.userId,
+        rows.filter(({ isHidden }) => !isHidden),
+        limit,
+        place
+      )
     }
   }
 }

@@ -7,8 +7,9 @@ import type { Bus } from '../../bus/bus.ts'
 import type { Keyring } from '../../crypto/keyring.ts'
 import type { AppendedEntry, HostTransaction, MessagesRepository } from '../../db/database.ts'
 import { ChatError } from '../../protocol/errors.ts'
-import { MESSAGE } from '../../protocol/http/messages.ts'
+import { MEMBERSHIP, MESSAGE } from '../../protocol/http/messages.ts'
 import { type Principal, publicUserOf } from '../access/authorize.ts'
+import type { LiveInbox } from '../inbox/live.ts'
 import type { ReadMarks } from '../marks/read-marks.ts'
 import type { Room } from '../rooms/room.ts'
 import type { AppendQueue } from './append-queue.ts'
@@ -45,6 +46,8 @@ export interface AppendDraftOptions {
   readonly author: (principal: Principal) => Principal
   /** Like `author`, but never throws. A deleted user keeps the last known name. */
   readonly named: (principal: Principal) => Principal
+  /** The inboxes that show the room. */
+  readonly liveInbox: Pick<LiveInbox, 'grown' | 'membersChanged'>
   /** Whoever sends a message has read the entries before it. */
   readonly readMarks: Pick<ReadMarks, 'add'>
   /** Called at most once for each message that this process commits. Must not throw. */
@@ -79,7 +82,17 @@ export interface AppendDraft {
 
 export const createAppendDraft = (options: AppendDraftOptions): AppendDraft => {
   const { appendQueue, appendInTransaction, keyring, bus, committedEntries, isDraining, author, named } = options
-  const { onMessage, onEntry, readMarks } = options
+  const { onMessage, onEntry, readMarks, liveInbox } = options
+
+  const announce = (roomId: number, seq: number): void => {
+    bus.announce(roomId, seq)
+    liveInbox.grown(roomId, seq)
+  }
+
+  /** Called after the append of any entry, also of one that was not stored because the room has many members. */
+  const noteMembers = ({ kind, detail }: Draft): void => {
+    if (kind.kind === MEMBERSHIP && detail != null) liveInbox.membersChanged(subjectsOf(detail))
+  }
 
   /** Returns the draft with the current name of its author. */
   const current = ({ draft, principal, mayBeEnded = false }: Appending): Draft => {
@@ -115,6 +128,7 @@ export const createAppendDraft = (options: AppendDraftOptions): AppendDraft => {
       if ('error' in outcome) return posted(outcome)
       const { appended } = outcome
       if (isOther(draft, appended)) return posted({ error: nonceReused() })
+      noteMembers(draft)
       if (appended.outcome !== 'stored') {
         posted({ position: appended, entry: undefined })
         if (appended.outcome === 'erased') {
@@ -127,12 +141,12 @@ export const createAppendDraft = (options: AppendDraftOptions): AppendDraft => {
         // in the meantime.
         if (appended.seq <= room.tail) return
         room.grown(appended.seq)
-        return bus.announce(room.id, appended.seq)
+        return announce(room.id, appended.seq)
       }
       const entry = entryOf(draft, appended)
       posted({ position: entry, entry })
       committedEntries.committed(room, entry, notifyOf(draft, entry, principal))
-      if (room.committed(entry, version)) bus.announce(room.id, entry.seq)
+      if (room.committed(entry, version)) announce(room.id, entry.seq)
       else committedEntries.passed(room, entry)
       moveReadMark(draft, entry, room)
     })
@@ -154,7 +168,8 @@ export const createAppendDraft = (options: AppendDraftOptions): AppendDraft => {
     const entry = entryOf(draft, appended)
     const notify = notifyOf(draft, entry, principal)
     committedEntries.pending(room, entry, () => {
-      if (!bus.announcement) bus.announce(room.id, entry.seq)
+      if (!bus.announcement) announce(room.id, entry.seq)
+      noteMembers(draft)
       moveReadMark(draft, entry, room)
       notify()
     })
@@ -162,6 +177,12 @@ export const createAppendDraft = (options: AppendDraftOptions): AppendDraft => {
   }
 
   return { append, appendIn }
+}
+
+/** Returns the user or the users whom an entry of the kind `membership` is about. */
+const subjectsOf = (detail: string): number[] => {
+  const { subject, subjects }: { subject?: number; subjects?: number[] } = JSON.parse(detail)
+  return subjects ?? (subject === undefined ? [] : [subject])
 }
 
 const nonceReused = (): ChatError =>

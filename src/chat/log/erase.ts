@@ -1,6 +1,7 @@
 /** Appends the entries that report the erasure of a user, and announces them to the other processes. */
 import type { Bus } from '../../bus/bus.ts'
 import { ERASURE } from '../../protocol/http/messages.ts'
+import type { LiveInbox } from '../inbox/live.ts'
 import type { RoomRegistry } from '../rooms/registry.ts'
 import type { AppendQueue } from './append-queue.ts'
 
@@ -16,6 +17,7 @@ export interface ErasureOptions {
   readonly appendQueue: AppendQueue
   readonly rooms: RoomRegistry
   readonly bus: Bus
+  readonly liveInbox: Pick<LiveInbox, 'grown'>
 }
 
 /**
@@ -24,7 +26,7 @@ export interface ErasureOptions {
 export type AppendErasure = (erased: Erasure) => Promise<void>
 
 export const createAppendErasure =
-  ({ appendQueue, rooms, bus }: ErasureOptions): AppendErasure =>
+  ({ appendQueue, rooms, bus, liveInbox }: ErasureOptions): AppendErasure =>
   ({ roomId, userId, upTo }) =>
     new Promise((resolve, reject) => {
       const entry = {
@@ -45,6 +47,7 @@ export const createAppendErasure =
         // announcing it.
         rooms.grown(roomId, seq)
         bus.announce(roomId, seq)
+        liveInbox.grown(roomId, seq)
         resolve()
       })
     })

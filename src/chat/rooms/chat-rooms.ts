@@ -66,6 +66,7 @@ export const createChatRooms = (options: ChatRoomsOptions): ChatRooms => {
     const texts = { title: wellFormed(title ?? null), topic: wellFormed(topic) }
     const row = await repository.create({ name, ...texts, visibility, owner })
     rooms.adopt(row)
+    if (owner !== undefined) liveInbox.membersChanged([owner])
     return publicRoomOfRow({ ...row, role: owner === undefined ? null : 'owner' })
   }
 

@@ -5,6 +5,7 @@ import { ChatError, hasCode } from '../../protocol/errors.ts'
 import { MAX_DIRECT } from '../../protocol/http/members.ts'
 import type { Access, Principal } from '../access/authorize.ts'
 import type { RoomAccess } from '../access/room-access.ts'
+import type { LiveInbox } from '../inbox/live.ts'
 import { refusalOf } from '../log/refusals.ts'
 import { drawName } from './drawn-name.ts'
 import { invalid } from './invalid.ts'
@@ -22,6 +23,8 @@ export interface DirectRoomsOptions {
   readonly access: Access
   readonly findRoom: RoomAccess['findRoom']
   readonly isUpgradeFinished: (step: string) => boolean
+  /** The inboxes of the members. */
+  readonly liveInbox: Pick<LiveInbox, 'membersChanged'>
 }
 
 /**
@@ -36,7 +39,7 @@ export type OpenDirectRoom = (
 ) => Promise<OpenedDirectRoom>
 
 export const createOpenDirectRoom =
-  ({ rooms, repository, access, findRoom, isUpgradeFinished }: DirectRoomsOptions): OpenDirectRoom =>
+  ({ rooms, repository, access, findRoom, isUpgradeFinished, liveInbox }: DirectRoomsOptions): OpenDirectRoom =>
   async (principal, userIds, beforeCreate) => {
     const users = [...new Set([principal.userId, ...userIds])].sort((a, b) => a - b)
     if (users.length < 2) throw invalid('/body/users', 'Users must contain another person.')
@@ -50,6 +53,7 @@ export const createOpenDirectRoom =
     if (!opened) throw notOpened()
     if (opened.isNew) {
       rooms.adopt(opened.room)
+      liveInbox.membersChanged(users)
       return { name, isNew: true }
     }
     try {

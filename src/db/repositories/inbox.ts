@@ -29,10 +29,19 @@ export interface InboxRow extends InboxRoom {
   readonly isUnread: boolean
   /** The number of messages after the read mark that mention the user, at most `MAX_MENTIONS`. */
   readonly mentions: number
-  /** True if the user has hidden the room, and no message was sent since. */
+  /** True if the user has hidden the room and no message was sent since, or if the room was deleted. */
   readonly isHidden: boolean
   /** When the newest message was sent. If there is none, when the user became a member. */
   readonly at: number
+}
+
+/** The newest entry of a room. */
+export type InboxHead = Pick<InboxRoom, 'roomId' | 'lastSeq'>
+
+/** See `InboxRepository.digests`. */
+export interface MembershipsDigest {
+  readonly userId: number
+  readonly digest: string
 }
 
 /** A person in a direct room. */
@@ -49,6 +58,10 @@ export interface InboxRepository {
   ofMembers(roomIds: readonly number[], userIds: readonly number[]): Promise<InboxRow[]>
   /** Returns the numbers of the rooms that exist. */
   rooms(roomIds: readonly number[]): Promise<InboxRoom[]>
+  /** Returns the `seq` of the newest entry of each room that exists. */
+  heads(roomIds: readonly number[]): Promise<InboxHead[]>
+  /** Returns a text that identifies the memberships of each user who has any: the number of rooms, and the sum of their ids. */
+  digests(userIds: readonly number[]): Promise<MembershipsDigest[]>
   /** Returns the members of direct rooms, except the user. */
   people(roomIds: readonly number[], userId: number): Promise<InboxPerson[]>
   /** Hides a direct room until its next message, or shows it again. Returns false if the user is not a member of a direct room. */
@@ -76,7 +89,7 @@ export const createInboxRepository = ({ query }: Pick<SqlClient, 'query'>, schem
     ${number(`room.last_seq - ${othersUpTo('room.last_seq')}`, 'messages')}, ${number('newest.seq', 'messageSeq')}`
   // `offset 0` makes PostgreSQL look up each room by its index.
   const lookUp = (id: string): string => `cross join lateral (
-      select given.* from ${inSchema('rooms')} as given where given.id = ${id} and given.deleted_at is null offset 0
+      select given.* from ${inSchema('rooms')} as given where given.id = ${id} offset 0
     ) as room
     left join lateral (
       select message.seq, message.created_at from ${inSchema('messages')} as message
@@ -94,7 +107,7 @@ export const createInboxRepository = ({ query }: Pick<SqlClient, 'query'>, schem
         where mention.user_id = member.user_id and mention.room_id = room.id and mention.seq > mark.seq
         limit ${MAX_MENTIONS}
       ) as few)::integer as mentions,
-      coalesce(newest.seq, 0) <= coalesce(member.hidden_seq, -1) as "isHidden",
+      room.deleted_at is not null or coalesce(newest.seq, 0) <= coalesce(member.hidden_seq, -1) as "isHidden",
       ${number('extract(epoch from coalesce(newest.created_at, member.joined_at)) * 1000', 'at')}
     from (${source}) as member
     ${lookUp('member.room_id')}
@@ -108,7 +121,10 @@ export const createInboxRepository = ({ query }: Pick<SqlClient, 'query'>, schem
   const ofMembers = rows(`select known.* from unnest($2::integer[]) as person (id) cross join lateral (
       select member.* from ${members} as member where member.user_id = person.id and member.room_id = any($1::integer[]) offset 0
     ) as known`)
-  const rooms = `select ${roomFields} from unnest($1::integer[]) as wanted (id) ${lookUp('wanted.id')}`
+  const rooms = `select ${roomFields} from unnest($1::integer[]) as wanted (id) ${lookUp('wanted.id')} where room.deleted_at is null`
+  const heads = `select id as "roomId", ${number('last_seq', 'lastSeq')} from ${inSchema('rooms')} where id = any($1::integer[])`
+  const digests = `select member.user_id as "userId", count(*) || ' ' || sum(member.room_id) as digest
+    from ${members} as member where member.user_id = any($1::integer[]) group by member.user_id`
   const people = `select member.room_id as "roomId", member.user_id as "userId", users.username
     from ${members} as member join ${inSchema('users')} as users on users.id = member.user_id
     where member.room_id = any($1::integer[]) and member.user_id <> $2 order by member.room_id, member.user_id`
@@ -120,6 +136,8 @@ export const createInboxRepository = ({ query }: Pick<SqlClient, 'query'>, schem
   return {
     ofUser: userId => query<InboxRow>(ofUser, [userId]),
     ofMembers: (roomIds, userIds) => query<InboxRow>(ofMembers, [[...roomIds], [...userIds]]),
+    heads: roomIds => query<InboxHead>(heads, [[...roomIds]]),
+    digests: userIds => query<MembershipsDigest>(digests, [[...userIds]]),
     rooms: roomIds => query<InboxRoom>(rooms, [[...roomIds]]),
     people: async (roomIds, userId) => (roomIds.length === 0 ? [] : query<InboxPerson>(people, [[...roomIds], userId])),
     hide: async (roomId, userId, isHidden) => (await query(hide, [roomId, userId, isHidden])).length > 0

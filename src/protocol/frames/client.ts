@@ -57,6 +57,10 @@ export const ReadCommand = Type.Object(
 )
 export type ReadCommand = Static<typeof ReadCommand>
 
+/** Requests the inbox of the client’s user, and its changes from now on. */
+export const InboxCommand = Type.Object({ type: Type.Literal('inbox'), ref }, { $id: 'ChatInboxCommand' })
+export type InboxCommand = Static<typeof InboxCommand>
+
 /**
  * Reports that the client’s user is typing in a room. The default of `room` is `general`. The service does not store this
  * event.

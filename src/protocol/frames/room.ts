@@ -1,5 +1,6 @@
 /** Defines the frames in which the service reports on a room: its log, and the users who are in it. */
 import { type Static, Type } from '@sinclair/typebox'
+import { InboxTotal, InboxUpdate } from '../http/inbox.ts'
 import { RoomName } from '../http/messages.ts'
 import { presence } from '../http/rooms.ts'
 import { Int64 } from '../integers.ts'
@@ -94,6 +95,27 @@ export const ReadNotice = Type.Object(
   { $id: 'ChatReadNotice' }
 )
 export type ReadNotice = Static<typeof ReadNotice>
+
+/**
+ * Reports the rooms of the inbox (`first`), and later their changes: rooms that are new to the client as a whole, and otherwise the
+ * fields that have changed. `removed` lists the rooms that are not in the inbox anymore.
+ */
+export const InboxFrame = Type.Object(
+  {
+    type: Type.Literal('inbox'),
+    first: Type.Optional(Type.Literal(true)),
+    rooms: Type.Optional(Type.Array(InboxUpdate)),
+    removed: Type.Optional(Type.Array(RoomName)),
+    total: Type.Optional(InboxTotal),
+    has_more: Type.Optional(Type.Boolean()),
+    next: Type.Optional(
+      Type.String({ description: 'The `after` of `GET /api/chat/inbox` for the rooms after these.' })
+    ),
+    ref: repeatedRef
+  },
+  { $id: 'ChatInboxFrame' }
+)
+export type InboxFrame = Static<typeof InboxFrame>
 
 /** Reports everyone who is in a room, or only the count if there are more than 100 people. */
 export const PresenceFrame = Type.Object({ type: Type.Literal('presence'), ...presence }, { $id: 'ChatPresenceFrame' })
