@@ -78,7 +78,13 @@ export const createParts = (options: ChatOptions, isDraining: () => boolean): Pa
     ...people,
     sessionUsers: storage.sessionUsers
   })
-  const inbox = createInbox({ repository: storage.inbox, reader, access, keyring: options.keyring })
+  const inbox = createInbox({
+    repository: storage.inbox,
+    reader,
+    access,
+    settleMarks: userId => readMarks.settle(userId),
+    keyring: options.keyring
+  })
   const liveInbox = createLiveInbox({ repository: storage.inbox, inbox, reader, bus, clock, log })
   const revocation = createRevocation({ ...people, bus, access, liveInbox })
   const readMarks = createReadMarks({

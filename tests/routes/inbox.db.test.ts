@@ -136,6 +136,14 @@ test('counts the unread messages that mention the user, until they are read, edi
   expect(await sql('select user_id from @mentions')).toEqual([])
 })
 
+test('counts no message of the user themself as unread, right after it was sent', async () => {
+  const { ann, create, inbox, post } = await start()
+  await create(ann, { room: 'one' })
+  await post(ann, 'one')
+  await post(ann, 'one')
+  expect((await inbox(ann)).rooms[0]).toMatchObject({ messages: 2, read_messages: 2, unread: 0 })
+})
+
 test('has opaque pages, which together have every room once', async () => {
   const { ann, create, inbox, as } = await start()
   const names = Array.from({ length: 7 }, (_, at) => `room-${at}`)

@@ -16,6 +16,8 @@ export interface InboxOptions {
   readonly repository: InboxRepository
   readonly reader: Pick<LogReader, 'limited' | 'newest'>
   readonly access: Access
+  /** Writes the read marks of a user that this process has not written yet. */
+  readonly settleMarks: (userId: number) => Promise<void>
   /** Encrypts cursors, because they contain the id of a room. */
   readonly keyring: Keyring
 }
@@ -43,7 +45,7 @@ export interface Inbox {
 /** Maximum number of concurrent calls of `authorize`. */
 const AT_ONCE = 16
 
-export const createInbox = ({ repository, reader, access, keyring }: InboxOptions): Inbox => {
+export const createInbox = ({ repository, reader, access, settleMarks, keyring }: InboxOptions): Inbox => {
   /** Returns the rows of the rooms that the host application allows the user to read. */
   const allowed = async (principal: Principal, rows: readonly InboxRow[]): Promise<readonly InboxRow[]> => {
     if (!access.isDelegated) return rows
@@ -53,6 +55,7 @@ export const createInbox = ({ repository, reader, access, keyring }: InboxOption
   }
 
   const allOf: Inbox['allOf'] = async principal => {
+    await settleMarks(principal.userId)
     const rows = await reader.limited(() => repository.ofUser(principal.userId))
     return { rows: [...(await allowed(principal, rows))].sort(latestFirst), digest: membershipsDigest(rows) }
   }

@@ -5,54 +5,80 @@ import type { ReadChange } from '../../db/database.ts'
 const MAX_PENDING = 20_000
 
 export class PendingMarks {
-  readonly #changes = new Map<string, ReadChange>()
+  /** The changes by user and by the name of the room. */
+  readonly #users = new Map<number, Map<string, ReadChange>>()
+  #size = 0
 
   get size(): number {
-    return this.#changes.size
+    return this.#size
   }
 
   get isFull(): boolean {
-    return this.#changes.size >= MAX_PENDING
+    return this.#size >= MAX_PENDING
   }
 
   /** Adds a change after the earlier ones. Drops the change if too many are waiting. */
   add(change: ReadChange): void {
-    const key = keyOf(change)
-    const earlier = this.#changes.get(key)
-    if (!earlier && this.isFull) return
-    this.#changes.set(key, earlier ? merge(earlier, change) : change)
+    const earlier = this.#get(change)
+    this.#set(earlier ? merge(earlier, change) : change)
   }
 
   /** Adds changes again that could not be written. The changes that were added since are later. */
   restore(changes: readonly ReadChange[]): void {
     for (const change of changes) {
-      const later = this.#changes.get(keyOf(change))
-      if (later || !this.isFull) this.#changes.set(keyOf(change), later ? merge(change, later) : change)
+      const later = this.#get(change)
+      this.#set(later ? merge(change, later) : change)
     }
   }
 
   /** Removes a change of this user and room, and returns the given later change together with it. */
   takeWith(change: ReadChange): ReadChange {
-    const key = keyOf(change)
-    const earlier = this.#changes.get(key)
-    this.#changes.delete(key)
+    const earlier = this.#get(change)
+    if (earlier) this.#delete(earlier)
     return earlier ? merge(earlier, change) : change
   }
 
-  /** Removes and returns at most `count` changes, the oldest first. */
+  /** Removes and returns the changes of a user. */
+  takeOf(userId: number): ReadChange[] {
+    const taken = [...(this.#users.get(userId)?.values() ?? [])]
+    for (const change of taken) this.#delete(change)
+    return taken
+  }
+
+  /** Removes and returns at most `count` changes, those of the longest waiting users first. */
   take(count: number): ReadChange[] {
     const taken: ReadChange[] = []
-    for (const [key, change] of this.#changes) {
-      if (taken.length === count) break
-      this.#changes.delete(key)
-      taken.push(change)
+    for (const changes of this.#users.values()) {
+      for (const change of changes.values()) {
+        if (taken.length === count) return taken
+        this.#delete(change)
+        taken.push(change)
+      }
     }
     return taken
   }
-}
 
-// A room name contains no space.
-const keyOf = ({ userId, room }: ReadChange): string => `${userId} ${room}`
+  #get({ userId, room }: ReadChange): ReadChange | undefined {
+    return this.#users.get(userId)?.get(room)
+  }
+
+  #set(change: ReadChange): void {
+    const ofUser = this.#users.get(change.userId) ?? new Map<string, ReadChange>()
+    if (!ofUser.has(change.room)) {
+      if (this.isFull) return
+      this.#size++
+    }
+    ofUser.set(change.room, change)
+    this.#users.set(change.userId, ofUser)
+  }
+
+  #delete({ userId, room }: ReadChange): void {
+    const ofUser = this.#users.get(userId)
+    if (!ofUser?.delete(room)) return
+    this.#size--
+    if (ofUser.size === 0) this.#users.delete(userId)
+  }
+}
 
 const merge = (earlier: ReadChange, later: ReadChange): ReadChange => {
   // The numbers of two incarnations of a log cannot be compared.

@@ -43,6 +43,8 @@ export interface ReadMarks {
   add(change: ReadChange): void
   /** Writes a change now. Throws `not_allowed` if the user is not a member, and `busy` if the member is locked. */
   write(change: ReadChange): Promise<ReadMark>
+  /** Writes the collected changes of a user, so that the inbox of the user contains them. Never rejects. */
+  settle(userId: number): Promise<void>
   /** Writes all collected changes. Never rejects. */
   flush(): Promise<void>
   /** Handles events of other processes. */
@@ -124,9 +126,11 @@ export const createReadMarks = (options: ReadMarksOptions): ReadMarks => {
       await writeSome(pending.take(Math.min(left, WRITTEN_AT_ONCE)))
   }
 
+  const failed = (err: unknown): void => log.warn({ err }, 'failed to store read marks; retrying')
+
   const flush = (): Promise<void> => {
     flushing ??= flushAll()
-      .catch(err => log.warn({ err }, 'failed to store read marks; retrying'))
+      .catch(failed)
       .finally(() => {
         flushing = undefined
       })
@@ -160,6 +164,11 @@ export const createReadMarks = (options: ReadMarksOptions): ReadMarks => {
         await new Promise(resolve => setTimeout(resolve, DELAY_MS))
       }
       throw refusalOf('busy')
+    },
+    async settle(userId) {
+      await flushing
+      const changes = pending.takeOf(userId)
+      if (changes.length > 0) await writeSome(changes).catch(failed)
     },
     flush,
     events: {
