@@ -56,6 +56,7 @@ export interface ChatRoomsOptions extends Omit<DirectRoomsOptions, 'rooms' | 're
 export const createChatRooms = (options: ChatRoomsOptions): ChatRooms => {
   const { rooms, repository, access, findRoom, readIn, ensureAllowed, onDeleted, listRooms, log, isUpgradeFinished } =
     options
+  const { liveInbox } = options
   const openDirect = createOpenDirectRoom(options)
 
   const insert = async ({ room: name, title, topic, visibility }: HostRoom, creator?: number): Promise<RoomShown> => {
