@@ -51,6 +51,8 @@ const ALLOWED: Record<string, { times: number; why: string }> = {
     times: 4,
     why: 'how long it is until a point in time; counted down with the monotonic clock'
   },
+  'src/web/room/restrict.tsx': { times: 1, why: 'until when a user is muted or banned' },
+  'src/web/slow-mode.ts': { times: 1, why: 'the time left until `waitsUntil`' },
   'src/web/times.ts': { times: 1, why: 'the day of a message' }
 }
 
