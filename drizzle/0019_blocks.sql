@@ -36,15 +36,22 @@ BEGIN
 END
 $function$;
 --> statement-breakpoint
--- Returns whether a room is a direct room of two users of whom one has blocked the other.
+-- Returns whether a room is a direct room of two users of whom one has blocked the other. The subqueries return a value, because
+-- PostgreSQL could replace an EXISTS by a scan of all blocks.
 CREATE FUNCTION "public"."chat_is_blocked"("in_room" integer) RETURNS boolean
 LANGUAGE sql STABLE AS $function$
 	SELECT CASE (SELECT room.visibility FROM "public"."rooms" AS room WHERE room.id = in_room)
-		WHEN 'direct' THEN EXISTS (
-			SELECT FROM "public"."members" AS one, "public"."members" AS other, "public"."blocks" AS block
-			WHERE one.room_id = in_room AND other.room_id = in_room
-				AND block.user_id = one.user_id AND block.blocked_id = other.user_id
-		) AND (SELECT count(*) FROM "public"."members" AS member WHERE member.room_id = in_room) = 2
+		WHEN 'direct' THEN (
+			SELECT pair.members = 2 AND coalesce(
+				(SELECT true FROM "public"."blocks" AS block WHERE block.user_id = pair.one AND block.blocked_id = pair.other),
+				(SELECT true FROM "public"."blocks" AS block WHERE block.user_id = pair.other AND block.blocked_id = pair.one),
+				false
+			)
+			FROM (
+				SELECT count(*) AS members, min(member.user_id) AS one, max(member.user_id) AS other
+				FROM "public"."members" AS member WHERE member.room_id = in_room
+			) AS pair
+		)
 		ELSE false
 	END
 $function$;

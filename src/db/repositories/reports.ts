@@ -16,12 +16,6 @@ export interface NewReport {
   readonly keyId: string
 }
 
-/** A user in a report. A deleted user has the name of a deleted user. */
-export interface ReportPerson {
-  readonly id: number
-  readonly username: string
-}
-
 /** A report with its ciphertexts. Times are in milliseconds since the epoch. */
 export interface ReportRow {
   readonly id: number
