@@ -98,7 +98,7 @@ export interface EmbeddedChat<Kinds extends HostKinds = NoKinds> extends HostMem
    */
   on(event: 'message', listener: MessageListener): void
   /**
-   * Like `message`, but with each entry of any kind: messages, edits, deletions, reactions, changes of rooms and members, and
+   * Like `message`, but with each entry of any kind: messages, edits, deletions, reactions, pins, changes of rooms and members, and
    * entries of the host's kinds. The entries of a room are in the order of `seq`. An entry that was appended in a transaction is
    * reported after the commit. The erasure of a whole account is not reported.
    */

@@ -6,6 +6,7 @@ import type { EditFrame } from '../kinds/edit.ts'
 import type { HostKinds } from '../kinds/host-kind.ts'
 import type { MembershipFrame } from '../kinds/membership.ts'
 import type { MessageFrame } from '../kinds/message.ts'
+import type { PinFrame } from '../kinds/pin.ts'
 import type { ReactionFrame } from '../kinds/reaction.ts'
 import type { RoomFrame } from '../kinds/room.ts'
 import type { Entry } from './entry.ts'
@@ -15,6 +16,7 @@ type Frames =
   | Static<typeof EditFrame>
   | Static<typeof DeletionFrame>
   | Static<typeof ReactionFrame>
+  | Static<typeof PinFrame>
   | Static<typeof MembershipFrame>
   | Static<typeof RoomFrame>
 
