@@ -12,6 +12,7 @@ import { Member, MemberList, UserList } from '../src/protocol/http/members.ts'
 import { Entry, EntryList, RawLog, SingleMessage } from '../src/protocol/http/messages.ts'
 import { ReactionList } from '../src/protocol/http/reactions.ts'
 import { ReadState } from '../src/protocol/http/reads.ts'
+import { Report, ReportList } from '../src/protocol/http/reports.ts'
 import { Restriction, RestrictionList } from '../src/protocol/http/restrictions.ts'
 import { Presence, Room, RoomList } from '../src/protocol/http/rooms.ts'
 import { AccessToken, User } from '../src/protocol/http/users.ts'
@@ -56,7 +57,9 @@ const bodies: readonly Schema[] = [
   InvitationPreview,
   BlockList,
   Restriction,
-  RestrictionList
+  RestrictionList,
+  Report,
+  ReportList
 ]
 
 const nameOf = (id: string): string => id.replace(/^Chat/, '')

@@ -32,6 +32,8 @@ export type {
   MembershipFrame,
   PinFrame,
   ReadState,
+  Report,
+  ReportList,
   Restriction,
   RestrictionList,
   RoomFrame,

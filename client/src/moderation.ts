@@ -1,7 +1,7 @@
 /** Provides typed functions for the moderators of a room: mutes, bans, the deletion of a room, and reports of its messages. */
 import { type CallOptions, createCall } from './call.ts'
-import type { PageRange, ReportOutcome, ReportPage, ReportRange, RestrictionTerms } from './moderation-types.ts'
-import type { RestrictionList } from './protocol.ts'
+import type { PageRange, ReportOutcome, ReportRange, RestrictionTerms } from './moderation-types.ts'
+import type { ReportList, RestrictionList } from './protocol.ts'
 
 /**
  * The functions of moderators. They reject with `not_allowed` (403) for users who may not moderate the room and against users
@@ -23,7 +23,7 @@ export interface ModerationApi {
   /** Deletes a room with its messages. Only for its owners. */
   deleteRoom(room: string): Promise<void>
   /** Lists the reported messages of a room. */
-  reports(room: string, page?: ReportRange): Promise<ReportPage>
+  reports(room: string, page?: ReportRange): Promise<ReportList>
   resolveReport(room: string, id: number, outcome: ReportOutcome): Promise<void>
 }
 

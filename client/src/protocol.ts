@@ -452,6 +452,49 @@ export type RestrictionList = {
   next?: number
 }
 
+export type Report = {
+  /** The id of a report. */
+  id: number
+  /** The name of the room, which identifies it and never changes. */
+  room: string
+  /** The `seq` of the message. */
+  seq: number
+  reporter: {
+    /** The id of a user. */
+    user_id: number
+    username: string
+  }
+  author: {
+    /** The id of a user. */
+    user_id: number
+    username: string
+  }
+  /** The text of the message when it was reported. Null if it cannot be decrypted. */
+  content: string | null
+  /** Absent if no reason was given. */
+  reason?: string
+  /** A time in UTC with milliseconds, RFC 3339. */
+  created_at: string
+  state: 'open' | 'resolved'
+  /** `deleted`: the message was deleted. `dismissed`: nothing was done. */
+  outcome?: 'dismissed' | 'deleted'
+  /** A time in UTC with milliseconds, RFC 3339. */
+  resolved_at?: string
+  resolved_by?: {
+    /** The id of a user. */
+    user_id: number
+    username: string
+  }
+}
+
+export type ReportList = {
+  reports: Report[]
+  /** Whether there are older reports. Request them with `after` set to `next`. */
+  has_more: boolean
+  /** The value of `after` for the next page. */
+  next?: number
+}
+
 export type Limits = {
   /** Characters (Unicode code points). */
   max_message_length: number

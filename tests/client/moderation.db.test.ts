@@ -147,3 +147,21 @@ test('blocks a user, with whom the direct room is then read-only', async () => {
   expect((await ada.safety.blocks()).blocks).toEqual([])
   expect(await theirs.settled(theirs.send('hello again').nonce)).toMatchObject({ status: 'sent' })
 })
+
+test('reports a message once, and lets a moderator delete it', async () => {
+  const { ada, bob, eve, mine, theirs } = await startTeam()
+  const spam = await sent(theirs, 'spam')
+  const seq = spam?.seq ?? 0
+  await eve.api.putMember('team', 'me')
+  const { id } = await eve.safety.report('team', seq, 'Advertising')
+  expect((await eve.safety.report('team', seq)).id).toBe(id)
+  await expect(eve.moderation.reports('team')).rejects.toMatchObject({ code: 'not_allowed' })
+  expect((await ada.moderation.reports('team', { state: 'open' })).reports).toMatchObject([
+    { id, seq, reporter: { user_id: eve.id }, author: { user_id: bob.id }, content: 'spam', reason: 'Advertising' }
+  ])
+  await ada.moderation.resolveReport('team', id, 'deleted')
+  await expect
+    .poll(() => mine.state.messages.find(message => message.seq === seq), { timeout: 5000 })
+    .toMatchObject({ content: null, unavailable: 'erased' })
+  expect((await ada.moderation.reports('team', { state: 'open' })).reports).toEqual([])
+})
