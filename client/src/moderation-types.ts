@@ -12,7 +12,7 @@ export type ReportOutcome = NonNullable<Report['outcome']>
 
 /** Selects a page. To get the next page, pass the `next` of the previous page as `after`. */
 export interface PageRange {
-  readonly after?: number
+  readonly after?: number | string
   readonly limit?: number
 }
 

@@ -1,6 +1,6 @@
 /** Renders the open reports of messages, with buttons that dismiss a report or delete its message. */
 import { useRef } from 'preact/hooks'
-import type { Report, ReportOutcome, ReportPage, ReportRange, Session } from '../../../client/src/index.ts'
+import type { Report, ReportList, ReportOutcome, ReportRange, Session } from '../../../client/src/index.ts'
 import { type Action, useAction } from '../hooks.ts'
 import { usePages } from '../pages.ts'
 import { Refusal } from '../refusal.tsx'
@@ -10,7 +10,7 @@ import { moderationOf } from './apis.ts'
 interface ReportsListProps {
   readonly loading: Action
   readonly action: Action
-  readonly load: (page: ReportRange) => Promise<ReportPage>
+  readonly load: (page: ReportRange) => Promise<ReportList>
   readonly resolve: (id: number, outcome: ReportOutcome) => Promise<void>
 }
 
