@@ -40,7 +40,7 @@ declare module 'fastify' {
 export interface ChatPluginOptions
   extends SettingOptions<typeof chatSettings>,
     HostFunctions,
-    Pick<ChatOptions, 'appendQueue'> {
+    Pick<ChatOptions, 'appendQueue' | 'joinsPosters'> {
   /**
    * Replaces the default bus. The default bus uses the notifications of the database. If the database sends no notifications,
    * the default bus reaches only this process. The chat closes the bus when the chat stops.
@@ -67,7 +67,7 @@ export default fp(
   async function chatCore(fastify: FastifyInstance, options: ChatPluginOptions) {
     const { messageRateLimit, readRateLimit, legacySocketHours, editWindowMinutes, readReceipts, ...limits } =
       readOptions(options)
-    const { authorize, authorizeActions, beforeMessage, onMessage, onEntry, appendQueue } = options
+    const { authorize, authorizeActions, beforeMessage, onMessage, onEntry, appendQueue, joinsPosters } = options
     const { bus, begin } = options.bus ? { bus: options.bus, begin: ignore } : busOf(fastify, options.clock)
     const record = createProcessRecord({
       repository: fastify.chatDb.processes,
@@ -95,7 +95,8 @@ export default fp(
       clock: options.clock ?? systemClock,
       log: withoutRepeats(fastify.server, fastify.log, options.clock),
       authenticate: token => fastify.chatAuth.renew(token),
-      appendQueue
+      appendQueue,
+      joinsPosters
     })
     fastify.decorate('chatCore', chat)
     // The bus and the process record are not started in `onReady`. If the application failed to start after `onReady`, their

@@ -83,6 +83,8 @@ export interface ChatServiceOptions extends HostSettings {
   readonly bus?: Bus | undefined
   /** Replaces options of the append queue. Used only in tests. */
   readonly appendQueue?: ChatOptions['appendQueue']
+  /** See `ChatOptions.joinsPosters`. Used only in tests. */
+  readonly joinsPosters?: ChatOptions['joinsPosters']
   /**
    * The kinds of entries that belong to the host application: a schema, as TypeBox or JSON Schema, for each name. A name has a
    * dot, for example `acme.order`. `chat.append` appends such entries. Other processes need the same kinds, or show the entries
@@ -118,6 +120,7 @@ const assemble = async (fastify: FastifyInstance, options: ChatServiceOptions): 
     clock = systemClock,
     bus,
     appendQueue,
+    joinsPosters,
     kinds,
     builtInKinds,
     ...more
@@ -165,6 +168,7 @@ const assemble = async (fastify: FastifyInstance, options: ChatServiceOptions): 
     clock,
     bus,
     appendQueue,
+    joinsPosters,
     kinds,
     builtInKinds
   })

@@ -120,6 +120,7 @@ export const createStop = (
   },
   async leaveBus() {
     await parts.jobs?.stop()
+    parts.postJoins?.close()
     await parts.readMarks.close()
     parts.subscriptionManager.close()
     parts.readLimit.close()

@@ -32,7 +32,7 @@ export interface ModerationStorage {
 /** The database functions that the chat needs. */
 export interface ChatStorage {
   readonly rooms: RoomsRepository
-  readonly members: Pick<MembersRepository, 'find' | 'search' | 'isAdministrator'>
+  readonly members: Pick<MembersRepository, 'find' | 'search' | 'isAdministrator' | 'strangers'>
   readonly reports: Pick<ReportsRepository, 'add' | 'mayReview' | 'ofRoom' | 'findInRoom' | 'resolve'>
   readonly roomInvitations: Pick<RoomInvitationsRepository, 'create' | 'list' | 'remove' | 'find'>
   readonly messages: MessagesRepository
@@ -113,4 +113,6 @@ export interface ChatOptions {
   readonly authenticate: (token: string) => Promise<Principal>
   /** Replaces options of the append queue, in tests. */
   readonly appendQueue?: Partial<AppendQueueOptions> | undefined
+  /** False if authors of messages do not become members of public rooms. Used only in tests that count entries. */
+  readonly joinsPosters?: boolean | undefined
 }

@@ -20,6 +20,7 @@ import { createLogReader, type LogReader } from './log/reader.ts'
 import { createReadMarks, type ReadMarks } from './marks/read-marks.ts'
 import type { ChatOptions } from './options.ts'
 import type { LoadedRoomsOptions } from './rooms/loaded-rooms.ts'
+import { createPostJoins, type PostJoins } from './rooms/post-joins.ts'
 import { createRoomRegistry, type RoomRegistry } from './rooms/registry.ts'
 import { createSubscriptionManager, type SubscriptionManager } from './subscriptions/manager.ts'
 
@@ -35,6 +36,7 @@ export interface Parts {
   readonly revocation: Revocation
   readonly appendQueue: AppendQueue
   readonly readMarks: ReadMarks
+  readonly postJoins: PostJoins | undefined
   readonly inbox: Inbox
   readonly liveInbox: LiveInbox
   readonly readLimit: ReadLimit
@@ -96,7 +98,7 @@ export const createParts = (options: ChatOptions, isDraining: () => boolean): Pa
     hasReadReceipts: options.hasReadReceipts ?? true,
     onChanged: (roomId, userIds) => liveInbox.marked(roomId, userIds)
   })
-  const publishing = createPublishing(options, { access, registry, users, readMarks, liveInbox }, isDraining)
+  const publishing = createPublishing(options, { access, registry, users, readMarks, rooms, liveInbox }, isDraining)
   const readLimit = createReadLimit({ clock, readRate: options.limits.readRate ?? 0 })
   const parts = {
     kinds,
@@ -159,10 +161,11 @@ const createPublishing = (
     registry,
     users,
     readMarks,
+    rooms,
     liveInbox
-  }: Pick<Parts, 'access' | 'registry' | 'users' | 'readMarks' | 'liveInbox'>,
+  }: Pick<Parts, 'access' | 'registry' | 'users' | 'readMarks' | 'rooms' | 'liveInbox'>,
   isDraining: () => boolean
-): Pick<Parts, 'appendQueue' | 'publisher' | 'committedEntries'> => {
+): Pick<Parts, 'appendQueue' | 'publisher' | 'committedEntries' | 'postJoins'> => {
   const { storage, keyring, bus, log, limits, host, clock } = options
   const committedEntries = createCommittedEntries(clock)
   const appendQueue = createAppendQueue({
@@ -172,6 +175,20 @@ const createPublishing = (
     onFailure: (err, entries) => log.error({ err, entries }, 'an append failed'),
     ...options.appendQueue
   })
+  const postJoins =
+    options.joinsPosters === false
+      ? undefined
+      : createPostJoins({
+          repository: { strangers: users => storage.members.strangers(users) },
+          appendQueue,
+          rooms,
+          liveInbox,
+          bus,
+          keyring,
+          clock,
+          log,
+          isUpgradeFinished: options.isUpgradeFinished ?? (() => true)
+        })
   const publisher = createPublisher({
     appendQueue,
     appendInTransaction: (...given) => storage.messages.appendInTransaction(...given),
@@ -190,10 +207,11 @@ const createPublishing = (
     named: users.named,
     readMarks,
     liveInbox,
+    postJoins,
     onMessage: host?.onMessage,
     onEntry: host?.onEntry
   })
-  return { appendQueue, publisher, committedEntries }
+  return { appendQueue, publisher, committedEntries, postJoins }
 }
 
 const createFeed = (

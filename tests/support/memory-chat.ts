@@ -43,7 +43,8 @@ export const createMemoryChat = ({ clock = fakeClock(), ...options }: MemoryChat
       members: {
         find: async () => undefined,
         search: async () => ({ members: [], upTo: null, isSmall: false }),
-        isAdministrator: async () => false
+        isAdministrator: async () => false,
+        strangers: async () => []
       },
       reports: {
         add: async () => ({ refused: 'not_allowed' }),

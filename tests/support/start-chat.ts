@@ -49,7 +49,7 @@ interface HttpResponse {
 
 /** The parts of the service that a test can replace. */
 export interface StartOptions
-  extends Pick<ServerOptions, 'clock' | 'bus' | 'appendQueue' | 'builtInKinds' | 'printMail'> {
+  extends Pick<ServerOptions, 'clock' | 'bus' | 'appendQueue' | 'joinsPosters' | 'builtInKinds' | 'printMail'> {
   readonly settings?: Partial<Settings>
   readonly database?: ChatDatabase
   /** The port to listen on. Only a test whose settings contain the port needs this option. The default is any free port. */
@@ -70,6 +70,8 @@ export const startChat = async ({
     settings,
     client: database.client,
     logTo: { write: line => lines.push(line) },
+    // Most tests count the entries of a room.
+    joinsPosters: false,
     ...injected
   })
   onTestFinished(() => server.close())

@@ -64,6 +64,7 @@ export const startHost = async <Kinds extends HostKinds = Record<never, never>>(
     databaseSchema: database.schema,
     client: database.client,
     authenticate: byHeader,
+    joinsPosters: false,
     ...changed
   })
   await before?.(app)

@@ -11,6 +11,7 @@ import { MEMBERSHIP, MESSAGE } from '../../protocol/http/messages.ts'
 import { type Principal, publicUserOf } from '../access/authorize.ts'
 import type { LiveInbox } from '../inbox/live.ts'
 import type { ReadMarks } from '../marks/read-marks.ts'
+import type { PostJoins } from '../rooms/post-joins.ts'
 import type { Room } from '../rooms/room.ts'
 import type { AppendQueue } from './append-queue.ts'
 import { type Draft, encryptEntry, entryOf, isSameEntry } from './codec.ts'
@@ -50,6 +51,8 @@ export interface AppendDraftOptions {
   readonly liveInbox: Pick<LiveInbox, 'grown' | 'membersChanged'>
   /** Whoever sends a message has read the entries before it. */
   readonly readMarks: Pick<ReadMarks, 'add'>
+  /** Makes the author of a message in a public room a member. */
+  readonly postJoins?: Pick<PostJoins, 'add'> | undefined
   /** Called at most once for each message that this process commits. Must not throw. */
   readonly onMessage?: ((message: CommittedMessage) => void) | undefined
   /**
@@ -82,7 +85,7 @@ export interface AppendDraft {
 
 export const createAppendDraft = (options: AppendDraftOptions): AppendDraft => {
   const { appendQueue, appendInTransaction, keyring, bus, committedEntries, isDraining, author, named } = options
-  const { onMessage, onEntry, readMarks, liveInbox } = options
+  const { onMessage, onEntry, readMarks, postJoins, liveInbox } = options
 
   const announce = (roomId: number, seq: number): void => {
     bus.announce(roomId, seq)
@@ -111,9 +114,12 @@ export const createAppendDraft = (options: AppendDraftOptions): AppendDraft => {
       onEntry?.(() => hostEntry(entry, user))
     }
 
-  /** Moves the read mark of the author, who has read the entries before the message. */
-  const moveReadMark = ({ kind, userId }: Draft, { seq }: Entry, { name, epoch }: Room): void => {
-    if (kind.kind === MESSAGE) readMarks.add({ userId, room: name, upTo: seq, isUnread: false, epoch })
+  /** Moves the read mark of the author, who has read the entries before the message, and lets the author join a public room. */
+  const noteAuthor = ({ kind, userId }: Draft, { seq }: Entry, room: Room): void => {
+    if (kind.kind !== MESSAGE) return
+    const { name, epoch } = room
+    readMarks.add({ userId, room: name, upTo: seq, isUnread: false, epoch })
+    if (room.visibility === 'public') postJoins?.add({ room, userId })
   }
 
   const isOther = (draft: Draft, { stored }: AppendedEntry): boolean =>
@@ -148,7 +154,7 @@ export const createAppendDraft = (options: AppendDraftOptions): AppendDraft => {
       committedEntries.committed(room, entry, notifyOf(draft, entry, principal))
       if (room.committed(entry, version)) announce(room.id, entry.seq)
       else committedEntries.passed(room, entry)
-      moveReadMark(draft, entry, room)
+      noteAuthor(draft, entry, room)
     })
     // `appendStarted` is called after `append`, because `append` throws if the queue is full. The callback above, which calls
     // `appendEnded`, is never called synchronously.
@@ -170,7 +176,7 @@ export const createAppendDraft = (options: AppendDraftOptions): AppendDraft => {
     committedEntries.pending(room, entry, () => {
       if (!bus.announcement) announce(room.id, entry.seq)
       noteMembers(draft)
-      moveReadMark(draft, entry, room)
+      noteAuthor(draft, entry, room)
       notify()
     })
     return { position: entry, entry }

@@ -10,6 +10,7 @@ import { membership } from '../kinds/membership.ts'
 import type { ChatLog } from '../log/chat-log.ts'
 import type { Submission } from '../log/publish.ts'
 import { refusalOf } from '../log/refusals.ts'
+import type { PostJoins } from './post-joins.ts'
 import type { RoomRegistry } from './registry.ts'
 
 export interface MemberQuery {
@@ -59,6 +60,7 @@ export interface ChatMembersOptions {
   readonly rooms: Pick<RoomRegistry, 'load'>
   readonly access: Access
   readonly readIn: RoomAccess['readIn']
+  readonly postJoins?: Pick<PostJoins, 'forget'> | undefined
   readonly ensureAllowed: RoomAccess['ensureAllowed']
   readonly log: Pick<ChatLog, 'append' | 'appendIn' | 'appendAsHost'>
   /** Whether members see each other’s read marks. */
@@ -69,7 +71,8 @@ export interface ChatMembersOptions {
 const MAX_EXAMINED = 1000
 
 export const createChatMembers = (options: ChatMembersOptions): ChatMembers => {
-  const { repository, rooms, access, readIn, ensureAllowed, log, hasReadReceipts } = options
+  const { repository, rooms, access, readIn, ensureAllowed, log, hasReadReceipts, postJoins } = options
+  const forget = (room: string, userId: number): void => postJoins?.forget(room, userId)
 
   /**
    * Appends an entry that adds the principal to a private room. Only an administrator may do this, and SQL checks it again.
@@ -124,6 +127,7 @@ export const createChatMembers = (options: ChatMembersOptions): ChatMembers => {
     },
     async remove(principal, name, userId) {
       if (userId !== principal.userId) await ensureAllowed(principal, name, 'moderate')
+      forget(name, userId)
       await log.append(principal, name, remove(userId))
     },
     putAsHost: ({ room, user }, role) => isChanged(log.appendAsHost(principalOf(user), room, put(user.id, role))),
@@ -134,6 +138,7 @@ export const createChatMembers = (options: ChatMembersOptions): ChatMembers => {
       else await isChanged(log.appendAsHost(principalOf(first), room, putAll(users.map(({ id }) => id))))
     },
     async removeAsHost({ room, user }) {
+      forget(room, user.id)
       await log.appendAsHost(principalOf(user), room, remove(user.id))
     }
   }

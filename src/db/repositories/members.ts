@@ -22,6 +22,11 @@ export interface Membership extends Pick<MemberRow, 'readSeq'> {
   readonly joinedAt: number
 }
 
+export interface UserInRoom {
+  readonly roomId: number
+  readonly userId: number
+}
+
 export interface MemberSearch {
   /** The search begins after this user id. */
   readonly after: number
@@ -53,6 +58,8 @@ export interface MembersRepository {
    * member who joined first. Returns undefined if another owner or no other member remains.
    */
   successorOf(roomId: number, userId: number): Promise<MemberRow | undefined>
+  /** Returns those of some users in rooms who are not members. Queries all of them at once. */
+  strangers(users: readonly UserInRoom[]): Promise<UserInRoom[]>
   /** Returns whether a user is an active administrator of the service. */
   isAdministrator(userId: number): Promise<boolean>
 }
@@ -85,6 +92,13 @@ export const createMembersRepository = ({ query }: Pick<SqlClient, 'query'>, sch
         where other.room_id = $1 and other.user_id <> $2 and other.role = 'owner'
       )
     order by member.role = 'moderator' desc, member.joined_at, member.user_id limit 1`
+  // `offset 0` makes PostgreSQL look up each user by the index.
+  const strangers = `select given.room_id as "roomId", given.user_id as "userId"
+    from unnest($1::integer[], $2::integer[]) as given (room_id, user_id)
+    where not exists (
+      select from ${inSchema}.members as member
+      where member.room_id = given.room_id and member.user_id = given.user_id offset 0
+    )`
   const administrator = `select from ${inSchema}.users where id = $1 and role = 'admin' and status = 'active'`
 
   return {
@@ -103,6 +117,7 @@ export const createMembersRepository = ({ query }: Pick<SqlClient, 'query'>, sch
     },
     ofUser: (userId, roomId, limit) => query<Membership>(ofUser, [userId, roomId, limit]),
     successorOf: async (roomId, userId) => (await query<MemberRow>(successor, [roomId, userId]))[0],
+    strangers: users => query<UserInRoom>(strangers, [users.map(one => one.roomId), users.map(one => one.userId)]),
     isAdministrator: async userId => (await query(administrator, [userId])).length > 0
   }
 }

@@ -1,0 +1,127 @@
+/**
+ * Makes the author of a message in a public room a member of the room, if they are not one yet. This happens up to a second
+ * after the message, beside its append. Authors are collected, and looked up with one query. SQL decides under the lock of the
+ * room, so a user who was banned in the meantime does not become a member.
+ */
+import { LruMap } from 'toad-cache'
+import type { Bus } from '../../bus/bus.ts'
+import type { Keyring } from '../../crypto/keyring.ts'
+import type { MembersRepository } from '../../db/database.ts'
+import type { Clock } from '../../lib/clock.ts'
+import type { Log } from '../../lib/logging.ts'
+import { MEMBERSHIP } from '../../protocol/http/messages.ts'
+import type { LiveInbox } from '../inbox/live.ts'
+import { membership } from '../kinds/membership.ts'
+import type { AppendQueue } from '../log/append-queue.ts'
+import { encryptEntry } from '../log/codec.ts'
+import type { RoomRegistry } from './registry.ts'
+
+export interface PostJoinsOptions {
+  readonly repository: Pick<MembersRepository, 'strangers'>
+  readonly appendQueue: AppendQueue
+  readonly rooms: Pick<RoomRegistry, 'byId'>
+  readonly bus: Pick<Bus, 'announce'>
+  readonly liveInbox: Pick<LiveInbox, 'grown' | 'membersChanged'>
+  readonly keyring: Keyring
+  readonly clock: Clock
+  readonly log: Log
+  readonly isUpgradeFinished: (step: string) => boolean
+}
+
+/** An author of a message, and the room. */
+export interface Poster {
+  readonly room: { readonly id: number; readonly name: string }
+  readonly userId: number
+}
+
+export interface PostJoins {
+  /** Called after each message in a public room. Takes no time that depends on the room. */
+  add(poster: Poster): void
+  /** Called before a user leaves a room, who must not become a member again because of an earlier message. */
+  forget(room: string, userId: number): void
+  /** Stops the timer. */
+  close(): void
+}
+
+/** Interval in milliseconds at which the collected authors are looked up. */
+const LOOK_UP_MS = 1000
+/** Maximum number of authors that are collected, and that one query looks up. Others become members with a later message. */
+const [MAX_COLLECTED, MAX_LOOKED_UP] = [10_000, 1000]
+/** Maximum number of users who become members per interval, because the room is locked meanwhile. */
+const MAX_JOINS = 200
+/**
+ * Maximum number of authors who are remembered, and for how long in milliseconds. An author who left on another process becomes
+ * a member again only with a message after that time.
+ */
+const [MAX_REMEMBERED, REMEMBERED_MS] = [50_000, 60_000]
+
+export const createPostJoins = (options: PostJoinsOptions): PostJoins => {
+  const { repository, appendQueue, rooms, bus, liveInbox, keyring, clock, log, isUpgradeFinished } = options
+  /** The authors who are members, or who cannot become members. */
+  const known = new LruMap<true>(MAX_REMEMBERED, REMEMBERED_MS)
+  const collected = new Map<string, Poster>()
+  let isRunning = false
+
+  const join = (key: string, { room, userId }: Poster): void => {
+    const command = { type: MEMBERSHIP, subject: userId, op: 'put' }
+    const body = membership.prepare(command, { maxMessageLength: 0 })
+    const draft = { ...body, kind: membership, room, userId, username: '', nonce: undefined }
+    appendQueue.append(encryptEntry(draft, keyring), outcome => {
+      // Who may not become a member is remembered too, so that further messages cause no further attempts.
+      known.set(key, true)
+      if ('error' in outcome) return
+      liveInbox.membersChanged([userId])
+      // In a large room there is no entry.
+      if (outcome.appended.outcome !== 'stored') return
+      const { seq } = outcome.appended
+      rooms.byId(room.id)?.grown(seq)
+      bus.announce(room.id, seq)
+      liveInbox.grown(room.id, seq)
+    })
+  }
+
+  const lookUp = async (): Promise<void> => {
+    const posters = [...collected].slice(0, MAX_LOOKED_UP)
+    const found = await repository.strangers(posters.map(([, { room, userId }]) => ({ roomId: room.id, userId })))
+    const strangers = new Set(found.map(({ roomId, userId }) => `${roomId} ${userId}`))
+    let joins = 0
+    for (const [key, poster] of posters) {
+      // The user may have left during the query.
+      if (!collected.has(key)) continue
+      const isStranger = strangers.has(`${poster.room.id} ${poster.userId}`)
+      if (isStranger && joins === MAX_JOINS) continue
+      collected.delete(key)
+      if (!isStranger) known.set(key, true)
+      else {
+        joins++
+        join(key, poster)
+      }
+    }
+  }
+
+  const stop = clock.every(LOOK_UP_MS, () => {
+    if (isRunning || collected.size === 0 || !isUpgradeFinished('rooms')) return
+    isRunning = true
+    lookUp()
+      .catch(err => log.warn({ err }, 'failed to make authors of messages members of their rooms; retrying'))
+      .finally(() => {
+        isRunning = false
+      })
+  })
+
+  return {
+    add(poster) {
+      const key = keyOf(poster.room.name, poster.userId)
+      if (known.get(key) || collected.size >= MAX_COLLECTED) return
+      collected.set(key, poster)
+    },
+    forget(room, userId) {
+      const key = keyOf(room, userId)
+      collected.delete(key)
+      known.delete(key)
+    },
+    close: stop
+  }
+}
+
+const keyOf = (room: string, userId: number): string => `${room} ${userId}`
