@@ -109,6 +109,8 @@ const reportRoutes: FastifyPluginAsyncTypebox = async fastify => {
           'report_not_found',
           'not_allowed',
           'not_author',
+          'muted',
+          'banned',
           'already_resolved',
           'upgrade_pending',
           ...GUARD,

@@ -54,7 +54,16 @@ const roomInvitationRoutes: FastifyPluginAsyncTypebox<RoomInvitationRoutesOption
       body: refTo(NewRoomInvitation),
       response: {
         201: jsonResponse('The invitation.', refTo(RoomInvitation), { isLimited: true }),
-        ...problems('room_not_found', 'not_allowed', 'too_many_invitations', ...GUARD, ...ANY_BODY)
+        ...problems(
+          'room_not_found',
+          'not_allowed',
+          'muted',
+          'banned',
+          'room_archived',
+          'too_many_invitations',
+          ...GUARD,
+          ...ANY_BODY
+        )
       }
     },
     async handler(request, reply) {
