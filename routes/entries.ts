@@ -55,6 +55,10 @@ const entryRoutes: FastifyPluginAsyncTypebox = async fastify => {
           200: jsonResponse('The entry that was stored before.', refTo(Entry)),
           ...problems(
             'room_not_found',
+            'muted',
+            'banned',
+            'room_archived',
+            'slow_mode',
             'nonce_reused',
             ...(http.errors ?? []),
             ...(kind.kind === MESSAGE ? [] : (['upgrade_pending'] as const)),

@@ -19,7 +19,16 @@ const BODY_LIMIT = 16 * 1024
 const Named = Type.Object({ room: RoomName })
 const OneMember = Type.Object({ room: RoomName, user: UserOrMe })
 const GUARD = [...TOKEN_PROBLEMS, 'validation_failed', 'rate_limited', 'busy'] as const
-const CHANGE = ['room_not_found', 'user_not_found', 'not_allowed', 'last_owner', 'upgrade_pending'] as const
+const CHANGE = [
+  'room_not_found',
+  'user_not_found',
+  'not_allowed',
+  'muted',
+  'banned',
+  'room_archived',
+  'last_owner',
+  'upgrade_pending'
+] as const
 
 const memberRoutes: FastifyPluginAsyncTypebox = async fastify => {
   const { members } = fastify.chatCore
@@ -52,7 +61,7 @@ const memberRoutes: FastifyPluginAsyncTypebox = async fastify => {
       }),
       response: {
         200: jsonResponse('The members.', refTo(MemberList)),
-        ...problems('room_not_found', ...GUARD)
+        ...problems('room_not_found', 'banned', ...GUARD)
       }
     },
     async handler(request) {

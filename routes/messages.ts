@@ -23,7 +23,7 @@ const messageRoutes: FastifyPluginAsyncTypebox = async fastify => {
       querystring: Type.Object({ limit: Limit }),
       response: {
         200: jsonResponse('The messages, oldest first.', listOf(Message)),
-        ...problems(...GUARD)
+        ...problems('banned', ...GUARD)
       }
     },
     async handler(request, reply) {

@@ -33,6 +33,7 @@ const readRoutes: FastifyPluginAsyncTypebox = async fastify => {
         ...problems(
           'room_not_found',
           'not_allowed',
+          'banned',
           'validation_failed',
           'rate_limited',
           'busy',

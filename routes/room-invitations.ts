@@ -89,7 +89,7 @@ const roomInvitationRoutes: FastifyPluginAsyncTypebox<RoomInvitationRoutesOption
       params: Named,
       response: {
         200: jsonResponse('The invitations.', refTo(RoomInvitationList)),
-        ...problems('room_not_found', ...GUARD)
+        ...problems('room_not_found', 'banned', ...GUARD)
       }
     },
     handler: async request => invitations.list(callerOf(request), request.params.room)
@@ -108,7 +108,7 @@ const roomInvitationRoutes: FastifyPluginAsyncTypebox<RoomInvitationRoutesOption
       params: OneInvitation,
       response: {
         204: emptyResponse('The invitation cannot be used anymore.'),
-        ...problems('room_not_found', 'invitation_not_found', ...GUARD, ...ANY_BODY)
+        ...problems('room_not_found', 'banned', 'invitation_not_found', ...GUARD, ...ANY_BODY)
       }
     },
     async handler(request, reply) {
@@ -151,7 +151,15 @@ const roomInvitationRoutes: FastifyPluginAsyncTypebox<RoomInvitationRoutesOption
       params: Coded,
       response: {
         200: jsonResponse('The room.', refTo(JoinedRoom), { isLimited: true }),
-        ...problems('invitation_invalid', 'not_allowed', 'upgrade_pending', ...GUARD, ...ANY_BODY)
+        ...problems(
+          'invitation_invalid',
+          'not_allowed',
+          'banned',
+          'room_archived',
+          'upgrade_pending',
+          ...GUARD,
+          ...ANY_BODY
+        )
       }
     },
     handler: async request => ({ room: await invitations.accept(callerOf(request), request.params.code) })

@@ -36,7 +36,7 @@ const Notices = Type.Optional(
 )
 const Named = Type.Object({ room: RoomName })
 const OneMessage = Type.Object({ room: RoomName, seq: Target })
-const READ = [...TOKEN_PROBLEMS, 'validation_failed', 'rate_limited', 'busy', 'unavailable'] as const
+const READ = [...TOKEN_PROBLEMS, 'banned', 'validation_failed', 'rate_limited', 'busy', 'unavailable'] as const
 const JSON_TYPE = 'application/json; charset=utf-8'
 
 const roomLogRoutes: FastifyPluginAsyncTypebox = async fastify => {

@@ -2,10 +2,12 @@
 import type { FastifyInstance } from 'fastify'
 import pLimit from 'p-limit'
 import type { HostUser } from './accounts/host-users.ts'
+import type { Restraint } from './chat/rooms/moderation.ts'
 import { check, typed } from './host-calls.ts'
 import { ChatError } from './protocol/errors.ts'
 import { hostMember } from './protocol/http/host.ts'
 import type { MemberRole } from './protocol/http/members.ts'
+import { Ban, type Mute } from './protocol/http/restrictions.ts'
 import { compile } from './protocol/validation.ts'
 
 /**
@@ -31,13 +33,25 @@ export interface HostMembers {
   removeMember(room: string, user: HostMember): Promise<void>
   /** Sets the role of a user, and adds the user to the room if necessary. */
   setRole(room: string, user: HostMember, role: MemberRole): Promise<void>
+  /** Mutes a user in a room: the user may only read, and delete their own messages. Replaces an earlier mute. */
+  mute(room: string, user: HostMember, restriction?: HostRestriction): Promise<void>
+  /** Ends a mute. Rejects with `user_not_found` if there is none. */
+  unmute(room: string, user: HostMember): Promise<void>
+  /** Bans a user from a room, and removes the user. The user may not read the room or be added to it. Replaces an earlier ban. */
+  ban(room: string, user: HostMember, restriction?: HostRestriction & Pick<Ban, 'erase'>): Promise<void>
+  /** Ends a ban. Rejects with `user_not_found` if there is none. */
+  unban(room: string, user: HostMember): Promise<void>
 }
+
+/** How long a user is restricted, and why. `until` is a time (RFC 3339). Without it, the restriction does not end by itself. */
+export type HostRestriction = Mute
 
 const MAX_USERS = 500
 /** Maximum number of users that are looked up at the same time. */
 const AT_ONCE = 100
 
 const isChange = compile(hostMember)
+const isRestriction = compile(Ban)
 
 /** `running` returns the Fastify instance of the chat, or throws if the chat is not running. */
 export const createHostMembers = (running: () => FastifyInstance): HostMembers => {
@@ -55,6 +69,14 @@ export const createHostMembers = (running: () => FastifyInstance): HostMembers =
     if (found && (found.status === 'active' || found.status === 'suspended')) return found
     throw new ChatError('user_not_found', 'Nobody with this id has used the chat, or the account was deleted.')
   }
+
+  const restrain = (room: string, user: HostMember, restraint: Restraint, how: Ban = {}): Promise<void> =>
+    typed(async () => {
+      check(isChange, { room })
+      check(isRestriction, how)
+      await changes()
+      await running().chatCore.moderation.restrainAsHost({ room, user: await userOf(user) }, restraint, how)
+    })
 
   const put = async (room: string, user: HostMember, role?: MemberRole): Promise<void> => {
     check(isChange, { room, role })
@@ -76,6 +98,10 @@ export const createHostMembers = (running: () => FastifyInstance): HostMembers =
         const users = await Promise.all(given.map(user => atOnce(() => userOf(user))))
         await members.addAsHost(room, users)
       }),
+    mute: (room, user, how) => restrain(room, user, 'mute', how),
+    unmute: (room, user) => restrain(room, user, 'unmute'),
+    ban: (room, user, how) => restrain(room, user, 'ban', how),
+    unban: (room, user) => restrain(room, user, 'unban'),
     removeMember: (room, user) =>
       typed(async () => {
         check(isChange, { room })

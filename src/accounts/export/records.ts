@@ -2,12 +2,13 @@
 import type { Keyring } from '../../crypto/keyring.ts'
 import type { ChatDatabase, StoredEntry } from '../../db/database.ts'
 import type { AuditRow } from '../../db/repositories/audit-reader.ts'
+import type { RestrictionOfUser } from '../../db/repositories/restrictions.ts'
 import { timestamp } from '../../lib/clock.ts'
 import { EDIT, ERASURE, MESSAGE } from '../../protocol/http/messages.ts'
 
 /**
  * A record of an export. `type` is one of `profile`, `email`, `identity`, `totp`, `passkey`, `recovery_codes`, `session`, `network`,
- * `member`, `invitation`, `block`, `report`, `message`, `edit`, `deletion`, `reaction`, `event` and `end`.
+ * `member`, `restriction`, `invitation`, `block`, `report`, `message`, `edit`, `deletion`, `reaction`, `event` and `end`.
  */
 export interface ExportRecord {
   readonly type: string
@@ -26,6 +27,7 @@ const PAGE = 50
 export async function* recordsOf({ database, keyring }: ExportOptions, userId: number): AsyncGenerator<ExportRecord> {
   yield* accountRecords({ database, keyring }, userId)
   yield* membershipsOf(database, userId)
+  yield* restrictionsOf({ database, keyring }, userId)
   yield* invitationsOf(database, userId)
   for (const { userId: blocked, username, createdAt } of await database.blocks.list(userId)) {
     yield { type: 'block', user_id: blocked, username, created_at: timestamp(createdAt) }
@@ -73,6 +75,32 @@ async function* accountRecords({ database, keyring }: ExportOptions, userId: num
   for (const { network, lastLoginAt } of await database.exports.networksOf(userId)) {
     yield { type: 'network', network, last_login_at: timestamp(lastLoginAt) }
   }
+}
+
+/** Returns what restricts the user. Who restricted the user is the personal data of somebody else. */
+async function* restrictionsOf(
+  { database: { restrictions }, keyring }: ExportOptions,
+  userId: number
+): AsyncGenerator<ExportRecord> {
+  for (let after: number | undefined = 0; after !== undefined; ) {
+    const page: RestrictionOfUser[] = await restrictions.ofUser(userId, after, PAGE)
+    for (const { room, kind, until, reason, keyId, createdAt } of page) {
+      yield {
+        type: 'restriction',
+        room,
+        kind,
+        until: until === null ? null : timestamp(until),
+        reason: reason === null ? null : decryptReason(keyring, reason, keyId),
+        created_at: timestamp(createdAt)
+      }
+    }
+    after = page.at(-1)?.roomId
+  }
+}
+
+const decryptReason = (keyring: Keyring, token: string, keyId: string | null): unknown => {
+  const text = keyring.decrypt(token, keyId ?? undefined)
+  return text === undefined ? null : (JSON.parse(text) as { reason: string }).reason
 }
 
 /** Returns the rooms in which the user is a member. */
