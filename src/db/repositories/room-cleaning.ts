@@ -44,6 +44,7 @@ export const ROOM_TABLES = [
   'mentions',
   'room_invitations',
   'reports',
+  'reports',
   'restrictions',
   'last_posts',
   'ban_erasures',
