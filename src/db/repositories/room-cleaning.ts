@@ -44,7 +44,6 @@ export const ROOM_TABLES = [
   'mentions',
   'room_invitations',
   'reports',
-  'reports',
   'restrictions',
   'last_posts',
   'ban_erasures',
