@@ -1,6 +1,6 @@
 /** Describes a note as a sentence about a change of the room or of its members, such as `jane added mary`. */
 import type { MembershipChange, Note, RoomChange } from './notes.ts'
-import { durationOf, fullTime } from './times.ts'
+import { durationOf, shortTime } from './times.ts'
 
 /** A part of the sentence: text of the page, or text of a user, which may have another direction. */
 export type Part = string | { readonly given: string }
@@ -33,7 +33,7 @@ export const partsOf = ({ note, names, me }: NoteContext): readonly Part[] => {
   return [author, ' made ', object, ` ${ROLES[role] ?? role}`]
 }
 
-const untilOf = ({ until }: MembershipChange): string => (until ? ` until ${fullTime(Date.parse(until))}` : '')
+const untilOf = ({ until }: MembershipChange): string => (until ? ` until ${shortTime(Date.parse(until))}` : '')
 
 const roomChangeOf = (change: RoomChange): readonly Part[] => {
   const { title, topic, slow_mode_seconds: seconds, archived, invite } = change

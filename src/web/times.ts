@@ -35,3 +35,7 @@ export const durationOf = (seconds: number): string => {
   const count = seconds / size
   return `${count} ${unit}${count === 1 ? '' : 's'}`
 }
+
+const short = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' })
+
+export const shortTime = (at: number): string => short.format(at)

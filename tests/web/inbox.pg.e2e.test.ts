@@ -1,7 +1,7 @@
 /** Tests unread rooms, read receipts and pins in a real browser with the real service. */
 import type { Page } from 'playwright-core'
 import { describe, expect, test } from 'vitest'
-import { composer, useBrowser } from '../support/account-page.ts'
+import { composer, press, useBrowser } from '../support/account-page.ts'
 import { enterAs, hasChromium } from '../support/browser.ts'
 import { problemsOf } from '../support/page-problems.ts'
 import type { Person, RunningChat } from '../support/start-chat.ts'
@@ -42,5 +42,114 @@ describe.skipIf(!hasChromium())('the inbox', { timeout: 300_000 }, () => {
     expect(await page.locator('.readers').count()).toBe(1)
     expect([...(await problemsOf(page)), ...(await problemsOf(other.page))]).toEqual([])
     expect([...complaints, ...other.complaints]).toEqual([])
+  })
+
+  test('shows unread messages and mentions of rooms that are not open, in all tabs and in the title, until they are seen', async () => {
+    const { chat, tab, page, ada, complaints } = await start()
+    const bob = await chat.register('bob')
+    const second = await newTab({ colorScheme: 'dark' })
+    await enterAs(tab, chat.url, 'ada')
+    await enterAs(second, chat.url, 'ada')
+
+    // The room appears without a request of the page.
+    const { room } = await call(chat, bob, 'POST', '/rooms', { visibility: 'private', title: 'Plans' })
+    await post(chat, bob, room, 'Before ada')
+    await call(chat, bob, 'PUT', `/rooms/${room}/members/${ada.id}`)
+    await link(page, /^Plans/).waitFor()
+    await post(chat, bob, room, 'First')
+    await post(chat, bob, room, '@ada Second', { mentions: [ada.id] })
+    const unread = /^Plans .*1 mention.*2 unread/
+    await link(page, unread).waitFor()
+    await link(second.page, unread).waitFor()
+    await expect.poll(() => page.title()).toMatch(/^\(2\) /)
+    expect(await problemsOf(second.page)).toEqual([])
+    await expect.poll(() => page.locator('.rooms .title').first().textContent()).toBe('Plans')
+
+    await link(page, unread).click()
+    await bubble(page, 'Second').waitFor()
+    const line = page.locator('.new-line')
+    await line.waitFor()
+    // The line is after the message that was there before ada.
+    expect(await page.locator('.group:has-text("Before ada") ~ .new-line').count()).toBe(1)
+    expect(await problemsOf(page)).toEqual([])
+    for (const one of [page, second.page]) {
+      await expect.poll(() => link(one, /^Plans/).textContent()).toBe('Plans (private)')
+    }
+    await expect.poll(() => page.title()).toMatch(/^Plans/)
+
+    await composer(page).fill('Answer')
+    await page.keyboard.press('Enter')
+    await line.waitFor({ state: 'detached' })
+    await page.reload()
+    await bubble(page, 'Answer').waitFor()
+    expect(await line.count()).toBe(0)
+    expect([...complaints, ...second.complaints]).toEqual([])
+  })
+
+  test('marks a room as unread and hides direct messages with the keyboard, until the next message', async () => {
+    const { chat, tab, page, ada, complaints } = await start()
+    const bob = await chat.register('bob')
+    const { room } = await call(chat, ada, 'POST', '/direct', { users: [bob.id] })
+    await post(chat, bob, room, 'Hi')
+    await enterAs(tab, chat.url, 'ada')
+    const direct = link(page, /^bob/)
+    await direct.click()
+    await bubble(page, 'Hi').waitFor()
+    await expect.poll(() => direct.textContent()).toBe('@bob')
+    await direct.focus()
+    await page.keyboard.press('Tab')
+    await page.keyboard.press('Enter')
+    await page.getByRole('menuitem', { name: 'Mark as unread' }).waitFor()
+    expect(await problemsOf(page)).toEqual([])
+    await page.keyboard.press('Enter')
+    await link(page, 'bob marked as unread').waitFor()
+    expect(await direct.evaluate('document.activeElement.textContent')).toContain('bob')
+    // Another room, and back again.
+    await link(page, /^general/i).click()
+    await link(page, 'bob marked as unread').click()
+    await expect.poll(() => direct.textContent()).toBe('@bob')
+
+    await direct.focus()
+    await page.keyboard.press('Tab')
+    await page.keyboard.press('Enter')
+    await page.getByRole('menuitem', { name: 'Hide until the next message' }).click()
+    await direct.waitFor({ state: 'detached' })
+    await page.getByRole('textbox', { name: /^Message to general/i }).waitFor()
+    await post(chat, bob, room, 'Still there?')
+    await link(page, 'bob 1 unread').waitFor()
+    expect(complaints).toEqual([])
+  })
+
+  test('pins a message with the keyboard, lists it, jumps to it and unpins it', async () => {
+    const { chat, tab, page, ada, complaints } = await start()
+    const { room } = await call(chat, ada, 'POST', '/rooms', { room: 'tea', title: 'Tea' })
+    await post(chat, ada, room, 'Important')
+    for (let at = 0; at < 60; at++) await post(chat, ada, room, `Message ${at}`)
+    await enterAs(tab, chat.url, 'ada')
+    await link(page, /^Tea/).click()
+    await bubble(page, 'Message 59').waitFor()
+    await page.locator('.list').focus()
+    await page.keyboard.press('End')
+    await page.keyboard.press('Enter')
+    await page.getByRole('menuitem', { name: 'Pin', exact: true }).focus()
+    await page.keyboard.press('Enter')
+    await page.locator('.note-line', { hasText: 'You pinned a message' }).waitFor()
+    await page.locator('.line', { hasText: 'Message 59' }).locator('.pinned').waitFor()
+    await call(chat, ada, 'PUT', `/rooms/${room}/pins/1`)
+
+    await press(page, 'Pinned messages')
+    await page.locator('.pins li', { hasText: 'Important' }).waitFor()
+    expect(await page.locator('.pins li').count()).toBe(2)
+    expect(await problemsOf(page)).toEqual([])
+    await page.locator('.pins li', { hasText: 'Important' }).getByRole('button', { name: /^Show/ }).click()
+    await bubble(page, 'Important').waitFor()
+    await expect.poll(() => page.evaluate('document.activeElement.textContent')).toContain('Important')
+    await press(page, 'Pinned messages')
+    await page
+      .locator('.pins li', { hasText: 'Important' })
+      .getByRole('button', { name: /^Unpin/ })
+      .click()
+    await page.locator('.pins li', { hasText: 'Important' }).waitFor({ state: 'detached' })
+    expect(complaints).toEqual([])
   })
 })

@@ -235,7 +235,7 @@ const shootChanges = async (page: Page, shot: (name: string) => Promise<unknown>
 }
 
 /** Creates a private room with a pinned message, read receipts and a muted member, in which ada has a mention. */
-const seedConversation = async (url: string, tokens: ReadonlyMap<string, string>): Promise<void> => {
+const seedConversation = async (url: string, tokens: ReadonlyMap<string, string>): Promise<string> => {
   const ids = new Map<string, number>()
   for (const [name, token] of tokens) ids.set(name, (await call(url, '/api/users/me', undefined, token, 'GET')).id ?? 0)
   const as = (who: string) => tokens.get(who)
@@ -256,12 +256,13 @@ const seedConversation = async (url: string, tokens: ReadonlyMap<string, string>
     { content: '@ada Can you bring the cake?', mentions: [ids.get('ada')] },
     as('grace')
   )
+  return room ?? ''
 }
 
 /** Takes screenshots of a private room with new messages, its pins, and the sections of its dialog. */
-const shootConversation = async (page: Page, shot: (name: string) => Promise<unknown>): Promise<void> => {
+const shootConversation = async (page: Page, room: string, shot: (name: string) => Promise<unknown>): Promise<void> => {
   const press = (name: string): Promise<void> => page.getByRole('button', { name, exact: true }).click()
-  await page.getByRole('link', { name: /^Plans for May/ }).evaluate('element => element.click()')
+  await page.evaluate(`location.hash = '${room}'`)
   await page.locator('.bubble', { hasText: 'bring the cake' }).waitFor()
   await page.locator('.readers').first().waitFor()
   await page.locator('.note-line', { hasText: 'pinned' }).waitFor()
@@ -313,7 +314,7 @@ const company = async () => {
 }
 
 try {
-  await seedConversation(url, tokens)
+  const conversation = await seedConversation(url, tokens)
   const [grace] = await company()
   for (const colorScheme of ['light', 'dark'] as const) {
     for (const [width, height] of [
@@ -354,7 +355,7 @@ try {
         await page.keyboard.press('Escape')
       }
       await shootChanges(page, shot)
-      await shootConversation(page, shot)
+      await shootConversation(page, conversation, shot)
       await page.evaluate(`location.hash = 'design'`)
       await page.getByText('There are no messages yet').waitFor()
       await shot('empty')

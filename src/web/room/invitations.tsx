@@ -6,7 +6,7 @@ import { useAction } from '../hooks.ts'
 import { inviteLinkOf } from '../invite-link.ts'
 import { usePages } from '../pages.ts'
 import { Refusal } from '../refusal.tsx'
-import { fullTime } from '../times.ts'
+import { shortTime } from '../times.ts'
 import { invitationsOf } from './apis.ts'
 import type { RoomSectionProps } from './members.tsx'
 
@@ -70,7 +70,7 @@ export const InvitationsSection = ({ session, room }: Pick<RoomSectionProps, 'se
                 Created by <bdi>{username}</bdi>
               </span>
               <p class="hint">
-                {uses_left === 1 ? '1 use' : `${uses_left} uses`} left, valid until {fullTime(Date.parse(expires_at))}
+                {uses_left === 1 ? '1 use' : `${uses_left} uses`} left, valid until {shortTime(Date.parse(expires_at))}
               </p>
             </div>
             <button type="button" class="plain bad" aria-disabled={action.isBusy} onClick={() => revoke(id)}>

@@ -6,7 +6,7 @@ import { useAction } from '../hooks.ts'
 import { type Page, usePages } from '../pages.ts'
 import { excerptOf } from '../quotes.ts'
 import { Refusal } from '../refusal.tsx'
-import { fullTime } from '../times.ts'
+import { shortTime } from '../times.ts'
 
 interface PinsProps {
   readonly api: ChatApi
@@ -41,7 +41,7 @@ export const Pins = ({ api, room, actions, onClose, onJump }: PinsProps) => {
           <li key={message.seq}>
             <div>
               <strong dir="auto">{message.username}</strong>{' '}
-              <span class="hint">{fullTime(Date.parse(message.created_at))}</span>
+              <span class="hint">{shortTime(Date.parse(message.created_at))}</span>
               <p dir="auto">
                 {message.content === null ? 'This message cannot be shown.' : excerptOf(message.content)}
               </p>

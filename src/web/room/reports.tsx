@@ -4,7 +4,7 @@ import type { Report, ReportList, ReportOutcome, ReportRange, Session } from '..
 import { type Action, useAction } from '../hooks.ts'
 import { usePages } from '../pages.ts'
 import { Refusal } from '../refusal.tsx'
-import { fullTime } from '../times.ts'
+import { shortTime } from '../times.ts'
 import { moderationOf } from './apis.ts'
 
 interface ReportsListProps {
@@ -50,7 +50,7 @@ export const ReportsList = ({ loading, action, load, resolve }: ReportsListProps
             <div>
               <p class="hint">
                 A message of <bdi>{nameOf(author)}</bdi>, reported by <bdi>{nameOf(reporter)}</bdi> on{' '}
-                {fullTime(Date.parse(created_at))}
+                {shortTime(Date.parse(created_at))}
               </p>
               <p class="reported" dir="auto">
                 {content ?? 'The text of the message is no longer available.'}

@@ -4,7 +4,7 @@ import type { Restriction } from '../../../client/src/index.ts'
 import { useAction } from '../hooks.ts'
 import { usePages } from '../pages.ts'
 import { Refusal } from '../refusal.tsx'
-import { fullTime } from '../times.ts'
+import { shortTime } from '../times.ts'
 import { moderationOf } from './apis.ts'
 import type { RoomSectionProps } from './members.tsx'
 
@@ -37,7 +37,7 @@ export const RestrictionsSection = ({ session, room }: Pick<RoomSectionProps, 's
               <div>
                 <strong dir="auto">{username}</strong>
                 <span class={kind === 'ban' ? 'mark bad' : 'mark'}>{kind === 'ban' ? 'banned' : 'muted'}</span>
-                <p class="hint">{until ? `until ${fullTime(Date.parse(until))}` : 'without an end'}</p>
+                <p class="hint">{until ? `until ${shortTime(Date.parse(until))}` : 'without an end'}</p>
                 {reason && <p dir="auto">{reason}</p>}
               </div>
               <button
