@@ -224,3 +224,25 @@ test('ends within a second, and is not complete, if the session ends', async () 
   await expect(lines.next()).rejects.toThrow('The session of the export has ended.')
   end()
 })
+
+test('contains what restricts the user, but not who did it', async () => {
+  const { chat, john, exported } = await start()
+  const { create, as } = withRooms(chat)
+  const jane = await chat.register('jane')
+  await create(jane, { room: 'team' })
+  await as(jane, 'PUT', `/api/chat/rooms/team/mutes/${john.id}`, { until: '2099-01-31T12:00:00.123+00:00' })
+  await as(jane, 'PUT', `/api/chat/rooms/team/bans/${john.id}`, { reason: 'advertising' })
+  const { records } = await exported(john)
+  const created_at = expect.stringMatching(/\+00:00$/)
+  expect(records.filter(({ type }) => type === 'restriction')).toEqual([
+    { type: 'restriction', room: 'team', kind: 'ban', until: null, reason: 'advertising', created_at },
+    {
+      type: 'restriction',
+      room: 'team',
+      kind: 'mute',
+      until: '2099-01-31T12:00:00.123+00:00',
+      reason: null,
+      created_at
+    }
+  ])
+})

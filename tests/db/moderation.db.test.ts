@@ -302,7 +302,7 @@ describe('a room', () => {
     ])
     expect(await change('stranger', 'put', 'stranger')).toBe('room_archived')
     expect(await change('moderator', 'ban', 'stranger')).toBe('room_archived')
-    expect(await change('member', 'remove', 'member', { host: true })).toBe('left')
+    expect(await change('member', 'remove', 'member', { host: true })).toBe('removed')
     expect(await append(entry('owner', 'room', { archived: false }), entry('member', 'message'))).toEqual([
       'stored',
       'stored'
