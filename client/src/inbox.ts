@@ -196,7 +196,8 @@ export const createInbox = (client: ChatClient, { timers = systemTimers }: Inbox
   const handle = (frame: InboxFrame): void => {
     if (frame.first) return first(frame)
     for (const room of frame.removed ?? []) items.delete(room)
-    for (const given of frame.rooms ?? []) update(given)
+    // The service sends new items with the latest message first. A room without messages belongs below the items before it.
+    for (const given of [...(frame.rooms ?? [])].reverse()) update(given)
     if (frame.total) setTotal(frame.total)
     changed()
   }

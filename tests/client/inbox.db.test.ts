@@ -45,9 +45,15 @@ const reconnect = ({ client }: App): void => {
   client.connect()
 }
 
-/** Returns what is compared. The live frames don't report the newest entry of a room. */
-const viewOf = ({ rooms, total }: Pick<Inbox['state'], 'rooms' | 'total'>) =>
-  JSON.parse(JSON.stringify({ rooms: rooms.map(({ seq: _, ...room }) => room), total }))
+/**
+ * Returns what is compared. The live frames report neither the newest entry of a room, nor when the user has joined a room without
+ * messages, by which the service sorts it.
+ */
+const viewOf = ({ rooms, total }: Pick<Inbox['state'], 'rooms' | 'total'>) => {
+  const shown = rooms.map(({ seq: _, ...room }) => room)
+  const empty = shown.filter(({ last }) => !last).sort((one, other) => (one.room < other.room ? -1 : 1))
+  return JSON.parse(JSON.stringify({ rooms: [...shown.filter(({ last }) => last), ...empty], total }))
+}
 
 const unreadIn = ({ inbox }: App, room: string): number | undefined =>
   inbox.state.rooms.find(one => one.room === room)?.unread

@@ -264,3 +264,11 @@ test('puts a new room without messages first, until another room has a new messa
   first.receive({ type: 'inbox', rooms: [message('a', 6, 2)] })
   expect(shown()).toEqual(['a 3 0', 'new 0 0'])
 })
+
+test('keeps the order in which the service lists several new rooms', async () => {
+  const { first, shown } = await start()
+  first.receive(firstFrame([item('a', 1)]))
+  const empty = item('empty', 0, { last: undefined, messages: 0, read_messages: 0, unread: 0 })
+  first.receive({ type: 'inbox', rooms: [item('new', 3), empty, item('old', 2)] })
+  expect(shown()).toEqual(['new 2 0', 'empty 0 0', 'old 2 0', 'a 2 0'])
+})
