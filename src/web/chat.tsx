@@ -1,6 +1,13 @@
 /** Renders the chat of the user who is logged in: the list of rooms and the current room, on one connection. */
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
-import { type ChatClient, createChatClient, createInbox, type Message, type Session } from '../../client/src/index.ts'
+import {
+  type ChatClient,
+  createChatClient,
+  createInbox,
+  type Message,
+  type Session,
+  type WebStorage
+} from '../../client/src/index.ts'
 import { createDeletions } from './actions/deletions.ts'
 import { deleteAtOnce } from './actions/last-request.ts'
 import { Banner } from './banner.tsx'
@@ -8,7 +15,7 @@ import { listen, useEscape, useHash, useLoaded, useStore } from './hooks.ts'
 import { lazy } from './lazy.tsx'
 import { DEFAULT_ROOM } from './room-link.ts'
 import { RoomView } from './room-view.tsx'
-import { createRooms } from './rooms.ts'
+import { createRooms, type Rooms } from './rooms.ts'
 import { type PageSession, readUser, saveUser, serviceUrl } from './session.ts'
 import { Sidebar } from './sidebar.tsx'
 import type { UserStorage } from './user-storage.ts'
@@ -80,6 +87,28 @@ const useUserCheck = (client: ChatClient, onOtherUser: (username: string) => voi
     [client]
   )
 
+/** The key under which the browser's storage has whether notifications are on. They are off by default. */
+const NOTIFY_KEY = 'notify'
+
+/** Returns whether notifications are on, and a function that turns them on and off. */
+const useNotifier = (rooms: Rooms, storage: WebStorage): [isOn: boolean, set: (isOn: boolean) => void] => {
+  const [isOn, setOn] = useState(() => storage.getItem(NOTIFY_KEY) !== null)
+  useEffect(() => {
+    if (!isOn) return
+    // Without the part, there are no notifications until the page is loaded again.
+    const started = import('./notifier.ts').then(part => part.startNotifier(rooms)).catch(() => () => {})
+    return () => void started.then(stop => stop())
+  }, [rooms, isOn])
+  return [
+    isOn,
+    isOn => {
+      if (isOn) storage.setItem(NOTIFY_KEY, 'on')
+      else storage.removeItem(NOTIFY_KEY)
+      setOn(isOn)
+    }
+  ]
+}
+
 /** Returns the title of a room. After the room has been removed from the list, returns the last title. */
 const useRoomTitle = (name: string, title: string | undefined): string => {
   const last = useRef({ name, title })
@@ -106,6 +135,7 @@ export const Chat = (props: ChatProps) => {
     // If the list can't be loaded, or the service has no blocks, the page shows all messages.
     import('./blocked.ts').then(part => part.loadBlocked(session)).then(setBlocked, () => {})
   }, [session])
+  const [isNotifying, onNotifying] = useNotifier(rooms, storage.browser)
   const safety = useMemo(
     () => ({
       blocked,
@@ -174,7 +204,7 @@ export const Chat = (props: ChatProps) => {
       </main>
       {dialog === 'account' && (
         <Account
-          {...{ session, memoryReason }}
+          {...{ session, memoryReason, isNotifying, onNotifying }}
           onBlocked={setBlocked}
           onClose={() => setDialog(undefined)}
           onEnded={onLogOut}

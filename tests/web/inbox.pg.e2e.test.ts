@@ -152,4 +152,36 @@ describe.skipIf(!hasChromium())('the inbox', { timeout: 300_000 }, () => {
     await page.locator('.pins li', { hasText: 'Important' }).waitFor({ state: 'detached' })
     expect(complaints).toEqual([])
   })
+
+  test('shows notifications only after the user has turned them on, without the text of the message', async () => {
+    const { chat, ada } = await start()
+    const bob = await chat.register('bob')
+    const tab = await newTab({ permissions: ['notifications'] })
+    const { page } = tab
+    await page.addInitScript(`
+      globalThis.shown = []
+      globalThis.Notification = class {
+        static permission = 'granted'
+        static requestPermission = async () => 'granted'
+        constructor (title, { body }) { shown.push(title + ': ' + body) }
+      }`)
+    await enterAs(tab, chat.url, 'ada')
+    const { room } = await call(chat, bob, 'POST', '/direct', { users: [ada.id] })
+    await page.evaluate('document.hasFocus = () => false')
+    await post(chat, bob, room, 'secret one')
+    await link(page, 'bob 1 unread').waitFor()
+    expect(await page.evaluate('shown')).toEqual([])
+
+    await page.getByRole('button', { name: /Account$/ }).click()
+    await press(page, 'Notifications')
+    await press(page, 'Turn on')
+    await page.getByText('Notifications are on.').waitFor()
+    expect(await problemsOf(page)).toEqual([])
+    await post(chat, bob, room, 'secret two')
+    await expect.poll(() => page.evaluate('shown')).toEqual(['Chat: New message from bob'])
+    await press(page, 'Turn off')
+    await post(chat, bob, room, 'secret three')
+    await link(page, 'bob 3 unread').waitFor({ state: 'attached' })
+    expect(await page.evaluate('shown.length')).toBe(1)
+  })
 })

@@ -10,11 +10,12 @@ import { BlockedSection } from './blocked.tsx'
 import { DataSection } from './data.tsx'
 import { EmailSection } from './email.tsx'
 import { FactorsSection } from './factors.tsx'
+import { type NotificationsProps, NotificationsSection } from './notifications.tsx'
 import { PasswordSection } from './password.tsx'
 import { ProfileSection } from './profile.tsx'
 import { SessionsSection } from './sessions.tsx'
 
-export interface AccountProps {
+export interface AccountProps extends NotificationsProps {
   readonly session: Session
   readonly memoryReason: string | undefined
   readonly onClose: () => void
@@ -67,13 +68,14 @@ interface AllProps extends SectionProps, Loaded, Omit<AccountProps, 'onClose'> {
 
 /** Returns the sections that the service offers. */
 const sectionsOf = (props: AllProps): PanelSection[] => {
-  const { session, factors, features, memoryReason, onEnded, onBlocked, ...common } = props
+  const { session, factors, features, memoryReason, onEnded, onBlocked, isNotifying, onNotifying, ...common } = props
   return [
     { label: 'Profile', content: <ProfileSection {...common} /> },
     { label: 'Password', content: <PasswordSection {...common} /> },
     ...(features?.mail ? [{ label: 'E-mail', content: <EmailSection {...common} /> }] : []),
     ...(factors ? [{ label: 'Two-step login', content: <FactorsSection {...common} factors={factors} /> }] : []),
     { label: 'Sessions', content: <SessionsSection {...common} {...{ memoryReason, onEnded }} /> },
+    { label: 'Notifications', content: <NotificationsSection {...{ isNotifying, onNotifying }} /> },
     { label: 'Blocked people', content: <BlockedSection {...{ session, onBlocked }} /> },
     { label: 'Your data', content: <DataSection {...common} onEnded={onEnded} /> }
   ]
