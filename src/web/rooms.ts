@@ -170,9 +170,12 @@ export const createRooms = (
 
   const readInbox = (): void => {
     const next = new Map(inbox.state.rooms.map(item => [item.room, item]))
+    let isIncomplete = false
     for (const [name, item] of next) {
       const known = items.get(name)
       if (known && known.title === item.title && known.role === item.role) continue
+      // The inbox does not have the topic and the settings of a room.
+      if (!heads.has(name)) isIncomplete = true
       markChanged(name)
       updateHead(name, headOfItem(item))
       if (!known) reopen(name)
@@ -181,6 +184,7 @@ export const createRooms = (
     if (!inbox.state.hasMore) for (const name of items.keys()) if (!next.has(name)) removeMembership(name)
     items = next
     changed()
+    if (isIncomplete) tryRefresh()
     // Ignores errors, because the next change of the inbox tries again.
     if (inbox.state.hasMore && inbox.state.status === 'live') void inbox.more().catch(() => {})
   }

@@ -15,6 +15,7 @@ beforeEach(() => {
 /** Creates the list of the rooms general and tea, which both have 10 entries, and opens both. The current room is general. */
 const start = async (inbox: FakeInbox = fakeInbox()) => {
   const marked: string[] = []
+  const listed = ['general', 'tea']
   const listeners = new Map<string, (entry: { seq: number }) => void>()
   const client = {
     state: { status: 'online' },
@@ -27,7 +28,9 @@ const start = async (inbox: FakeInbox = fakeInbox()) => {
       markRead: () => void marked.push(name),
       leave() {}
     }),
-    api: { rooms: async () => ({ rooms: ['general', 'tea'].map(room => ({ room, seq: 10, title: room })) }) }
+    api: {
+      rooms: async () => ({ rooms: listed.map(room => ({ room, seq: 10, title: room, topic: `About ${room}` })) })
+    }
   } as unknown as ChatClient
   const stored = new Map<string, string>()
   const storage = {
@@ -45,6 +48,7 @@ const start = async (inbox: FakeInbox = fakeInbox()) => {
     rooms,
     inbox,
     marked,
+    listed,
     unread: () => Object.fromEntries(rooms.list.map(({ name, unread }) => [name, unread])),
     receive: (event: 'message' | 'update' | 'erasure', room: string, ...seqs: number[]) => {
       for (const seq of seqs) listeners.get(`${room} ${event}`)?.({ seq })
@@ -109,6 +113,13 @@ test('sorts the rooms of the inbox by their latest message, before rooms without
     ['general', 0, 0, false]
   ])
   expect([rooms.isReady, rooms.hasInbox]).toEqual([true, true])
+})
+
+test('loads the topic of a room that the inbox adds', async () => {
+  const { rooms, inbox, listed } = await start(fakeInbox('loading'))
+  listed.push('p.plans')
+  inbox.show({ room: 'p.plans', visibility: 'private' })
+  await vi.waitUntil(() => rooms.list.some(({ topic }) => topic === 'About p.plans'))
 })
 
 test('removes a private room that is no longer in the inbox, and keeps a public one without a role', async () => {
