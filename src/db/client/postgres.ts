@@ -2,6 +2,7 @@
 
 import postgres from 'postgres'
 import { nameOfHost, parseDatabaseUrl } from '../../lib/database-url.ts'
+import { beginTransaction, type Send } from './begin.ts'
 import { deliversNotifications } from './delivery-check.ts'
 import { TYPES } from './encode.ts'
 import { type ListenOptions, listenOn } from './listen.ts'
@@ -131,7 +132,7 @@ const clientOver = ({ pool, responseMs, run, where, maxConnections, connect }: C
       const { sql, prepare, settings } = opened
       const limit = createResponseLimit(responseMs)
       if (settings === '') return limit.wait(run(sql, text, params, isPrepared && prepare))
-      return inTransaction(opened, limit, transaction => run(transaction, text, params, false))
+      return inTransaction(opened, limit, (transaction, send) => send(() => run(transaction, text, params, false)))
     })
 
   const notify = async (channel: string, payloads: readonly string[]): Promise<void> => {
@@ -156,8 +157,10 @@ const clientOver = ({ pool, responseMs, run, where, maxConnections, connect }: C
     transaction: (work, { isUrgent = false, isUnlimited = false } = {}) =>
       poolFor(isUrgent)(opened => {
         const limit = isUnlimited ? NO_LIMIT : createResponseLimit(responseMs)
-        const limited: Run = (...statement) => limit.wait(run(...statement))
-        return inTransaction(opened, limit, transaction => work(transactionOver(transaction, limited)))
+        return inTransaction(opened, limit, (transaction, send) => {
+          const limited: Run = (...statement) => send(() => limit.wait(run(...statement)))
+          return work(transactionOver(transaction, limited, send))
+        })
       }),
     notifications: {
       notify,
@@ -172,7 +175,7 @@ const clientOver = ({ pool, responseMs, run, where, maxConnections, connect }: C
 const inTransaction = <T>(
   { sql, settings }: Opened,
   limit: ResponseLimit,
-  work: (transaction: Runner) => Promise<T>
+  work: (transaction: Runner, send: Send) => Promise<T>
 ): Promise<T> =>
   limit.during(async () => {
     let begin = (): void => {}
@@ -184,15 +187,15 @@ const inTransaction = <T>(
       commit = resolve
     })
     let isTooLate = false
-    const result = sql.begin('isolation level read committed', async transaction => {
+    const result = beginTransaction(sql, 'isolation level read committed', async (transaction, send) => {
       // The caller has received a timeout and may have started the work again. The error rolls the transaction back.
       if (isTooLate) throw new Error('The transaction began too late, so its work was not started.')
       begin()
       // Doesn't wait for the result of the settings, so that they are sent together with the first statement of `work`.
-      const isSet = settings === '' ? undefined : transaction.unsafe(settings).simple().execute()
+      const isSet = settings === '' ? undefined : send(() => transaction.unsafe(settings).simple().execute())
       try {
-        const [done] = await Promise.all([work(transaction), isSet])
-        return { done }
+        const [done] = await Promise.all([work(transaction, send), isSet])
+        return done
       } finally {
         commit()
       }
@@ -204,14 +207,14 @@ const inTransaction = <T>(
       throw error
     }
     await Promise.race([working, result])
-    return ((await limit.wait(result)) as { done: T }).done
+    return limit.wait(result)
   })
 
-const transactionOver = (transaction: Runner, run: Run): SqlTransaction => ({
+const transactionOver = (transaction: Runner, run: Run, send: Send): SqlTransaction => ({
   query: async <Row extends object>(text: string, params: readonly unknown[] = []) =>
     asObjects<Row>(await run(transaction, text, params, false)),
   exec: async text => {
-    await transaction.unsafe(text).simple()
+    await send(() => transaction.unsafe(text).simple())
   },
   drizzle: drizzleOver((text, params) => run(transaction, text, params, false))
 })

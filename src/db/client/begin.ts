@@ -1,0 +1,45 @@
+/**
+ * Begins transactions of postgres.js so that no statement is sent after the connection was lost. Without this, postgres.js itself
+ * sends a rollback on the lost connection, which throws an exception that nobody can catch and ends the process. A later statement
+ * could run outside the transaction, on a new connection. See the issues 1133 and 1208 of porsager/postgres.
+ */
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import type postgres from 'postgres'
+import type { Runner } from './statements.ts'
+
+/** Sends a statement of the transaction, unless the transaction is over. */
+export type Send = <T>(statement: () => PromiseLike<T>) => Promise<T>
+
+const NEVER = new Promise<never>(() => {})
+
+/** Runs `work` in a transaction. `work` must send all statements with `send`. Rejects if the connection is lost. */
+export const beginTransaction = async <T>(
+  sql: postgres.Sql,
+  options: string,
+  work: (transaction: Runner, send: Send) => Promise<T>
+): Promise<T> => {
+  let isOver = false
+  const send: Send = async statement => {
+    if (isOver) throw new Error('The transaction is over, so the statement was not sent.')
+    try {
+      return await statement()
+    } catch (error) {
+      // postgres.js first rejects the statement and then the transaction. In the next turn, `isOver` is known.
+      await nextTurn()
+      throw error
+    }
+  }
+  const result = sql.begin(options, async transaction => {
+    try {
+      return { done: await work(transaction, send) }
+    } finally {
+      // After a loss, postgres.js has rejected the transaction. If this function returned, it would send a commit or a rollback.
+      if (isOver) await NEVER
+    }
+  })
+  try {
+    return ((await result) as { done: T }).done
+  } finally {
+    isOver = true
+  }
+}

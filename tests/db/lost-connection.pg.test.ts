@@ -1,0 +1,79 @@
+/** Tests that a connection that is lost during a transaction fails only the transaction. */
+import { expect, inject, onTestFinished, test, vi } from 'vitest'
+import { isUnavailable } from '../../src/db/client/errors.ts'
+import { openClient } from '../../src/db/client/open.ts'
+import type { SqlTransaction } from '../../src/db/client/types.ts'
+import { startProxy } from '../chaos/proxy.ts'
+
+const start = async () => {
+  const url = new URL(inject('testListenUrl'))
+  const proxy = await startProxy(Number(url.port || 5432))
+  onTestFinished(() => proxy.close())
+  url.port = String(proxy.port)
+  const client = await openClient({ url: url.href, poolMax: 2 })
+  onTestFinished(() => client.close())
+  const pause = () => new Promise(resolve => setTimeout(resolve, 50))
+  const lose = async () => {
+    proxy.cut()
+    await pause()
+  }
+  return { client, lose, pause }
+}
+
+type Work = (transaction: SqlTransaction, lose: () => Promise<void>) => Promise<unknown>
+
+const WORKS: Readonly<Record<string, Work>> = {
+  'while a statement runs': ({ query }, lose) => Promise.all([query('select pg_sleep(5)'), lose()]),
+  'while several statements run': async ({ query, exec }, lose) => {
+    await Promise.allSettled([query('select pg_sleep(5)'), exec('select 1'), lose()])
+    await query('select 1')
+  },
+  'between two statements': async ({ query }, lose) => {
+    await lose()
+    await query('select 1')
+  },
+  'before the commit': (_, lose) => lose(),
+  'before the work fails': async (_, lose) => {
+    await lose()
+    throw new Error('failed')
+  }
+}
+
+test.for(Object.entries(WORKS))('a connection that is lost %s fails the transaction only', async ([, work]) => {
+  const { client, lose, pause } = await start()
+  // Vitest reports uncaught exceptions as errors of the run. This test must fail instead.
+  const onUncaught = vi.fn()
+  const before = process.rawListeners('uncaughtException') as NodeJS.UncaughtExceptionListener[]
+  process.removeAllListeners('uncaughtException').on('uncaughtException', onUncaught)
+  onTestFinished(() => {
+    process.removeAllListeners('uncaughtException')
+    for (const listener of before) process.on('uncaughtException', listener)
+  })
+
+  const result = client.transaction(async transaction => {
+    await transaction.query('create temporary table lost (n integer)')
+    await work(transaction, lose)
+  })
+  const error = await result.catch((reason: unknown) => reason)
+  expect(isUnavailable(error), String(error)).toBe(true)
+  await pause()
+  expect(onUncaught).not.toHaveBeenCalled()
+  await expect.poll(() => client.query('select 1 as n').catch(() => [])).toEqual([{ n: 1 }])
+})
+
+test('a statement that is sent after the connection was lost does not run on another connection', async () => {
+  const { client, lose, pause } = await start()
+  const late: Promise<unknown>[] = []
+  const result = client.transaction(async ({ query }) => {
+    await query('select 1')
+    await lose()
+    // The other statements make the client open new connections.
+    await expect.poll(() => client.query('select 1 as n').catch(() => [])).toEqual([{ n: 1 }])
+    late.push(query('select 2'))
+    await Promise.allSettled(late)
+  })
+  await expect(result).rejects.toThrow()
+  await expect.poll(() => late.length).toBe(1)
+  await expect(late[0]).rejects.toThrow('The transaction is over')
+  await pause()
+})
