@@ -36,7 +36,16 @@ const KEEP_ALIVE_MS = 72_000
 export interface ServerOptions
   extends Pick<
     ChatServiceOptions,
-    'client' | 'clock' | 'bus' | 'appendQueue' | 'joinsPosters' | 'builtInKinds' | 'printMail' | 'mailLimits'
+    | 'client'
+    | 'authorize'
+    | 'authorizeActions'
+    | 'clock'
+    | 'bus'
+    | 'appendQueue'
+    | 'joinsPosters'
+    | 'builtInKinds'
+    | 'printMail'
+    | 'mailLimits'
   > {
   readonly settings: Settings
   /** Warnings about the settings, which are logged. */

@@ -154,3 +154,13 @@ test.runIf(engine === 'postgres')('marks reach the connections of another proces
   expect([first.status, second.status]).toEqual([200, 200])
   expect((await call(two, bob, 'PUT', `${ROOMS}/team/read`, { up_to: 1 })).body.read_seq).toBe(seq)
 })
+
+test('an epoch that the database cannot store does not delay the marks of others', async () => {
+  const { ann, bob, read, join, post, marks } = await start()
+  const seq = await post(ann)
+  const [one, two] = [await join(ann, {}, '?rooms=team'), await join(bob, {}, '?rooms=team')]
+  one.send({ type: 'read', room: 'team', up_to: seq, epoch: '\u0000' })
+  two.send({ type: 'read', room: 'team', up_to: seq })
+  await expect.poll(async () => (await marks(bob)).bob, { timeout: 5000 }).toBe(seq)
+  expect((await read(ann, { up_to: seq, epoch: '\u0000' })).status).toBe(422)
+})

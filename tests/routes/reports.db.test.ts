@@ -267,3 +267,16 @@ test('neither the text nor the reason is logged or stored in the clear', async (
     expect(JSON.stringify(rows)).not.toContain(secret)
   }
 })
+
+test('whoever may not moderate according to the host application may not read or resolve reports', async () => {
+  const { people, post, report, list, resolve, team } = await start({
+    authorizeActions: ['moderate'],
+    authorize: ({ user, action }) => action !== 'moderate' || user.name !== 'bob'
+  })
+  const [ann, bob, cat, dan] = people
+  await team()
+  const { id } = (await report(cat, 'team', await post(dan, 'team'))).body
+  expect(await list(bob, 'team')).toMatchObject({ status: 403, body: { code: 'not_allowed' } })
+  expect(await resolve(bob, 'team', id, 'dismissed')).toMatchObject({ status: 403, body: { code: 'not_allowed' } })
+  expect((await list(ann, 'team')).body.reports).toMatchObject([{ id, state: 'open' }])
+})

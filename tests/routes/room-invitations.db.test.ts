@@ -228,3 +228,15 @@ test('the end of an account removes its invitations', async () => {
   await expect.poll(async () => (await sql('select from @room_invitations')).length).toBe(0)
   expect(await join(bob, code)).toMatchObject(INVALID)
 })
+
+test('whoever may not invite others according to the host application may not create an invitation either', async () => {
+  const { people, put, room, invite, list } = await start({
+    authorizeActions: ['invite'],
+    authorize: ({ user, action }) => action !== 'invite' || user.name !== 'ann'
+  })
+  const [ann, bob, cat] = people
+  expect(await put(ann, room, bob.id)).toMatchObject({ status: 403, body: { code: 'not_allowed' } })
+  expect(await invite(ann)).toMatchObject({ status: 403, body: { code: 'not_allowed' } })
+  expect(await list(ann)).toEqual([])
+  expect(seen(await invite(cat))).toEqual(seen(await invite(cat, {}, 'p.00000000000000000000000000')))
+})

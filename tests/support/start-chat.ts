@@ -49,7 +49,10 @@ interface HttpResponse {
 
 /** The parts of the service that a test can replace. */
 export interface StartOptions
-  extends Pick<ServerOptions, 'clock' | 'bus' | 'appendQueue' | 'joinsPosters' | 'builtInKinds' | 'printMail'> {
+  extends Pick<
+    ServerOptions,
+    'authorize' | 'authorizeActions' | 'clock' | 'bus' | 'appendQueue' | 'joinsPosters' | 'builtInKinds' | 'printMail'
+  > {
   readonly settings?: Partial<Settings>
   readonly database?: ChatDatabase
   /** The port to listen on. Only a test whose settings contain the port needs this option. The default is any free port. */

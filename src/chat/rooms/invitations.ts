@@ -44,6 +44,7 @@ export interface ChatInvitationsOptions {
   readonly rooms: Pick<RoomRegistry, 'load'>
   readonly access: Access
   readonly readIn: RoomAccess['readIn']
+  readonly ensureAllowed: RoomAccess['ensureAllowed']
   readonly log: Pick<ChatLog, 'appendIn'>
 }
 
@@ -51,7 +52,7 @@ export interface ChatInvitationsOptions {
 const CODE_BYTES = 16
 
 export const createChatInvitations = (options: ChatInvitationsOptions): ChatInvitations => {
-  const { repository, rooms, access, readIn, log } = options
+  const { repository, rooms, access, readIn, ensureAllowed, log } = options
 
   /** Returns the room of an invitation. All reasons to refuse it take one query and a call of `authorize`. */
   const find = async (principal: Principal, code: string) => {
@@ -62,8 +63,9 @@ export const createChatInvitations = (options: ChatInvitationsOptions): ChatInvi
   }
 
   return {
-    create: async (principal, name, { lifetimeMs, uses }) =>
-      readIn(principal, name, async room => {
+    async create(principal, name, { lifetimeMs, uses }) {
+      await ensureAllowed(principal, name, 'invite')
+      return readIn(principal, name, async room => {
         const code = randomBytes(CODE_BYTES).toString('base64url')
         const { id: roomId } = room
         const created = await repository.create({
@@ -75,7 +77,8 @@ export const createChatInvitations = (options: ChatInvitationsOptions): ChatInvi
         })
         if ('refused' in created) throw refusalOf(created.refused)
         return { id: created.id, code, expires_at: timestamp(created.expiresAt), uses_left: uses }
-      }),
+      })
+    },
     list: async (principal, name) =>
       readIn(principal, name, async room => {
         const found = await repository.list(room.id, principal.userId)

@@ -10,6 +10,7 @@ import { deletion } from '../kinds/deletion.ts'
 import type { ChatLog } from '../log/chat-log.ts'
 import type { LogReader } from '../log/reader.ts'
 import { refusalOf } from '../log/refusals.ts'
+import type { Room } from './room.ts'
 
 /** The methods with a room throw `room_not_found` if the room doesn't exist, or the principal may not read it. */
 export interface ChatReports {
@@ -36,11 +37,12 @@ export interface ChatReportsOptions {
   readonly keyring: Keyring
   readonly reader: Pick<LogReader, 'entry' | 'limited'>
   readonly readIn: RoomAccess['readIn']
+  readonly ensureAllowed: RoomAccess['ensureAllowed']
   readonly log: Pick<ChatLog, 'append' | 'appendAsHost' | 'message'>
 }
 
 export const createChatReports = (options: ChatReportsOptions): ChatReports => {
-  const { repository, keyring, reader, readIn, log } = options
+  const { repository, keyring, reader, readIn, ensureAllowed, log } = options
 
   /** Returns the current text of a message, or null if it cannot be read. */
   const textOf = async (principal: Principal, room: string, seq: number): Promise<string | null> => {
@@ -77,6 +79,11 @@ export const createChatReports = (options: ChatReportsOptions): ChatReports => {
     return { reports, has_more: next !== undefined, ...(next === undefined ? {} : { next }) }
   }
 
+  const ensureReviewer = async (principal: Principal, { id, name }: Pick<Room, 'id' | 'name'>): Promise<void> => {
+    if (!(await repository.mayReview(id, principal.userId))) throw notModerator()
+    await ensureAllowed(principal, name, 'moderate')
+  }
+
   /** Waits for a deletion. Resolves if the message is deleted or expired already. */
   const untilDeleted = async (deleted: Promise<unknown>): Promise<void> => {
     try {
@@ -106,14 +113,14 @@ export const createChatReports = (options: ChatReportsOptions): ChatReports => {
     },
     list: async (principal, name, range) =>
       readIn(principal, name, async room => {
-        if (!(await repository.mayReview(room.id, principal.userId))) throw notModerator()
+        await ensureReviewer(principal, room)
         const { after: before, state, limit } = range
         const query = { before, state, limit: reportCountOf(limit) + 1 }
         return pageOf(await reader.limited(() => repository.ofRoom(room.id, query)), range)
       }),
     async resolve(principal, name, id, outcome) {
       const report = await readIn(principal, name, async room => {
-        if (!(await repository.mayReview(room.id, principal.userId))) throw notModerator()
+        await ensureReviewer(principal, room)
         return repository.findInRoom(room.id, id)
       })
       if (!report) throw refusalOf('report_not_found')

@@ -55,8 +55,9 @@ export const isSmall = (members: string, roomId: string): string => `not exists 
 export const createReadMarksRepository = ({ query }: Pick<SqlClient, 'query'>, schema: string): ReadMarksRepository => {
   const inSchema = (table: string): string => `"${schema.replaceAll('"', '""')}"."${table}"`
   const members = inSchema('members')
-  // `offset 0` makes PostgreSQL look up each room and member by its index. Locked members are skipped, because an append that
-  // changes members must not wait for this statement while this statement waits for the append.
+  // `offset 0` makes PostgreSQL look up each room and member by its index. Locked members and mentions are skipped, because an
+  // append must not wait for this statement while this statement waits for the append. Mentions that are skipped do not count,
+  // because they are before the mark, and the next write deletes them.
   const write = `with given as materialized (
       select * from unnest($1::integer[], $2::text[], $3::bigint[], $4::boolean[], $5::text[])
         as given (user_id, room, up_to, is_unread, epoch)
@@ -90,8 +91,13 @@ export const createReadMarksRepository = ({ query }: Pick<SqlClient, 'query'>, s
         and (member.read_seq < locked.up_to or member.is_unread <> coalesce(locked.is_unread, member.is_unread))
       returning member.room_id, member.user_id, member.read_seq, member.is_unread
     ), forgotten as (
-      delete from ${inSchema('mentions')} as mention using written
-      where mention.user_id = written.user_id and mention.room_id = written.room_id and mention.seq <= written.read_seq
+      delete from ${inSchema('mentions')} as mention using (
+        select unread.ctid from written cross join lateral (
+          select known.ctid from ${inSchema('mentions')} as known
+          where known.user_id = written.user_id and known.room_id = written.room_id and known.seq <= written.read_seq
+          for update skip locked
+        ) as unread
+      ) as found where mention.ctid = found.ctid
     )
     select found.user_id as "userId", found.room, found.room_id as "roomId",
       coalesce(written.read_seq, found.before_seq)::double precision as "readSeq",

@@ -1,5 +1,6 @@
 /** Defines the schemas of read marks. */
 import { type Static, Type } from '@sinclair/typebox'
+import { NO_CONTROLS } from '../../lib/text.ts'
 import { Int64 } from '../integers.ts'
 import { GENERAL, RoomName } from './messages.ts'
 
@@ -10,7 +11,13 @@ export const UpTo = Int64({
   description: 'The `seq` of the last entry that you have read.'
 })
 
-export const Epoch = Type.String({ maxLength: 64, description: 'The epoch of the log that `up_to` refers to.' })
+/** PostgreSQL cannot store a NUL. It would reject the marks of other users too, which are written in the same statement. */
+export const Epoch = Type.String({
+  maxLength: 64,
+  pattern: NO_CONTROLS,
+  'x-rule': 'must not contain control characters',
+  description: 'The epoch of the log that `up_to` refers to.'
+})
 
 /** Describes the body of `PUT /api/chat/rooms/{room}/read`. */
 export const ReadChange = Type.Object(
