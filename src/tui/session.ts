@@ -11,6 +11,7 @@ import {
   createSession as createSdkSession,
   type TokenRequest
 } from '../../client/src/index.ts'
+import { type Apis, createApis } from './apis.ts'
 import { type SessionFile, storageOf } from './session-file.ts'
 
 export interface SessionOptions {
@@ -38,6 +39,8 @@ export interface Session {
   register(username: string, password: string): Promise<void>
   /** Creates a client. After a long absence, the client loads only the newest page, not all missed messages. */
   connect(): ChatClient
+  /** Creates the functions for moderators, invitations, blocks and reports. */
+  openApis(): Apis
   /** Ends a session that is not stored. Never rejects. */
   end(): Promise<void>
 }
@@ -88,6 +91,12 @@ export const createSession = ({ url, file, shouldRemember, ...given }: SessionOp
     return tokenOfPassword(username ?? '', password ?? '')
   }
 
+  /** Returns the access token for HTTP calls. The session keeps the token, so a given password is used only for the first call. */
+  const tokenOfCalls = async (): Promise<string> => {
+    if (!active && username !== undefined && password !== undefined) await logIn(username, password)
+    return (active ?? target).token()
+  }
+
   return {
     url,
     get username() {
@@ -104,6 +113,7 @@ export const createSession = ({ url, file, shouldRemember, ...given }: SessionOp
       await logIn(name, secret)
     },
     connect: () => createChatClient({ url, token, backfill: 0 }),
+    openApis: () => createApis({ url, token: tokenOfCalls }),
     async end() {
       if (active !== inMemory || inMemory.state.status !== 'active') return
       const late = new Promise<void>(resolve => setTimeout(resolve, LOG_OUT_MS).unref())

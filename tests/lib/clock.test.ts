@@ -43,6 +43,7 @@ const ALLOWED: Record<string, { times: number; why: string }> = {
     times: 2,
     why: 'the stored expiry of an access token, which other tabs and programs read'
   },
+  'src/tui/screen/moderation-commands.ts': { times: 1, why: 'until when a user is muted or banned' },
   'src/web/admin/user-actions.tsx': {
     times: 1,
     why: 'the time until which a link for a new password works, shown to a person'

@@ -154,6 +154,7 @@ export const fakeService = (options: Partial<ChatClientOptions> = {}) => {
 
   return {
     client,
+    fetch,
     timers,
     sockets,
     calls,

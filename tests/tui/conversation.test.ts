@@ -1,5 +1,6 @@
 /** Tests which lines the terminal client shows in which room, and which requests it makes, with a fake service. */
 import { expect, test } from 'vitest'
+import { createApis } from '../../src/tui/apis.ts'
 import { createConversation } from '../../src/tui/screen/conversation.ts'
 import { fakeService, historyPage, type Sent, settled, subscribedFrame } from '../support/fake-service.ts'
 
@@ -28,7 +29,12 @@ const start = async (responses: { readonly [path: string]: object } = {}) => {
     if (path.includes('/messages')) return { body: historyPage(1, 0, { seq: 0 }) }
     return { status: 404, body: { code: 'room_not_found', detail: 'No such room.' } }
   })
-  const conversation = createConversation(service.client, 'general', () => 'ada')
+  const conversation = createConversation({
+    client: service.client,
+    apis: createApis({ url: 'http://chat.test', fetch: service.fetch }),
+    room: 'general',
+    userOf: () => 'ada'
+  })
   const socket = await service.socket(1)
   socket.greet()
   socket.receive(subscribedFrame(0, socket.take('subscribe')[0] as Sent))
@@ -126,7 +132,7 @@ test.for([
   })
   conversation.submit('/rooms')
   await rest()
-  expect(notices().at(-1)).toContain('Rooms: ')
+  expect(notices().at(-1)).toContain('Rooms:')
   conversation.submit(`/room ${text}`)
   await rest()
   expect(conversation.view.name).toBe(name)

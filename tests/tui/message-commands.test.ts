@@ -21,6 +21,8 @@ test.for([
   ['/react 12 +1', { kind: 'react', seq: 12, text: '+1' }],
   ['/reaction', { kind: 'unknown', name: 'reaction' }],
   ['//edit this', { kind: 'text', text: '/edit this' }],
+  ['/pin 12', { kind: 'pin', seq: 12, text: '' }],
+  ['/unpin #12', { kind: 'unpin', seq: 12, text: '' }],
   ['/numbers', { kind: 'numbers' }]
 ] as const)('parses %j', ([text, expected]) => {
   expect(parseInput(text)).toEqual(expected)
@@ -40,5 +42,18 @@ test('deletes the newest own message only without a text, and any other message 
     [2, {}],
     [1, { reason: 'it was wrong' }],
     [1, {}]
+  ])
+})
+
+test('pins a message only by its number', () => {
+  const pinned: unknown[][] = []
+  const room = { state: { messages: [] }, pin: (...call: unknown[]) => pinned.push(call) } as unknown as Room
+  const run = (text: string): string | undefined =>
+    runMessageCommand(parseMessageCommand(text) as MessageCommand, room, 1)
+  expect([run('/pin'), run('/pin this'), run('/unpin')].every(Boolean)).toBe(true)
+  expect([run('/pin 3'), run('/unpin #3')]).toEqual([undefined, undefined])
+  expect(pinned).toEqual([
+    [3, {}],
+    [3, { remove: true }]
   ])
 })

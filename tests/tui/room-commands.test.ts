@@ -1,9 +1,20 @@
 /** Tests the commands about members and rooms, and the lines that describe changes of them. */
 import { expect, test } from 'vitest'
-import { type ChatApi, ChatApiError, type MembershipFrame, type RoomFrame } from '../../client/src/index.ts'
+import {
+  type ChatApi,
+  ChatApiError,
+  type Inbox,
+  type InvitationApi,
+  type MembershipFrame,
+  type ModerationApi,
+  type PinFrame,
+  type RoomFrame,
+  type SafetyApi
+} from '../../client/src/index.ts'
 import { parseInput } from '../../src/tui/screen/commands.ts'
+import { refusalText } from '../../src/tui/screen/refusals.ts'
 import { parseRoomCommand, type RoomCommand, runRoomCommand } from '../../src/tui/screen/room-commands.ts'
-import { membershipLine, roomLines } from '../../src/tui/screen/room-lines.ts'
+import { membershipLine, pinLine, roomLines } from '../../src/tui/screen/room-lines.ts'
 
 test.for([
   ['/dm bob', { kind: 'dm', argument: 'bob' }],
@@ -13,6 +24,9 @@ test.for([
   ['/private Plans for May', { kind: 'private', argument: 'Plans for May' }],
   ['/leave  ', { kind: 'leave', argument: '' }],
   ['/kick\nbob', { kind: 'text', text: '/kick\nbob' }],
+  ['/report 12 rude\nand loud', { kind: 'report', argument: '12 rude\nand loud' }],
+  [`/mute bob ${'x'.repeat(400)}`, { kind: 'mute', argument: `bob ${'x'.repeat(400)}` }],
+  ['/constructor', { kind: 'unknown', name: 'constructor' }],
   ['/kicked bob', { kind: 'unknown', name: 'kicked' }],
   ['//leave', { kind: 'text', text: '/leave' }],
   ['/room #general', { kind: 'room', room: '#general' }],
@@ -24,22 +38,28 @@ test.for([
 const bob = { user_id: 2, username: 'Bob', role: 'member', joined_at: '2026-01-31T12:00:00.000+00:00' } as const
 const eve = { ...bob, user_id: 3, username: 'eve', role: 'owner' } as const
 
-/** Runs a command. Returns the calls of the API, the opened room and the notices. */
-const run = async (text: string, api: Partial<ChatApi>) => {
+type Functions = Partial<ChatApi & ModerationApi & SafetyApi & InvitationApi & Pick<Inbox, 'hide'>>
+
+/** Runs a command. Returns the calls of the APIs, the opened room, the notices and the changes of the blocked users. */
+const run = async (text: string, functions: Functions) => {
   const calls: unknown[][] = []
   const recorded = Object.fromEntries(
-    Object.entries(api).map(([name, call]) => [
+    Object.entries(functions).map(([name, call]) => [
       name,
       (...given: unknown[]) => {
         calls.push([name, ...given])
         return (call as (...given: unknown[]) => unknown)(...given)
       }
     ])
-  ) as unknown as ChatApi
+  ) as unknown as ChatApi & ModerationApi & SafetyApi & InvitationApi & Inbox
+  const blocked: unknown[][] = []
   const notices: string[] = []
   let opened: string | undefined
   await runRoomCommand(parseRoomCommand(text) as RoomCommand, {
     api: recorded,
+    apis: { moderation: recorded, safety: recorded, invitations: recorded },
+    inbox: recorded,
+    setBlocked: (...change) => void blocked.push(change),
     room: 'p.1',
     openRoom: (name, notice) => {
       opened = name
@@ -47,7 +67,7 @@ const run = async (text: string, api: Partial<ChatApi>) => {
     },
     notify: notice => void notices.push(notice)
   })
-  return { calls, notices, opened }
+  return { calls, notices, opened, blocked }
 }
 
 const room = (name: string) => ({ room: name }) as Awaited<ReturnType<ChatApi['showRoom']>>
@@ -120,6 +140,84 @@ test('shows how to use an incomplete command, and why a command failed', async (
   expect(missing.notices).toEqual(['This service does not offer this command.'])
 })
 
+test('mutes and bans for a time and with a reason', async () => {
+  const members = async () => ({ room: 'p.1', members: [bob], has_more: false })
+  const mute = async () => {}
+  expect((await run('/mute @bob', { members, mute })).calls.at(-1)).toEqual(['mute', 'p.1', 2, {}])
+  const both = await run('/mute bob 90m too\nloud', { members, mute })
+  const [, , , terms] = both.calls.at(-1) as [string, string, number, { until: string; reason: string }]
+  expect(terms.reason).toBe('too\nloud')
+  expect(Math.abs(Date.parse(terms.until) - Date.now() - 90 * 60_000)).toBeLessThan(10_000)
+  expect(both.notices[0]).toMatch(/^Bob is muted until [\d-]+ [\d:]+\. \/unmute Bob ends it\.$/)
+  const plain = await run('/mute bob 3hours of noise', { members, mute })
+  expect(plain.calls.at(-1)).toEqual(['mute', 'p.1', 2, { reason: '3hours of noise' }])
+  expect((await run('/mute', { members, mute })).notices[0]).toMatch(/^Type \/mute NAME/)
+})
+
+test('bans a user who is not a member, and ends a ban that is on a later page', async () => {
+  const ban = async () => {}
+  const unban = async () => {}
+  const members = async () => ({ room: 'p.1', members: [], has_more: false })
+  expect((await run('/ban bob', { ...directory, members, ban })).calls.at(-1)).toEqual(['ban', 'p.1', 2, {}])
+  const restriction = { ...bob, by: 1, created_at: bob.joined_at }
+  const restrictions: ModerationApi['restrictions'] = async (room, { after } = {}) =>
+    after === undefined
+      ? { room, restrictions: [{ ...restriction, kind: 'mute' }], has_more: true, next: 5 }
+      : { room, restrictions: [{ ...restriction, kind: 'ban' }], has_more: false }
+  const lifted = await run('/unban BOB', { restrictions, unban })
+  expect(lifted.calls.map(([name]) => name)).toEqual(['restrictions', 'restrictions', 'unban'])
+  expect((await run('/unban eve', { restrictions, unban })).notices).toEqual(['eve is not banned in this room.'])
+})
+
+test('sets slow mode, and archives the room', async () => {
+  const changeRoom = async () => room('p.1')
+  const change = async (text: string) => (await run(text, { changeRoom })).calls.at(-1)?.[2]
+  expect(await change('/slow 30')).toEqual({ slow_mode_seconds: 30 })
+  expect(await change('/slow 0')).toEqual({ slow_mode_seconds: 0 })
+  expect(await change('/slow 21601')).toBeUndefined()
+  expect(await change('/slow')).toBeUndefined()
+  expect(await change('/archive')).toEqual({ archived: true })
+  expect(await change('/unarchive')).toEqual({ archived: false })
+})
+
+test('creates an invitation, and joins with a code or a link', async () => {
+  const invitation = { id: 1, code: 'c0-de', expires_at: bob.joined_at, uses_left: 10 }
+  const link = 'https://chat.test/#invite=c0-de'
+  const withLink = await run('/invite', { create: async () => ({ ...invitation, link }) })
+  expect(withLink.notices[0]).toMatch(/^10 people can join this room until .*, with \/join c0-de or at https:.*=c0-de$/)
+  expect((await run('/invite', { create: async () => invitation })).notices[0]).toMatch(/with \/join c0-de$/)
+  for (const given of ['c0-de', link]) {
+    const { calls, opened } = await run(`/join ${given}`, { accept: async () => ({ room: 'p.2' }) })
+    expect([calls, opened]).toEqual([[['accept', 'c0-de']], 'p.2'])
+  }
+})
+
+test('reports, blocks and unblocks', async () => {
+  const reported = await run('/report #12 rude', { report: async () => ({ id: 1 }) })
+  expect(reported.calls).toEqual([['report', 'p.1', 12, 'rude']])
+  expect((await run('/report rude', {})).notices[0]).toMatch(/^Type \/report #NUMBER/)
+  const members = async () => ({ room: 'p.1', members: [bob], has_more: false })
+  expect((await run('/block bob', { members, block: async () => {} })).blocked).toEqual([[2, true]])
+  const blocks = async () => ({ blocks: [{ ...bob, created_at: bob.joined_at }] })
+  expect((await run('/unblock bob', { blocks, unblock: async () => {} })).blocked).toEqual([[2, false]])
+  expect((await run('/unblock eve', { blocks })).notices).toEqual(['You have not blocked eve. You have blocked: Bob'])
+})
+
+test.for([
+  [{ code: 'muted', detail: 'You are muted.' }, 'You are muted. Ask a moderator to end the mute.'],
+  [
+    { code: 'banned', detail: 'A ban forbids this.', until: '2026-01-31T12:00:00' },
+    'A ban forbids this. This ends on 2026-01-31 12:00.'
+  ],
+  [
+    { code: 'slow_mode', detail: 'Wait.', retryAfterMs: 29_001 },
+    'The room is in slow mode. Wait 30 seconds, then send the message again.'
+  ],
+  [{ code: 'not_allowed', detail: 'Ask an owner.' }, 'Ask an owner.']
+] as const)('describes the refusal %j', ([refusal, text]) => {
+  expect(refusalText(refusal)).toBe(text)
+})
+
 const entry = (more: Partial<MembershipFrame>): MembershipFrame => ({
   type: 'membership',
   id: 1,
@@ -145,12 +243,15 @@ test.for([
   [{ event: 'removed' }, 2, 'ada removed you'],
   [{ user_id: 2, event: 'removed' }, 2, 'You were removed'],
   [{ event: 'role_changed', role: 'moderator' }, 7, 'ada made bob a moderator'],
-  [{ user_id: 2, event: 'role_changed', role: 'owner' }, 7, 'bob is now an owner']
+  [{ user_id: 2, event: 'role_changed', role: 'owner' }, 7, 'bob is now an owner'],
+  [{ event: 'muted', until: '2026-01-31T12:00:00' }, 2, 'ada muted you until 2026-01-31 12:00'],
+  [{ event: 'banned', reason: 'spam' }, 7, 'ada banned bob: spam'],
+  [{ user_id: 2, event: 'unbanned' }, 7, 'bob was unbanned']
 ] as const)('describes the change of a member %j for the user %i', ([more, userId, line]) => {
   expect(membershipLine(entry(more), 'bob', userId)).toBe(line)
 })
 
-test('describes changes of the title and the topic', () => {
+test('describes changes of the settings and of pins', () => {
   const { subject: _, event: __, ...fields } = entry({})
   const change = (more: Partial<RoomFrame>): RoomFrame => ({ ...fields, type: 'room', ...more })
   expect(roomLines(change({ title: 'Plans', topic: null }), 7)).toEqual([
@@ -158,4 +259,11 @@ test('describes changes of the title and the topic', () => {
     'ada removed the topic'
   ])
   expect(roomLines(change({ topic: 'May' }), 1)).toEqual(['You changed the topic to: May'])
+  expect(roomLines(change({ slow_mode_seconds: 90, archived: true, invite: 'moderators' }), 7)).toEqual([
+    'ada set slow mode to 90 seconds',
+    'ada archived the room: nobody can post',
+    'ada allowed only moderators to add people'
+  ])
+  const pin: PinFrame = { ...fields, type: 'pin', target: 12, action: 'removed' }
+  expect([pinLine(pin, 7), pinLine({ ...pin, action: 'added' }, 1)]).toEqual(['ada unpinned #12', 'You pinned #12'])
 })

@@ -28,6 +28,8 @@ const view = (room: Partial<RoomState>, more: Partial<View> = {}): View => ({
   notices: [],
   isUnfolded: false,
   hasNumbers: false,
+  unread: '',
+  blocked: new Set(),
   connection: { status: 'online', since: 0 },
   room: {
     status: 'live',

@@ -3,6 +3,7 @@
 import { cleanup, render } from 'ink-testing-library'
 import { afterEach, expect, test, vi } from 'vitest'
 import { ChatApiError, type ChatClient } from '../../client/src/index.ts'
+import { createApis } from '../../src/tui/apis.ts'
 import { App } from '../../src/tui/screen/app.tsx'
 import type { Session } from '../../src/tui/session.ts'
 import { fakeService, historyPage, messageFrame, type Sent, settled, subscribedFrame } from '../support/fake-service.ts'
@@ -34,6 +35,7 @@ const start = ({ session = {}, hasColour = false, token = () => 'token-1' }: Set
     logInWithCode: async (...given) => void calls.push(['logInWithCode', ...given]),
     register: async (...given) => void calls.push(['register', ...given]),
     connect: () => service.client,
+    openApis: () => createApis({ url: 'http://chat.test', fetch: service.fetch }),
     end: async () => {},
     ...session
   }
@@ -256,7 +258,8 @@ test('shows another user neither the draft nor the messages of the former user',
     logIn: async (name: string) => {
       username = name
     },
-    connect: () => services[count++]?.client as ChatClient
+    connect: () => services[count++]?.client as ChatClient,
+    openApis: () => createApis({ url: 'http://chat.test', fetch: async () => Promise.reject(new Error('offline')) })
   }
   const person = Object.assign(Object.create(session), { url: 'http://chat.test', isReady: true }) as Session
   const screen = render(<App session={person} room="general" hasColour={false} connect={person.connect} />)
@@ -359,7 +362,7 @@ test('lists rooms by their titles, and goes to a room by its title', async () =>
     return { body: historyPage(1, 0, { seq: 0 }) }
   })
   await type('/rooms', ENTER)
-  await sees('Rooms: @bob, #general, Plans for May (private)')
+  await sees(/Rooms:\n {2}@bob\n {2}#general\n {2}Plans for May \(private\)/)
   await type('/room plans for may', ENTER)
   await sees('Plans for May (private)  ada@')
   expect(socket.take('subscribe')).toMatchObject([{ room: 'p.1' }])
@@ -369,10 +372,78 @@ test('lists rooms by their titles, and goes to a room by its title', async () =>
   await sees('There is no room with the title no such title.')
 })
 
+test('lists the rooms of the inbox with unread messages, and marks what is shown as read', async () => {
+  const { service, socket, type, sees } = await startChat(2)
+  await eventually(() => expect(socket.take('read')).toMatchObject([{ room: 'general', up_to: 2, epoch: 'e1' }]))
+  const item = (room: string, more: object) => ({
+    ...{ room, visibility: 'public', role: 'member', seq: 9, messages: 9, read_messages: 9, unread: 0 },
+    ...{ mentions: 0, marked_unread: false, ...more }
+  })
+  const lastAt = (hour: number) => ({ seq: 9, user_id: 2, username: 'bob', timestamp: `2026-01-31T${hour}:00:00.000Z` })
+  const rooms = [
+    item('d.1', {
+      visibility: 'direct',
+      people: [{ user_id: 2, username: 'bob' }],
+      read_messages: 6,
+      last: lastAt(12)
+    }),
+    item('general', { last: lastAt(11) }),
+    item('p.1', { visibility: 'private', title: 'Plans\nfor May', read_messages: 8, mentions: 1, last: lastAt(10) })
+  ]
+  expect(socket.take('inbox')).toHaveLength(1)
+  socket.receive({ type: 'inbox', first: true, rooms, total: { unread_rooms: 2, mentions: 1 } })
+  await sees('unread: @bob (3 unread), Plans for May (private) (1 unread, 1 mention)')
+  service.http(() => ({ body: { rooms: [{ room: 'other', visibility: 'public' }] } }))
+  await type('/rooms', ENTER)
+  await sees('Rooms, latest message first:')
+  await sees(/ @bob: 3 unread\n +#general\n +Plans for May \(private\): 1 unread, 1 mention\n +#other/)
+  socket.receive({ type: 'inbox', rooms: [{ room: 'p.1', messages: 10, last: { ...lastAt(13), seq: 10 } }] })
+  await sees('unread: Plans for May (private) (2 unread, 1 mention), @bob (3 unread)')
+  await service.timers.advance(1000)
+  socket.receive(messageFrame(3))
+  await eventually(() => expect(socket.take('read')).toMatchObject([{ up_to: 3 }]))
+})
+
+test('marks only what was scrolled into view as read', async () => {
+  const { service, socket, type, sees } = await startChat(60)
+  await eventually(() => expect(socket.take('read')).toHaveLength(1))
+  await type(PAGE_UP)
+  await service.timers.advance(5000)
+  socket.receive(messageFrame(61))
+  await settled()
+  await service.timers.advance(5000)
+  expect(socket.take('read')).toEqual([])
+  await type('\x1b[F')
+  await sees('message 61')
+  await eventually(() => expect(socket.take('read')).toMatchObject([{ up_to: 61 }]))
+})
+
+test('shows until when a message waits for slow mode, and discards it', async () => {
+  const { socket, screen, type, sees } = await startChat(0)
+  await type('too soon', ENTER)
+  const { nonce } = socket.take('message')[0] as Sent
+  const refusal = { type: 'error', code: 'slow_mode', detail: 'Slow mode.', retry_after_ms: 30_000 }
+  socket.receive({ ...refusal, room: 'general', nonce })
+  await sees(/… {3}ada too soon\n +The room is in slow mode\. This message is sent at \d\d:\d\d:\d\d\. \/discard/)
+  await type('/discard', ENTER)
+  await eventually(() => expect(screen.lastFrame()).not.toContain('too soon'))
+})
+
+test('hides the messages of blocked users until they are unblocked', async () => {
+  const { service, screen, type, sees } = await startChat(1)
+  const bob = { user_id: 2, username: 'bob' }
+  service.http(path => ({ body: path.includes('/members') ? { members: [bob] } : { blocks: [bob] } }))
+  await type('/block BOB', ENTER)
+  await sees('bob (You have blocked this user.)')
+  expect(screen.lastFrame()).not.toContain('message 1')
+  await type('/unblock bob', ENTER)
+  await sees('bob message 1')
+})
+
 test('sends a line with two slashes as a message, but not commands', async () => {
   const { socket, type, sees } = await startChat(0)
   await type('/help', ENTER)
-  await sees('/room NAME')
+  await sees('/unban NAME end it')
   await type('/nonsense', ENTER)
   await sees('Unknown command /nonsense.')
   expect(socket.take('message')).toEqual([])

@@ -107,7 +107,9 @@ const view = (content: string): View => {
     notices: [{ key: 'n1', text: content, after: 1 }],
     connection: { status: 'online', since: 0 },
     isUnfolded: true,
-    hasNumbers: false
+    hasNumbers: false,
+    unread: '',
+    blocked: new Set()
   }
 }
 

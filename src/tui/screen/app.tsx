@@ -30,7 +30,12 @@ export const App = ({ session, room, hasColour, connect }: AppProps) => {
     return {
       username: session.username ?? '',
       client,
-      conversation: createConversation(client, room, () => session.username ?? '')
+      conversation: createConversation({
+        client,
+        apis: session.openApis(),
+        room,
+        userOf: () => session.username ?? ''
+      })
     }
   }
   const [connected, setConnected] = useState<Connected | undefined>(() =>

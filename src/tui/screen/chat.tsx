@@ -1,7 +1,7 @@
 /** @jsxImportSource react */
 /** Renders the chat screen: title, messages, status line and composer. */
 import { Box, Text, useApp, useCursor } from 'ink'
-import { useMemo, useSyncExternalStore } from 'react'
+import { useEffect, useMemo, useSyncExternalStore } from 'react'
 import { safeLine } from '../safe-text.ts'
 import { cellsOf, cut } from './cells.ts'
 import { composerLines } from './composer-lines.ts'
@@ -9,6 +9,7 @@ import type { Conversation, View } from './conversation.ts'
 import { type Draft, EMPTY, textOf } from './editor.ts'
 import { applyKey, type Live, useKeys, useLive, useSize } from './hooks.ts'
 import type { Key } from './keys.ts'
+import { refusalText } from './refusals.ts'
 import { type Row, rowsOf, type Span } from './rows.ts'
 import { type ScrollPosition, scrollBy, visibleRows } from './scroll.ts'
 import { Line } from './styled.tsx'
@@ -33,6 +34,7 @@ export const Chat = ({ conversation, draft, host }: ChatProps) => {
   const free = Math.max(1, height - 3 - lines.length)
   const position = useScrolling({ conversation, draft, rows, free, name: view.name })
   const visible = visibleRows(rows, free, position)
+  useReadMark(conversation, view, position === undefined ? undefined : lastSeqOf(visible))
   setCursorPosition({ x: PROMPT.length + column, y: free + 2 + row })
 
   return (
@@ -52,6 +54,17 @@ export const Chat = ({ conversation, draft, host }: ChatProps) => {
       ))}
     </Box>
   )
+}
+
+/** Returns the `seq` of the lowest message in the rows. */
+const lastSeqOf = (rows: readonly Row[]): number =>
+  Number(/^m(\d+)/.exec(rows.findLast(({ key }) => key.startsWith('m'))?.key ?? '')?.[1] ?? 0)
+
+/** Marks the shown messages as read: up to `upTo`, or with undefined up to the newest entry of the room. */
+const useReadMark = (conversation: Conversation, { room }: View, upTo: number | undefined): void => {
+  useEffect(() => {
+    if (room.status === 'live' && room.messages.length > 0 && upTo !== 0) conversation.seen(upTo)
+  }, [conversation, room, upTo])
 }
 
 interface Scrolling extends Omit<ChatProps, 'host'> {
@@ -108,7 +121,7 @@ const statusOf = (view: View, isScrolled: boolean, columns: number): Span => {
   return { ...style, text: cut(safeLine(text), columns) }
 }
 
-const status = ({ connection, room }: View, isScrolled: boolean): Span => {
+const status = ({ connection, room, unread }: View, isScrolled: boolean): Span => {
   if (connection.status === 'offline') return { text: `disconnected: ${connection.detail}`, colour: 'red' }
   if (connection.status === 'waiting') return { text: `reconnecting… ${connection.detail}`, colour: 'yellow' }
   if (connection.status === 'connecting') {
@@ -117,13 +130,17 @@ const status = ({ connection, room }: View, isScrolled: boolean): Span => {
   }
   if (room.status === 'refused')
     return {
-      text: room.error?.detail ?? 'You may not read this room. Go to another room with /room NAME.',
+      text: room.error ? refusalText(room.error) : 'You may not read this room. Go to another room with /room NAME.',
       colour: 'red'
     }
   if (room.status === 'left')
-    return { text: `${room.error?.detail ?? ''} Go to another room with /room NAME.`.trim(), colour: 'red' }
+    return {
+      text: `${room.error ? refusalText(room.error) : ''} Go to another room with /room NAME.`.trim(),
+      colour: 'red'
+    }
   if (room.isLoadingOlder) return { text: 'loading older messages…', isDim: true }
   if (isScrolled) return { text: 'Press End to go to the newest messages', isDim: true }
   const names = room.typing.map(({ username }) => username).join(', ')
-  return { text: names && `${names} ${room.typing.length > 1 ? 'are' : 'is'} typing…`, isDim: true }
+  const typing = names && `${names} ${room.typing.length > 1 ? 'are' : 'is'} typing…`
+  return { text: [typing, unread].filter(Boolean).join('  '), isDim: true }
 }

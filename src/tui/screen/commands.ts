@@ -6,18 +6,28 @@ export const HELP: readonly string[] = [
   '/help              show this list',
   '/quit, /exit, /q   quit (or press Ctrl-C)',
   '/room NAME         go to another room, by its name or title',
-  '/rooms             list the rooms',
+  '/rooms             list the rooms with their unread messages',
   '/who               list who is online in this room',
   '/dm NAME           talk to a user, or to several, in private',
   '/private TITLE     create a private room',
   '/members           list the members of this room',
-  '/invite NAME       add a user to this room',
+  '/invite NAME       add a user to this room; without a name, create a link',
+  '/join CODE         join the room of an invitation, by its code or link',
   '/kick NAME         remove a member from this room',
   '/leave             stop being a member of this room',
+  '/hide              hide this direct room until its next message',
   '/reply TEXT        reply to the newest message of another user',
   '/react EMOJI       react to that message, or remove your reaction',
   '/edit TEXT         replace the text of your newest message',
   '/delete            delete your newest message',
+  '/pin #12           pin the message 12, /unpin #12 ends it',
+  '/pins              list the pinned messages',
+  '/report #12 REASON report the message 12 to the moderators',
+  '/block NAME        hide the messages of a user; /unblock NAME ends it',
+  '/mute NAME 1h REASON, /ban NAME 7d REASON',
+  '                   mute or ban a user; /unmute NAME and /unban NAME end it',
+  '/slow SECONDS      set slow mode; /slow 0 turns it off',
+  '/archive           archive this room; /unarchive ends it',
   '/numbers           show the numbers of messages, or hide them;',
   '                   /reply #12 TEXT replies to the message 12, and so on',
   '/retry, /discard   send failed messages and changes again, or discard them',
@@ -51,16 +61,15 @@ const NAMES = {
 const MAX_COMMAND_LENGTH = 300
 
 /**
- * Returns the command in a line, or the text to send. Paths are not commands. Only commands with a text may have several
- * lines.
+ * Returns the command in a line, or the text to send. Paths are not commands. Only some commands may have several lines.
  */
 export const parseInput = (text: string): Input => {
   if (text.startsWith('//')) return { kind: 'text', text: text.slice(1) }
   const aboutMessage = parseMessageCommand(text)
   if (aboutMessage) return aboutMessage
-  const command = text.length > MAX_COMMAND_LENGTH ? '' : text
-  const aboutRoom = parseRoomCommand(command)
+  const aboutRoom = parseRoomCommand(text)
   if (aboutRoom) return aboutRoom
+  const command = text.length > MAX_COMMAND_LENGTH ? '' : text
   const [, room] = /^\/room +(\S.*)$/.exec(command) ?? []
   if (room !== undefined) return { kind: 'room', room: room.trim() }
   const [, name] = /^\/([a-z]+)(?: +\S*)? *$/.exec(command) ?? []

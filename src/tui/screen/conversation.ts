@@ -1,12 +1,31 @@
 /** Holds the state of the chat screen (the current room and its notices) and runs the user's commands. Renders nothing. */
-import type { ChatClient, ConnectionState, MembershipFrame, Room, RoomState } from '../../../client/src/index.ts'
+import {
+  type ChatClient,
+  type ConnectionState,
+  createInbox,
+  type MembershipFrame,
+  type Room,
+  type RoomState,
+  type Timers
+} from '../../../client/src/index.ts'
+import { systemTimers } from '../../../client/src/platform.ts'
+import type { Apis } from '../apis.ts'
 import { HELP, type Input, parseInput } from './commands.ts'
 import { createDirectory } from './directory.ts'
 import { runMessageCommand } from './message-commands.ts'
 import { runRoomCommand } from './room-commands.ts'
-import { membershipLine, roomLines } from './room-lines.ts'
+import { membershipLine, pinLine, roomLines } from './room-lines.ts'
+import { unreadLine } from './unread.ts'
 
 const PAGE = 50
+/** Timers that do not delay the end of the program. */
+const TIMERS: Timers = {
+  ...systemTimers,
+  after(ms, work) {
+    const timer = setTimeout(work, ms).unref()
+    return () => clearTimeout(timer)
+  }
+}
 const MAX_NOTICES = 200
 
 /** A line that is not a message, such as the output of a command. */
@@ -31,6 +50,19 @@ export interface View {
   readonly isUnfolded: boolean
   /** Whether the `seq` of each message is shown as its number. */
   readonly hasNumbers: boolean
+  /** The line about unread messages in other rooms. Empty if there are none. */
+  readonly unread: string
+  /** The ids of the users whom this user has blocked. A change creates a new set. */
+  readonly blocked: ReadonlySet<number>
+}
+
+export interface ConversationOptions {
+  readonly client: ChatClient
+  readonly apis: Apis
+  /** The name of the first room. */
+  readonly room: string
+  /** Returns the username to show until the service has sent the name. */
+  readonly userOf: () => string
 }
 
 export interface Conversation {
@@ -42,19 +74,20 @@ export interface Conversation {
   /** Loads the previous page of history. */
   loadOlder(): void
   typing(): void
+  /** Marks the current room as read up to the message `upTo`, or with undefined up to the newest entry. */
+  seen(upTo: number | undefined): void
 }
 
-/**
- * Creates the conversation, subscribes to the room `name` and loads its newest page. `userOf` returns the username to show
- * until the service has sent the name.
- */
-export const createConversation = (client: ChatClient, name: string, userOf: () => string): Conversation => {
+/** Creates the conversation, opens the inbox, subscribes to the first room and loads its newest page. */
+export const createConversation = ({ client, apis, userOf, ...options }: ConversationOptions): Conversation => {
   const listeners = new Set<() => void>()
   const notices = new Map<string, Notice[]>()
-  const directory = createDirectory(client)
+  const inbox = createInbox(client, { timers: TIMERS })
+  const directory = createDirectory(client, inbox)
   let count = 0
   let isUnfolded = false
   let hasNumbers = false
+  let blocked: ReadonlySet<number> = new Set()
   let stop = (): void => {}
   let room: Room
   let view: View
@@ -70,7 +103,8 @@ export const createConversation = (client: ChatClient, name: string, userOf: () 
     )
     notices.set(room.name, placed)
     const username = client.identity?.username ?? userOf()
-    const shown = { label: directory.labelOf(room), isUnfolded, hasNumbers }
+    const unread = unreadLine(inbox.state, room.name, directory.labelOfItem)
+    const shown = { label: directory.labelOf(room), isUnfolded, hasNumbers, unread, blocked }
     view = { name: room.name, username, room: room.state, notices: placed, connection: client.state, ...shown }
     for (const listener of listeners) listener()
   }
@@ -96,6 +130,20 @@ export const createConversation = (client: ChatClient, name: string, userOf: () 
     if (client.identity && (await directory.load(room.name))) changed()
   }
 
+  const setBlocked = (userId: number, isBlocked: boolean): void => {
+    const others = [...blocked].filter(id => id !== userId)
+    blocked = new Set(isBlocked ? [...others, userId] : others)
+    changed()
+  }
+
+  /** Loads the blocked users. A service without accounts of its own has none. */
+  const loadBlocked = async (): Promise<void> => {
+    const blocks = await apis.safety.blocks().catch(() => undefined)
+    if (!blocks?.blocks) return
+    blocked = new Set(blocks.blocks.map(({ user_id }) => user_id))
+    changed()
+  }
+
   const describeMembership = async (entry: MembershipFrame, at: Room): Promise<void> => {
     const userId = client.identity?.user_id
     // The command `/leave` has its own notice.
@@ -119,6 +167,7 @@ export const createConversation = (client: ChatClient, name: string, userOf: () 
       }),
       room.on('membership', entry => void describeMembership(entry, opened)),
       room.on('room', entry => notify(...roomLines(entry, client.identity?.user_id))),
+      room.on('update', entry => entry.type === 'pin' && notify(pinLine(entry, client.identity?.user_id))),
       room.on('person', ({ event, username }) => notify(`${username} ${event}`)),
       room.on('resync', ({ isReplaced }) => isReplaced && notify('Messages were skipped here. Scroll up to load them.'))
     ]
@@ -160,6 +209,10 @@ export const createConversation = (client: ChatClient, name: string, userOf: () 
 
   const failed = () => [...room.state.outgoing, ...room.state.changes].filter(({ status }) => status === 'failed')
 
+  /** Returns the messages that wait for slow mode. */
+  const delayed = () =>
+    room.state.outgoing.filter(({ status, waitsUntil }) => status === 'pending' && waitsUntil !== undefined)
+
   const run = (input: Input): unknown => {
     if (input.kind === 'text') return room.send(input.text)
     if (input.kind === 'unknown') return notify(`Unknown command /${input.name}. Type /help for a list.`)
@@ -180,17 +233,20 @@ export const createConversation = (client: ChatClient, name: string, userOf: () 
     }
     if ('argument' in input) {
       const notifyHere = (text: string): void => notifyIn(at, text)
-      return runRoomCommand(input, { api: client.api, room: at.name, openRoom, notify: notifyHere })
+      const shared = { api: client.api, apis, inbox, openRoom, setBlocked }
+      return runRoomCommand(input, { ...shared, room: at.name, notify: notifyHere })
     }
-    for (const { nonce } of failed()) {
-      if (input.kind === 'retry') room.retry(nonce)
-      else room.discard(nonce)
-    }
+    if (input.kind === 'retry') for (const { nonce } of failed()) room.retry(nonce)
+    if (input.kind === 'discard') for (const { nonce } of [...failed(), ...delayed()]) room.discard(nonce)
   }
 
   client.on('state', changed)
-  client.on('identity', () => void loadLabel())
-  openRoom(name)
+  client.on('identity', () => {
+    void loadLabel()
+    void loadBlocked()
+  })
+  openRoom(options.room)
+  inbox.on('change', changed)
 
   return {
     get view() {
@@ -212,7 +268,8 @@ export const createConversation = (client: ChatClient, name: string, userOf: () 
         at.older(PAGE).catch(error => notifyError(at, error))
       }
     },
-    typing: () => room.typing()
+    typing: () => room.typing(),
+    seen: upTo => room.markRead(upTo)
   }
 }
 

@@ -1,16 +1,22 @@
 /** Knows the titles of rooms and the names of users, as far as the service has sent them. Loads what is missing over HTTP. */
-import type { ChatApi, ChatClient, MembershipFrame, Room } from '../../../client/src/index.ts'
+import type { ChatApi, ChatClient, Inbox, InboxItem, MembershipFrame, Room } from '../../../client/src/index.ts'
+import { safeLine } from '../safe-text.ts'
+import { countsOf } from './unread.ts'
 
 type Details = Awaited<ReturnType<ChatApi['showRoom']>>
 
 /** Maximum number of direct rooms whose members a list of rooms shows. Each needs a request. */
 const MAX_DIRECT = 20
 const PAGE = 100
+/** The events after which the subject is not a member. */
+const NOT_MEMBERS: readonly string[] = ['removed', 'left', 'banned', 'unbanned']
 const ROOM_NAME = /^[a-z0-9][a-z0-9._:-]{0,63}$/
 
 export interface Directory {
   /** Returns the text that identifies a room for the user: its title, the names of its other members, or `#` and its name. */
   labelOf(room: Room): string
+  /** Returns the same text for a room of the inbox. */
+  labelOfItem(item: InboxItem): string
   /**
    * Resolves with the name of the room that the user means by a name or a title. Prefers a room with exactly this name, then one
    * with exactly this title. Resolves with undefined if the text is neither. Never rejects.
@@ -20,13 +26,13 @@ export interface Directory {
   load(name: string): Promise<boolean>
   /** Forgets the title and the members of a room. */
   forget(name: string): void
-  /** Returns a line that lists the rooms. */
+  /** Returns a text that lists the rooms and their unread messages, one room per line. */
   list(): Promise<string>
   /** Returns the name of the subject of an entry. Never rejects. */
   subjectOf(entry: MembershipFrame, room: Room): Promise<string>
 }
 
-export const createDirectory = (client: ChatClient): Directory => {
+export const createDirectory = (client: ChatClient, inbox: Inbox): Directory => {
   const { api } = client
   const rooms = new Map<string, Details>()
   /** The names of the other members of direct rooms. */
@@ -64,21 +70,35 @@ export const createDirectory = (client: ChatClient): Directory => {
     rooms.set(room, details)
   }
 
-  const text = (name: string, title: string | null | undefined): string => {
-    const { visibility } = rooms.get(name) ?? {}
+  /** Returns the label of a room. `people` are the names of the others in a direct room. */
+  const textOf = (
+    name: string,
+    title: string | null | undefined,
+    visibility: Details['visibility'] | undefined,
+    people: string | undefined
+  ): string => {
     if (visibility === 'private') return `${title ?? `#${name}`} (private)`
-    const people = others.get(name)
     return visibility === 'direct' && people ? `@${people}` : `#${name}`
   }
 
+  const labelOfDetails = ({ room, title, visibility }: Details): string =>
+    textOf(room, title, visibility, others.get(room))
+
+  const labelOfItem = ({ room, title, visibility, people = [] }: InboxItem): string =>
+    textOf(room, title, visibility, people.map(({ username }) => username).join(', '))
+
+  const itemOf = (name: string): InboxItem | undefined => inbox.state.rooms.find(({ room }) => room === name)
+
   /** Returns the name of the room whose title or label is this text, regardless of case. Prefers the same case. */
   const titledOf = (given: string): string | undefined => {
-    const textsOf = ({ room, title }: Details): string[] => [title ?? '', text(room, title)]
-    const all = [...rooms.values()]
+    const all = [
+      ...[...rooms.values()].map(details => ({ ...details, label: labelOfDetails(details) })),
+      ...inbox.state.rooms.map(item => ({ ...item, label: labelOfItem(item) }))
+    ]
     const wanted = given.toLowerCase()
     const found =
-      all.find(details => textsOf(details).includes(given)) ??
-      all.find(details => textsOf(details).some(one => one.toLowerCase() === wanted))
+      all.find(({ title, label }) => given === title || given === label) ??
+      all.find(({ title, label }) => wanted === title?.toLowerCase() || wanted === label.toLowerCase())
     return found?.room
   }
 
@@ -93,23 +113,54 @@ export const createDirectory = (client: ChatClient): Directory => {
       }
     })
 
-  const list = async (): Promise<string> => {
+  /** Lists the rooms of the inbox, latest message first, and then the other public rooms. */
+  const listInbox = async (): Promise<string[]> => {
+    // Ends soon, because the number of memberships of a user is limited.
+    while (inbox.state.hasMore) await inbox.more()
+    const mine = inbox.state.rooms
+    const known = new Set(mine.map(({ room }) => room))
+    const { rooms: all } = await api.rooms({ limit: PAGE })
+    // A direct room that is not in the inbox is hidden.
+    const added = all.filter(({ room, visibility }) => !known.has(room) && visibility !== 'direct')
+    for (const details of added) rooms.set(details.room, details)
+    const lineOf = (item: InboxItem): string => {
+      const counts = countsOf(item)
+      return `${labelOfItem(item)}${counts && `: ${counts}`}`
+    }
+    return [...mine.map(lineOf), ...added.map(labelOfDetails)]
+  }
+
+  /** Lists the rooms of a service without an inbox, by their names. */
+  const listRooms = async (): Promise<string[]> => {
     const all = await api.rooms({ limit: PAGE })
     const mine = await api.rooms({ mine: true, limit: PAGE })
     const unique = new Map([...all.rooms, ...mine.rooms].map(details => [details.room, details]))
     const direct = [...unique.values()].filter(({ visibility }) => visibility === 'direct').slice(0, MAX_DIRECT)
     for (const { room } of direct) if (!others.has(room)) await loadMembers(room)
     for (const details of unique.values()) rooms.set(details.room, details)
-    return `Rooms: ${[...unique.values()].map(({ room, title }) => text(room, title)).join(', ')}`
+    return [...unique.values()].map(labelOfDetails)
   }
 
-  const titleOf = (name: string): string | null | undefined => rooms.get(name)?.title
+  const list = async (): Promise<string> => {
+    const { status } = inbox.state
+    const hasInbox = status === 'live' || status === 'stale'
+    const lines = await (hasInbox ? listInbox() : listRooms())
+    return [hasInbox ? 'Rooms, latest message first:' : 'Rooms:', ...lines.map(safeLine)].join('\n')
+  }
 
   return {
-    labelOf: ({ name, state }) => text(name, state.title === undefined ? titleOf(name) : state.title),
+    labelOf({ name, state }) {
+      const { title, visibility } = rooms.get(name) ?? {}
+      // The inbox removes a room a little later than the service ends the subscription.
+      const item = state.status === 'left' ? undefined : itemOf(name)
+      const people = others.get(name) ?? item?.people?.map(({ username }) => username).join(', ')
+      const shown = state.title === undefined ? (item?.title ?? title) : state.title
+      return textOf(name, shown, visibility ?? item?.visibility, people)
+    },
+    labelOfItem,
     async roomOf(given) {
       const name = given.replace(/^#/, '')
-      if (rooms.has(name)) return name
+      if (rooms.has(name) || itemOf(name)) return name
       const titled = titledOf(given)
       if (titled === undefined) return /\s/.test(name) ? undefined : name
       if (ROOM_NAME.test(name)) await load(name)
@@ -126,7 +177,7 @@ export const createDirectory = (client: ChatClient): Directory => {
       learn(room.state.presence?.users ?? [])
       learn([{ user_id, username }])
       await inTurn(async () => {
-        if (names.has(subject) || event === 'removed' || event === 'left') return
+        if (names.has(subject) || NOT_MEMBERS.includes(event)) return
         const page = await api.members(room.name, { after: subject - 1, limit: 1 }).catch(() => ({ members: [] }))
         learn(page.members.filter(({ user_id: id }) => id === subject))
       })

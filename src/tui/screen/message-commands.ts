@@ -1,15 +1,15 @@
-/** Parses and runs the commands that reply to messages, edit them, delete them and react to them. */
+/** Parses and runs the commands that reply to messages, edit, delete and pin them, and react to them. */
 import { type Message, type Room, reactionKeyOf } from '../../../client/src/index.ts'
 
 export interface MessageCommand {
-  readonly kind: 'reply' | 'edit' | 'delete' | 'react'
+  readonly kind: 'reply' | 'edit' | 'delete' | 'react' | 'pin' | 'unpin'
   /** The `seq` of the message, if the command has a number. */
   readonly seq: number | undefined
   /** A text, or the key of a reaction. */
   readonly text: string
 }
 
-const COMMAND = /^\/(reply|edit|delete|react)(?:\s+([\s\S]*))?$/
+const COMMAND = /^\/(reply|edit|delete|react|pin|unpin)(?:\s+([\s\S]*))?$/
 
 /** Parses a command. Its text may have several lines. A number with `#` before the text selects a message. */
 export const parseMessageCommand = (text: string): MessageCommand | undefined => {
@@ -36,6 +36,11 @@ export const runMessageCommand = (
   room: Room,
   userId: number | undefined
 ): string | undefined => {
+  if (kind === 'pin' || kind === 'unpin') {
+    if (seq === undefined || text !== '') return USAGE[kind]
+    room.pin(seq, kind === 'pin' ? {} : { remove: true })
+    return undefined
+  }
   const isOwn = ({ user_id }: Message): boolean => user_id === userId
   const isChange = kind === 'edit' || kind === 'delete'
   const newest = room.state.messages.findLast(one => one.content !== null && isOwn(one) === isChange)
@@ -56,5 +61,7 @@ const USAGE = {
   reply: 'Type /reply TEXT, or /reply #NUMBER TEXT. /numbers shows the numbers.',
   edit: 'Type /edit TEXT, or /edit #NUMBER TEXT. /numbers shows the numbers.',
   delete: 'Type /delete, or /delete #NUMBER, or /delete #NUMBER REASON. /numbers shows the numbers.',
-  react: 'Type /react EMOJI, or /react #NUMBER EMOJI. /numbers shows the numbers.'
+  react: 'Type /react EMOJI, or /react #NUMBER EMOJI. /numbers shows the numbers.',
+  pin: 'Type /pin #NUMBER. /numbers shows the numbers.',
+  unpin: 'Type /unpin #NUMBER. /pins lists the pinned messages.'
 }

@@ -1,5 +1,6 @@
-/** Describes the entries about members, the title and the topic of a room in sentences. */
-import type { MembershipFrame, RoomFrame } from '../../../client/src/index.ts'
+/** Describes the entries about members, pins and the settings of a room in sentences. */
+import type { MembershipFrame, PinFrame, RoomFrame } from '../../../client/src/index.ts'
+import { dayAndTimeOf, durationOf } from './times.ts'
 
 /** Returns the sentence for a change of members. `name` is the name of the subject, and `userId` the id of the reader. */
 export const membershipLine = (entry: MembershipFrame, name: string, userId: number | undefined): string => {
@@ -16,17 +17,38 @@ export const membershipLine = (entry: MembershipFrame, name: string, userId: num
   const withRole = role === 'member' ? '' : ` as ${article(role)}`
   if (event === 'added') return author ? `${author} added ${whom}${withRole}` : `${who} ${was} added${withRole}`
   if (event === 'removed') return author ? `${author} removed ${whom}` : `${who} ${was} removed`
+  if (event !== 'role_changed') {
+    const until = entry.until === undefined ? '' : ` until ${dayAndTimeOf(entry.until)}`
+    const reason = entry.reason === undefined ? '' : `: ${entry.reason}`
+    return `${author ? `${author} ${event} ${whom}` : `${who} ${was} ${event}`}${until}${reason}`
+  }
   return author ? `${author} made ${whom} ${article(role)}` : `${who} ${is} now ${article(role)}`
 }
 
-/** Returns the sentences for a change of the title and the topic. */
-export const roomLines = ({ user_id: authorId, username, title, topic }: RoomFrame, userId?: number): string[] => {
-  const author = authorId === userId ? 'You' : username
-  const lineOf = (field: string, value: string | null | undefined): string[] => {
-    if (value === undefined) return []
-    return [value === null ? `${author} removed the ${field}` : `${author} changed the ${field} to: ${value}`]
-  }
-  return [...lineOf('title', title), ...lineOf('topic', topic)]
+/** Returns the sentences for a change of the settings. */
+export const roomLines = (entry: RoomFrame, userId?: number): string[] => {
+  const { title, topic, slow_mode_seconds: seconds, archived, invite } = entry
+  const changes = [
+    textChange('title', title),
+    textChange('topic', topic),
+    seconds === undefined ? [] : [seconds === 0 ? 'turned off slow mode' : `set slow mode to ${durationOf(seconds)}`],
+    archived === undefined ? [] : [archived ? 'archived the room: nobody can post' : 'ended the archive of the room'],
+    invite === undefined ? [] : [`allowed ${invite === 'members' ? 'all members' : 'only moderators'} to add people`],
+    entry.deleted ? ['deleted the room'] : []
+  ]
+  const author = authorOf(entry, userId)
+  return changes.flat().map(change => `${author} ${change}`)
 }
+
+const textChange = (field: string, value: string | null | undefined): string[] => {
+  if (value === undefined) return []
+  return [value === null ? `removed the ${field}` : `changed the ${field} to: ${value}`]
+}
+
+export const pinLine = (entry: PinFrame, userId?: number): string =>
+  `${authorOf(entry, userId)} ${entry.action === 'added' ? 'pinned' : 'unpinned'} #${entry.target}`
+
+const authorOf = ({ user_id, username }: RoomFrame | PinFrame, userId: number | undefined): string =>
+  user_id === userId ? 'You' : username
 
 const article = (role: string): string => `${/^[aeiou]/.test(role) ? 'an' : 'a'} ${role}`

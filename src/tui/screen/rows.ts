@@ -4,6 +4,8 @@ import { safeLine, safeText } from '../safe-text.ts'
 import { cellsOf, cut, wrap } from './cells.ts'
 import { colourOf } from './colours.ts'
 import type { Notice, View } from './conversation.ts'
+import { refusalText } from './refusals.ts'
+import { dayOf, exactTimeOf, timeOf } from './times.ts'
 
 /** A part of a row in one style. */
 export interface Span {
@@ -27,7 +29,8 @@ const MAX_ROWS = 40
 const COLLAPSED_ROWS = 30
 
 /** Returns all rows of the room, from the oldest loaded message on. */
-export const rowsOf = ({ room, notices, username, isUnfolded, hasNumbers }: View, width: number): Row[] => {
+export const rowsOf = (view: View, width: number): Row[] => {
+  const { room, notices, username, isUnfolded } = view
   const rows: Row[] = []
   let day = ''
   let at = 0
@@ -44,7 +47,7 @@ export const rowsOf = ({ room, notices, username, isUnfolded, hasNumbers }: View
     const today = dayOf(message.created_at)
     if (today !== day) rows.push(dayRow(today, width))
     day = today
-    const whole = cached(message, width, hasNumbers)
+    const whole = cached(message, width, view)
     add(isUnfolded ? whole : folded(whole, width))
     noticesUpTo(message.seq)
   }
@@ -55,13 +58,29 @@ export const rowsOf = ({ room, notices, username, isUnfolded, hasNumbers }: View
 }
 
 /** Caches the rows of a message for one width. Messages are frozen, so the object identifies the content. */
-const cache = new WeakMap<Message, { readonly width: number; readonly hasNumber: boolean; readonly rows: Row[] }>()
-const cached = (message: Message, width: number, hasNumber: boolean): Row[] => {
+const cache = new WeakMap<
+  Message,
+  { readonly width: number; readonly hasNumbers: boolean; readonly blocked: View['blocked']; readonly rows: Row[] }
+>()
+const cached = (message: Message, width: number, { hasNumbers, blocked }: View): Row[] => {
   const hit = cache.get(message)
-  if (hit?.width === width && hit.hasNumber === hasNumber) return hit.rows
-  const rows = messageRows(message, width, hasNumber)
-  cache.set(message, { width, hasNumber, rows })
+  if (hit?.width === width && hit.hasNumbers === hasNumbers && hit.blocked === blocked) return hit.rows
+  const rows = messageRows(withoutBlocked(message, blocked), width, hasNumbers)
+  cache.set(message, { width, hasNumbers, blocked, rows })
   return rows
+}
+
+const BLOCKED = '(You have blocked this user.)'
+
+/** Hides the texts of users whom the reader has blocked. */
+const withoutBlocked = (message: Message, blocked: View['blocked']): Message => {
+  const { user_id, content, reply } = message
+  const isQuoteHidden = reply?.excerpt !== undefined && reply.user_id !== undefined && blocked.has(reply.user_id)
+  return {
+    ...message,
+    ...(blocked.has(user_id) && content !== null ? { content: BLOCKED } : {}),
+    ...(isQuoteHidden ? { reply: { ...reply, excerpt: BLOCKED } } : {})
+  }
 }
 
 const folded = (rows: Row[], width: number): Row[] => {
@@ -71,16 +90,6 @@ const folded = (rows: Row[], width: number): Row[] => {
     ...rows.slice(0, COLLAPSED_ROWS),
     { key: rows[COLLAPSED_ROWS]?.key ?? '', spans: [{ text: cut(summary, width), isDim: true }] }
   ]
-}
-
-const two = (number: number): string => String(number).padStart(2, '0')
-const timeOf = (at: string | number): string => {
-  const date = new Date(at)
-  return `${two(date.getHours())}:${two(date.getMinutes())}`
-}
-const dayOf = (at: string): string => {
-  const date = new Date(at)
-  return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`
 }
 
 const dayRow = (day: string, width: number): Row => {
@@ -100,7 +109,8 @@ const messageRows = (message: Message, width: number, hasNumber: boolean): Row[]
   const { seq, created_at, username, content, unavailable, edited_at, pending } = message
   const time = `${hasNumber ? `#${seq} ` : ''}${timeOf(created_at)}`
   const head = { key: `m${seq}`, time, username, width, isDim: content === null || pending === true }
-  const marks = `${edited_at !== undefined && content !== null ? ' (edited)' : ''}${pending ? ' …' : ''}`
+  const edited = edited_at !== undefined && content !== null ? ' (edited)' : ''
+  const marks = `${edited}${message.pinned ? ' (pinned)' : ''}${pending ? ' …' : ''}`
   const text = content ?? UNAVAILABLE[unavailable ?? 'key']
   return [...replyRows(message, width), ...textRows(head, text + marks), ...reactionRows(message, width)]
 }
@@ -133,10 +143,14 @@ const reactionRows = ({ seq, reactions = [], mine = [] }: Message, width: number
 const emojiOf = (key: string): string =>
   /^(?!\p{Emoji_Presentation})\p{Extended_Pictographic}$/u.test(key) ? `${key}\uFE0F` : key
 
+/** Returns why a message or a change failed. */
+const whyOf = ({ error }: Outgoing): string => safeLine(error ? refusalText(error) : 'refused.')
+
 const ACTIONS = { edit: 'edited', delete: 'deleted', react: 'reacted to', pin: 'pinned' }
 
-const failedChangeRows = ({ nonce, type, target, error }: OutgoingChange, width: number): Row[] => {
-  const why = `#${target} was not ${ACTIONS[type]}: ${safeLine(error?.detail ?? 'refused.')} /retry or /discard`
+const failedChangeRows = (change: OutgoingChange, width: number): Row[] => {
+  const { nonce, type, target } = change
+  const why = `#${target} was not ${ACTIONS[type]}: ${whyOf(change)} /retry or /discard`
   return wrap(`✗ ${why}`, width - 2).map((line, index) => ({
     key: `c${nonce}:${index}`,
     spans: [{ text: `  ${line}`, colour: 'red' }]
@@ -144,17 +158,20 @@ const failedChangeRows = ({ nonce, type, target, error }: OutgoingChange, width:
 }
 
 const outgoingRows = (outgoing: Outgoing, username: string, width: number): Row[] => {
-  const { nonce, content, createdAt, status, error } = outgoing
+  const { nonce, content, createdAt, status, waitsUntil } = outgoing
   const key = `o${nonce}`
   const mark = { pending: '  …  ', sent: timeOf(createdAt), failed: '  ✗  ' }[status]
   const rows = textRows({ key, time: mark, username, width, isDim: status === 'pending' }, content)
-  if (status !== 'failed') return rows
-  const why = `not sent: ${safeLine(error?.detail ?? 'refused.')} /retry or /discard`
-  const because = wrap(why, width - 2).map(
-    (line, index): Row => ({ key: `${key}!${index}`, spans: [{ text: `  ${line}`, colour: 'red' }] })
-  )
-  return [...rows, ...because]
+  if (status === 'failed')
+    return [...rows, ...remarkRows(key, `not sent: ${whyOf(outgoing)} /retry or /discard`, width, 'red')]
+  if (waitsUntil === undefined) return rows
+  const why = `The room is in slow mode. This message is sent at ${exactTimeOf(waitsUntil)}. /discard discards it`
+  return [...rows, ...remarkRows(key, why, width, 'yellow')]
 }
+
+/** Returns the rows of a remark below an outgoing message. */
+const remarkRows = (key: string, remark: string, width: number, colour: 'red' | 'yellow'): Row[] =>
+  wrap(remark, width - 2).map((line, index) => ({ key: `${key}!${index}`, spans: [{ text: `  ${line}`, colour }] }))
 
 interface Head {
   readonly key: string

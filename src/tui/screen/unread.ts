@@ -1,0 +1,32 @@
+/** Describes the unread messages of rooms. */
+import type { InboxItem, InboxState } from '../../../client/src/index.ts'
+
+/** Maximum number of rooms that the status line names. */
+const MAX_NAMED = 5
+/** The inbox counts mentions up to this number. */
+const MAX_MENTIONS = 100
+
+const plural = (count: string | number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`
+
+const mentionsText = (mentions: number): string[] =>
+  mentions === 0 ? [] : [plural(mentions >= MAX_MENTIONS ? `${MAX_MENTIONS}+` : mentions, 'mention')]
+
+/** Returns a text such as `3 unread, 1 mention`. Returns an empty text if all messages are read. */
+export const countsOf = ({ unread, mentions, marked_unread: isMarked }: InboxItem): string => {
+  const counts = [...(unread > 0 ? [`${unread} unread`] : []), ...mentionsText(mentions)]
+  return counts.length === 0 && isMarked ? 'marked as unread' : counts.join(', ')
+}
+
+/** Returns the line about the rooms with unread messages other than `current`. Returns an empty text if there are none. */
+export const unreadLine = (
+  { rooms, total }: InboxState,
+  current: string,
+  labelOf: (item: InboxItem) => string
+): string => {
+  const unread = rooms.filter(item => countsOf(item) !== '')
+  const others = unread.filter(({ room }) => room !== current)
+  const shown = others.slice(0, MAX_NAMED).map(item => `${labelOf(item)} (${countsOf(item)})`)
+  const more = total.unread_rooms - (unread.length - others.length) - shown.length
+  const texts = [...shown, ...(more > 0 ? [plural(more, shown.length === 0 ? 'room' : 'more room')] : [])]
+  return texts.length === 0 ? '' : `unread: ${texts.join(', ')}`
+}
