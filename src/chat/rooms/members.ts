@@ -72,7 +72,17 @@ const MAX_EXAMINED = 1000
 
 export const createChatMembers = (options: ChatMembersOptions): ChatMembers => {
   const { repository, rooms, access, readIn, ensureAllowed, log, hasReadReceipts, postJoins } = options
-  const forget = (room: string, userId: number): void => postJoins?.forget(room, userId)
+
+  /** Removes a user. The author of an earlier message does not become a member again because of it, unless the removal fails. */
+  const leaving = async (room: string, userId: number, removal: () => Promise<unknown>): Promise<void> => {
+    const stays = postJoins?.forget(room, userId)
+    try {
+      await removal()
+    } catch (error) {
+      stays?.()
+      throw error
+    }
+  }
 
   /**
    * Appends an entry that adds the principal to a private room. Only an administrator may do this, and SQL checks it again.
@@ -127,8 +137,7 @@ export const createChatMembers = (options: ChatMembersOptions): ChatMembers => {
     },
     async remove(principal, name, userId) {
       if (userId !== principal.userId) await ensureAllowed(principal, name, 'moderate')
-      forget(name, userId)
-      await log.append(principal, name, remove(userId))
+      await leaving(name, userId, () => log.append(principal, name, remove(userId)))
     },
     putAsHost: ({ room, user }, role) => isChanged(log.appendAsHost(principalOf(user), room, put(user.id, role))),
     async addAsHost(room, users) {
@@ -137,10 +146,8 @@ export const createChatMembers = (options: ChatMembersOptions): ChatMembers => {
       if (users.length === 1) await isChanged(log.appendAsHost(principalOf(first), room, put(first.id)))
       else await isChanged(log.appendAsHost(principalOf(first), room, putAll(users.map(({ id }) => id))))
     },
-    async removeAsHost({ room, user }) {
-      forget(room, user.id)
-      await log.appendAsHost(principalOf(user), room, remove(user.id))
-    }
+    removeAsHost: ({ room, user }) =>
+      leaving(room, user.id, () => log.appendAsHost(principalOf(user), room, remove(user.id)))
   }
 }
 

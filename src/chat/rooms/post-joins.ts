@@ -9,6 +9,7 @@ import type { Keyring } from '../../crypto/keyring.ts'
 import type { MembersRepository } from '../../db/database.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/logging.ts'
+import type { ChatError } from '../../protocol/errors.ts'
 import { MEMBERSHIP } from '../../protocol/http/messages.ts'
 import type { LiveInbox } from '../inbox/live.ts'
 import { membership } from '../kinds/membership.ts'
@@ -37,8 +38,11 @@ export interface Poster {
 export interface PostJoins {
   /** Called after each message in a public room. Takes no time that depends on the room. */
   add(poster: Poster): void
-  /** Called before a user leaves a room, who must not become a member again because of an earlier message. */
-  forget(room: string, userId: number): void
+  /**
+   * Called before a user leaves a room, who must not become a member again because of an earlier message. Returns a function that
+   * must be called if the user does not leave.
+   */
+  forget(room: string, userId: number): () => void
   /** Stops the timer. */
   close(): void
 }
@@ -60,13 +64,25 @@ export const createPostJoins = (options: PostJoinsOptions): PostJoins => {
   /** The authors who are members, or who cannot become members. */
   const known = new LruMap<true>(MAX_REMEMBERED, REMEMBERED_MS)
   const collected = new Map<string, Poster>()
+  /** The authors for whom an append runs. */
+  const joining = new Set<string>()
   let isRunning = false
 
-  const join = (key: string, { room, userId }: Poster): void => {
+  const collect = (key: string, poster: Poster): void => {
+    if (collected.size < MAX_COLLECTED) collected.set(key, poster)
+  }
+
+  const join = (key: string, poster: Poster): void => {
+    const { room, userId } = poster
     const command = { type: MEMBERSHIP, subject: userId, op: 'put' }
     const body = membership.prepare(command, { maxMessageLength: 0 })
     const draft = { ...body, kind: membership, room, userId, username: '', nonce: undefined }
     appendQueue.append(encryptEntry(draft, keyring), outcome => {
+      const isWanted = joining.delete(key)
+      if ('error' in outcome && isTemporary(outcome.error)) {
+        if (isWanted) collect(key, poster)
+        return
+      }
       // Who may not become a member is remembered too, so that further messages cause no further attempts.
       known.set(key, true)
       if ('error' in outcome) return
@@ -78,6 +94,7 @@ export const createPostJoins = (options: PostJoinsOptions): PostJoins => {
       bus.announce(room.id, seq)
       liveInbox.grown(room.id, seq)
     })
+    joining.add(key)
   }
 
   const lookUp = async (): Promise<void> => {
@@ -90,12 +107,12 @@ export const createPostJoins = (options: PostJoinsOptions): PostJoins => {
       if (!collected.has(key)) continue
       const isStranger = strangers.has(`${poster.room.id} ${poster.userId}`)
       if (isStranger && joins === MAX_JOINS) continue
-      collected.delete(key)
-      if (!isStranger) known.set(key, true)
-      else {
+      if (isStranger) {
         joins++
+        // Throws if the append queue is full. The author then stays collected.
         join(key, poster)
-      }
+      } else known.set(key, true)
+      collected.delete(key)
     }
   }
 
@@ -112,16 +129,23 @@ export const createPostJoins = (options: PostJoinsOptions): PostJoins => {
   return {
     add(poster) {
       const key = keyOf(poster.room.name, poster.userId)
-      if (known.get(key) || collected.size >= MAX_COLLECTED) return
-      collected.set(key, poster)
+      if (!known.get(key)) collect(key, poster)
     },
     forget(room, userId) {
       const key = keyOf(room, userId)
+      const poster = collected.get(key)
       collected.delete(key)
+      joining.delete(key)
       known.delete(key)
+      return () => {
+        if (poster) collect(key, poster)
+      }
     },
     close: stop
   }
 }
+
+/** Returns whether the same entry may be appended later, for example because another transaction has locked the user. */
+const isTemporary = ({ code }: ChatError): boolean => code === 'busy' || code === 'unavailable'
 
 const keyOf = (room: string, userId: number): string => `${room} ${userId}`

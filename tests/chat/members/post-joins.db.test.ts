@@ -1,6 +1,6 @@
 /** Tests that the author of a message in a public room becomes a member of the room. */
 import { expect, test } from 'vitest'
-import { ROOMS, startRooms, withRooms } from '../../support/rooms.ts'
+import { ROOMS, startRooms } from '../../support/rooms.ts'
 import type { Person } from '../../support/start-chat.ts'
 
 const start = async () => {
@@ -70,4 +70,13 @@ test('the authors of messages in a large room become members without entries', a
   await expect.poll(members, { timeout: 5000 }).toHaveLength(2)
   expect((await log()).map(({ type }) => type)).toEqual(['message', 'message'])
   expect(await names()).toEqual(['ann', 'bob'])
+})
+
+test('a removal that is refused does not keep the author out', async () => {
+  const { people, create, post, remove, names } = await start()
+  const [ann, bob, cat] = people
+  await create(ann, { room: 'team' })
+  await post(bob, 'team')
+  expect((await remove(cat, 'team', bob.id)).status).toBeGreaterThanOrEqual(400)
+  await expect.poll(() => names('team'), { timeout: 5000 }).toEqual(['ann', 'bob'])
 })

@@ -3,13 +3,14 @@ import { expect, onTestFinished, test } from 'vitest'
 import { createPostJoins } from '../../../src/chat/rooms/post-joins.ts'
 import { createKeyring } from '../../../src/crypto/keyring.ts'
 import type { NewEntry } from '../../../src/db/database.ts'
+import { ChatError } from '../../../src/protocol/errors.ts'
 import { fakeClock } from '../../support/clock.ts'
 import { ENCRYPTION_KEY } from '../../support/settings.ts'
 
 const room = { id: 1, name: 'general' }
 
 /** Creates the part with a database in which the users with an even id are members. */
-const start = ({ isFinished = true } = {}) => {
+const start = ({ isFinished = true, failures = [] as ChatError[] } = {}) => {
   const clock = fakeClock()
   const appended: NewEntry[] = []
   const lookups: number[] = []
@@ -23,8 +24,10 @@ const start = ({ isFinished = true } = {}) => {
     appendQueue: {
       append(entry, settled) {
         appended.push(entry)
+        const error = failures.shift()
+        if (error) return queueMicrotask(() => settled({ error }))
         const place = { outcome: 'unchanged', id: 1, seq: 1, createdAt: 0, stored: null, detail: null } as const
-        settled({ appended: place })
+        queueMicrotask(() => settled({ appended: place }))
       },
       idle: async () => {}
     },
@@ -75,6 +78,31 @@ test('forgets the message of an author who leaves before the lookup', async () =
   joins.forget('general', 1)
   await second()
   expect(appended).toEqual([])
+})
+
+test('tries again after a temporary error, but not after a refusal or for an author who has left', async () => {
+  const failures = [new ChatError('busy', 'Busy.'), new ChatError('banned', 'Banned.')]
+  const { joins, appended, second } = start({ failures })
+  joins.add({ room, userId: 1 })
+  await second()
+  await second()
+  await second()
+  expect(appended).toHaveLength(2)
+  failures.push(new ChatError('busy', 'Busy.'))
+  joins.add({ room, userId: 3 })
+  const ended = second()
+  joins.forget('general', 3)
+  await ended
+  await second()
+  expect(appended.length).toBeLessThan(4)
+})
+
+test('remembers the message of an author whose removal fails', async () => {
+  const { joins, appended, second } = start()
+  joins.add({ room, userId: 1 })
+  joins.forget('general', 1)()
+  await second()
+  expect(appended).toHaveLength(1)
 })
 
 test('lets nobody join before the upgrade is finished', async () => {
