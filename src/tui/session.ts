@@ -91,9 +91,17 @@ export const createSession = ({ url, file, shouldRemember, ...given }: SessionOp
     return tokenOfPassword(username ?? '', password ?? '')
   }
 
+  let pendingLogIn: Promise<void> | undefined
+
   /** Returns the access token for HTTP calls. The session keeps the token, so a given password is used only for the first call. */
   const tokenOfCalls = async (): Promise<string> => {
-    if (!active && username !== undefined && password !== undefined) await logIn(username, password)
+    if (!active && username !== undefined && password !== undefined) {
+      // Calls at the same time must not start several sessions.
+      pendingLogIn ??= logIn(username, password).finally(() => {
+        pendingLogIn = undefined
+      })
+      await pendingLogIn
+    }
     return (active ?? target).token()
   }
 

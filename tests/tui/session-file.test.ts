@@ -128,6 +128,22 @@ test('starts no session for a script that stores nothing', async () => {
   expect(readdirSync(at)).toEqual([])
 })
 
+test('logs in with the password once for all HTTP calls of the screen, and ends this session with the program', async () => {
+  const { service, start } = setUp()
+  const session = start({ shouldRemember: false, username: 'ada', password: 'SecurePass123' })
+  const { safety } = session.openApis()
+  await Promise.all([1, 2].map(() => safety.blocks().catch(() => {})))
+  await safety.blocks().catch(() => {})
+  expect(service.calls.filter(({ path }) => path.includes('login'))).toHaveLength(1)
+  expect(service.calls.filter(({ path }) => path.includes('blocks')).map(({ token }) => token?.split(':')[0])).toEqual([
+    's1',
+    's1',
+    's1'
+  ])
+  await session.end()
+  expect(service.isRevoked('s1')).toBe(true)
+})
+
 test('continues a login with a code', async () => {
   const { file, start } = setUp()
   const session = start()
