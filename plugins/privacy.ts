@@ -46,7 +46,8 @@ export default fp(
       nameHoldDays,
       appendErasure: erased => fastify.chatCore.appendErasure(erased),
       promote: member => fastify.chatCore.members.putAsHost(member, 'owner'),
-      remove: member => fastify.chatCore.members.removeAsHost(member)
+      remove: member => fastify.chatCore.members.removeAsHost(member),
+      archive: (member, isArchived) => fastify.chatCore.rooms.archiveAsHost(member, isArchived)
     })
     runJob(fastify, job)
     const requestDeletion = createRequestDeletion({

@@ -27,7 +27,7 @@ const eraseMe = ({ call }: RunningChat, { token }: Person) =>
   call('DELETE', '/api/users/me', { token, body: { erase: true } })
 
 /** The users of these tests are members of no room. */
-const withoutRooms = { promote: async () => {}, remove: async () => {} }
+const withoutRooms = { promote: async () => {}, remove: async () => {}, archive: async () => {} }
 
 test('two processes that look for deletions at the same time perform each deletion once, with one erasure per room', async () => {
   const database = await testDatabase()

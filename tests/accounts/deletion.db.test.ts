@@ -185,6 +185,9 @@ describe('the memberships of a deleted account', () => {
       { type: 'membership', subject: john.id, event: 'left', username: `deleted user ${john.id}` }
     ])
     expect((await as(jane, 'GET', `/api/chat/rooms/${direct}`)).status).toBe(200)
+    // Nobody is left who could moderate the room.
+    expect((await as(jane, 'GET', '/api/chat/rooms/alone')).body).toMatchObject({ archived: true })
+    expect((await as(jane, 'GET', '/api/chat/rooms/team')).body).not.toHaveProperty('archived')
   })
 
   test('of all owners at once leave an owner, if another member remains', async () => {

@@ -12,7 +12,7 @@ import { hashOfName } from '../held-names.ts'
 import { createEraseRooms, LEASE_MS } from './erase-rooms.ts'
 import { createLeaveRooms, type LeaveRoomsOptions } from './leave-rooms.ts'
 
-export interface DeletionJobOptions extends Pick<LeaveRoomsOptions, 'promote' | 'remove'> {
+export interface DeletionJobOptions extends Pick<LeaveRoomsOptions, 'promote' | 'remove' | 'archive'> {
   readonly database: ChatDatabase
   readonly lookupKeys: AccountsContext['lookupKeys']
   readonly clock: Clock

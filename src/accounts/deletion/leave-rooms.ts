@@ -16,6 +16,8 @@ export interface LeaveRoomsOptions {
   readonly promote: (member: MemberOfRoom) => Promise<unknown>
   /** Removes a member. */
   readonly remove: (member: MemberOfRoom) => Promise<unknown>
+  /** Archives a room, or ends this. Does nothing if the room is archived already, or cannot be archived. */
+  readonly archive: (member: MemberOfRoom, isArchived: boolean) => Promise<unknown>
   readonly isClosed: () => boolean
   /** Called between rooms, because a user may be a member of many rooms. */
   readonly between: () => Promise<void>
@@ -28,15 +30,25 @@ const ATTEMPTS = 5
 
 /**
  * Returns a function that removes a user from all rooms. Before the last owner of a room leaves, another member becomes the
- * owner. The function can be called again after a crash. Resolves with false if the process stops.
+ * owner. A room whose owner was the last member is archived. The function can be called again after a crash. Resolves with false if the process stops.
  */
-export const createLeaveRooms = ({ database, promote, remove, isClosed, between }: LeaveRoomsOptions) => {
+export const createLeaveRooms = ({ database, promote, remove, archive, isClosed, between }: LeaveRoomsOptions) => {
   const { members, users, deletions } = database
+
+  /** Archives a room without other members, before its owner leaves. */
+  const archiveEmpty = async (member: MemberOfRoom, roomId: number): Promise<void> => {
+    if (await members.hasOthers(roomId, member.user.id)) return
+    await archive(member, true)
+    // Somebody may have joined before. Nobody joins an archived room.
+    if (await members.hasOthers(roomId, member.user.id)) await archive(member, false)
+  }
+
   const leave = async (user: MemberOfRoom['user'], { roomId, room, role }: Membership): Promise<void> => {
     for (let attempt = 1; ; attempt++) {
       try {
         const successor = role === 'owner' ? await members.successorOf(roomId, user.id) : undefined
         if (successor) await promote({ room, user: { id: successor.userId, username: successor.username } })
+        else if (role === 'owner') await archiveEmpty({ room, user }, roomId)
         return void (await remove({ room, user }))
       } catch (error) {
         const code = codeOf(error)

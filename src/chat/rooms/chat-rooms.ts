@@ -13,6 +13,7 @@ import { createOpenDirectRoom, type DirectRoomsOptions, type OpenDirectRoom } fr
 import { drawName } from './drawn-name.ts'
 import { invalid } from './invalid.ts'
 import type { ListRooms, RoomQuery } from './listing.ts'
+import { type HostChange, principalOf } from './members.ts'
 import { publicRoomOfRow } from './public-room.ts'
 import type { RoomRegistry } from './registry.ts'
 
@@ -33,6 +34,8 @@ export interface ChatRooms {
    * be used again. Throws like `describe`.
    */
   remove(principal: Principal, room: string): Promise<void>
+  /** Archives a room, or ends this, for the host application. Does nothing if this changes nothing or is not possible. */
+  archiveAsHost(change: HostChange, isArchived: boolean): Promise<void>
   /** Opens the direct room of the principal and the given users. See `OpenDirectRoom`. */
   direct(...direct: Parameters<OpenDirectRoom>): Promise<{ room: RoomShown; isNew: boolean }>
   /**
@@ -50,7 +53,7 @@ export interface ChatRoomsOptions extends Omit<DirectRoomsOptions, 'rooms' | 're
   /** Called after a room was deleted. */
   readonly onDeleted: () => void
   readonly listRooms: ListRooms
-  readonly log: Pick<ChatLog, 'append'>
+  readonly log: Pick<ChatLog, 'append' | 'appendAsHost'>
 }
 
 export const createChatRooms = (options: ChatRoomsOptions): ChatRooms => {
@@ -130,6 +133,12 @@ export const createChatRooms = (options: ChatRoomsOptions): ChatRooms => {
       const command = { type: ROOM, deleted: true }
       await log.append(principal, name, { kind: roomChange, command })
       onDeleted()
+    },
+    async archiveAsHost({ room, user }, isArchived) {
+      const submission = { kind: roomChange, command: commandOf({ archived: isArchived }) }
+      await log.appendAsHost(principalOf(user), room, submission).catch(error => {
+        if (!hasCode(error, 'room_unchanged') && !hasCode(error, 'not_allowed')) throw error
+      })
     },
     async direct(principal, ...rest) {
       const { name, isNew } = await openDirect(principal, ...rest)

@@ -58,6 +58,8 @@ export interface MembersRepository {
    * member who joined first. Returns undefined if another owner or no other member remains.
    */
   successorOf(roomId: number, userId: number): Promise<MemberRow | undefined>
+  /** Returns whether a room has other members than the user whose accounts have not ended. */
+  hasOthers(roomId: number, userId: number): Promise<boolean>
   /** Returns those of some users in rooms who are not members. Queries all of them at once. */
   strangers(users: readonly UserInRoom[]): Promise<UserInRoom[]>
   /** Returns whether a user is an active administrator of the service. */
@@ -92,6 +94,7 @@ export const createMembersRepository = ({ query }: Pick<SqlClient, 'query'>, sch
         where other.room_id = $1 and other.user_id <> $2 and other.role = 'owner'
       )
     order by member.role = 'moderator' desc, member.joined_at, member.user_id limit 1`
+  const others = `select ${inSchema}.chat_has_others($1, $2) as "hasOthers"`
   // `offset 0` makes PostgreSQL look up each user by the index.
   const strangers = `select given.room_id as "roomId", given.user_id as "userId"
     from unnest($1::integer[], $2::integer[]) as given (room_id, user_id)
@@ -117,6 +120,8 @@ export const createMembersRepository = ({ query }: Pick<SqlClient, 'query'>, sch
     },
     ofUser: (userId, roomId, limit) => query<Membership>(ofUser, [userId, roomId, limit]),
     successorOf: async (roomId, userId) => (await query<MemberRow>(successor, [roomId, userId]))[0],
+    hasOthers: async (roomId, userId) =>
+      (await query<{ hasOthers: boolean }>(others, [roomId, userId]))[0]?.hasOthers === true,
     strangers: users => query<UserInRoom>(strangers, [users.map(one => one.roomId), users.map(one => one.userId)]),
     isAdministrator: async userId => (await query(administrator, [userId])).length > 0
   }
