@@ -105,8 +105,6 @@ $function$;
 -- Decides whether an author may append an entry to a room now. Must be called under the lock of the room. Returns NULL if the entry
 -- is allowed, and otherwise the `code` of the refusal with `until` or `retry_after_ms`. In rooms that are not `guarded`, every
 -- entry is allowed, and the function is not called.
---
--- PostgreSQL inlines the function, because its body is one expression. The set-based branch of the append depends on it.
 CREATE FUNCTION "public"."chat_refusal"(
 	"in_room" integer,
 	"author" integer,

@@ -17,7 +17,7 @@ CREATE INDEX "room_invitations_user_id_idx" ON "public"."room_invitations" USING
 CREATE INDEX "room_invitations_expires_at_idx" ON "public"."room_invitations" USING btree ("expires_at");
 --> statement-breakpoint
 -- An entry with an invitation is decided by `chat_change_members`, and everything else by the function of the migrations before, which
--- gets another name. PostgreSQL inlines both.
+-- gets another name.
 ALTER FUNCTION "public"."chat_refusal"(integer, integer, text, bigint, jsonb, timestamptz) RENAME TO "chat_room_refusal";
 --> statement-breakpoint
 CREATE FUNCTION "public"."chat_refusal"(

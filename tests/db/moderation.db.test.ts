@@ -272,6 +272,117 @@ describe('slow mode', () => {
   })
 })
 
+describe('a batch of messages', () => {
+  /** Statements that prepare a room, and the result of each author's first and second message. */
+  const situations: [string, Visibility, string[], Partial<Record<Name, [string, string]>>][] = [
+    ['a private room', 'private', [], { member: ['stored', 'stored'], stranger: ['room_not_found', 'room_not_found'] }],
+    [
+      'a room with restrictions',
+      'public',
+      [
+        `insert into @restrictions (room_id, user_id, kind, until) select ROOM, id, 'mute', now() + interval '1 hour' from @users where username = 'peer'`,
+        `insert into @restrictions (room_id, user_id, kind, until) select ROOM, id, 'mute', now() - interval '1 hour' from @users where username = 'member'`,
+        `insert into @restrictions (room_id, user_id, kind) select ROOM, id, 'ban' from @users where username = 'chief'`,
+        `update @rooms set guarded = true where id = ROOM`
+      ],
+      {
+        owner: ['stored', 'stored'],
+        peer: ['muted', 'muted'],
+        member: ['stored', 'stored'],
+        chief: ['banned', 'banned']
+      }
+    ],
+    [
+      'a slow room',
+      'private',
+      [
+        `update @rooms set slow_mode_seconds = 60 where id = ROOM`,
+        `delete from @last_posts`,
+        `insert into @last_posts select ROOM, id, now() from @users where username in ('stranger', 'peer')`,
+        `insert into @members (room_id, user_id) select ROOM, id from @users where username = 'stranger' on conflict do nothing`
+      ],
+      {
+        member: ['stored', 'slow_mode'],
+        stranger: ['slow_mode', 'slow_mode'],
+        peer: ['stored', 'stored'],
+        admin: ['room_not_found', 'room_not_found']
+      }
+    ],
+    [
+      'an archived room',
+      'private',
+      [`update @rooms set archived = true where id = ROOM`],
+      { owner: ['room_archived', 'room_archived'], stranger: ['room_not_found', 'room_not_found'] }
+    ],
+    [
+      'a deleted room',
+      'public',
+      [`update @rooms set deleted_at = now(), guarded = true where id = ROOM`],
+      { owner: ['room_not_found', 'room_not_found'] }
+    ],
+    [
+      'a direct room of more than two users with a block',
+      'direct',
+      [
+        `insert into @blocks select a.id, b.id from @users a, @users b where a.username = 'owner' and b.username = 'member'`
+      ],
+      { owner: ['stored', 'stored'], member: ['stored', 'stored'], stranger: ['room_not_found', 'room_not_found'] }
+    ],
+    [
+      'a direct room of two users of whom one has blocked the other',
+      'direct',
+      [
+        `delete from @members where user_id not in (select id from @users where username in ('owner', 'member'))`,
+        `insert into @blocks select a.id, b.id from @users a, @users b where a.username = 'owner' and b.username = 'member'`
+      ],
+      { owner: ['not_allowed', 'not_allowed'], member: ['not_allowed', 'not_allowed'] }
+    ],
+    [
+      'a direct room of one user',
+      'direct',
+      [`delete from @members where user_id not in (select id from @users where username = 'owner')`],
+      { owner: ['not_allowed', 'not_allowed'], member: ['room_not_found', 'room_not_found'] }
+    ]
+  ]
+  /** The ways in which a batch is appended. `beside` are entries after the messages. */
+  const ways: [string, (one: NewEntry, general: number) => NewEntry[]][] = [
+    ['of one room', () => []],
+    ['of several rooms', (one, general) => [{ ...one, roomId: general, writeId: 'beside' }]],
+    [
+      'beside an entry of another kind',
+      (one, general) => [{ ...one, roomId: general, kind: 'wave', writeId: 'beside' }]
+    ]
+  ]
+
+  test.for(situations.flatMap(one => ways.map(way => [...one, ...way] as const)))(
+    'is checked per author in %s, %s (%#)',
+    async ([, visibility, statements, expected, , beside]) => {
+      const { database, entry, append, sql, roomId, ids } = await start(visibility)
+      const general = (await database.rooms.findByName('general'))?.id ?? 0
+      const authors = Object.keys(expected) as Name[]
+      const known = authors.filter(author => expected[author]?.[0] === 'stored').map(author => entry(author, 'message'))
+      expect(new Set(await append(...known))).toEqual(new Set(known.length > 0 ? ['stored'] : []))
+      for (const statement of statements) await sql(statement.replaceAll('ROOM', String(roomId)))
+
+      const first = authors.map(author => entry(author, 'message'))
+      const second = authors.map(author => entry(author, 'message'))
+      const rest = beside(entry('owner', 'message'), general)
+      const results = await append(...known, ...first, ...second, ...rest)
+      expect(results).toEqual([
+        ...known.map(() => 'replayed'),
+        ...authors.map(author => expected[author]?.[0]),
+        ...authors.map(author => expected[author]?.[1]),
+        ...rest.map(() => 'stored')
+      ])
+      // Without a refused author and a known message, the messages of one room take the shortest path.
+      for (const author of authors) {
+        await sql(`delete from @last_posts where user_id = ${ids[author]} and '${author}' <> 'stranger'`)
+        expect(await append(entry(author, 'message'))).toEqual([expected[author]?.[0]])
+      }
+    }
+  )
+})
+
 describe('a room', () => {
   test('that is archived accepts only deletions by moderators and the end of the archive', async () => {
     const { entry, append, change } = await start('public')
