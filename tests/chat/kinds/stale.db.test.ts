@@ -3,9 +3,11 @@
  * than the message, batches, rooms that were not loaded during the change, and changes by SQL.
  */
 import { describe, expect, test } from 'vitest'
+import type { Bus } from '../../../src/bus/bus.ts'
+import { createMemoryBus, createMemoryNetwork } from '../../../src/bus/drivers/memory.ts'
 import { fakeClock } from '../../support/clock.ts'
 import { engine } from '../../support/database.ts'
-import { startChat } from '../../support/start-chat.ts'
+import { type RunningChat, startChat } from '../../support/start-chat.ts'
 
 const room = '/api/chat/rooms/general'
 /** More messages than a page of the cache has. */
@@ -65,6 +67,95 @@ describe('the text of an edit', () => {
     await sql('update messages set content = null, meta = null where seq = 71')
     await sql('update messages set content = null, meta = null where seq = 2')
     await expect.poll(texts).not.toContain('SECRET')
+  })
+})
+
+describe('a message that another process deletes', () => {
+  /**
+   * Starts two processes. The process `late` does not poll until its clock is advanced. It loses the notifications of the change
+   * feed, and receives the announcements of new entries when `release` is called. It has read the message 1, which was edited,
+   * pinned and replied to, in all ways.
+   */
+  const startLate = async () => {
+    const network = createMemoryNetwork()
+    const held: (() => void)[] = []
+    const bus = createMemoryBus(network)
+    const lateBus: Bus = {
+      ...bus,
+      listen: listener =>
+        bus.listen({ ...listener, event() {}, grown: (...grown) => void held.push(() => listener.grown(...grown)) })
+    }
+    const release = () => {
+      for (const announce of held.splice(0)) announce()
+    }
+    const settings = { messageRateLimit: 0, readRateLimit: 0 }
+    const clock = fakeClock(Date.now())
+    const prompt = await startChat({ settings, bus: createMemoryBus(network) })
+    const john = await prompt.register('john')
+    const { schema, client } = prompt.database
+    await client.query(
+      `insert into "${schema}".members (room_id, user_id, role)
+       select rooms.id, users.id, 'moderator' from "${schema}".rooms, "${schema}".users`
+    )
+    const late = await startChat({ settings, clock, bus: lateBus, database: prompt.database })
+    const { token } = john
+    const call = async (chat: RunningChat, method: string, path: string, body?: object) => {
+      const response = await chat.call(method, path, { token, body })
+      expect(response.status, JSON.stringify(response.body)).toBeLessThan(300)
+      return response.body
+    }
+    await call(late, 'POST', `${room}/messages`, { content: 'SECRET' })
+    for (let at = 2; at < MANY; at++) await call(late, 'POST', `${room}/messages`, { content: `message ${at}` })
+    await call(late, 'POST', `${room}/messages`, { content: 'an answer', reply_to: 1 })
+    await call(late, 'PATCH', `${room}/messages/1`, { content: 'SECRET, edited' })
+    await call(late, 'PUT', `${room}/messages/1/reactions/x`)
+    await call(late, 'PUT', `${room}/pins/1`)
+    const read = (path: string) => call(late, 'GET', path)
+    const readPrompt = (path: string) => call(prompt, 'GET', path)
+    for (const path of PATHS) {
+      expect(JSON.stringify(await read(path)), path).toContain('SECRET')
+      await expect.poll(async () => JSON.stringify(await readPrompt(path)), { message: path }).toContain('SECRET')
+    }
+    const { seq } = await call(prompt, 'DELETE', `${room}/messages/1`)
+    return { read, readPrompt, release, clock, seq }
+  }
+
+  /** The ways to read the message 1, its edit, or an excerpt of it. */
+  const PATHS = [
+    '/messages?before=3',
+    '/messages?after=0&limit=1',
+    '/messages?around=1&limit=2',
+    `/messages?after=${MANY - 1}`,
+    '/messages/1',
+    `/messages/${MANY}`,
+    '/pins',
+    '/log?limit=1',
+    `/log?after=${MANY}`
+  ].map(path => room + path)
+
+  test('is shown by no process that knows of the deletion, and in no response with the seq of the deletion', async () => {
+    const { read, readPrompt, release, seq } = await startLate()
+    for (const path of PATHS) expect(JSON.stringify(await readPrompt(path)), path).not.toContain('SECRET')
+    for (const path of PATHS) {
+      const body = await read(path)
+      // A process that does not know of the deletion may show the state before it. Only lists have an `epoch`, and the `seq` of their
+      // newest entry.
+      if (JSON.stringify(body).includes('SECRET') && body.epoch) expect(body.seq, path).toBeLessThan(seq)
+    }
+    release()
+    for (const path of PATHS) expect(JSON.stringify(await read(path)), path).not.toContain('SECRET')
+    expect(await read(`${room}/messages?before=3`)).toMatchObject({
+      seq,
+      messages: [{ seq: 1, content: null, unavailable: 'erased', changed_seq: seq }, { seq: 2 }]
+    })
+    expect(await read(`${room}/pins`)).toMatchObject({ messages: [] })
+  })
+
+  test('is not shown six seconds later, even if all notifications are lost', async () => {
+    const { read, clock } = await startLate()
+    clock.advance(6000)
+    for (const path of PATHS)
+      await expect.poll(async () => JSON.stringify(await read(path)), { message: path }).not.toContain('SECRET')
   })
 })
 
