@@ -225,7 +225,7 @@ LANGUAGE sql STABLE AS $function$
 	)
 $function$;
 --> statement-breakpoint
--- Applies an entry of the kind `membership` that mutes or bans a user, or ends it, under the lock of the room. `given` has the
+-- Applies an entry of the kind `membership` that begins or ends a mute or a ban, under the lock of the room. `given` has the
 -- `subject`, the `op`, and optionally `until` (in milliseconds since the epoch), `erase` (in hours) and `host`. `reason` and `key_id`
 -- are stored with the restriction. A user is restricted only by somebody of a higher rank. Returns the same as
 -- `chat_change_members`.
@@ -434,7 +434,7 @@ BEGIN
 	END IF;
 
 	IF given ? 'deleted' THEN
-		-- src/chat/rooms/room-deletions.ts deletes the rows of the room. Its name is taken until then.
+		-- src/chat/rooms/room-jobs.ts deletes the rows of the room. Its name is taken until then.
 		UPDATE "public"."rooms" AS known SET deleted_at = moment, guarded = true, direct_key = NULL WHERE known.id = in_room;
 		result := '{"deleted":true}';
 		RETURN;

@@ -29,7 +29,7 @@ BEGIN
 	END IF;
 
 	IF given ? 'deleted' THEN
-		-- src/chat/rooms/room-deletions.ts deletes the rows of the room. Its name is taken until then.
+		-- src/chat/rooms/room-jobs.ts deletes the rows of the room. Its name is taken until then.
 		UPDATE "public"."rooms" AS known SET deleted_at = moment, guarded = true, direct_key = NULL WHERE known.id = in_room;
 		result := '{"deleted":true}';
 		RETURN;
