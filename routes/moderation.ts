@@ -47,7 +47,7 @@ const RESTRAINTS = [
     body: Mute,
     begins: { operationId: 'muteUser', summary: 'Mute a user in a room' },
     ends: { operationId: 'unmuteUser', summary: 'End a mute' },
-    effect: 'A muted user may read, and delete their own messages, but nothing else.'
+    effect: 'A muted user may read, report, join and leave, and delete their own messages, but nothing else.'
   },
   {
     path: 'bans',

@@ -125,7 +125,7 @@ const roomInvitationRoutes: FastifyPluginAsyncTypebox<RoomInvitationRoutesOption
     schema: {
       operationId: 'showInvitation',
       summary: 'The room to which an invitation leads',
-      description: 'Limited to 20 codes per minute per user, together with their use.',
+      description: 'Limited to 20 per minute per user, together with joining.',
       tags: ['rooms'],
       security: SECURED,
       params: Coded,
@@ -145,7 +145,7 @@ const roomInvitationRoutes: FastifyPluginAsyncTypebox<RoomInvitationRoutesOption
       operationId: 'useInvitation',
       summary: 'Join a room with an invitation',
       description:
-        'A member stays a member, and uses nothing up. `invitation_invalid` for every invitation that does not work for you, whatever the reason is.',
+        'If you are a member already, nothing changes, and no use is counted. `invitation_invalid` for every invitation that does not work for you, whatever the reason is.',
       tags: ['rooms'],
       security: SECURED,
       params: Coded,

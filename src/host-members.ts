@@ -33,7 +33,7 @@ export interface HostMembers {
   removeMember(room: string, user: HostMember): Promise<void>
   /** Sets the role of a user, and adds the user to the room if necessary. */
   setRole(room: string, user: HostMember, role: MemberRole): Promise<void>
-  /** Mutes a user in a room: the user may only read, and delete their own messages. Replaces an earlier mute. */
+  /** Mutes a user in a room: the user may read, and delete their own messages, but not write. Replaces an earlier mute. */
   mute(room: string, user: HostMember, restriction?: HostRestriction): Promise<void>
   /** Ends a mute. Rejects with `user_not_found` if there is none. */
   unmute(room: string, user: HostMember): Promise<void>

@@ -87,8 +87,9 @@ export interface EmbeddedChat<Kinds extends HostKinds = NoKinds> extends HostMem
   append<Given extends DataOptions<Kinds>>(entry: Given): Promise<CommittedData<Given['kind'], Given['data']>>
   /**
    * Returns a room. Creates the room without members if it doesn't exist. Rejects with a ChatError: `validation_failed` if `room`
-   * is invalid, `room_taken` if a room with another `visibility` has the name, `upgrade_pending`, or `unavailable`. Users cannot see a private room before they are added to it. But a user
-   * who wants to create a public room with its name learns that the name is taken.
+   * is invalid, `room_taken` if a room with another `visibility` has the name, `upgrade_pending`, or `unavailable`. Users cannot
+   * see a private room before they are added to it. But a user who wants to create a public room with its name learns that the
+   * name is taken.
    */
   createRoom(room: HostRoom): Promise<Room>
   /**

@@ -101,8 +101,8 @@ const edited = (message: Message, change: MessageChange & { type: 'edit' }): Mes
 }
 
 /**
- * Applies an entry to the text of the message that it changes. Returns the message unchanged if it already has the effect of the entry. fold.ts
- * applies reactions.
+ * Applies an entry to the text of the message that it changes. Returns the message unchanged if it already has the effect of the
+ * entry. fold.ts applies reactions.
  */
 export const withChange = (message: Message, change: MessageChange): Message => {
   const { seq, type } = change

@@ -432,7 +432,7 @@ export type Restriction = {
   /** The id of a user. */
   user_id: number
   username: string
-  /** A muted user may only read. A banned user may not read or join the room. */
+  /** A muted user may not write. A banned user may not read or join the room. */
   kind: 'mute' | 'ban'
   /** A time in UTC with milliseconds, RFC 3339. */
   until?: string

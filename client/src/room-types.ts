@@ -190,9 +190,9 @@ export interface RoomEvents {
   /** The connection couldn't resume a part of the log. That part is skipped, or it is read over HTTP. */
   resync: Resync
   /**
-   * A user joined or left the members, was added or removed, has another role, or was muted or banned. `subject` is the id of this user. `user_id`
-   * and `username` are those of the user who made the change. The events `membership` and `room` are emitted once per entry, in
-   * the order of the log, also for entries that were missed while offline.
+   * A user joined or left the members, was added or removed, has another role, or was muted or banned. `subject` is the id of
+   * this user. `user_id` and `username` are those of the user who made the change. The events `membership` and `room` are emitted
+   * once per entry, in the order of the log, also for entries that were missed while offline.
    */
   membership: MembershipFrame
   /** The settings of the room changed. `state` already includes the change. */

@@ -152,8 +152,8 @@ export interface ClientEvents {
   /** This user has read the room up to the entry `upTo`, or has marked it as unread (undefined), with a function of this client. */
   read: { readonly room: string; readonly upTo: number | undefined }
   /**
-   * A frame that the client doesn't handle itself: for `createInbox`, from the host application (`type` contains a dot), or from a newer version of the
-   * service.
+   * A frame that the client doesn't handle itself: for `createInbox`, from the host application (`type` contains a dot), or from
+   * a newer version of the service.
    */
   frame: { readonly type: string; readonly [field: string]: unknown }
 }

@@ -83,7 +83,7 @@ export const ERRORS = {
   invitation_invalid: {
     status: 404,
     title: 'Invitation invalid',
-    advice: 'Ask for a new invitation. This one has expired, was used up, or was not for this user.'
+    advice: 'Ask for a new invitation. This one does not exist, has expired, or was used up or revoked.'
   },
   invitation_not_found: { status: 404, title: 'Invitation not found', advice: 'Load the list of invitations again.' },
   report_not_found: { status: 404, title: 'Report not found', advice: 'Load the list of reports again.' },

@@ -50,8 +50,8 @@ export interface Publisher {
   admit(userId: number): void
   /**
    * Publishes an entry. If the entry is rejected before the append, throws a ChatError, or rejects with a ChatError if
-   * `beforeMessage` was called or the entry has a transaction. Otherwise calls `posted` once with the result of the append, before the subscribers receive the
-   * entry.
+   * `beforeMessage` was called or the entry has a transaction. Otherwise calls `posted` once with the result of the append,
+   * before the subscribers receive the entry.
    */
   post(
     principal: Principal,

@@ -1,6 +1,6 @@
 /**
  * Creates the errors for entries that are refused because of the state of a room or of the service. Converts the code that the
- * database returns for a refused entry to an error. drizzle/0015_moderation.sql defines the codes.
+ * database returns for a refused entry to an error. The migrations from drizzle/0015_moderation.sql on define the codes.
  */
 import type { RefusedEntry } from '../../db/database.ts'
 import { ChatError, type ErrorCode } from '../../protocol/errors.ts'
@@ -29,7 +29,7 @@ const DETAILS: Partial<Record<ErrorCode, string>> = {
   already_resolved: 'Somebody has already resolved this report.',
   last_owner: 'The room would have no owner. Make another member an owner first.',
   muted: 'You are muted in this room. You may read, and delete your own messages.',
-  banned: 'A ban forbids this in this room. A moderator can end the ban.',
+  banned: 'A ban forbids this in the room. A moderator can end the ban.',
   room_archived: 'The room is archived. An owner can end the archive.',
   slow_mode: 'The room is in slow mode. Wait before you send the next message.',
   upgrade_pending: 'The service is being upgraded and does not accept this yet. Try again later.'

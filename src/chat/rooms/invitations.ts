@@ -1,6 +1,6 @@
 /**
- * Creates, lists and revokes invitations to rooms, and lets users join with them. SQL decides both under the lock of the room.
- * An invitation is valid only while its creator may add people to the room.
+ * Creates, lists and revokes invitations to rooms, and lets users join with them. SQL decides under the lock of the room whether
+ * an invitation may be created or used. An invitation is valid only while its creator may add people to the room.
  */
 import { createHash, randomBytes } from 'node:crypto'
 import type { RoomInvitationsRepository } from '../../db/database.ts'
@@ -115,7 +115,10 @@ export const createChatInvitations = (options: ChatInvitationsOptions): ChatInvi
   }
 }
 
-/** The name that `authorize` receives if there is no invitation. No room has it, because the service draws the names in `p.`. */
+/**
+ * The name that `authorize` receives if there is no invitation. No room has it, because the service draws all names that begin
+ * with `p.`.
+ */
 const ABSENT = 'p.absent'
 
 const hashOf = (code: string): string => createHash('sha256').update(code).digest('hex')

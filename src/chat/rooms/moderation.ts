@@ -32,7 +32,7 @@ export interface ChatModeration {
   /** Returns the mutes and bans of a room, in the order of the user ids. */
   list(principal: Principal, room: string, query: RestrictionQuery): Promise<RestrictionList>
   /**
-   * Mutes or bans a user, or ends it. Throws `user_not_found`, `last_owner`, `room_archived` or `upgrade_pending`, and
+   * Mutes or bans a user, or ends the mute or the ban. Throws `user_not_found`, `last_owner`, `room_archived` or `upgrade_pending`, and
    * `not_allowed` if the user has the same or a higher role.
    */
   restrain(principal: Principal, room: string, userId: number, restraint: Restraint, how?: Ban): Promise<void>
@@ -48,7 +48,7 @@ export interface ChatModerationOptions {
   readonly readIn: RoomAccess['readIn']
   readonly ensureAllowed: RoomAccess['ensureAllowed']
   readonly log: Pick<ChatLog, 'append' | 'appendAsHost'>
-  /** Called after a ban whose messages must be deleted. */
+  /** Called after a ban with which messages must be deleted. */
   readonly onErase: () => void
 }
 

@@ -47,7 +47,8 @@ const explained = (error: unknown): unknown => {
 
 /**
  * Runs `work` in the transaction, behind a savepoint. If `work` rejects, its statements are undone and the locks that they took
- * are released, and the transaction can still be committed. Calls in the same transaction run one after another. Rejects with `validation_failed` if the transaction cannot be used.
+ * are released, and the transaction can still be committed. Calls in the same transaction run one after another. Rejects with
+ * `validation_failed` if the transaction cannot be used.
  */
 export const inHostTransaction = async <T>(
   transaction: unknown,

@@ -33,8 +33,9 @@ export interface ReadMark {
 
 export interface ReadMarksRepository {
   /**
-   * Writes changes in one statement. A mark never moves back. Deletes the mentions that were read. Omits users who are not members. The changes must be of different
-   * pairs of a user and a room. Does not wait until the changes are on disk, so a crash of the database may lose them.
+   * Writes changes in one statement. A mark never moves back. Deletes the mentions that were read. Omits users who are not
+   * members. The changes must be of different pairs of a user and a room. Does not wait until the changes are on disk, so a crash
+   * of the database may lose them.
    */
   write(changes: readonly ReadChange[]): Promise<ReadMark[]>
 }

@@ -39,7 +39,7 @@ export const Ban = Type.Object(
       Type.Integer({
         minimum: 1,
         maximum: 168,
-        description: 'Deletes the messages of the user in this room of the last so many hours.',
+        description: 'Also deletes the messages of the user in this room of the last hours. The value is their number.',
         examples: [24]
       })
     )
@@ -64,7 +64,7 @@ export const Restriction = Type.Object(
     kind: Type.Unsafe<'mute' | 'ban'>({
       type: 'string',
       enum: ['mute', 'ban'],
-      description: 'A muted user may only read. A banned user may not read or join the room.'
+      description: 'A muted user may not write. A banned user may not read or join the room.'
     }),
     until: Type.Optional(Timestamp),
     reason: Type.Optional(Type.String()),

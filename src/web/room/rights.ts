@@ -23,7 +23,10 @@ export const ROLES: readonly MemberRole[] = ['member', 'moderator', 'owner']
 
 const rankOf = (role: MemberRole | undefined): number => (role === undefined ? -1 : ROLES.indexOf(role))
 
-/** `role` is the user's role in the room, and `invite` who may add people to a private room. `isAdmin` is true for an administrator of the service. */
+/**
+ * `role` is the user's role in the room, and `invite` who may add people to a private room. `isAdmin` is true for an
+ * administrator of the service.
+ */
 export const rightsOf = (
   visibility: Visibility,
   role: MemberRole | undefined,
