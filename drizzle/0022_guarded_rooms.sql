@@ -5,7 +5,7 @@
 -- and `chat_refusal` is called only for them. In PL/pgSQL, its statements are planned once per session.
 --
 -- Returns the authors of a batch whose messages `chat_refusal` could refuse: all of an archived, deleted or slow room, and elsewhere
--- those who are not members, who are restricted, or who have no contact in a direct room. Must be called under the locks of the rooms.
+-- those who are not members, who are restricted, or whose direct room has a block. Must be called under the locks of the rooms.
 -- PostgreSQL inlines a function that returns a set. The subqueries return a value, because an EXISTS could become a scan of the table.
 CREATE FUNCTION "public"."chat_authors_to_check"("of_rooms" integer[], "of_users" integer[])
 RETURNS TABLE (room_id integer, user_id integer, slow_mode_seconds integer)

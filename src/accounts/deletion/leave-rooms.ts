@@ -30,7 +30,8 @@ const ATTEMPTS = 5
 
 /**
  * Returns a function that removes a user from all rooms. Before the last owner of a room leaves, another member becomes the
- * owner. A room whose owner was the last member is archived. The function can be called again after a crash. Resolves with false if the process stops.
+ * owner. A room whose owner was the last member is archived. The function can be called again after a crash. Resolves with false
+ * if the process stops.
  */
 export const createLeaveRooms = ({ database, promote, remove, archive, isClosed, between }: LeaveRoomsOptions) => {
   const { members, users, deletions } = database
