@@ -204,4 +204,17 @@ describe.skipIf(!hasChromium())('the account dialog', { timeout: 600_000 }, () =
     const texts = () => database.client.query(`select content from ${database.schema}.messages where kind = 'message'`)
     await expect.poll(texts).toEqual([{ content: null }])
   })
+
+  test('lets the user close the message about a part that could not be loaded, and open the part again', async () => {
+    const { chat, tab, page } = await start()
+    await enterAs(tab, chat.url, 'ada')
+    await page.route(/account-.*\.js/, route => route.abort())
+    await page.getByRole('button', { name: /Account$/ }).click()
+    const toast = page.getByRole('alert').filter({ hasText: 'can’t be loaded' })
+    await toast.getByRole('button', { name: 'Close' }).click()
+    await toast.waitFor({ state: 'detached' })
+    await page.unroute(/account-.*\.js/)
+    await page.getByRole('button', { name: /Account$/ }).click()
+    await page.getByRole('heading', { name: 'Account' }).waitFor()
+  })
 })
