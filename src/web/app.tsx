@@ -100,7 +100,9 @@ export const App = ({ link: given }: { readonly link: MailLink | undefined }) =>
     return <MailLinkForm link={link} session={session} onDone={() => setLink(undefined)} />
   }
   if (!current) {
-    const notice = saved.current && 'Your session has ended. Log in again to continue.'
+    const notice = saved.current
+      ? 'Your session has ended. Log in again to continue.'
+      : invited && 'Log in or register to open your invitation to a room.'
     return (
       <Login
         page={page}
