@@ -13,6 +13,7 @@ import { deleteAtOnce } from './actions/last-request.ts'
 import { Banner } from './banner.tsx'
 import { listen, useEscape, useHash, useLoaded, useStore } from './hooks.ts'
 import { lazy } from './lazy.tsx'
+import { isUnread } from './room-entry.ts'
 import { DEFAULT_ROOM } from './room-link.ts'
 import { RoomView } from './room-view.tsx'
 import { createRooms, type Rooms } from './rooms.ts'
@@ -194,6 +195,7 @@ export const Chat = (props: ChatProps) => {
           isAdmin={me?.role === 'admin'}
           safety={safety}
           unread={isReady ? entry?.unread : undefined}
+          areOthersUnread={list.some(one => one.name !== name && isUnread(one))}
           onSeen={seq => rooms.read(name, seq)}
           client={client}
           drafts={storage.tab}

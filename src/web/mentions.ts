@@ -15,14 +15,21 @@ const TOKEN = /(?<![\p{L}\p{N}_@])@([^\s@]{1,100})/gu
 /** Matches a character of a name. A mention ends where no such character follows. */
 const IN_NAME = '[\\p{L}\\p{N}_-]'
 
-/** Returns a map from user id to name: first the users who are online in the room, then the authors of the loaded messages. */
-export const peopleOf = ({ presence, messages }: Pick<RoomState, 'presence' | 'messages'>): Map<number, string> => {
+/**
+ * Returns a map from user id to name: first the users who are online in the room, then the authors of the loaded messages, then
+ * the members, if they are given.
+ */
+export const peopleOf = (
+  { presence, messages }: Pick<RoomState, 'presence' | 'messages'>,
+  members: ReadonlyMap<number, string> = new Map()
+): Map<number, string> => {
   const people = new Map<number, string>()
   for (const { user_id, username } of presence?.users ?? []) people.set(user_id, username)
   for (let at = messages.length - 1; at >= 0; at--) {
     const message = messages[at]
     if (message && !people.has(message.user_id)) people.set(message.user_id, message.username)
   }
+  for (const [id, username] of members) if (!people.has(id)) people.set(id, username)
   return people
 }
 

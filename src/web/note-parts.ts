@@ -21,13 +21,13 @@ const UNKNOWN = 'somebody'
 export const partsOf = ({ note, names, me }: NoteContext): readonly Part[] => {
   const { userId, username, change } = note
   const author = userId === me ? 'You' : { given: username }
-  if (change.type === 'room') return [author, ...roomChangeOf(change)]
+  if (change.type === 'room') return [author, ...roomChangeOf(change, userId === me)]
   if (change.type === 'pin') return [author, change.action === 'added' ? ' pinned a message' : ' unpinned a message']
   const { subject, event, role = '' } = change
   if (event === 'joined' || event === 'left') return [author, ` ${event} the room`]
   const name = names.get(subject)
   const object = subject === me ? 'you' : name === undefined ? UNKNOWN : { given: name }
-  if (event !== 'role_changed') return [author, ` ${event} `, object, untilOf(change)]
+  if (event !== 'role_changed') return [author, ` ${event} `, object, untilOf(change), ...reasonOf(change)]
   // Owners can change their own role.
   if (subject === userId) return [author, ` became ${ROLES[role] ?? role}`]
   return [author, ' made ', object, ` ${ROLES[role] ?? role}`]
@@ -35,14 +35,18 @@ export const partsOf = ({ note, names, me }: NoteContext): readonly Part[] => {
 
 const untilOf = ({ until }: MembershipChange): string => (until ? ` until ${shortTime(Date.parse(until))}` : '')
 
-const roomChangeOf = (change: RoomChange): readonly Part[] => {
+const reasonOf = ({ reason }: MembershipChange): readonly Part[] => (reason ? [': “', { given: reason }, '”'] : [])
+
+const roomChangeOf = (change: RoomChange, isMe: boolean): readonly Part[] => {
   const { title, topic, slow_mode_seconds: seconds, archived, invite } = change
   const parts: readonly Part[][] = [
     fieldChangeOf('title', title),
     fieldChangeOf('topic', topic),
     seconds === undefined ? [] : [seconds === 0 ? ' turned off slow mode' : ` set slow mode to ${durationOf(seconds)}`],
     archived === undefined ? [] : [archived ? ' archived the room' : ' restored the room from the archive'],
-    invite === undefined ? [] : [` now lets ${invite === 'members' ? 'all members' : 'only moderators'} add people`]
+    invite === undefined
+      ? []
+      : [` now ${isMe ? 'let' : 'lets'} ${invite === 'members' ? 'all members' : 'only moderators'} add people`]
   ]
   return parts.filter(part => part.length > 0).flatMap((part, at) => (at === 0 ? part : [' and', ...part]))
 }

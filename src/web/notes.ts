@@ -20,6 +20,8 @@ export interface MembershipChange {
   readonly role?: MemberRole
   /** When a mute or a ban ends. Absent if it has no end. */
   readonly until?: string
+  /** The reason of a mute or a ban. */
+  readonly reason?: string
 }
 
 /** A change of the settings. The title and the topic are null if they were removed. */

@@ -26,6 +26,8 @@ interface RoomViewProps {
   readonly entry: RoomEntry | undefined
   /** The number of unread messages. Undefined until it is known. */
   readonly unread: number | undefined
+  /** Whether another room has unread messages. */
+  readonly areOthersUnread: boolean
   /** Called with the `seq` of the newest message when the user sees it. */
   readonly onSeen: (seq: number) => void
   readonly isAdmin: boolean
@@ -41,7 +43,8 @@ interface RoomViewProps {
 
 /** The parent sets `key` to the room's name, so that each room mounts a new component without the state of another room. */
 export const RoomView = (props: RoomViewProps) => {
-  const { room, title, entry, unread, isAdmin, safety, onSeen, client, drafts, deletions, onMenu, onDetails } = props
+  const { room, title, entry, unread, areOthersUnread, isAdmin, safety, onSeen, client, drafts, deletions } = props
+  const { onMenu, onDetails } = props
   const state = useStore(
     changed => room.on('change', changed),
     () => room.state
@@ -61,10 +64,10 @@ export const RoomView = (props: RoomViewProps) => {
     safety
   )
   const { presence } = state
-  const notes = useNotes(client, room, state, entry?.visibility === 'private')
   const me = client.identity?.user_id
   const slowMode = useSlowMode(moderate ? 0 : (entry?.slowMode ?? 0), state.outgoing)
   const isMember = entry?.role !== undefined
+  const notes = useNotes(client, room, state, isMember)
   const isLive = state.status === 'live'
   useEffect(() => {
     // If the positions can't be loaded, the page shows none.
@@ -77,6 +80,7 @@ export const RoomView = (props: RoomViewProps) => {
       <header class="head">
         <button type="button" class="icon-button drawer-only" onClick={onMenu} aria-label="Rooms">
           <Menu />
+          {areOthersUnread && <span class="unread-dot" aria-hidden="true" />}
         </button>
         <RoomHeading title={title} entry={entry} />
         {presence && (
@@ -134,7 +138,7 @@ export const RoomView = (props: RoomViewProps) => {
                 limit={client.identity?.limits?.max_message_length ?? 0}
                 subject={subject}
                 me={me}
-                people={actions.may.reply ? () => peopleOf(room.state) : undefined}
+                people={actions.may.reply ? () => peopleOf(room.state, notes.members) : undefined}
                 onEnd={endSubject}
                 onEditLast={editLast}
                 onSend={() => onSend.current()}

@@ -16,8 +16,8 @@ export interface Notes {
   /** The newest note that has arrived while the room was shown. */
   readonly latest: Note | undefined
   /**
-   * The names of members, and of those who were members while the room was shown. Loaded at the start in a private room, and when a
-   * note is about a user whose name the page does not know.
+   * The names of members, and of those who were members while the room was shown. Loaded at the start if the user is a member, and when
+   * a note is about a user whose name the page does not know.
    */
   readonly members: ReadonlyMap<number, string>
 }
@@ -29,7 +29,7 @@ const MAX_MEMBERS = 100
 /** Time in milliseconds after which notes that could not be loaded are loaded again. */
 const RETRY_MS = 5000
 
-export const useNotes = (client: ChatClient, room: Room, state: RoomState, isPrivate: boolean): Notes => {
+export const useNotes = (client: ChatClient, room: Room, state: RoomState, isMember: boolean): Notes => {
   const [notes, setNotes] = useState<readonly Note[]>([])
   const [latest, setLatest] = useState<Note>()
   /** The lowest `seq` from which on the notes are loaded. */
@@ -84,7 +84,7 @@ export const useNotes = (client: ChatClient, room: Room, state: RoomState, isPri
     })
   }, [from, isLoadingOlder, isReadable(state), attempt])
 
-  const members = useMembers(client, room, notes, state, isPrivate)
+  const members = useMembers(client, room, notes, state, isMember)
   const views = useViews(notes.length > 0)
   return { views, notes: views ? notes : NONE, latest, members }
 }
@@ -102,7 +102,7 @@ const useViews = (isNeeded: boolean): Views | undefined => {
 const isReadable = ({ status, error }: RoomState): boolean => status !== 'joining' && error === undefined
 
 /**
- * Loads the members at the start of a private room, and once for each user whose membership somebody else changed, or who has read
+ * Loads the members at the start if the user is a member, and once for each user whose membership somebody else changed, or who has read
  * messages, and whose name the page does not know.
  */
 const useMembers = (
@@ -110,7 +110,7 @@ const useMembers = (
   { name }: Room,
   notes: readonly Note[],
   state: RoomState,
-  isPrivate: boolean
+  isMember: boolean
 ): ReadonlyMap<number, string> => {
   const [members, setMembers] = useState<ReadonlyMap<number, string>>(new Map())
   const requested = useRef(new Set<number>())
@@ -122,10 +122,10 @@ const useMembers = (
       }),
     []
   )
-  // In advance, because the list does not contain a member who was removed.
+  // In advance, because a mention may be of a member who is not online, and the list does not contain a member who was removed.
   useEffect(() => {
-    if (isPrivate) load()
-  }, [isPrivate])
+    if (isMember) load()
+  }, [isMember])
   useEffect(() => {
     const people = peopleOf(state)
     const wanted = [...subjectsOfOthers(notes, identity?.user_id), ...readersIn(state.reads)]

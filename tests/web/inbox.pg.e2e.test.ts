@@ -86,6 +86,31 @@ describe.skipIf(!hasChromium())('the inbox', { timeout: 300_000 }, () => {
     expect([...complaints, ...second.complaints]).toEqual([])
   })
 
+  test('offers members for a mention who are not in the room and have not written there', async () => {
+    const { chat, tab, page, ada } = await start()
+    const bob = await chat.register('bob')
+    const other = await newTab()
+    const { room } = await call(chat, ada, 'POST', '/rooms', { visibility: 'private', title: 'Plans' })
+    await call(chat, ada, 'PUT', `/rooms/${room}/members/${bob.id}`)
+    await enterAs(tab, chat.url, 'ada')
+    await enterAs(other, chat.url, 'bob')
+    await link(page, /^Plans/).click()
+    await page.locator('.note-line', { hasText: 'You added bob' }).waitFor()
+    await composer(page).fill('@bo')
+    await page.getByRole('option', { name: 'bob' }).click()
+    await composer(page).press('End')
+    await page.keyboard.type('look')
+    await page.keyboard.press('Enter')
+    await link(other.page, /^Plans .*1 mention/).waitFor()
+    // On a phone, where the list of rooms is closed, a mark shows that another room has unread messages.
+    await other.page.setViewportSize({ width: 360, height: 740 })
+    await other.page.locator('.head .unread-dot').waitFor()
+    expect(await problemsOf(other.page)).toEqual([])
+    await press(other.page, 'Rooms')
+    await link(other.page, /^Plans/).click()
+    await other.page.locator('.head .unread-dot').waitFor({ state: 'detached' })
+  })
+
   test('marks a room as unread and hides direct messages with the keyboard, until the next message', async () => {
     const { chat, tab, page, ada, complaints } = await start()
     const bob = await chat.register('bob')
@@ -121,7 +146,7 @@ describe.skipIf(!hasChromium())('the inbox', { timeout: 300_000 }, () => {
   })
 
   test('pins a message with the keyboard, lists it, jumps to it and unpins it', async () => {
-    const { chat, tab, page, ada, complaints } = await start()
+    const { chat, tab, page, ada, complaints } = await start({ settings: { messageRateLimit: 0 } })
     const { room } = await call(chat, ada, 'POST', '/rooms', { room: 'tea', title: 'Tea' })
     await post(chat, ada, room, 'Important')
     for (let at = 0; at < 60; at++) await post(chat, ada, room, `Message ${at}`)

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { composer, press, type, useBrowser } from '../support/account-page.ts'
 import { enterAs, hasChromium } from '../support/browser.ts'
 import { problemsOf } from '../support/page-problems.ts'
-import type { Person, RunningChat } from '../support/start-chat.ts'
+import { PASSWORD, type Person, type RunningChat } from '../support/start-chat.ts'
 
 const link = (page: Page, name: string | RegExp) => page.getByRole('link', { name })
 const note = (page: Page, text: string) => page.locator('.note-line', { hasText: text })
@@ -56,7 +56,8 @@ describe.skipIf(!hasChromium())('moderation', { timeout: 300_000 }, () => {
     expect(await problemsOf(other.page)).toEqual([])
 
     await press(page, 'Restrictions')
-    await page.getByText('Too loud').waitFor()
+    await note(other.page, 'Too loud').waitFor()
+    await page.getByRole('dialog').getByText('Too loud').waitFor()
     expect(await problemsOf(page)).toEqual([])
     await page.getByRole('button', { name: 'Unmute bob' }).click()
     await page.getByText('Nobody is muted or banned.').waitFor()
@@ -119,8 +120,11 @@ describe.skipIf(!hasChromium())('moderation', { timeout: 300_000 }, () => {
     expect(await problemsOf(page)).toEqual([])
 
     const carol = await newTab()
-    await enterAs(carol, chat.url, 'carol')
     await carol.page.goto(`${chat.url}/app${new URL(url).hash}`)
+    await carol.page.getByText('Log in or register to open your invitation to a room.').waitFor()
+    await type(carol.page, 'Username', 'carol')
+    await type(carol.page, 'Password', PASSWORD)
+    await carol.page.keyboard.press('Enter')
     await carol.page.getByText('a room with 2 members').waitFor()
     expect(carol.page.url()).not.toContain('invite')
     expect(await problemsOf(carol.page)).toEqual([])

@@ -46,6 +46,7 @@ test('describes pins, restrictions and changed settings', () => {
   expect(sentence({ type: 'membership', subject: 3, event: 'unmuted' })).toBe('ada unmuted you')
   const muted = sentence({ type: 'membership', subject: 2, event: 'muted', until: '2026-02-01T12:00:00Z' })
   expect(muted).toMatch(/^ada muted bob until .*2026/)
+  expect(sentence({ type: 'membership', subject: 2, event: 'banned', reason: 'Spam' })).toBe('ada banned bob: “Spam”')
   expect(sentence({ type: 'room', slow_mode_seconds: 300, archived: true })).toBe(
     'ada set slow mode to 5 minutes and archived the room'
   )

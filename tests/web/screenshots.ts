@@ -294,7 +294,7 @@ const shootConversation = async (page: Page, room: string, shot: (name: string) 
   await press('Delete the room…')
   await shot('conversation-about')
   await press('Restrictions')
-  await page.getByText('Too loud').waitFor()
+  await page.getByRole('dialog').getByText('Too loud').waitFor()
   await shot('conversation-restrictions')
   await press('Close')
 }
