@@ -110,6 +110,14 @@ test('looks up one name at a time, and each name once', async () => {
   expect(notices()).toEqual(['bob added eve', 'bob made eve a member', 'bob added user 8'])
 })
 
+test('goes to no room whose name is impossible, because the service would refuse every message', async () => {
+  const { conversation, notices, rest } = await start()
+  conversation.submit('/room Coffee')
+  await rest()
+  expect(notices().at(-1)).toContain('There is no room with the title Coffee.')
+  expect(conversation.view.name).toBe('general')
+})
+
 test.for([
   ['tea', 'tea'],
   ['Tea', 'p.1'],

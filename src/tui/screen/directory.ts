@@ -162,7 +162,7 @@ export const createDirectory = (client: ChatClient, inbox: Inbox): Directory => 
       const name = given.replace(/^#/, '')
       if (rooms.has(name) || itemOf(name)) return name
       const titled = titledOf(given)
-      if (titled === undefined) return /\s/.test(name) ? undefined : name
+      if (titled === undefined) return ROOM_NAME.test(name) ? name : undefined
       if (ROOM_NAME.test(name)) await load(name)
       return rooms.has(name) ? name : titled
     },
