@@ -1,7 +1,7 @@
 /** Provides typed functions for administrators: users, invitations, reports and the audit log. */
 import type { AuditEvent, ManagedUser, Role } from './account-types.ts'
 import { type CallOptions, createCall } from './call.ts'
-import type { ReportOutcome, ReportRange } from './moderation-types.ts'
+import type { ReportDecision, ReportRange } from './moderation-types.ts'
 import type { ReportList } from './protocol.ts'
 
 /** The functions of the admin API. All need the role `admin` and a recent proof (`prove` of the account API). */
@@ -27,7 +27,7 @@ export interface AdminApi {
   invite(expiresInHours?: number): Promise<{ readonly invitation: string; readonly expires_at: string }>
   /** Lists the reported messages of all rooms, also of direct rooms. */
   reports(page?: ReportRange): Promise<ReportList>
-  resolveReport(id: number, outcome: ReportOutcome): Promise<void>
+  resolveReport(id: number, outcome: ReportDecision): Promise<void>
   /** Returns a page of the audit log, newest entry first. */
   audit(page?: {
     readonly after?: string | number

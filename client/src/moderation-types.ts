@@ -8,7 +8,7 @@ export interface RestrictionTerms {
 }
 
 /** What a moderator decided about a report. `deleted` also deletes the message. */
-export type ReportOutcome = NonNullable<Report['outcome']>
+export type ReportDecision = NonNullable<Report['outcome']>
 
 /** Selects a page. To get the next page, pass the `next` of the previous page as `after`. */
 export interface PageRange {

@@ -1,6 +1,6 @@
 /** Provides typed functions for the moderators of a room: mutes, bans, the deletion of a room, and reports of its messages. */
 import { type CallOptions, createCall } from './call.ts'
-import type { PageRange, ReportOutcome, ReportRange, RestrictionTerms } from './moderation-types.ts'
+import type { PageRange, ReportDecision, ReportRange, RestrictionTerms } from './moderation-types.ts'
 import type { ReportList, RestrictionList } from './protocol.ts'
 
 /**
@@ -24,7 +24,7 @@ export interface ModerationApi {
   deleteRoom(room: string): Promise<void>
   /** Lists the reported messages of a room. */
   reports(room: string, page?: ReportRange): Promise<ReportList>
-  resolveReport(room: string, id: number, outcome: ReportOutcome): Promise<void>
+  resolveReport(room: string, id: number, outcome: ReportDecision): Promise<void>
 }
 
 /** Creates the functions that call one service. */

@@ -1,6 +1,6 @@
 /** Renders the open reports of messages, with buttons that dismiss a report or delete its message. */
 import { useRef } from 'preact/hooks'
-import type { Report, ReportList, ReportOutcome, ReportRange, Session } from '../../../client/src/index.ts'
+import type { Report, ReportDecision, ReportList, ReportRange, Session } from '../../../client/src/index.ts'
 import { type Action, useAction } from '../hooks.ts'
 import { usePages } from '../pages.ts'
 import { Refusal } from '../refusal.tsx'
@@ -11,7 +11,7 @@ interface ReportsListProps {
   readonly loading: Action
   readonly action: Action
   readonly load: (page: ReportRange) => Promise<ReportList>
-  readonly resolve: (id: number, outcome: ReportOutcome) => Promise<void>
+  readonly resolve: (id: number, outcome: ReportDecision) => Promise<void>
 }
 
 const PAGE = 50
@@ -34,7 +34,7 @@ export const ReportsList = ({ loading, action, load, resolve }: ReportsListProps
     const page = await load({ state: 'open', limit: PAGE, ...(after === undefined ? {} : { after }) })
     return { items: page.reports, next: page.next }
   })
-  const end = (id: number, outcome: ReportOutcome): void =>
+  const end = (id: number, outcome: ReportDecision): void =>
     void action.run(async () => {
       await resolve(id, outcome)
       // The pressed button disappears, and with it the focus.
