@@ -1,5 +1,5 @@
 /** Hooks that the components share. */
-import { useEffect, useState } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import { ChatApiError } from '../../client/src/index.ts'
 import { isEscape } from './keys.ts'
 
@@ -65,12 +65,15 @@ export interface Action {
 
 export const useAction = (): Action => {
   const [isBusy, setBusy] = useState(false)
+  // A handler may call `run` of an earlier render, in which `isBusy` has the value of that time.
+  const isRunning = useRef(false)
   const [error, setError] = useState<ChatApiError>()
   return {
     isBusy,
     error,
     async run(work) {
-      if (isBusy) return false
+      if (isRunning.current) return false
+      isRunning.current = true
       setBusy(true)
       setError(undefined)
       try {
@@ -81,6 +84,7 @@ export const useAction = (): Action => {
         setError(cause)
         return false
       } finally {
+        isRunning.current = false
         setBusy(false)
       }
     },
