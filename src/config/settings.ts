@@ -4,7 +4,7 @@
  * these declarations.
  */
 import { type Static, Type } from '@sinclair/typebox'
-import { administrationSettings, auditSettings } from './settings/audit.ts'
+import { administrationSettings, auditSettings, reportSettings } from './settings/audit.ts'
 import { authRouteSettings, authSettings, cryptoSettings } from './settings/auth.ts'
 import { chatSettings, peopleSettings } from './settings/chat.ts'
 import { databaseParts, databaseSettings } from './settings/database.ts'
@@ -32,6 +32,7 @@ export const SettingsInput = Type.Object(
     ...cryptoSettings,
     ...administrationSettings,
     ...auditSettings,
+    ...reportSettings,
     ...serverSettings,
     ...platformSettings,
     ...appSettings,
