@@ -137,6 +137,15 @@ const SINGLE_REQUESTS = new Set(['register', 'login', 'getMe', 'getAuthFeatures'
 /** Operations of rooms that need an owner, a member or another user. */
 const ROOM_FLOWS = new Set([
   'updateRoom',
+  'deleteRoom',
+  'listRestrictions',
+  'muteUser',
+  'unmuteUser',
+  'banUser',
+  'unbanUser',
+  'markRead',
+  'hideRoom',
+  'unhideRoom',
   'putMember',
   'removeMember',
   'openDirectRoom',
@@ -147,6 +156,8 @@ const ROOM_FLOWS = new Set([
   'showInvitation',
   'useInvitation',
   'blockUser',
+  'unblockUser',
+  'reportMessage',
   'listReports',
   'resolveReport'
 ])

@@ -22,9 +22,12 @@ import {
 } from './document.ts'
 import { createSender, type Reply, type Sent } from './http.ts'
 
-/** Creates a request from the examples of an operation. If `isBare` is true, omits the optional parameters. */
+/**
+ * Creates a request from the examples of an operation. If `isBare` is true, omits the optional parameters. Optional parameters
+ * without an example are always omitted: their values come from earlier responses.
+ */
 const exampleOf = (operation: Operation, token: string, { isBare = false } = {}): Sent => {
-  const given = operation.parameters.filter(({ required }) => required || !isBare)
+  const given = operation.parameters.filter(({ required, example }) => required || !(isBare || example === undefined))
   const of = (place: string) =>
     given.filter(one => one.in === place).map(({ name, example }): [string, string] => [name, String(example)])
   const path = of('path').reduce(
@@ -126,6 +129,10 @@ const COVERED_ELSEWHERE: Partial<Record<ErrorCode, string>> = {
   too_many_edits: 'many edits: tests/chat/kinds/stale.db.test.ts',
   too_many_reactions: 'many reactions: tests/chat/kinds/changes.db.test.ts',
   too_many_pins: 'many pins: tests/chat/kinds/pins.db.test.ts',
+  muted: 'a moderator: tests/routes/moderation.db.test.ts',
+  banned: 'a moderator: tests/routes/moderation.db.test.ts',
+  room_archived: 'an owner: tests/routes/moderation.db.test.ts',
+  slow_mode: 'an owner: tests/routes/moderation.db.test.ts',
   registration_closed: 'another value of REGISTRATION: tests/routes/registration.db.test.ts',
   invitation_required: 'another value of REGISTRATION: tests/routes/registration.db.test.ts',
   invalid_invitation: 'another value of REGISTRATION: tests/routes/registration.db.test.ts',
