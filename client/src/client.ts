@@ -70,10 +70,10 @@ export const createChatClient = (options: ChatClientOptions): ChatClient => {
   const pin = ({ room, target, nonce, remove }: PinCommand): boolean => {
     if (link.state.status !== 'online') return false
     api.pin(room, target, { remove, nonce }).then(
-      ({ seq }) => outbox.ack({ type: 'ack', nonce, seq }),
-      ({ status, code, detail, retryAfterMs }: ChatApiError) => {
-        if (status !== 0 && status !== 401)
-          outbox.refused({ type: 'error', nonce, code, detail, retry_after_ms: retryAfterMs })
+      ({ seq }) => outbox.ack({ nonce, seq }),
+      (error: ChatApiError) => {
+        if (error.status !== 0 && error.status !== 401)
+          outbox.refused({ ...error, nonce, retry_after_ms: error.retryAfterMs })
       }
     )
     return true

@@ -28,29 +28,20 @@ export interface ChatApiErrorOptions {
  * callback failed, `code` is `no_token` and `cause` is the error of the callback.
  */
 export class ChatApiError extends Error {
-  readonly status: number
-  readonly code: ChatErrorCode
-  readonly detail: string
-  readonly errors: readonly Violation[]
-  readonly challenge: string | undefined
-  readonly methods: readonly string[]
-  readonly retryAfterMs: number | undefined
-  readonly until: string | undefined
-  readonly instance: string | undefined
+  declare readonly status: number
+  declare readonly code: ChatErrorCode
+  declare readonly detail: string
+  declare readonly errors: readonly Violation[]
+  declare readonly challenge: string | undefined
+  declare readonly methods: readonly string[]
+  declare readonly retryAfterMs: number | undefined
+  declare readonly until: string | undefined
+  declare readonly instance: string | undefined
 
-  constructor(options: ChatApiErrorOptions) {
-    const { status, code, detail, errors = [], challenge, methods = [], retryAfterMs, until, instance, cause } = options
-    super(detail, cause === undefined ? undefined : { cause })
+  constructor({ cause, ...fields }: ChatApiErrorOptions) {
+    super(fields.detail, cause === undefined ? undefined : { cause })
     this.name = 'ChatApiError'
-    this.status = status
-    this.code = code
-    this.detail = detail
-    this.errors = errors
-    this.challenge = challenge
-    this.methods = methods
-    this.retryAfterMs = retryAfterMs
-    this.until = until
-    this.instance = instance
+    Object.assign(this, { errors: [], methods: [], ...fields })
   }
 }
 

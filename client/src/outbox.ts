@@ -21,7 +21,6 @@ import {
 import type { Timers } from './platform.ts'
 import type { ClientFrame } from './protocol.ts'
 import type { Message, Outgoing, Refusal } from './room-types.ts'
-import type { Frame } from './socket.ts'
 import type { Identity, Timing } from './types.ts'
 
 /** Delay in milliseconds before a refused message is sent again, if the service sends no `retry_after_ms`. */
@@ -51,9 +50,9 @@ export interface Outbox {
   online(identity: Pick<Identity, 'limits' | 'features'>): void
   /** Handles the loss of the connection. If the close code was 1009 (`wasTooBig`), the largest message in flight fails. */
   offline(wasTooBig: boolean): void
-  ack(frame: Frame): void
+  ack(frame: Readonly<Record<string, unknown>>): void
   /** Handles an error frame. Returns whether the error is about a message. */
-  refused(frame: Frame): boolean
+  refused(frame: Readonly<Record<string, unknown>>): boolean
   /** Removes an outgoing message, because the room has delivered it. */
   seen(message: Pick<Message, 'nonce' | 'seq'>): void
   /**

@@ -122,8 +122,7 @@ test('reports the status of an error page of a proxy', async () => {
   expect(await failure(chat.me())).toMatchObject({
     status: 502,
     code: 'unavailable',
-    errors: [],
-    retryAfterMs: undefined
+    errors: []
   })
 })
 
