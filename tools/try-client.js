@@ -8,7 +8,7 @@ import { expectIn, install, root, run, runFile, STRICT } from './empty-project.j
 
 const { devDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 /** Maximum gzipped sizes in bytes: of the chat alone, and of everything that the package exports. */
-const MAX_BYTES = { chat: 14_000, all: 16_000 }
+const MAX_BYTES = { chat: 14_000, all: 18_500 }
 const CONTENTS = {
   chat: "export { createChatApi, createChatClient } from 'fastify-chat-client'",
   all: "export * from 'fastify-chat-client'"

@@ -222,7 +222,7 @@ export const createClient = ({ name, urls, password, random }: ClientOptions): C
 
 /** Maximum number of entries that the service sends after a reconnection. */
 const MAX_MISSED = 1000
-const ENTRIES = new Set(['message', 'edit', 'deletion', 'reaction'])
+const ENTRIES = new Set(['message', 'edit', 'deletion', 'reaction', 'membership'])
 /** Codes of errors after which a change is not sent again. */
 const FINAL = new Set(['already_deleted', 'message_not_found', 'too_many_reactions'])
 

@@ -23,7 +23,9 @@ const startTmux = () => {
   })
   /** Runs a command in a window of 100 columns and 40 rows. */
   const open = async (name: string, command: readonly string[]) => {
-    const env = ['-e', `FASTIFY_CHAT_PASSWORD=${PASSWORD}`, '-e', `XDG_CONFIG_HOME=${folder}`, '-e', 'NO_COLOR=1']
+    // With CI=true, the screen would be written only at the end.
+    const variables = [`FASTIFY_CHAT_PASSWORD=${PASSWORD}`, `XDG_CONFIG_HOME=${folder}`, 'NO_COLOR=1', 'CI=false']
+    const env = variables.flatMap(variable => ['-e', variable])
     await tmux('new-session', '-d', '-x', '100', '-y', '40', '-s', name, ...env, ...command)
     return {
       sees: (text: string | RegExp) =>
