@@ -15,6 +15,23 @@ export interface BusListener {
   reset(): void
 }
 
+/** What a driver of the bus measures. The metrics read the fields when they are collected. */
+export interface BusStats {
+  readonly driver: 'postgres' | 'redis'
+  /** Milliseconds that the latest heartbeat of this process took to return, or undefined before the first one. */
+  readonly lagMs: number | undefined
+  /** Milliseconds since this process last received its own heartbeat. */
+  readonly silentMs: number
+  /** Whether this process considers the driver as failing. */
+  readonly isFailing: boolean
+  /** How often this process connected again after it had lost its connection. */
+  readonly reconnects: number
+  /** The number of sends that failed, including those that were dropped because too much was queued. */
+  readonly failures: number
+  /** The number of received notifications that were dropped because they were not valid. */
+  readonly dropped: number
+}
+
 /** Connects one process to the bus. A process does not receive its own notifications. */
 export interface Bus {
   /** Identifies this process to the others. */
@@ -40,6 +57,8 @@ export interface Bus {
    * Returns the milliseconds since this process last received its own heartbeat. Absent on a bus that loses no notifications.
    */
   msSinceHeartbeat?(): number
+  /** Returns one item for each driver of which the bus consists. Absent on a bus in memory. */
+  stats?(): readonly BusStats[]
   /** Sends the queued notifications, and stops listening. */
   close(): Promise<void>
 }

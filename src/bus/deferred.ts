@@ -51,6 +51,7 @@ export const deferBus = (bus: Bus, onFailure: (error: unknown) => void): Deferre
     ...(bus.announcement ? { announcement: bus.announcement.bind(bus) } : {}),
     // Does not open the connection. The bus queues the event until the connection is open.
     publish: event => bus.publish(event),
+    ...(bus.stats ? { stats: bus.stats.bind(bus) } : {}),
     msSinceHeartbeat: () => (opening ? (bus.msSinceHeartbeat?.() ?? 0) : 0),
     async listen(target) {
       listener = target

@@ -8,10 +8,11 @@ const turn = (): Promise<void> => new Promise(setImmediate)
 
 const start = async () => {
   const clock = fakeClock()
-  const state = { losesNotifications: false, listens: 0, stops: 0, sent: [] as string[], refuses: false }
+  const state = { losesNotifications: false, listens: 0, stops: 0, sent: [] as string[], refuses: false, fails: false }
   let deliver: (payload: string) => void = () => {}
   const database: NotifyingDatabase = {
     async notify(_, payloads) {
+      if (state.fails) throw new Error('failed')
       state.sent.push(...payloads)
       if (!state.losesNotifications) for (const payload of payloads) deliver(payload)
     },
@@ -103,4 +104,17 @@ test('it measures with the monotonic clock, so a step of the wall clock does not
   clock.step(-7_200_000)
   await seconds(20)
   expect([bus.msSinceHeartbeat?.(), state.listens]).toEqual([0, 1])
+})
+
+test('it counts failed sends and new connections, and measures the heartbeat', async () => {
+  const { bus, state, seconds } = await start()
+  expect(bus.stats?.()).toEqual([
+    { driver: 'postgres', lagMs: undefined, silentMs: 0, isFailing: false, reconnects: 0, failures: 0, dropped: 0 }
+  ])
+  await seconds(5)
+  expect(bus.stats?.()).toMatchObject([{ lagMs: 0, reconnects: 0 }])
+  state.losesNotifications = true
+  state.fails = true
+  await seconds(15)
+  expect(bus.stats?.()).toMatchObject([{ isFailing: true, silentMs: 15_000, reconnects: 1, failures: 3 }])
 })

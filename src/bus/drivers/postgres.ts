@@ -75,6 +75,10 @@ export const createPostgresBus = ({
   const ours = JSON.stringify({ from: processId }).slice(0, -1)
   let heardAt = clock.monotonic()
   let builtAt = heardAt
+  let beatAt = heardAt
+  let lagMs: number | undefined
+  let listens = 0
+  let failures = 0
   let stopBeating = () => {}
   let isClosed = false
   // Set when the bus starts to listen. Until then, all notifications are queued.
@@ -84,6 +88,11 @@ export const createPostgresBus = ({
   let sending: Promise<void> | undefined
   let stop: (() => Promise<void>) | undefined
 
+  const failed = (error: unknown): void => {
+    failures++
+    onFailure(error)
+  }
+
   const send = async (): Promise<void> => {
     timer = undefined
     earliest = clock.monotonic() + gatherMs
@@ -92,7 +101,7 @@ export const createPostgresBus = ({
     try {
       if (channel !== undefined) await database.notify(channel, outbox.take())
     } catch (error) {
-      onFailure(error)
+      failed(error)
     }
     sending = undefined
     schedule()
@@ -131,12 +140,24 @@ export const createPostgresBus = ({
       return fits
     },
     msSinceHeartbeat: () => clock.monotonic() - heardAt,
+    stats() {
+      const silentMs = clock.monotonic() - heardAt
+      const isFailing = silentMs >= REBUILD_MS
+      return [
+        { driver: 'postgres', lagMs, silentMs, isFailing, reconnects: Math.max(0, listens - 1), failures, dropped: 0 }
+      ]
+    },
     async listen(listener: BusListener) {
       const name = channelOf(await instance())
       channel = name
       const receive = (payload: string): void => {
-        if (payload.startsWith(ours)) heardAt = clock.monotonic()
-        else deliver(payload, listener, processId)
+        if (!payload.startsWith(ours)) return deliver(payload, listener, processId)
+        heardAt = clock.monotonic()
+        lagMs = heardAt - beatAt
+      }
+      const onListening = (): void => {
+        listens++
+        listener.reset()
       }
       let isOpening = false
       const open = async (): Promise<void> => {
@@ -144,7 +165,7 @@ export const createPostgresBus = ({
         builtAt = clock.monotonic()
         let isLate = false
         try {
-          const listening = database.listen(name, receive, () => listener.reset(), onListenFailure)
+          const listening = database.listen(name, receive, onListening, onListenFailure)
           // If a listener opens after the timeout, it is stopped, because a later attempt opens another listener.
           listening.then(end => (isLate ? end() : undefined)).catch(() => {})
           stop = await withTimeout(OPEN_TIMEOUT_MS, 'the database', listening)
@@ -158,19 +179,20 @@ export const createPostgresBus = ({
         if (isClosed) await stop()
       }
       const beat = (): void => {
-        database.notify(name, [`${ours}}`]).catch(onFailure)
+        beatAt = clock.monotonic()
+        database.notify(name, [`${ours}}`]).catch(failed)
         // Only one connection is opened at a time, so that the listener of an earlier attempt does not stay open.
         if (isOpening || clock.monotonic() - Math.max(heardAt, builtAt) < REBUILD_MS) return
         isOpening = true
         onListenFailure(new Error(NO_HEARTBEAT))
-        const failed = (error: unknown): void => {
+        const notOpened = (error: unknown): void => {
           // Makes the next call of `beat` try again.
           builtAt = Number.NEGATIVE_INFINITY
           onListenFailure(error)
         }
         const before = stop
         stop = undefined
-        Promise.resolve(before?.()).catch(onListenFailure).then(open).catch(failed)
+        Promise.resolve(before?.()).catch(onListenFailure).then(open).catch(notOpened)
       }
       heardAt = clock.monotonic()
       await open()
