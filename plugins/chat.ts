@@ -2,7 +2,7 @@
 
 import type { DoneFuncWithErrOrRes, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import type { Bus } from '../src/bus/bus.ts'
+import type { Bus, BusStats } from '../src/bus/bus.ts'
 import { deferBus } from '../src/bus/deferred.ts'
 import { createMemoryBus } from '../src/bus/drivers/memory.ts'
 import { createPostgresBus } from '../src/bus/drivers/postgres.ts'
@@ -94,6 +94,7 @@ export default fp(
       keyring: fastify.chatCrypto,
       clock: options.clock ?? systemClock,
       log: withoutRepeats(fastify.server, fastify.log, options.clock),
+      instruments: fastify.chatMetrics.isOn ? fastify.chatMetrics : undefined,
       authenticate: token => fastify.chatAuth.renew(token),
       appendQueue,
       joinsPosters
@@ -111,11 +112,43 @@ export default fp(
     fastify.addHook('onListen', startOnce)
     fastify.addHook('onRequest', waitOnce(startOnce))
     fastify.addHook('onReady', () => chat.start())
+    measureBus(fastify, bus)
     addShutdown(fastify, chat)
     shutdownOf(fastify).add('leave the bus', record.stop)
   },
-  { name: 'chat-core', fastify: '5.x', dependencies: ['chat-db', 'chat-crypto', 'chat-auth'] }
+  { name: 'chat-core', fastify: '5.x', dependencies: ['chat-metrics', 'chat-db', 'chat-crypto', 'chat-auth'] }
 )
+
+/** Each value is read when the metrics are collected. */
+const measureBus = ({ chatMetrics }: FastifyInstance, bus: Bus): void => {
+  const read = (measure: (stats: BusStats) => number | undefined) => () =>
+    Object.fromEntries((bus.stats?.() ?? []).map(stats => [stats.driver, measure(stats)]))
+  const inSeconds = (ms: number | undefined): number | undefined => (ms === undefined ? undefined : ms / 1000)
+  chatMetrics.read(
+    'bus_lag_seconds',
+    read(({ lagMs }) => inSeconds(lagMs))
+  )
+  chatMetrics.read(
+    'bus_silent_seconds',
+    read(({ silentMs }) => inSeconds(silentMs))
+  )
+  chatMetrics.read(
+    'bus_failing',
+    read(({ isFailing }) => Number(isFailing))
+  )
+  chatMetrics.read(
+    'bus_reconnects_total',
+    read(({ reconnects }) => reconnects)
+  )
+  chatMetrics.read(
+    'bus_failures_total',
+    read(({ failures }) => failures)
+  )
+  chatMetrics.read(
+    'bus_dropped_total',
+    read(({ dropped }) => dropped)
+  )
+}
 
 const addShutdown = (fastify: FastifyInstance, { stop }: ChatCore): void => {
   const shutdown = shutdownOf(fastify)

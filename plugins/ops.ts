@@ -3,12 +3,15 @@ import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { createOptionsReader, type SettingOptions } from '../src/config/plugin-options.ts'
 import { opsSettings } from '../src/config/settings/ops.ts'
+import type { OutboxRepository } from '../src/db/repositories/outbox.ts'
 import { waitOnce } from '../src/http/first-request.ts'
 import { type Clock, systemClock } from '../src/lib/clock.ts'
+import type { Log } from '../src/lib/logging.ts'
 import { version } from '../src/lib/package.ts'
 import { withoutRepeats } from '../src/lib/repeated-log.ts'
-import { createHealth } from '../src/ops/health.ts'
-import { createLoadMeter, type Load } from '../src/ops/load.ts'
+import { createHealth, type HealthMonitor } from '../src/ops/health.ts'
+import { createLoadMeter, type Load, type LoadMeter } from '../src/ops/load.ts'
+import { createSampler, type Sampler } from '../src/ops/metrics/sampler.ts'
 import type { Health, Liveness } from '../src/protocol/http/service.ts'
 import { shutdownOf } from '../src/shutdown.ts'
 
@@ -61,7 +64,11 @@ export default fp(
     }
     fastify.addHook('onListen', startOnce)
     fastify.addHook('onRequest', waitOnce(startOnce))
+    measure(fastify, monitor, meter)
+    const samples = sampleDatabase(fastify, clock, log)
+    if (fastify.chatMetrics.isOn) fastify.addHook('onListen', async () => samples.start())
     shutdownOf(fastify).add('stop monitoring', () => {
+      samples.stop()
       monitor.stop()
       meter.stop()
     })
@@ -81,7 +88,43 @@ export default fp(
       load: () => meter.level()
     })
   },
-  { name: 'chat-ops', fastify: '5.x', dependencies: ['chat-db', 'chat-core'] }
+  { name: 'chat-ops', fastify: '5.x', dependencies: ['chat-metrics', 'chat-db', 'chat-core'] }
 )
+
+/** Each value is read when the metrics are collected. */
+const measure = (
+  { chatMetrics, chatDb, chatCore, chatCrypto }: FastifyInstance,
+  monitor: HealthMonitor,
+  meter: LoadMeter
+) => {
+  const { client } = chatDb
+  chatMetrics.read('ready', () => Number(monitor.isReady && !chatCore.isDraining))
+  chatMetrics.read('check_failing', () => ({
+    database_unavailable: Number(monitor.latest.database === 'unavailable'),
+    database_read_only: Number(monitor.latest.database === 'read_only'),
+    listening: Number(monitor.latest.listening !== 'ok')
+  }))
+  chatMetrics.read('loop_delay_seconds', () => meter.loopDelayMs / 1000)
+  chatMetrics.read('pool_connections', () => client.maxConnections ?? 1)
+  chatMetrics.read('pool_in_use', () => client.inUse?.())
+  chatMetrics.read('pool_waiting', () => client.waiting?.())
+  chatMetrics.read('undecryptable_total', () => chatCrypto.failures)
+}
+
+/** Measures what only the database knows. */
+const sampleDatabase = ({ chatMetrics, chatDb }: FastifyInstance, clock: Clock, log: Log): Sampler<Samples> => {
+  const sampler = createSampler({
+    clock,
+    sample: async (): Promise<Samples> => ({ outbox: await chatDb.outbox.depth() }),
+    onFailure: err => log.warn({ err }, 'failed to read metrics from the database; retrying')
+  })
+  chatMetrics.read('outbox_mails', () => sampler.latest?.outbox.mails)
+  chatMetrics.read('outbox_oldest_seconds', () => sampler.latest?.outbox.oldestSeconds)
+  return sampler
+}
+
+interface Samples {
+  readonly outbox: Awaited<ReturnType<OutboxRepository['depth']>>
+}
 
 const isAllOk = (checks: object): boolean => Object.values(checks).every(check => check === 'ok')

@@ -78,6 +78,7 @@ export const sendProblem = (error: unknown, request: FastifyRequest, reply: Fast
   const refusal = refusalOf(error, { replyStatus: reply.statusCode, isUnavailable })
   const { code, status } = refusal
   const log = withoutRepeats(request.server.server, request.log)
+  if (LIMITS.has(code)) request.server.chatMetrics.count('rejections_total', 1, { limit: code })
   if (LIMITS.has(code)) log.warn({ code, address: clientAddress(request) }, 'a limit rejected a request')
   else if (code === UPGRADE_PENDING) log.warn({ code }, 'an entry was refused because the upgrade is not finished')
   else if (status >= 500) log.error({ err: error }, 'the request failed')

@@ -59,7 +59,7 @@ const authRoutes: FastifyPluginAsyncTypebox<AuthRoutesOptions> = async (fastify,
     method: 'POST',
     url: '/api/auth/login',
     bodyLimit: BODY_LIMIT,
-    config: perMinute(options.loginRateLimit, ':login'),
+    config: { ...perMinute(options.loginRateLimit, ':login'), chatLogin: true },
     preValidation: normalizing('password', isOverlong),
     schema: {
       operationId: 'login',

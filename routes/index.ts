@@ -16,6 +16,7 @@ import healthRoutes from './health.ts'
 import inboxRoutes from './inbox.ts'
 import memberRoutes from './members.ts'
 import messageRoutes from './messages.ts'
+import metricsRoute from './metrics.ts'
 import moderationRoutes from './moderation.ts'
 import passkeyRoutes from './passkeys.ts'
 import passwordRoutes, { publicPasswordRoutes } from './passwords.ts'
@@ -48,6 +49,7 @@ export const publicRoutes: FastifyPluginAsync<PublicRoutesOptions> = async (fast
     await fastify.register(publicLocalRoutes, { registerRateLimit, loginRateLimit })
     await fastify.register(authFeatureRoutes, { registration, requireVerifiedEmail })
   }
+  await fastify.register(metricsRoute)
   if (hasHealth) await fastify.register(healthRoutes)
   if (hasEntrance) await fastify.register(entranceRoute, { hasApp })
   if (hasDocuments) await fastify.register(docsRoutes, { publicUrl })

@@ -33,6 +33,7 @@ const twoFactorLoginRoutes: FastifyPluginAsyncTypebox<TwoFactorLoginOptions> = a
     method: 'POST',
     url: '/api/auth/totp/login',
     ...shared,
+    config: { ...shared.config, chatLogin: true },
     schema: {
       operationId: 'logInWithCode',
       summary: 'Continue a login with a code',
@@ -75,6 +76,7 @@ const twoFactorLoginRoutes: FastifyPluginAsyncTypebox<TwoFactorLoginOptions> = a
     method: 'POST',
     url: '/api/auth/passkeys/login',
     ...shared,
+    config: { ...shared.config, chatLogin: true },
     schema: {
       operationId: 'logInWithPasskey',
       summary: 'Log in with a passkey',

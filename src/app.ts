@@ -10,6 +10,7 @@ import cryptoPlugin from '../plugins/crypto.ts'
 import dbPlugin, { type DatabaseHandle } from '../plugins/db.ts'
 import headersPlugin from '../plugins/headers.ts'
 import mailPlugin, { type ChatMailOptions } from '../plugins/mail.ts'
+import metricsPlugin, { type ChatMetricsOptions } from '../plugins/metrics.ts'
 import opsPlugin from '../plugins/ops.ts'
 import platformPlugin from '../plugins/platform.ts'
 import privacyPlugin from '../plugins/privacy.ts'
@@ -93,6 +94,11 @@ export interface ChatServiceOptions extends HostSettings {
   readonly kinds?: ChatPluginOptions['kinds']
   /** Replaces the kinds of entries of the service. Used only in tests. */
   readonly builtInKinds?: ChatPluginOptions['builtInKinds']
+  /**
+   * The registry of prom-client to which the chat adds its metrics. The host application serves the registry. `metricsToken` and
+   * `metricsPort` are for applications without a registry.
+   */
+  readonly metrics?: ChatMetricsOptions['metrics']
   /** Receives mails as text if `smtpUrl` is missing. Used by `fastify-chat dev`. */
   readonly printMail?: ChatMailOptions['printMail']
   /** Replaces the limits of the outbox. Used only in tests. */
@@ -133,6 +139,7 @@ const assemble = async (fastify: FastifyInstance, options: ChatServiceOptions): 
     onMessage,
     onEntry,
     documentSecurity,
+    metrics,
     printMail,
     mailLimits,
     ...others
@@ -153,6 +160,7 @@ const assemble = async (fastify: FastifyInstance, options: ChatServiceOptions): 
   const without: Need[] = [...(client ? ['database' as const] : []), ...(authenticate ? ['secretKey' as const] : [])]
   await fastify.register(configPlugin, { ...given, ...(resolved ? { resolved } : {}), without })
   const config = fastify.chatConfig
+  if (!fastify.hasPlugin('chat-metrics')) await fastify.register(metricsPlugin, { ...config, metrics })
   await fastify.register(dbPlugin, { ...config, client })
   await fastify.register(cryptoPlugin, { ...config, clock })
   // The users of a host application have no addresses here.

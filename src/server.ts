@@ -5,6 +5,7 @@ import { createRequire } from 'node:module'
 import cors from '@fastify/cors'
 import Fastify, { type FastifyInstance } from 'fastify'
 import headersPlugin from '../plugins/headers.ts'
+import metricsPlugin from '../plugins/metrics.ts'
 import { sendNotFound, sendProblem } from '../plugins/problems.ts'
 import responsesPlugin from '../plugins/responses.ts'
 import { type ChatServiceOptions, chatService } from './app.ts'
@@ -107,6 +108,7 @@ export const createServer = async (options: ServerOptions): Promise<FastifyInsta
   await fastify.register(responsesPlugin, { clock: injected.clock ?? systemClock, isWhole: true, ...stalls })
   // Registered on the root instance, so that these plugins also apply to the responses for unknown paths.
   await fastify.register(headersPlugin, { isWhole: true })
+  await fastify.register(metricsPlugin, settings)
   fastify.addHook('onRequest', respondToPlainOptions)
   await fastify.register(cors, corsOptions(origins))
   fastify.addHook('onRequest', ({ raw }, _reply, done) => {

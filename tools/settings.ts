@@ -17,7 +17,8 @@ const OWNERS: Readonly<Record<SettingOwner, readonly [section: string, file: str
   mail: ['E-mail', 'plugins/mail.ts'],
   chat: ['Chat', 'plugins/chat.ts'],
   privacy: ['Accounts that are deleted', 'plugins/privacy.ts'],
-  ops: ['Operations', 'plugins/ops.ts']
+  ops: ['Operations', 'plugins/ops.ts'],
+  metrics: ['Operations', 'plugins/metrics.ts']
 }
 
 const sections = [...new Set(Object.values(OWNERS).map(([section]) => section))]

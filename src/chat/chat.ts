@@ -20,6 +20,7 @@ import type { Inbox } from './inbox/inbox.ts'
 import { type ChatLog, createChatLog } from './log/chat-log.ts'
 import { type AppendErasure, createAppendErasure } from './log/erase.ts'
 import { wholeChangeOf } from './marks/read-change.ts'
+import { measureConnections } from './measure.ts'
 import type { ChatLimits, ChatOptions } from './options.ts'
 import { createParts, type Parts } from './parts.ts'
 import { type ChatRooms, createChatRooms } from './rooms/chat-rooms.ts'
@@ -74,6 +75,7 @@ export const createChatCore = (options: ChatOptions): ChatCore => {
   const { bus, storage } = options
   let isDraining = false
   const parts = createParts(options, () => isDraining)
+  measureConnections(options, parts)
   const roomAccess = createRoomAccess(parts)
   const { findRoom } = roomAccess
 
@@ -166,6 +168,7 @@ const openConnections = (
   const open = createFrameDispatch({
     ...parts,
     clock: options.clock,
+    instruments: options.instruments,
     limits: limitsOf(options.limits, frameBytes),
     legacyLifetimeMs: options.limits.legacyLifetimeMs,
     findRoom,

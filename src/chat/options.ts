@@ -17,6 +17,7 @@ import type { RoomCleaningRepository } from '../db/repositories/room-cleaning.ts
 import type { SessionKey, SessionUser } from '../db/repositories/sessions.ts'
 import type { FindStandings } from '../db/repositories/standing.ts'
 import type { Clock } from '../lib/clock.ts'
+import type { Instruments } from '../lib/instruments.ts'
 import type { Log } from '../lib/logging.ts'
 import type { Authorize, BeforeMessage, FinerAction, Principal } from './access/authorize.ts'
 import type { Kinds } from './kinds/index.ts'
@@ -109,6 +110,8 @@ export interface ChatOptions {
   readonly bus: Bus
   readonly clock: Clock
   readonly log: Log
+  /** Receives what the chat measures. By default nothing is measured. */
+  readonly instruments?: Instruments | undefined
   /** Verifies a token that a client sends to extend its connection. Rejects with a ChatError if the token is not valid. */
   readonly authenticate: (token: string) => Promise<Principal>
   /** Replaces options of the append queue, in tests. */

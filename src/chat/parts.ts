@@ -18,6 +18,7 @@ import { createPublisher, type Publisher } from './log/publish.ts'
 import { createReadLimit, type ReadLimit } from './log/read-limit.ts'
 import { createLogReader, type LogReader } from './log/reader.ts'
 import { createReadMarks, type ReadMarks } from './marks/read-marks.ts'
+import { measuredAppend, measuredDelivery } from './measure.ts'
 import type { ChatOptions } from './options.ts'
 import type { LoadedRoomsOptions } from './rooms/loaded-rooms.ts'
 import { createPostJoins, type PostJoins } from './rooms/post-joins.ts'
@@ -68,6 +69,7 @@ export const createParts = (options: ChatOptions, isDraining: () => boolean): Pa
   const access = createAccess({ ...options.host, log })
   const registry = createConnectionRegistry({ clock, ...options.limits })
   const subscriptionManager: SubscriptionManager = createSubscriptionManager({
+    onResumed: outcome => options.instruments?.count('resumes_total', 1, { outcome }),
     rooms,
     bus,
     clock,
@@ -149,6 +151,7 @@ const createReading = (
     pages: reader.pages,
     log,
     clock,
+    onDelivered: measuredDelivery(options),
     ...missed
   })
   return { reader, rooms }
@@ -169,10 +172,8 @@ const createPublishing = (
   const { storage, keyring, bus, log, limits, host, clock } = options
   const committedEntries = createCommittedEntries(clock)
   const appendQueue = createAppendQueue({
-    append: batch => storage.messages.append(batch),
-    faultOf: storage.faultOf,
     lockedRooms: roomIds => storage.rooms.locked(roomIds),
-    onFailure: (err, entries) => log.error({ err, entries }, 'an append failed'),
+    ...measuredAppend(options),
     ...options.appendQueue
   })
   const postJoins =

@@ -12,6 +12,7 @@ import type { SettingDetails, SettingOwner } from './settings/define.ts'
 import { appSettings, platformSettings, serverSettings } from './settings/http.ts'
 import { issuerSettings } from './settings/issuers.ts'
 import { mailSettings } from './settings/mail.ts'
+import { metricsSettings } from './settings/metrics.ts'
 import { opsSettings } from './settings/ops.ts'
 import { passwordSettings } from './settings/passwords.ts'
 import { privacySettings } from './settings/privacy.ts'
@@ -42,7 +43,8 @@ export const SettingsInput = Type.Object(
     ...chatSettings,
     ...peopleSettings,
     ...privacySettings,
-    ...opsSettings
+    ...opsSettings,
+    ...metricsSettings
   },
   { additionalProperties: false }
 )

@@ -40,6 +40,8 @@ export class Connection {
   readonly #tasks: FrameTasks
   #isEnded = false
   #isRevoked = false
+  /** The code of the close frame that the server sent. */
+  #closeCode: number | undefined
 
   constructor({ socket, principal, hasChatV1, address, log }: ConnectionOptions, context: ConnectionContext) {
     this.#socket = socket
@@ -62,9 +64,9 @@ export class Connection {
     })
     this.#tasks = new FrameTasks(this, context, this.#incoming)
     socket._socket?.on('drain', () => this.drained())
-    socket.on('close', () => {
+    socket.on('close', code => {
       this.#end()
-      context.closed(this)
+      context.closed(this, this.#closeCode ?? code)
     })
   }
 
@@ -88,6 +90,7 @@ export class Connection {
   /** Sends an `error` frame. The connection stays open. */
   refuse(error: ChatError, marks: FrameMarks = {}): void {
     if (isLimit(error)) {
+      this.#context.limited?.(error.code)
       this.log.warn({ user_id: this.principal.userId, code: error.code }, 'a limit rejected a frame')
     }
     this.send(errorFrame(error, marks))
@@ -108,6 +111,7 @@ export class Connection {
   close({ code, reason }: CloseCode): void {
     if (code === CLOSE.tokenExpired.code || code === CLOSE.notAllowed.code) this.#isRevoked = true
     if (this.#isEnded) return
+    this.#closeCode = code
     this.outgoing.flush()
     this.#end()
     // Resumes reads, so that the client's close frame can be received.

@@ -34,8 +34,10 @@ export interface ConnectionContext {
   authenticate(token: string): Promise<Principal>
   /** Called once when the connection has ended. Its socket may still be closing. */
   ended(connection: Connection): void
-  /** Called once when the socket is closed. */
-  closed(connection: Connection): void
+  /** Called when a limit has rejected a frame or the connection, with the error code. */
+  limited?(code: string): void
+  /** Called once when the socket is closed, with the code that the server sent or, if it sent none, received. */
+  closed(connection: Connection, code: number): void
 }
 
 /** The options of one connection, known when its socket opens. */

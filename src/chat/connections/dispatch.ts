@@ -1,5 +1,6 @@
 /** Opens connections: registers them, sends their first frames, and dispatches the frames of their clients. */
 import { type Clock, timestamp } from '../../lib/clock.ts'
+import { type Instruments, noInstruments } from '../../lib/instruments.ts'
 import { whenKnown } from '../../lib/when-known.ts'
 import { CLOSE, type CloseCode } from '../../protocol/close-codes.ts'
 import { ChatError } from '../../protocol/errors.ts'
@@ -14,6 +15,7 @@ import type { PublishResult } from '../log/append-draft.ts'
 import type { Publisher } from '../log/publish.ts'
 import { readChangeOf } from '../marks/read-change.ts'
 import type { ReadMarks } from '../marks/read-marks.ts'
+import { closeLabel } from '../measure.ts'
 import { systemFrame } from '../presence/frames.ts'
 import type { Room } from '../rooms/room.ts'
 import { MAX_SUBSCRIPTIONS, type SubscriptionManager, tooManyRooms } from '../subscriptions/manager.ts'
@@ -32,6 +34,7 @@ export interface FrameDispatchOptions {
   readonly readMarks: Pick<ReadMarks, 'add'>
   readonly liveInbox: Pick<LiveInbox, 'open' | 'left'>
   readonly clock: Clock
+  readonly instruments?: Instruments | undefined
   readonly limits: Limits
   /** See `ChatOptions.isUpgradeFinished`. */
   readonly isUpgradeFinished?: ((step?: string) => boolean) | undefined
@@ -54,6 +57,7 @@ export interface FrameDispatchOptions {
 export const createFrameDispatch = (options: FrameDispatchOptions): ((opened: ConnectionOptions) => void) => {
   const { registry, subscriptionManager, publisher, readMarks, liveInbox, clock, limits, findRoom, isDraining } =
     options
+  const { instruments = noInstruments } = options
 
   const send = (connection: Connection, room: Room, kind: Kind, command: Command): void | Promise<void> => {
     const { ref, nonce } = command
@@ -117,7 +121,11 @@ export const createFrameDispatch = (options: FrameDispatchOptions): ((opened: Co
       if (registry.remove(connection)) subscriptionManager.left(connection)
       liveInbox.left(connection)
     },
-    closed: connection => registry.forget(connection)
+    limited: code => instruments.count('rejections_total', 1, { limit: code }),
+    closed(connection, code) {
+      instruments.count('closes_total', 1, { code: closeLabel(code) })
+      registry.forget(connection)
+    }
   }
 
   /** Returns the kinds of entries that are accepted now. A client must not send other kinds. */

@@ -53,11 +53,11 @@ export class Outgoing {
 
   /** True while so little is queued that subscriptions may continue to read from the log. */
   get mayCatchUp(): boolean {
-    return !this.#isEnded && this.#queued <= CATCH_UP_BYTES
+    return !this.#isEnded && this.queued <= CATCH_UP_BYTES
   }
 
   get isFull(): boolean {
-    return this.#queued > MAX_QUEUED_BYTES
+    return this.queued > MAX_QUEUED_BYTES
   }
 
   /**
@@ -67,7 +67,7 @@ export class Outgoing {
   write(chunk: Chunk): boolean {
     if (this.#isEnded) return false
     if (this.#replies) this.flush()
-    const queued = this.#queued
+    const { queued } = this
     if (queued > 0 && queued + chunk.bytes.length > MAX_QUEUED_BYTES) return false
     this.#write(chunk)
     return true
@@ -80,7 +80,7 @@ export class Outgoing {
   hint(frame: Encoded): boolean {
     if (this.#isEnded) return false
     this.flush()
-    if (this.#queued > MAX_QUEUED_BYTES / 2) return false
+    if (this.queued > MAX_QUEUED_BYTES / 2) return false
     this.#write(chunkOf([frame]))
     return true
   }
@@ -109,7 +109,7 @@ export class Outgoing {
   }
 
   /** The number of bytes that are queued. */
-  get #queued(): number {
+  get queued(): number {
     return this.#socket.bufferedAmount
   }
 

@@ -8,5 +8,6 @@ export interface Socket extends WritableSocket {
   close(code: number, reason: string): void
   terminate(): void
   on(event: 'message', listener: (data: Buffer, isBinary: boolean) => void): unknown
-  on(event: 'pong' | 'ping' | 'close', listener: () => void): unknown
+  on(event: 'pong' | 'ping', listener: () => void): unknown
+  on(event: 'close', listener: (code: number) => void): unknown
 }

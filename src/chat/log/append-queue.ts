@@ -18,6 +18,10 @@ export interface AppendQueueOptions extends Pick<CommitOptions, 'append' | 'faul
   readonly lockedRooms?: (roomIds: number[]) => Promise<number[]>
   /** Called for each failure, with the number of affected entries, so that the failure can be logged. */
   readonly onFailure?: CommitOptions['onFailure']
+  /** Returns milliseconds since an arbitrary point, to measure how long entries wait. */
+  readonly now?: () => number
+  /** Called when a batch has settled, with the time in milliseconds that its oldest entry waited. */
+  readonly onCommitted?: (waitedMs: number) => void
   /** Maximum number of entries in a batch. */
   readonly maxBatch?: number
   /** Maximum number of entries that are queued or in flight. */
@@ -38,6 +42,8 @@ export interface AppendQueueOptions extends Pick<CommitOptions, 'append' | 'faul
 export interface AppendQueue {
   /** Queues an entry, and calls `settled` once with the result. If the queue is full, throws `busy` and queues nothing. */
   append(entry: NewEntry, settled: (outcome: Outcome) => void): void
+  /** The number of entries that are queued or in flight. */
+  readonly waiting: number
   /** Resolves when all queued entries have settled. */
   idle(): Promise<void>
 }
@@ -57,6 +63,8 @@ export const createAppendQueue = ({
   faultOf,
   lockedRooms = async () => [],
   onFailure = () => {},
+  now = () => 0,
+  onCommitted = () => {},
   maxBatch = 200,
   maxQueue = 10_000,
   maxBatchBytes = 2 * 1024 * 1024,
@@ -73,6 +81,8 @@ export const createAppendQueue = ({
   const onSettled = (batch: Pending[]): void => {
     waiting -= batch.reduce((count, { settle }) => count + settle.length, 0)
     waitingBytes -= batch.reduce((sum, { bytes }) => sum + bytes, 0)
+    const [oldest] = batch
+    if (oldest) onCommitted(now() - oldest.queuedAt)
   }
   const attempt: AppendQueueOptions['append'] = batch => withTimeout(attemptMs, 'the database', append(batch))
   const attempts = { faultOf, onFailure, retryDelays, delay }
@@ -133,12 +143,15 @@ export const createAppendQueue = ({
   })
 
   return {
+    get waiting() {
+      return waiting
+    },
     append(entry, settled) {
       if (waiting >= maxQueue || waitingBytes >= maxQueueBytes) throw busy()
       waiting++
       const bytes = (entry.content?.length ?? 0) + (entry.meta?.length ?? 0)
       const lane = slowLanes.get(entry.roomId) ?? mainLane
-      if (lane.add({ entry, bytes, settle: [settled] })) waitingBytes += bytes
+      if (lane.add({ entry, bytes, queuedAt: now(), settle: [settled] })) waitingBytes += bytes
     },
     async idle() {
       for (;;) {

@@ -12,6 +12,8 @@ export interface Pending {
   readonly entry: NewEntry
   /** The size of the entry, in bytes of ciphertext. */
   readonly bytes: number
+  /** See `AppendQueueOptions.now`. */
+  readonly queuedAt: number
   /** Called with the result. There are several callbacks if the same entry was queued several times. */
   readonly settle: ((outcome: Outcome) => void)[]
 }

@@ -36,17 +36,22 @@ export interface Subscriber {
   interrupt(): void
 }
 
+/** Called with the entries that were written to the sockets of the subscribers. */
+export type OnDelivered = (entries: readonly Entry[]) => void
+
 export class Delivery {
   readonly subscribers = new Set<Subscriber>()
   /** The `seq` of the newest entry that was delivered. */
   head: number
   readonly #clock: Pick<Clock, 'monotonic'>
+  readonly #onDelivered: OnDelivered | undefined
   readonly #pause: Pause
   /** The entries after `head` that the next delivery contains. */
   #pending: Entry[] = []
 
-  constructor(head: number, clock: Pick<Clock, 'monotonic'>) {
+  constructor(head: number, clock: Pick<Clock, 'monotonic'>, onDelivered?: OnDelivered) {
     this.head = head
+    this.#onDelivered = onDelivered
     this.#clock = clock
     this.#pause = new Pause(clock, () => this.deliver())
   }
@@ -84,6 +89,7 @@ export class Delivery {
     const chunk = chunkOf(entries)
     for (const subscriber of this.subscribers) subscriber.deliver(chunk, this.head)
     this.#pause.start(this.#clock.monotonic() - startedAt)
+    this.#onDelivered?.(entries)
   }
 
   /**

@@ -2,7 +2,8 @@
 import type { RoomRow } from '../../db/database.ts'
 import { Room, type RoomOptions } from './room.ts'
 
-export interface LoadedRoomsOptions extends Pick<RoomOptions, 'pages' | 'log' | 'clock' | 'onMissed' | 'onGap'> {
+export interface LoadedRoomsOptions
+  extends Pick<RoomOptions, 'pages' | 'log' | 'clock' | 'onMissed' | 'onGap' | 'onDelivered'> {
   /** Approximate maximum number of rooms without subscribers that are kept in memory. */
   readonly maxIdle?: number
 }

@@ -19,7 +19,7 @@ import type { RoomRegistry } from './registry.ts'
 
 export interface PostJoinsOptions {
   readonly repository: Pick<MembersRepository, 'strangers'>
-  readonly appendQueue: AppendQueue
+  readonly appendQueue: Pick<AppendQueue, 'append'>
   readonly rooms: Pick<RoomRegistry, 'byId'>
   readonly bus: Pick<Bus, 'announce'>
   readonly liveInbox: Pick<LiveInbox, 'grown' | 'membersChanged'>

@@ -9,7 +9,7 @@ import type { Clock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/logging.ts'
 import type { Entry, MembershipChange } from '../log/entry.ts'
 import type { PageCache } from '../log/page-cache.ts'
-import { Delivery, type Subscriber } from './delivery.ts'
+import { Delivery, type OnDelivered, type Subscriber } from './delivery.ts'
 
 /** The incarnation and the range of a log in the database. */
 export interface Reach {
@@ -33,6 +33,7 @@ export interface RoomOptions extends Reach {
   readonly pages: PageCache<Entry>
   readonly log: Log
   readonly clock: Pick<Clock, 'monotonic'>
+  readonly onDelivered?: OnDelivered | undefined
   /** Called when entries of a guarded room were not read, or when the room was deleted. Must unload the room. */
   readonly onMissed?: ((room: Room) => void) | undefined
   /** Called when entries of a public room were not read. Must end the subscriptions of banned users. */
@@ -93,7 +94,7 @@ export class Room {
     this.#known = lastSeq
     this.#pages = pages
     this.#log = log
-    this.#delivery = new Delivery(lastSeq, clock)
+    this.#delivery = new Delivery(lastSeq, clock, options.onDelivered)
     this.subscribers = this.#delivery.subscribers
   }
 

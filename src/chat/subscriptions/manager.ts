@@ -16,7 +16,7 @@ import {
 import type { RemovalReason } from '../rooms/delivery.ts'
 import type { Reach, Room } from '../rooms/room.ts'
 import { sendHeads } from './heads.ts'
-import { type Since, Subscription } from './subscription.ts'
+import { type Since, Subscription, type SubscriptionOptions } from './subscription.ts'
 
 /** Maximum number of subscriptions of a connection. */
 export const MAX_SUBSCRIPTIONS = 128
@@ -33,6 +33,7 @@ export interface SubscriptionManagerOptions extends PresenceNotificationsOptions
   /** Returns the range of a room's log in the database, or `undefined` if the room doesn't exist. */
   readonly reach: (roomId: number) => Promise<Reach | undefined>
   readonly standingIn: StandingIn
+  readonly onResumed?: SubscriptionOptions['onResumed']
 }
 
 /** A method that handles a frame throws a ChatError if it rejects the frame. */
@@ -81,6 +82,7 @@ export interface SubscriptionManager {
 export const createSubscriptionManager = ({
   reach,
   standingIn,
+  onResumed = () => {},
   ...options
 }: SubscriptionManagerOptions): SubscriptionManager => {
   const { rooms, clock } = options
@@ -111,6 +113,7 @@ export const createSubscriptionManager = ({
     before?.end()
     const subscription = new Subscription(connection, room, since, {
       ref,
+      onResumed,
       onRemoved: reason => expel(connection, room.name, reason)
     })
     subscriptions.set(room.name, subscription)

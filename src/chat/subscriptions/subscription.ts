@@ -30,6 +30,8 @@ export interface Since {
 export interface SubscriptionOptions {
   /** Repeated in `subscribed` or `resync`. */
   readonly ref: string | undefined
+  /** Called when the client asked for missed entries, and when a `resync` frame was sent later. */
+  readonly onResumed: (outcome: 'resumed' | Reason) => void
   /** Called when the user was removed from the room. Must end the subscription. */
   readonly onRemoved: (reason: RemovalReason) => void
 }
@@ -39,6 +41,7 @@ export class Subscription implements Subscriber {
   readonly #outgoing: Outgoing
   readonly #room: Room
   readonly #onRemoved: SubscriptionOptions['onRemoved']
+  readonly #onResumed: SubscriptionOptions['onResumed']
   /** The `seq` after which the next entry is written to the socket. */
   #cursor: number
   #isLive = true
@@ -51,14 +54,21 @@ export class Subscription implements Subscriber {
    * Sends `subscribed`, and then the entries after `after`. If some of these entries cannot be delivered, sends `resync`
    * instead.
    */
-  constructor(connection: Connection, room: Room, { after, epoch }: Since, { ref, onRemoved }: SubscriptionOptions) {
+  constructor(
+    connection: Connection,
+    room: Room,
+    { after, epoch }: Since,
+    { ref, onRemoved, onResumed }: SubscriptionOptions
+  ) {
     this.#connection = connection
     this.#outgoing = connection.outgoing
     this.#room = room
     this.#onRemoved = onRemoved
+    this.#onResumed = onResumed
     this.#cursor = room.head
     room.subscribers.add(this)
     const reason = after === undefined ? undefined : whyNot(room, after, epoch)
+    if (after !== undefined) onResumed(reason ?? 'resumed')
     this.#sendState(reason ? 'resync' : 'subscribed', reason ? { reason } : {}, ref)
     if (reason || after === undefined || after >= room.head) return
     this.#cursor = after
@@ -155,6 +165,7 @@ export class Subscription implements Subscriber {
   #resync(reason: Reason): void {
     this.#cursor = this.#room.head
     this.#isLive = true
+    this.#onResumed(reason)
     this.#sendState('resync', { reason }, undefined)
   }
 

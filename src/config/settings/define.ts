@@ -10,6 +10,7 @@ export type SettingOwner =
   | 'crypto'
   | 'db'
   | 'mail'
+  | 'metrics'
   | 'ops'
   | 'platform'
   | 'privacy'

@@ -33,6 +33,8 @@ export interface Pool<T> {
   run<R>(work: (opened: T) => Promise<R>): Promise<R>
   /** Runs urgent work. Urgent work does not wait for calls of `run`, because `run` leaves the reserved connections free. */
   runUrgently<R>(work: (opened: T) => Promise<R>): Promise<R>
+  /** Returns how many connections work uses. Urgent work may wait in postgres.js, so the result may exceed the maximum. */
+  inUse(): number
   /** Returns how many calls of `run` wait for a connection. */
   waiting(): number
   /**
@@ -66,6 +68,7 @@ export const createPool = <T>(options: PoolOptions<T>): Pool<T> => {
   const atOnce = maxConnections - reservedOf(maxConnections)
   const limit = pLimit(atOnce)
   let ending: Promise<void> | undefined
+  let inUse = 0
 
   const openOnce = (): Promise<T> => {
     if (ending) throw Object.assign(new Error('The database pool is closed.'), { code: 'CONNECTION_ENDED' })
@@ -99,12 +102,15 @@ export const createPool = <T>(options: PoolOptions<T>): Pool<T> => {
 
   const runUrgently: Pool<T>['runUrgently'] = async work => {
     let used: T | undefined
+    inUse++
     try {
       used = opened ?? (await openOnce())
       return await work(used)
     } catch (error) {
       if (used !== undefined && used === opened && isBroken(error)) replace()
       throw error
+    } finally {
+      inUse--
     }
   }
 
@@ -133,6 +139,7 @@ export const createPool = <T>(options: PoolOptions<T>): Pool<T> => {
     run: work => (limit.activeCount + limit.pendingCount < atOnce ? limit(() => runUrgently(work)) : runInTurn(work)),
     runUrgently,
     replace,
+    inUse: () => inUse,
     waiting: () => limit.pendingCount,
     end() {
       ending ??= drop(ENDED_SECONDS)

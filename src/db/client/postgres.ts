@@ -149,6 +149,7 @@ const clientOver = ({ pool, responseMs, run, where, maxConnections, connect }: C
     engine: 'postgres',
     where,
     maxConnections,
+    inUse: pool.inUse,
     waiting: pool.waiting,
     replaceConnections: pool.replace,
     drizzle: drizzleOver(execute),

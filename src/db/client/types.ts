@@ -62,6 +62,8 @@ export interface SqlClient {
   query<Row extends object>(text: string, params?: readonly unknown[], options?: QueryOptions): Promise<Row[]>
   /** Runs work atomically, at the isolation level read committed. */
   transaction<T>(work: (transaction: SqlTransaction) => Promise<T>, options?: TransactionOptions): Promise<T>
+  /** Returns how many connections are in use. Absent if there is no pool. */
+  inUse?(): number
   /** Returns how many queries wait for a connection. Absent if there is no pool. */
   waiting?(): number
   /** Replaces each connection after its query has ended. Called when the connections lead to a read-only server. */

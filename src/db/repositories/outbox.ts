@@ -35,6 +35,8 @@ export interface OutboxRepository {
   /** Assigns a user to a leased mail, and replaces its kind and payload. Returns the generation of the user. */
   address(id: string, mail: Pick<NewOutboxMail, 'kind' | 'userId' | 'payload' | 'keyId'>): Promise<number | null>
   remove(id: string): Promise<void>
+  /** Returns how many mails wait to be sent, up to 10,000, and the age of the oldest in seconds. */
+  depth(): Promise<{ readonly mails: number; readonly oldestSeconds: number }>
   /** Removes the mails that expired more than five minutes ago, and returns them. */
   removeExpired(): Promise<Pick<LeasedMail, 'id' | 'kind' | 'attempts'>[]>
 }
@@ -81,6 +83,14 @@ export const createOutboxRepository = ({ query }: Pick<SqlClient, 'query'>, sche
     },
     async remove(id) {
       await query(`delete from ${table} where id = $1`, [id])
+    },
+    async depth() {
+      const [row] = await query<{ mails: number; oldestSeconds: number }>(
+        `select count(*)::integer as mails,
+           coalesce(extract(epoch from clock_timestamp() - min(created_at)), 0)::double precision as "oldestSeconds"
+         from (select created_at from ${table} where expires_at > clock_timestamp() limit 10000) as waiting`
+      )
+      return row ?? { mails: 0, oldestSeconds: 0 }
     },
     removeExpired: () =>
       query(

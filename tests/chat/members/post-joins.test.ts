@@ -28,8 +28,7 @@ const start = ({ isFinished = true, failures = [] as ChatError[] } = {}) => {
         if (error) return queueMicrotask(() => settled({ error }))
         const place = { outcome: 'unchanged', id: 1, seq: 1, createdAt: 0, stored: null, detail: null } as const
         queueMicrotask(() => settled({ appended: place }))
-      },
-      idle: async () => {}
+      }
     },
     rooms: { byId: () => undefined },
     bus: { announce: () => {} },

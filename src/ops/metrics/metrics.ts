@@ -1,0 +1,17 @@
+/** Declares the metrics without the types of prom-client, which may not be installed. */
+import type { Instruments } from '../../lib/instruments.ts'
+
+/** The methods of a registry of prom-client that are used. A host application passes its own registry. */
+export interface MetricsRegistry {
+  registerMetric(metric: never): void
+  getSingleMetric(name: string): unknown
+  removeSingleMetric(name: string): void
+}
+
+export interface Metrics extends Instruments {
+  readonly contentType: string
+  /** Returns all metrics in the text format of Prometheus. */
+  collect(): Promise<string>
+  /** Removes the metrics from the registry. */
+  close(): void
+}
