@@ -59,6 +59,8 @@ export interface Outbox {
    * Removes a room's messages with status `sent` and a `seq` up to `upTo`. They are history now, so they won't be delivered.
    */
   skip(room: string, upTo?: number): void
+  /** Sends the messages that slow mode delays, because the room has another slow mode, or this user another role. */
+  hurry(room: string): void
   retry(nonce: string): void
   discard(nonce: string): void
   settled(nonce: string): Promise<Outgoing | undefined>
@@ -144,15 +146,20 @@ export const createOutbox = ({ timers, timing, send, onChange, isAhead }: Outbox
     })
   }
 
+  const hurry = (room: string): void => {
+    slow.get(room)?.()
+    slow.delete(room)
+    sendNext(room)
+  }
+
   /** Delays the messages to a room, because of its slow mode. Changes of messages are not delayed. */
   const delay = (message: Outgoing, ms: number): void => {
     const { room } = message
     slow.get(room)?.()
-    const cancel = timers.after(ms, () => {
-      slow.delete(room)
-      sendNext(room)
-    })
-    slow.set(room, cancel)
+    slow.set(
+      room,
+      timers.after(ms, () => hurry(room))
+    )
     change({ ...message, waitsUntil: timers.now() + ms })
   }
 
@@ -224,6 +231,7 @@ export const createOutbox = ({ timers, timing, send, onChange, isAhead }: Outbox
         if (message.room === room && message.status === 'sent' && (message.seq ?? 0) <= upTo) remove(message)
       }
     },
+    hurry,
     retry(nonce) {
       const message = messages.get(nonce)
       if (message?.status !== 'failed') return

@@ -181,8 +181,15 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
   const describe = (entry: RoomFrame): void => {
     const given = Object.entries(entry).filter(([field]) => SETTINGS.includes(field))
     details = { ...details, ...Object.fromEntries(given) }
+    if (entry.slow_mode_seconds !== undefined) outbox.hurry(name)
     changed()
     events.emit('room', entry)
+  }
+
+  const moved = (entry: MembershipFrame): void => {
+    // Slow mode does not apply to moderators.
+    if (isMe(entry.subject)) outbox.hurry(name)
+    events.emit('membership', entry)
   }
 
   /** Removes an outgoing message or change after its entry was delivered. */
@@ -202,7 +209,7 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
     if (erasure) return erase(erasure)
     const changing = changeOf(entry)
     if (changing) return change(changing)
-    if (entry.type === 'membership') return events.emit('membership', entry as unknown as MembershipFrame)
+    if (entry.type === 'membership') return moved(entry as unknown as MembershipFrame)
     if (entry.type === 'room') return describe(entry as unknown as RoomFrame)
     const given = messageOf(entry)
     if (!given) return options.onUnknown(entry as Frame)

@@ -122,6 +122,7 @@ export const createStore = ({ storage: given, key, timers, onError, snapshot: ta
       if (!isForgotten) cancelMarks ??= timers.after(MARKS_MS, writeMarks)
     },
     flush() {
+      if (isQueued) writeOutbox()
       if (cancelMarks) writeMarks()
     },
     async forget() {

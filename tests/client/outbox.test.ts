@@ -212,6 +212,25 @@ test('sends a message again when slow mode allows it, and changes and other room
   expect(first.take('message').at(-1)).toMatchObject({ content: 'two' })
 })
 
+test('asks again whether slow mode allows a message when an entry changes slow mode or the role of the user', async () => {
+  const { room, first } = await joined()
+  const { nonce } = room.send('one')
+  const refuse = () =>
+    first.receive(refusal(first.take('message')[0] ?? {}, 'slow_mode', { retry_after_ms: 3_600_000 }))
+  refuse()
+  const entry = { room: 'general', timestamp: '2026-01-31T12:00:00.000+00:00' }
+  first.receive({ ...entry, type: 'room', seq: 1, title: 'Plans' })
+  expect(first.take('message')).toEqual([])
+  first.receive({ ...entry, type: 'room', seq: 2, slow_mode_seconds: 60 })
+  refuse()
+  first.receive({ ...entry, type: 'membership', event: 'role', seq: 3, subject: 99, role: 'moderator' })
+  expect(first.take('message')).toEqual([])
+  first.receive({ ...entry, type: 'membership', event: 'role', seq: 4, subject: 1, role: 'moderator' })
+  refuse()
+  first.receive({ ...entry, type: 'room', seq: 5, slow_mode_seconds: 0 })
+  expect(first.take('message')).toMatchObject([{ nonce, content: 'one' }])
+})
+
 test('asks again after a reconnection whether slow mode allows a message', async () => {
   const { room, first, timers, socket } = await joined()
   const { nonce } = room.send('one')

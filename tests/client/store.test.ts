@@ -51,6 +51,16 @@ test.for(['web', 'asynchronous'] as const)(
   }
 )
 
+test('stores a message that is sent immediately before the client is closed', async () => {
+  const { kept, web } = memory()
+  const { client, socket } = fakeService({ storage: web })
+  const room = client.room('general')
+  await socket(1)
+  room.send('last words')
+  client.close()
+  expect(kept.get('fastify-chat:outbox')).toContain('last words')
+})
+
 test('does not store acknowledged messages', async () => {
   const { kept, web } = memory()
   const { client, socket } = fakeService({ storage: web, storageKey: 'mine:' })
