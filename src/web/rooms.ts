@@ -62,6 +62,7 @@ const REFRESH_MS = 20_000
 /** Maximum number of subscriptions. Above the maximum, the client leaves the room that was opened longest ago. */
 const MAX_SUBSCRIBED = 20
 const PAGE = 100
+const HELD_KEY = 'held'
 
 /** Creates the list. The browser's storage has the read position of each room, and the tab's storage has the drafts. */
 export const createRooms = (
@@ -86,10 +87,15 @@ export const createRooms = (
   let changes = 0
   let list: readonly RoomEntry[] = []
   let current = ''
-  /** The current room, if the user has marked it as unread since it was opened. */
-  let held: string | undefined
+  /** The current room, if the user has marked it as unread since it was opened. Stored, so that a reload does not mark it as read. */
+  let held = tab.getItem(HELD_KEY)
   let generation = 0
   let isReady = false
+
+  const hold = (name: string): void => {
+    held = name
+    tab.setItem(HELD_KEY, name)
+  }
 
   const hasInbox = (): boolean => inbox.state.status === 'live' || inbox.state.status === 'stale'
 
@@ -256,7 +262,7 @@ export const createRooms = (
     const room = subscribed.get(name) ?? client.room(name)
     if (!subscribed.has(name)) {
       room.on('message', ({ seq }) => {
-        if (held === name) held = undefined
+        if (held === name) hold('')
         updateHead(name, { seq })
         changed()
       })
@@ -321,7 +327,7 @@ export const createRooms = (
     },
     isCurrent: name => name === current,
     open(name) {
-      if (name !== current) held = undefined
+      if (name !== (current || held)) hold('')
       current = name
       const room = subscribeTo(name)
       changed()
@@ -341,7 +347,7 @@ export const createRooms = (
       if (items.has(name)) await inbox.markRead(name)
     },
     async markUnread(name) {
-      if (name === current) held = name
+      if (name === current) hold(name)
       await inbox.markUnread(name)
     },
     hide: inbox.hide,

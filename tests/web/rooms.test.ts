@@ -12,8 +12,11 @@ beforeEach(() => {
   return () => vi.unstubAllGlobals()
 })
 
-/** Creates the list of the rooms general and tea, which both have 10 entries, and opens both. The current room is general. */
-const start = async (inbox: FakeInbox = fakeInbox()) => {
+/** Creates the list of the rooms general and tea, which both have 10 entries, and opens both. The current room is the last one. */
+const start = async (
+  inbox: FakeInbox = fakeInbox(),
+  { stored = new Map<string, string>(), opened = ['tea', 'general'] } = {}
+) => {
   const marked: string[] = []
   const listed = ['general', 'tea']
   const listeners = new Map<string, (entry: { seq: number }) => void>()
@@ -32,7 +35,6 @@ const start = async (inbox: FakeInbox = fakeInbox()) => {
       rooms: async () => ({ rooms: listed.map(room => ({ room, seq: 10, title: room, topic: `About ${room}` })) })
     }
   } as unknown as ChatClient
-  const stored = new Map<string, string>()
   const storage = {
     getItem: (key: string) => stored.get(key) ?? null,
     setItem: (key: string, value: string) => void stored.set(key, value),
@@ -42,11 +44,11 @@ const start = async (inbox: FakeInbox = fakeInbox()) => {
   onTestFinished(rooms.stop)
   page.dispatchEvent(new Event('visibilitychange'))
   await vi.waitUntil(() => rooms.list.length === 2)
-  rooms.open('tea')
-  rooms.open('general')
+  for (const name of opened) rooms.open(name)
   return {
     rooms,
     inbox,
+    stored,
     marked,
     listed,
     unread: () => Object.fromEntries(rooms.list.map(({ name, unread }) => [name, unread])),
@@ -159,6 +161,24 @@ test('keeps the current room unread after the user has marked it, until the next
   receive('message', 'general', 11)
   rooms.read('general', 11)
   expect(marked).toEqual(['general'])
+})
+
+test('keeps the current room unread over a reload of the page, but not when the user opens it again', async () => {
+  const before = await start(fakeInbox('loading'))
+  before.inbox.show({ room: 'general' })
+  await before.rooms.markUnread('general')
+  before.rooms.stop()
+  const { stored } = before
+  const load = async (...opened: string[]) => {
+    const { rooms, inbox, marked } = await start(fakeInbox('loading'), { stored, opened })
+    inbox.show({ room: 'general', marked_unread: true }, { room: 'tea' })
+    rooms.read('general', 10)
+    return marked
+  }
+  expect(await load('general')).toEqual([])
+  expect(await load('general')).toEqual([])
+  expect(await load('tea', 'general')).toEqual(['general'])
+  expect(await load('general')).toEqual(['general'])
 })
 
 test('polls the list of rooms only while the service has no inbox', async () => {
