@@ -119,7 +119,7 @@ test('src/web imports only the entry point of the SDK, Preact and the encoder of
       partOf(one.from) === 'web' &&
       partOf(one.of) !== 'web' &&
       one.of !== 'client/src/index.ts' &&
-      !/^(preact(\/hooks)?|qrcode\/lib\/core\/qrcode\.js)$/.test(one.of)
+      !/^(preact(\/hooks)?|lean-qr\/nano)$/.test(one.of)
   )
   expect(shown(broken)).toEqual([])
   expect(shown(imports.filter(one => partOf(one.of) === 'web' && partOf(one.from) !== 'web'))).toEqual([])

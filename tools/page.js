@@ -15,19 +15,12 @@ export const stampOfPage = () =>
     .map(file => `${file} ${statSync(file).mtimeMs}`)
     .join('\n')
 
-// Puts the login forms and the small parts that dialogs share into one file, and the small popups of messages into another,
-// because many small files compress worse.
-const codeSplitting = {
-  includeDependenciesRecursively: false,
-  groups: [
-    // What the page and its dialogs share.
-    { name: 'shared', test: /node_modules\/preact\/|client\/src\/errors\.ts$|src\/web\/keys\.ts$/ },
-    {
-      name: 'forms',
-      test: /src\/web\/(login\/.*|account\/(device|section)|account-api|check-box|field|pages|panel|proof|refusal)\.tsx?$|client\/src\/(account|rules)\.ts$/
-    },
-    { name: 'menu', test: /src\/web\/actions\/(controls|menu|menu-box|popup|reactors|room-menu|toolbar)\.tsx$/ }
-  ]
+// Replaces the function that Vite wraps around dynamic imports. It would load the style sheets and modules that an import
+// needs, but the page has one style sheet, and its later files need only the first one.
+const withoutPreload = {
+  name: 'without-preload',
+  enforce: 'pre',
+  load: id => (id.endsWith('vite/preload-helper.js') ? 'export const __vitePreload = load => load()' : undefined)
 }
 
 const bundle = async () => {
@@ -37,14 +30,19 @@ const bundle = async () => {
     // URLs are relative to the page, so that the page works below any prefix. No asset is inlined, because the page's CSP
     // forbids it.
     base: './',
-    oxc: { jsx: { runtime: 'automatic', importSource: 'preact', development: false } },
+    plugins: [withoutPreload],
+    // Calls of `h` are smaller than those of the automatic runtime.
+    oxc: { jsx: { runtime: 'classic', pragma: 'h', pragmaFrag: 'Fragment', development: false } },
     build: {
       write: false,
       target: 'es2022',
       assetsDir: 'app',
       assetsInlineLimit: 0,
       modulePreload: { polyfill: false },
-      rolldownOptions: { output: { codeSplitting } }
+      cssCodeSplit: false,
+      rolldownOptions: {
+        transform: { inject: { h: ['preact', 'h'], Fragment: ['preact', 'Fragment'] } }
+      }
     },
     logLevel: 'warn'
   })

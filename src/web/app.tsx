@@ -2,8 +2,9 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { Chat } from './chat.tsx'
 import { listen } from './hooks.ts'
-import { lazy } from './lazy.tsx'
+import { keepLink, keptLink } from './kept-link.ts'
 import type { MailLink } from './mail-links.ts'
+import { part } from './part.ts'
 import {
   createMemorySession,
   createPageSession,
@@ -23,8 +24,8 @@ import {
 } from './user-storage.ts'
 
 // A user who is logged in needs no login form.
-const Login = lazy(async () => (await import('./login/forms.ts')).Login)
-const MailLinkForm = lazy(async () => (await import('./login/forms.ts')).MailLinkForm)
+const Login = part(parts => parts.Login)
+const MailLinkForm = part(parts => parts.MailLinkForm)
 
 /** A user who is logged in, with the data that the browser stores for the user. */
 interface Current {
@@ -36,12 +37,14 @@ const open = (username: string): Current => ({ username, storage: openUserStorag
 
 export const App = ({ link: given }: { readonly link: MailLink | undefined }) => {
   const [page, setPage] = useState(createPageSession)
-  const [link, setLink] = useState(given)
+  const [link, setLink] = useState(() => given ?? keptLink())
   const [current, setCurrent] = useState(() => {
     const user = readUser()
     return user && open(user.username)
   })
   const saved = useRef<UserData>()
+  /** Stores what the chat has not sent. */
+  const beforeEnd = useRef(() => {})
   const { session, memoryReason } = page
 
   const begin = (username: string, { memoryReason }: PageSession): void => {
@@ -57,6 +60,7 @@ export const App = ({ link: given }: { readonly link: MailLink | undefined }) =>
   }
   /** Ends the session in this tab. After an expiry, keeps the user's data in memory, in case the same user logs in next. */
   const end = (isExpired: boolean): void => {
+    beforeEnd.current()
     saved.current = isExpired && current ? takeUserData(current.username) : undefined
     if (!isExpired) {
       clearStorage()
@@ -95,6 +99,9 @@ export const App = ({ link: given }: { readonly link: MailLink | undefined }) =>
     }
   }, [session])
 
+  // Also after a login and a log-out, because both clear the storage.
+  useEffect(() => keepLink(link), [link, current])
+
   const invited = link?.purpose === 'invite' ? link.token : undefined
   if (link && link.purpose !== 'invitation' && link.purpose !== 'invite') {
     return <MailLinkForm link={link} session={session} onDone={() => setLink(undefined)} />
@@ -125,6 +132,7 @@ export const App = ({ link: given }: { readonly link: MailLink | undefined }) =>
       page={page}
       username={username}
       storage={storage}
+      beforeEnd={beforeEnd}
       invitation={invited}
       onInvitationEnd={() => setLink(undefined)}
       onOtherUser={name => {

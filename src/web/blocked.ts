@@ -1,8 +1,8 @@
 /** Loads the users whom the user of this page has blocked. */
-import type { Session } from '../../client/src/index.ts'
-import { safetyOf } from './room/apis.ts'
+import { createSafetyApi, type Session } from '../../client/src/index.ts'
+import { serviceUrl } from './session.ts'
 
-export const loadBlocked = async (session: Session): Promise<ReadonlySet<number>> => {
-  const { blocks } = await safetyOf(session).blocks()
+export const loadBlocked = async ({ token }: Session): Promise<ReadonlySet<number>> => {
+  const { blocks } = await createSafetyApi({ url: serviceUrl, token }).blocks()
   return new Set(blocks.map(({ user_id }) => user_id))
 }

@@ -11,8 +11,9 @@ import {
 import { createDeletions } from './actions/deletions.ts'
 import { deleteAtOnce } from './actions/last-request.ts'
 import { Banner } from './banner.tsx'
+import { loadBlocked } from './blocked.ts'
 import { listen, useEscape, useHash, useLoaded, useStore } from './hooks.ts'
-import { lazy } from './lazy.tsx'
+import { loadParts, part } from './part.ts'
 import { isUnread } from './room-entry.ts'
 import { DEFAULT_ROOM } from './room-link.ts'
 import { RoomView } from './room-view.tsx'
@@ -25,6 +26,8 @@ interface ChatProps {
   readonly page: PageSession
   readonly username: string
   readonly storage: UserStorage
+  /** Set to a function that the page calls when the session ends, before it takes the data out of the storage. */
+  readonly beforeEnd: { current: () => void }
   /** Called if the session does not belong to the expected user. `username` is the user of the session. */
   readonly onOtherUser: (username: string) => void
   /** The code of an invitation to a room, from the URL. */
@@ -33,11 +36,11 @@ interface ChatProps {
   readonly onLogOut: () => void
 }
 
-const Account = lazy(async () => (await import('./account/account.tsx')).Account)
-const RoomPanel = lazy(async () => (await import('./room/dialogs.ts')).RoomPanel)
-const SafetyDialog = lazy(async () => (await import('./room/dialogs.ts')).SafetyDialog)
-const Join = lazy(async () => (await import('./room/dialogs.ts')).Join)
-const Admin = lazy(async () => (await import('./admin/admin.tsx')).Admin)
+const Account = part(parts => parts.Account)
+const RoomPanel = part(parts => parts.RoomPanel)
+const SafetyDialog = part(parts => parts.SafetyDialog)
+const Join = part(parts => parts.Join)
+const Admin = part(parts => parts.Admin)
 
 const NOBODY: ReadonlySet<number> = new Set()
 
@@ -45,7 +48,7 @@ const NOBODY: ReadonlySet<number> = new Set()
 const DIRECTION = /\p{Bidi_Control}/gu
 
 /** Opens one connection, and closes it when the component is unmounted. */
-const useChat = (session: Session, storage: UserStorage) => {
+const useChat = (session: Session, storage: UserStorage, beforeEnd: ChatProps['beforeEnd']) => {
   const { token } = session
   const chat = useMemo(() => {
     const client = createChatClient({ url: serviceUrl, token, storage: storage.tab, storageKey: '', backfill: 0 })
@@ -54,6 +57,10 @@ const useChat = (session: Session, storage: UserStorage) => {
   }, [token])
   useEffect(() => {
     const { client, rooms, deletions } = chat
+    beforeEnd.current = () => {
+      deletions.flush()
+      client.close()
+    }
     const reconnect = () => {
       if (client.state.status === 'waiting') client.connect()
     }
@@ -68,9 +75,9 @@ const useChat = (session: Session, storage: UserStorage) => {
     ]
     return () => {
       for (const stop of stops) stop()
-      deletions.flush()
       rooms.stop()
-      client.close()
+      beforeEnd.current()
+      beforeEnd.current = () => {}
     }
   }, [chat])
   return chat
@@ -97,7 +104,9 @@ const useNotifier = (rooms: Rooms, storage: WebStorage): [isOn: boolean, set: (i
   useEffect(() => {
     if (!isOn) return
     // Without the part, there are no notifications until the page is loaded again.
-    const started = import('./notifier.ts').then(part => part.startNotifier(rooms)).catch(() => () => {})
+    const started = loadParts()
+      .then(parts => parts.startNotifier(rooms))
+      .catch(() => () => {})
     return () => void started.then(stop => stop())
   }, [rooms, isOn])
   return [
@@ -118,9 +127,9 @@ const useRoomTitle = (name: string, title: string | undefined): string => {
 }
 
 export const Chat = (props: ChatProps) => {
-  const { page, username, storage, invitation, onOtherUser, onInvitationEnd, onLogOut } = props
+  const { page, username, storage, beforeEnd, invitation, onOtherUser, onInvitationEnd, onLogOut } = props
   const { session, memoryReason } = page
-  const { client, rooms, deletions } = useChat(session, storage)
+  const { client, rooms, deletions } = useChat(session, storage, beforeEnd)
   const [dialog, setDialog] = useState<'account' | 'admin' | 'room'>()
   const me = useLoaded(() => client.api.me())
   useUserCheck(client, onOtherUser)
@@ -134,7 +143,7 @@ export const Chat = (props: ChatProps) => {
   const [subject, setSubject] = useState<{ readonly kind: 'report' | 'block'; readonly message: Message }>()
   useEffect(() => {
     // If the list can't be loaded, or the service has no blocks, the page shows all messages.
-    import('./blocked.ts').then(part => part.loadBlocked(session)).then(setBlocked, () => {})
+    loadBlocked(session).then(setBlocked, () => {})
   }, [session])
   const [isNotifying, onNotifying] = useNotifier(rooms, storage.browser)
   const safety = useMemo(

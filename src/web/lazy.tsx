@@ -1,10 +1,12 @@
-/** Loads a part of the page when it is shown for the first time, so that the page itself stays small. */
+/** Loads a component when it is shown for the first time, so that the page itself stays small. */
 import type { FunctionComponent } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
 
 /**
- * Returns a component that renders nothing until the part has been loaded for the first time, and a message if it can't be loaded.
- * The message calls the part's `onClose`, if the part has one, so that the user can open the part again.
+ * Returns a component that renders nothing until it has been loaded for the first time, and a message if it can't be loaded.
+ * The message calls `onClose`, if the component has this property, so that the user can open it again. It also offers to load
+ * the page again, because after a deployment the service has no longer the files of an older page. The page does not do this by
+ * itself, because a session that is kept in memory would end.
  */
 export const lazy = <Props extends object>(load: () => Promise<FunctionComponent<Props>>): FunctionComponent<Props> => {
   let loaded: FunctionComponent<Props> | undefined
@@ -25,7 +27,10 @@ export const lazy = <Props extends object>(load: () => Promise<FunctionComponent
       const { onClose } = props as { readonly onClose?: () => void }
       return (
         <p class="refusal toast" role="alert">
-          This part of the page can’t be loaded. Check the connection, then reload the page.{' '}
+          This part of the page can’t be loaded. Check the connection, then reload the page. Your drafts are kept.{' '}
+          <button type="button" onClick={() => location.reload()}>
+            Reload
+          </button>{' '}
           {onClose && (
             <button type="button" onClick={() => onClose()}>
               Close

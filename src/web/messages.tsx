@@ -5,18 +5,17 @@ import { type MessageActions, permissionsFor } from './actions/message-actions.t
 import { Avatar } from './avatar.tsx'
 import { Failure } from './failure.tsx'
 import { Clock, Pin } from './icons.tsx'
-import { lazy } from './lazy.tsx'
 import type { Group, Line } from './message-groups.ts'
 import { MessageText } from './message-text.tsx'
+import { loadParts, part } from './part.ts'
 import { QuoteButton } from './quote.tsx'
 import { Reactions } from './reactions.tsx'
 import { Readers } from './readers.tsx'
 import { clockTime, fullTime } from './times.ts'
 
-const loadControls = async () => (await import('./actions/controls.tsx')).Controls
-const Controls = lazy(loadControls)
+const Controls = part(parts => parts.Controls)
 /** Loads the actions in advance, so that they appear at once. Ignores errors, because `Controls` shows them. */
-export const preloadControls = (): void => void loadControls().catch(() => {})
+export const preloadControls = (): void => void loadParts().catch(() => {})
 
 interface MessageGroupProps {
   readonly group: Group

@@ -1,41 +1,74 @@
-/** Loads a list page by page. */
-import { useEffect, useState } from 'preact/hooks'
+/** Loads a list page by page, and runs the actions that change it. */
+import type { RefObject } from 'preact'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import type { Action } from './hooks.ts'
+import { useProtectedAction, type WithProof } from './proof.tsx'
 
 /** A page of a list. `next` is where the next page begins. */
 export interface Page<Item> {
   readonly items: readonly Item[]
-  readonly next: string | number | undefined
+  readonly next?: string | number | null | undefined
 }
 
-interface Pages<Item> {
+/** What a request for a page has in addition to its filters. Empty for the first page. */
+export interface After {
+  readonly after?: number
+}
+
+export interface Pages<Item> {
   readonly items: readonly Item[]
   readonly hasMore: boolean
+  /** Whether the list is being loaded. */
+  readonly isLoading: boolean
+  /** The error of the last request for a page, or else of the last action. */
+  readonly error: Action['error']
+  /** The action of the last `change`. */
+  readonly action: Action
+  /** The element of the list. */
+  readonly list: RefObject<HTMLUListElement>
   /** Loads the first page again. */
   reload(): void
   loadMore(): void
   /** Replaces an item of the list. */
   replace(item: Item): void
+  /** Runs an action that removes an item. Then sets the focus to the list, because the pressed button disappears, and reloads. */
+  change(work: () => Promise<unknown>): void
 }
 
-/** Loads the first page when the component is mounted. `load` returns the page that begins at `after`. */
+/**
+ * Loads the first page when the component is mounted. `load` returns the page that begins at `after`. `withProof` asks the user
+ * for a proof if the service requires one.
+ */
 export const usePages = <Item extends { readonly id: unknown }>(
-  action: Action,
-  load: (after: string | number | undefined) => Promise<Page<Item>>
+  load: (after: After) => Promise<Page<Item>>,
+  withProof: WithProof = call => call()
 ): Pages<Item> => {
-  const [pages, setPages] = useState<Page<Item>>({ items: [], next: undefined })
-  const reload = (): void => void action.run(async () => setPages(await load(undefined)))
+  const [{ items, next }, setPages] = useState<Page<Item>>({ items: [] })
+  const loading = useProtectedAction(withProof)
+  const action = useProtectedAction(withProof)
+  const list = useRef<HTMLUListElement>(null)
+  const reload = (): void => void loading.run(async () => setPages(await load({})))
   useEffect(reload, [])
   return {
-    items: pages.items,
-    hasMore: pages.next !== undefined,
+    items,
+    hasMore: next != null,
+    isLoading: loading.isBusy,
+    error: loading.error ?? action.error,
+    action,
+    list,
     reload,
     loadMore: () =>
-      void action.run(async () => {
-        const { items, next } = await load(pages.next)
-        setPages({ items: [...pages.items, ...items], next })
+      void loading.run(async () => {
+        const page = await load({ after: next as number })
+        setPages({ ...page, items: [...items, ...page.items] })
       }),
     replace: item =>
-      setPages(before => ({ ...before, items: before.items.map(one => (one.id === item.id ? item : one)) }))
+      setPages(before => ({ ...before, items: before.items.map(one => (one.id === item.id ? item : one)) })),
+    change: work =>
+      void action.run(async () => {
+        await work()
+        list.current?.focus()
+        reload()
+      })
   }
 }

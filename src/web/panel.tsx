@@ -2,7 +2,6 @@
 import type { ComponentChildren } from 'preact'
 import { useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { Cross } from './icons.tsx'
-import './styles/panel.css'
 
 /** A section, by its label in the navigation. */
 export interface PanelSection {

@@ -1,9 +1,10 @@
 /** Asks for the password again when the service requires a recent proof that the user is present, then repeats the call. */
-import { useLayoutEffect, useRef, useState } from 'preact/hooks'
+import { useState } from 'preact/hooks'
 import { type AccountApi, ChatApiError, type Factors } from '../../client/src/index.ts'
+import { Dialog } from './dialog.tsx'
 import { Field } from './field.tsx'
 import { type Action, useAction } from './hooks.ts'
-import { Refusal } from './refusal.tsx'
+import { askPasskey } from './passkey.ts'
 
 /** Runs a call, and repeats it after a proof if the service requires one. */
 export type WithProof = <Result>(call: () => Promise<Result>) => Promise<Result>
@@ -45,66 +46,57 @@ const ProofDialog = ({ account, factors, waiting }: ProofDialogProps) => {
   const [password, setPassword] = useState('')
   const [code, setCode] = useState('')
   const action = useAction()
-  const dialog = useRef<HTMLDialogElement>(null)
-  useLayoutEffect(() => dialog.current?.showModal(), [])
   const needsCode = factors?.totp.is_enabled || action.error?.code === 'second_factor_required'
 
-  const submit = (event: Event): void => {
-    event.preventDefault()
-    if (password === '') return
-    void action
-      .run(() => account.prove(password, code.trim() === '' ? undefined : code.trim()))
-      .then(isDone => isDone && waiting.resolve())
+  const prove = async (): Promise<void> => {
+    await account.prove(password, code.trim() || undefined)
+    waiting.resolve()
   }
   const submitPasskey = (): void =>
-    void action
-      .run(async () => {
-        const { askPasskey } = await import('./passkey.ts')
-        const { challenge, options } = await account.passkeyProofOptions()
-        await account.proveWithPasskey({ challenge, response: await askPasskey(options) })
-      })
-      .then(isDone => isDone && waiting.resolve())
+    void action.run(async () => {
+      const { challenge, options } = await account.passkeyProofOptions()
+      await account.proveWithPasskey({ challenge, response: await askPasskey(options) })
+      waiting.resolve()
+    })
   const cancel = (): void =>
     waiting.reject(
       new ChatApiError({ status: 0, code: 'no_proof', detail: 'You have not confirmed. Nothing was changed.' })
     )
 
   return (
-    <dialog ref={dialog} class="card" onClose={cancel} aria-labelledby="proof-title">
-      <form onSubmit={submit} noValidate>
-        <h2 id="proof-title">Confirm that it’s you</h2>
+    <Dialog
+      title="Confirm that it’s you"
+      button="Confirm"
+      isDisabled={password === ''}
+      work={prove}
+      action={action}
+      onClose={cancel}
+      buttons={
+        factors &&
+        factors.passkeys.items.length > 0 && (
+          <button type="button" class="plain" onClick={submitPasskey}>
+            Use a passkey
+          </button>
+        )
+      }
+    >
+      <Field
+        name="proof-password"
+        label="Your password"
+        value={password}
+        autoComplete="current-password"
+        isSecret
+        onInput={setPassword}
+      />
+      {needsCode && (
         <Field
-          name="proof-password"
-          label="Your password"
-          value={password}
-          autoComplete="current-password"
-          isSecret
-          onInput={setPassword}
+          name="proof-code"
+          label="Code of your app, or a recovery code"
+          value={code}
+          autoComplete="one-time-code"
+          onInput={setCode}
         />
-        {needsCode && (
-          <Field
-            name="proof-code"
-            label="Code of your app, or a recovery code"
-            value={code}
-            autoComplete="one-time-code"
-            onInput={setCode}
-          />
-        )}
-        <Refusal error={action.error} />
-        <div class="buttons">
-          {factors && factors.passkeys.items.length > 0 && (
-            <button type="button" class="plain" onClick={submitPasskey}>
-              Use a passkey
-            </button>
-          )}
-          <button type="button" class="plain" onClick={() => dialog.current?.close()}>
-            Cancel
-          </button>
-          <button type="submit" class="primary" disabled={action.isBusy || password === ''}>
-            Confirm
-          </button>
-        </div>
-      </form>
-    </dialog>
+      )}
+    </Dialog>
   )
 }

@@ -1,13 +1,14 @@
 /**
  * Renders the reactions to a message as toggle buttons with counts. Shows who reacted while the pointer or the focus is on a
- * button.
+ * button, and after a long touch.
  */
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { Message } from '../../client/src/index.ts'
 import type { MessageActions } from './actions/message-actions.ts'
 import { shownKey } from './actions/reaction-keys.ts'
+import { listen } from './hooks.ts'
 import { isEscape } from './keys.ts'
-import { lazy } from './lazy.tsx'
+import { part } from './part.ts'
 
 interface ReactionsProps {
   readonly message: Message
@@ -16,11 +17,13 @@ interface ReactionsProps {
   readonly isActive: boolean
 }
 
-const Reactors = lazy(async () => (await import('./actions/reactors.tsx')).Reactors)
+const Reactors = part(parts => parts.Reactors)
 
 /** How long the pointer must rest on a button before the names are shown, in milliseconds. */
 const HOVER_MS = 350
 const LEAVE_MS = 150
+/** How long a finger must rest on a button before the names are shown. */
+const TOUCH_MS = 500
 
 export const Reactions = ({ message, actions, isActive }: ReactionsProps) => {
   const [tip, setTip] = useState<{ readonly key: string; readonly anchor: HTMLElement }>()
@@ -33,6 +36,27 @@ export const Reactions = ({ message, actions, isActive }: ReactionsProps) => {
   }
   const hide = (): void => show(undefined, 0)
   useEffect(() => () => clearTimeout(timer.current), [])
+  /** Whether the button was touched for long. The touch then does not toggle the reaction. */
+  const isLong = useRef(false)
+  const touch = (next: typeof tip): void => {
+    isLong.current = false
+    clearTimeout(timer.current)
+    timer.current = setTimeout(() => {
+      isLong.current = true
+      setTip(next)
+    }, TOUCH_MS)
+  }
+  const endTouch = (event: PointerEvent): void => {
+    if (event.pointerType !== 'mouse' && !isLong.current) clearTimeout(timer.current)
+  }
+  // A touch outside of the button does not always take its focus away.
+  useEffect(
+    () =>
+      tip
+        ? listen(document, 'pointerdown', event => (event as PointerEvent).pointerType !== 'mouse' && setTip(undefined))
+        : undefined,
+    [tip]
+  )
   if (reactions.length === 0) return null
   const id = `reactors-${seq}`
   return (
@@ -53,7 +77,16 @@ export const Reactions = ({ message, actions, isActive }: ReactionsProps) => {
             aria-disabled={!actions.may.react}
             aria-describedby={tip?.key === key ? id : undefined}
             tabIndex={isActive ? 0 : -1}
-            onClick={() => actions.may.react && actions.toggle(message, key)}
+            onPointerDown={({ currentTarget: anchor, pointerType }) =>
+              pointerType !== 'mouse' && touch({ key, anchor })
+            }
+            onPointerUp={endTouch}
+            onPointerCancel={endTouch}
+            onContextMenu={event => isLong.current && event.preventDefault()}
+            onClick={() => {
+              if (isLong.current) isLong.current = false
+              else if (actions.may.react) actions.toggle(message, key)
+            }}
             onFocus={({ currentTarget: anchor }) => anchor.matches(':focus-visible') && show({ key, anchor }, 0)}
             onBlur={hide}
             onKeyDown={event => {

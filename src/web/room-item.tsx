@@ -2,13 +2,13 @@
 import { useRef, useState } from 'preact/hooks'
 import { isTouch } from './hooks.ts'
 import { More } from './icons.tsx'
-import { lazy } from './lazy.tsx'
+import { part } from './part.ts'
 import { isUnread, type RoomEntry } from './room-entry.ts'
 import { linkTo } from './room-link.ts'
 import { RoomMark } from './room-mark.tsx'
 import type { Rooms } from './rooms.ts'
 
-const RoomMenu = lazy(async () => (await import('./actions/room-menu.tsx')).RoomMenu)
+const RoomMenu = part(parts => parts.RoomMenu)
 
 interface RoomItemProps {
   readonly rooms: Rooms

@@ -6,9 +6,9 @@ import { Announcer } from './announcer.tsx'
 import { Composer } from './composer.tsx'
 import { useEscape, useStore } from './hooks.ts'
 import { Info, Menu, People, Pin } from './icons.tsx'
-import { lazy } from './lazy.tsx'
 import { peopleOf } from './mentions.ts'
 import { MessageList } from './message-list.tsx'
+import { part } from './part.ts'
 import { PeopleList, Typing } from './people.tsx'
 import { mayModerate, type RoomEntry } from './room-entry.ts'
 import { RoomHeading } from './room-heading.tsx'
@@ -17,7 +17,7 @@ import { useSlowMode } from './slow-mode.ts'
 import { type Safety, useActions } from './use-actions.ts'
 import { useNotes } from './use-notes.ts'
 
-const Pins = lazy(async () => (await import('./room/dialogs.ts')).Pins)
+const Pins = part(parts => parts.Pins)
 
 interface RoomViewProps {
   readonly room: Room

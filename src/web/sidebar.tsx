@@ -7,13 +7,13 @@ import { useEffect, useRef, useState } from 'preact/hooks'
 import type { ChatApi } from '../../client/src/index.ts'
 import { Avatar } from './avatar.tsx'
 import { Cross, Leave, Logo, Plus, Shield } from './icons.tsx'
-import { lazy } from './lazy.tsx'
+import { part } from './part.ts'
 import type { RoomEntry } from './room-entry.ts'
 import { RoomItem } from './room-item.tsx'
 import type { Rooms } from './rooms.ts'
 
-const NewRoom = lazy(async () => (await import('./room/dialogs.ts')).NewRoom)
-const NewDirect = lazy(async () => (await import('./room/dialogs.ts')).NewDirect)
+const NewRoom = part(parts => parts.NewRoom)
+const NewDirect = part(parts => parts.NewDirect)
 
 interface SidebarProps {
   readonly api: ChatApi

@@ -4,9 +4,10 @@ import type { ChatClient, MembershipFrame, PinFrame, Room, RoomFrame, RoomState 
 import { peopleOf } from './mentions.ts'
 import { type Note, noteOf, subjectsOfOthers, withNotes, withoutName } from './notes.ts'
 import { oneAtATime } from './one-at-a-time.ts'
+import { loadParts } from './part.ts'
 import { readersIn } from './receipts.ts'
 
-type Views = typeof import('./note-line.tsx')
+type Views = Pick<Awaited<ReturnType<typeof loadParts>>, 'NoteLine' | 'NoteText'>
 
 export interface Notes {
   /** The components that render notes. Undefined until they are loaded, which starts with the first note. */
@@ -94,7 +95,7 @@ const NONE: readonly Note[] = []
 const useViews = (isNeeded: boolean): Views | undefined => {
   const [views, setViews] = useState<Views>()
   useEffect(() => {
-    if (isNeeded) import('./note-line.tsx').then(setViews, () => {})
+    if (isNeeded) loadParts().then(setViews, () => {})
   }, [isNeeded])
   return views
 }

@@ -84,8 +84,9 @@ export const openUserStorage = (username: string): UserStorage => {
   }
 }
 
-/** The entries that belong to the browser and not to a user. */
+/** The entries that belong to the browser or the tab, and not to a user. */
 export const browserStorage: WebStorage = scoped(browser, KEY_PREFIX)
+export const tabStorage: WebStorage = scoped(tab, KEY_PREFIX)
 
 /** Removes everything that the page has stored, except the data of the user `except`. */
 export const clearStorage = (except?: string): void => {

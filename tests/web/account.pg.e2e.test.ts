@@ -205,16 +205,20 @@ describe.skipIf(!hasChromium())('the account dialog', { timeout: 600_000 }, () =
     await expect.poll(texts).toEqual([{ content: null }])
   })
 
-  test('lets the user close the message about a part that could not be loaded, and open the part again', async () => {
+  test('shows that a part can’t be loaded, for example after a deployment, and opens it after a reload that keeps the draft', async () => {
     const { chat, tab, page } = await start()
+    await page.route(/parts-.*\.js/, route => route.fulfill({ status: 404 }))
     await enterAs(tab, chat.url, 'ada')
-    await page.route(/account-.*\.js/, route => route.abort())
+    await composer(page).fill('a draft')
     await page.getByRole('button', { name: /Account$/ }).click()
     const toast = page.getByRole('alert').filter({ hasText: 'can’t be loaded' })
     await toast.getByRole('button', { name: 'Close' }).click()
     await toast.waitFor({ state: 'detached' })
-    await page.unroute(/account-.*\.js/)
+    await page.getByRole('button', { name: /Account$/ }).click()
+    await page.unroute(/parts-.*\.js/)
+    await toast.getByRole('button', { name: 'Reload' }).click()
     await page.getByRole('button', { name: /Account$/ }).click()
     await page.getByRole('heading', { name: 'Account' }).waitFor()
+    expect(await composer(page).inputValue()).toBe('a draft')
   })
 })

@@ -90,13 +90,28 @@ describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
   test('stores nothing after a session has expired, and restores the drafts for the same user, regardless of the case of the name', async () => {
     const { chat, page, tab } = await start()
     await logIn(tab, chat.url, 'ada', PASSWORD)
+    await composer(page).fill('to delete')
+    await page.keyboard.press('Enter')
+    await page.locator('.stored', { hasText: 'to delete' }).waitFor()
     await leaveTraces(page)
+    await page.getByRole('link', { name: 'General' }).click()
+    await page.locator('.stored', { hasText: 'to delete' }).hover()
+    await page.getByRole('button', { name: 'Actions' }).click()
+    await page.getByRole('menuitem', { name: 'Delete' }).click()
+    await page.goBack()
     await expire(chat, page)
     expect(await stored(page)).toEqual([])
     await page.getByLabel('Username').fill(' Ada ')
     await enterPassword(tab)
     await page.getByRole('textbox', { name: 'Message to Tea' }).waitFor()
     expect(await composer(page).inputValue()).toBe('another secret')
+    // The deletion whose time to undo had not passed.
+    const { token } = await chat.register('cat')
+    const texts = async (): Promise<unknown[]> => {
+      const { body } = await chat.call('GET', '/api/chat/rooms/general/messages?view=messages', { token })
+      return body.messages.map(({ content }: { content: unknown }) => content)
+    }
+    await expect.poll(texts).toEqual([null])
   })
 
   test('shows nothing of an expired session to another user', async () => {

@@ -122,6 +122,8 @@ describe.skipIf(!hasChromium())('moderation', { timeout: 300_000 }, () => {
     const carol = await newTab()
     await carol.page.goto(`${chat.url}/app${new URL(url).hash}`)
     await carol.page.getByText('Log in or register to open your invitation to a room.').waitFor()
+    await carol.page.reload()
+    await carol.page.getByText('Log in or register to open your invitation to a room.').waitFor()
     await type(carol.page, 'Username', 'carol')
     await type(carol.page, 'Password', PASSWORD)
     await carol.page.keyboard.press('Enter')

@@ -1,8 +1,7 @@
 /** Renders the users whom this user has blocked, with buttons that end the block. */
-import { useEffect, useRef, useState } from 'preact/hooks'
-import type { BlockList, Session } from '../../../client/src/index.ts'
-import { useAction } from '../hooks.ts'
-import { Refusal } from '../refusal.tsx'
+import type { Session } from '../../../client/src/index.ts'
+import { List } from '../list.tsx'
+import { usePages } from '../pages.ts'
 import { safetyOf } from '../room/apis.ts'
 
 interface BlockedSectionProps {
@@ -13,15 +12,11 @@ interface BlockedSectionProps {
 
 export const BlockedSection = ({ session, onBlocked }: BlockedSectionProps) => {
   const api = safetyOf(session)
-  const list = useRef<HTMLUListElement>(null)
-  const [blocks, setBlocks] = useState<BlockList['blocks']>()
-  const action = useAction()
-  const load = async (): Promise<void> => {
+  const pages = usePages(async () => {
     const { blocks } = await api.blocks()
-    setBlocks(blocks)
     onBlocked(new Set(blocks.map(({ user_id }) => user_id)))
-  }
-  useEffect(() => void action.run(load), [])
+    return { items: blocks.map(one => ({ ...one, id: one.user_id })) }
+  })
   return (
     <>
       <h3>Blocked people</h3>
@@ -29,9 +24,8 @@ export const BlockedSection = ({ session, onBlocked }: BlockedSectionProps) => {
         The menu of a message blocks its author. Neither of you can post in your direct messages, and a blocked user
         can’t add you to rooms.
       </p>
-      <Refusal error={action.error} />
-      <ul ref={list} class="entries" tabIndex={-1} aria-label="Blocked people">
-        {blocks?.map(({ user_id: id, username }) => (
+      <List pages={pages} label="Blocked people" empty="You have blocked nobody.">
+        {({ id, username }) => (
           <li key={id}>
             <span class="name" dir="auto">
               {username}
@@ -39,23 +33,15 @@ export const BlockedSection = ({ session, onBlocked }: BlockedSectionProps) => {
             <button
               type="button"
               class="plain"
-              aria-disabled={action.isBusy}
+              aria-disabled={pages.action.isBusy}
               aria-label={`Unblock ${username}`}
-              onClick={() =>
-                void action.run(async () => {
-                  await api.unblock(id)
-                  // The pressed button disappears, and with it the focus.
-                  list.current?.focus()
-                  await load()
-                })
-              }
+              onClick={() => pages.change(() => api.unblock(id))}
             >
               Unblock
             </button>
           </li>
-        ))}
-      </ul>
-      {blocks?.length === 0 && <p class="hint">You have blocked nobody.</p>}
+        )}
+      </List>
     </>
   )
 }

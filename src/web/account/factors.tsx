@@ -1,6 +1,7 @@
 /** Renders the user's second factors: the authenticator app, the recovery codes and the passkeys. */
 import { useState } from 'preact/hooks'
 import type { Factors } from '../../../client/src/index.ts'
+import { hasPasskeys } from '../passkey.ts'
 import { useProtectedAction } from '../proof.tsx'
 import type { SectionProps } from './account.tsx'
 import { Passkeys } from './passkeys.tsx'
@@ -51,7 +52,7 @@ export const FactorsSection = (props: FactorsProps) => {
           onSubmit={() => void creating.run(async () => show((await account.createRecoveryCodes()).recovery_codes))}
         />
       )}
-      {factors.passkeys.is_available && 'PublicKeyCredential' in window && <Passkeys {...props} onCodes={show} />}
+      {factors.passkeys.is_available && hasPasskeys() && <Passkeys {...props} onCodes={show} />}
     </>
   )
 }

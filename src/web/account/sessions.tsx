@@ -1,9 +1,8 @@
 /** Renders the user's sessions, and buttons to end them. */
-import { useEffect, useState } from 'preact/hooks'
 import type { SessionEntry } from '../../../client/src/index.ts'
-import { useAction } from '../hooks.ts'
+import { List } from '../list.tsx'
+import { usePages } from '../pages.ts'
 import { useProtectedAction } from '../proof.tsx'
-import { Refusal } from '../refusal.tsx'
 import { fullTime } from '../times.ts'
 import type { AccountProps, SectionProps } from './account.tsx'
 import { deviceOf } from './device.ts'
@@ -12,23 +11,22 @@ import { SectionForm } from './section.tsx'
 type SessionsProps = SectionProps & Pick<AccountProps, 'memoryReason' | 'onEnded'>
 
 export const SessionsSection = ({ account, withProof, memoryReason, onEnded }: SessionsProps) => {
-  const [sessions, setSessions] = useState<readonly SessionEntry[]>([])
-  const loading = useAction()
-  const ending = useProtectedAction(withProof)
   const endingAll = useProtectedAction(withProof)
-  const load = () => loading.run(async () => setSessions((await account.sessions()).sessions))
-  useEffect(() => void load(), [])
-  const end = (id: string): void => void ending.run(() => account.endSession(id)).then(load)
+  const pages = usePages(async () => ({ items: (await account.sessions()).sessions }), withProof)
   return (
     <>
       <h3>Where you are logged in</h3>
       {memoryReason !== undefined && <p class="note">{memoryReason}</p>}
-      <Refusal error={loading.error ?? ending.error} />
-      <ul class="entries">
-        {sessions.map(session => (
-          <Entry key={session.id} session={session} isBusy={ending.isBusy} onEnd={() => end(session.id)} />
-        ))}
-      </ul>
+      <List pages={pages} empty="You have no sessions.">
+        {session => (
+          <Entry
+            key={session.id}
+            session={session}
+            isBusy={pages.action.isBusy}
+            onEnd={() => pages.change(() => account.endSession(session.id))}
+          />
+        )}
+      </List>
       <SectionForm
         title="Log out everywhere"
         text="Ends all your sessions, including this one."

@@ -2,12 +2,10 @@
 import { useState } from 'preact/hooks'
 import type { TotpSecret } from '../../../client/src/index.ts'
 import { Field } from '../field.tsx'
-import { lazy } from '../lazy.tsx'
 import { useProtectedAction } from '../proof.tsx'
 import type { FactorSetUpProps } from './factors.tsx'
+import { QrCode } from './qr-code.tsx'
 import { SectionForm } from './section.tsx'
-
-const QrCode = lazy(async () => (await import('./qr-code.tsx')).QrCode)
 
 export const TotpSetUp = ({ account, withProof, onCodes }: FactorSetUpProps) => {
   const [secret, setSecret] = useState<TotpSecret>()

@@ -1,14 +1,14 @@
 /**
- * Renders the toolbar of a message, its menu and its emoji picker. The menu and the picker are loaded when they are first
- * opened.
+ * Renders the toolbar of a message, its menu and its emoji picker. The emojis are loaded when the picker is first opened.
  */
 import type { Message } from '../../../client/src/index.ts'
 import { lazy } from '../lazy.tsx'
+import { MessageMenu } from './menu.tsx'
 import type { MessageActions, Permissions } from './message-actions.ts'
+import { pickerOf } from './picker.tsx'
 import { Toolbar } from './toolbar.tsx'
 
-const MessageMenu = lazy(async () => (await import('./menu.tsx')).MessageMenu)
-const EmojiPicker = lazy(async () => (await import('./picker.tsx')).EmojiPicker)
+const EmojiPicker = lazy(async () => pickerOf((await import('./emojis.ts')).searchEmojis))
 
 export interface OpenPopup {
   readonly name: 'menu' | 'picker'

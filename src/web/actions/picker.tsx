@@ -5,7 +5,6 @@
 import { useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { type Message, reactionKeyOf } from '../../../client/src/index.ts'
 import { moveFocus } from '../item-focus.ts'
-import { searchEmojis } from './emojis.ts'
 import type { MessageActions } from './message-actions.ts'
 import { Popup } from './popup.tsx'
 
@@ -17,10 +16,19 @@ interface EmojiPickerProps {
   readonly onClose: () => void
 }
 
+type Emojis = typeof import('./emojis.ts')
+
+interface PickerProps extends EmojiPickerProps, Pick<Emojis, 'searchEmojis'> {}
+
 /** The number of emojis in a row, as in the style sheet. */
 const COLUMNS = 8
 
-export const EmojiPicker = ({ anchor, message, actions, onDone, onClose }: EmojiPickerProps) => {
+/** Returns the picker of a module of emojis, which is loaded apart from the picker. */
+export const pickerOf = (searchEmojis: PickerProps['searchEmojis']) => (props: EmojiPickerProps) => (
+  <Picker {...props} searchEmojis={searchEmojis} />
+)
+
+const Picker = ({ anchor, message, actions, searchEmojis, onDone, onClose }: PickerProps) => {
   const box = useRef<HTMLDivElement>(null)
   const grid = useRef<HTMLDivElement>(null)
   const [query, setQuery] = useState('')

@@ -5,7 +5,6 @@
 import type { ComponentChildren, RefObject } from 'preact'
 import { useLayoutEffect } from 'preact/hooks'
 import { isEscape } from '../keys.ts'
-import '../styles/popup.css'
 
 interface PopupProps {
   readonly box: RefObject<HTMLDivElement>

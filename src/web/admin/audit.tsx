@@ -3,24 +3,22 @@ import { useState } from 'preact/hooks'
 import type { AuditEvent } from '../../../client/src/index.ts'
 import { deviceOf } from '../account/device.ts'
 import { Field } from '../field.tsx'
+import { List } from '../list.tsx'
 import { usePages } from '../pages.ts'
-import { useProtectedAction } from '../proof.tsx'
-import { Refusal } from '../refusal.tsx'
 import { fullTime } from '../times.ts'
 import type { AdminSectionProps } from './users.tsx'
 
 export const AuditSection = ({ admin, withProof }: AdminSectionProps) => {
   const [user, setUser] = useState('')
   const [event, setEvent] = useState('')
-  const loading = useProtectedAction(withProof)
-  const pages = usePages<AuditEvent>(loading, async after => {
+  const pages = usePages(async after => {
     const { events, next } = await admin.audit({
       ...(user === '' ? {} : { user: Number(user) }),
       ...(event === '' ? {} : { event }),
-      ...(after === undefined ? {} : { after })
+      ...after
     })
-    return { items: events, next: next ?? undefined }
-  })
+    return { items: events, next }
+  }, withProof)
   return (
     <>
       <form
@@ -37,13 +35,12 @@ export const AuditSection = ({ admin, withProof }: AdminSectionProps) => {
           onInput={value => setUser(value.replace(/\D/g, ''))}
         />
         <Field name="audit-event" label="Event" value={event} onInput={value => setEvent(value.trim())} />
-        <button type="submit" class="primary" disabled={loading.isBusy}>
+        <button type="submit" class="primary" disabled={pages.isLoading}>
           Search
         </button>
       </form>
-      <Refusal error={loading.error} />
-      <ul class="entries audit">
-        {pages.items.map(entry => (
+      <List pages={pages} class="audit" empty="There are no entries.">
+        {entry => (
           <li key={entry.id}>
             <div>
               <strong>{entry.event}</strong>
@@ -51,14 +48,8 @@ export const AuditSection = ({ admin, withProof }: AdminSectionProps) => {
             </div>
             <span class="hint">{detailsOf(entry)}</span>
           </li>
-        ))}
-      </ul>
-      {pages.items.length === 0 && !loading.isBusy && !loading.error && <p class="hint">There are no entries.</p>}
-      {pages.hasMore && (
-        <button type="button" class="plain" disabled={loading.isBusy} onClick={pages.loadMore}>
-          Show more
-        </button>
-      )}
+        )}
+      </List>
     </>
   )
 }

@@ -2,9 +2,9 @@
 import { useState } from 'preact/hooks'
 import type { AdminApi, ManagedUser } from '../../../client/src/index.ts'
 import { Field } from '../field.tsx'
+import { List } from '../list.tsx'
 import { usePages } from '../pages.ts'
-import { useProtectedAction, type WithProof } from '../proof.tsx'
-import { Refusal } from '../refusal.tsx'
+import type { WithProof } from '../proof.tsx'
 import { fullDate } from '../times.ts'
 import { UserActions } from './user-actions.tsx'
 
@@ -19,14 +19,10 @@ const CHANGEABLE: readonly string[] = ['active', 'suspended']
 export const UsersSection = ({ admin, withProof, userId }: AdminSectionProps & { readonly userId: number }) => {
   const [query, setQuery] = useState('')
   const [selected, setSelected] = useState<number>()
-  const loading = useProtectedAction(withProof)
-  const pages = usePages<ManagedUser>(loading, async after => {
-    const { users, next } = await admin.users({
-      ...(query === '' ? {} : { query }),
-      ...(after === undefined ? {} : { after })
-    })
-    return { items: users, next: next ?? undefined }
-  })
+  const pages = usePages(async after => {
+    const { users, next } = await admin.users({ ...(query === '' ? {} : { query }), ...after })
+    return { items: users, next }
+  }, withProof)
   const changed = (user: ManagedUser | undefined): void => {
     if (user) return pages.replace(user)
     setSelected(undefined)
@@ -42,13 +38,12 @@ export const UsersSection = ({ admin, withProof, userId }: AdminSectionProps & {
         }}
       >
         <Field name="user-query" label="Name begins with" value={query} inputMode="search" onInput={setQuery} />
-        <button type="submit" class="primary" disabled={loading.isBusy}>
+        <button type="submit" class="primary" disabled={pages.isLoading}>
           Search
         </button>
       </form>
-      <Refusal error={loading.error} />
-      <ul class="entries">
-        {pages.items.map(user => (
+      <List pages={pages} empty="No user has this name.">
+        {user => (
           <li key={user.id} class={user.id === selected ? 'open' : ''}>
             <div>
               <strong dir="auto">{user.username}</strong>
@@ -71,14 +66,8 @@ export const UsersSection = ({ admin, withProof, userId }: AdminSectionProps & {
             )}
             {user.id === selected && <UserActions {...{ admin, withProof, user }} onChange={changed} />}
           </li>
-        ))}
-      </ul>
-      {pages.items.length === 0 && !loading.isBusy && !loading.error && <p class="hint">No user has this name.</p>}
-      {pages.hasMore && (
-        <button type="button" class="plain" disabled={loading.isBusy} onClick={pages.loadMore}>
-          Show more
-        </button>
-      )}
+        )}
+      </List>
     </>
   )
 }

@@ -1,5 +1,4 @@
 /** Renders the card of one step of a login: a form with a heading, the error of the service, and a button. */
-import '../styles/login.css'
 import type { ComponentChildren } from 'preact'
 import { useLayoutEffect, useRef } from 'preact/hooks'
 import type { Action } from '../hooks.ts'

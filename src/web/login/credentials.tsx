@@ -12,6 +12,7 @@ import { accountOf } from '../account-api.ts'
 import { CheckBox } from '../check-box.tsx'
 import { Field } from '../field.tsx'
 import { useAction } from '../hooks.ts'
+import { askPasskey, hasPasskeys } from '../passkey.ts'
 import { type PageSession, serviceUrl } from '../session.ts'
 import { Card } from './card.tsx'
 
@@ -54,7 +55,6 @@ export const Credentials = (props: CredentialsProps) => {
     })
   const submitPasskey = (): void =>
     void action.run(async () => {
-      const { askPasskey } = await import('../passkey.ts')
       const { challenge, options } = await accountOf(page.session).passkeyLoginOptions()
       const response = await askPasskey(options)
       await onLogIn(session => session.logInWithPasskey({ challenge, response, shouldRemember }))
@@ -76,7 +76,7 @@ export const Credentials = (props: CredentialsProps) => {
       after={
         !isNew && (
           <>
-            {features?.passkeys && 'PublicKeyCredential' in window && (
+            {features?.passkeys && hasPasskeys() && (
               <button type="button" class="plain" onClick={submitPasskey}>
                 Log in with a passkey
               </button>

@@ -4,6 +4,7 @@ import type { ChatApiError, Session } from '../../../client/src/index.ts'
 import { accountOf } from '../account-api.ts'
 import { Field } from '../field.tsx'
 import { useAction } from '../hooks.ts'
+import { askPasskey, hasPasskeys } from '../passkey.ts'
 import type { PageSession } from '../session.ts'
 import { Card } from './card.tsx'
 
@@ -22,13 +23,12 @@ export const SecondFactor = ({ page, refusal, shouldRemember, onLogIn, onCancel 
   const [code, setCode] = useState('')
   const action = useAction()
   const hasCode = isRecovery || methods.includes('totp')
-  const hasPasskey = methods.includes('passkey') && 'PublicKeyCredential' in window
+  const hasPasskey = methods.includes('passkey') && hasPasskeys()
 
   const submit = (): void =>
     void action.run(() => onLogIn(session => session.logInWithCode({ challenge, code: code.trim() })))
   const submitPasskey = (): void =>
     void action.run(async () => {
-      const { askPasskey } = await import('../passkey.ts')
       const ceremony = await accountOf(page.session).passkeyLoginOptions(challenge)
       const response = await askPasskey(ceremony.options)
       await onLogIn(session => session.logInWithPasskey({ challenge: ceremony.challenge, response, shouldRemember }))

@@ -2,12 +2,13 @@
 import { useState } from 'preact/hooks'
 import { Field } from '../field.tsx'
 import { useAction } from '../hooks.ts'
-import { lazy } from '../lazy.tsx'
 import { Refusal } from '../refusal.tsx'
 import type { RoomEntry } from '../room-entry.ts'
 import { DEFAULT_ROOM } from '../room-link.ts'
 import type { Rooms } from '../rooms.ts'
+import { DeleteRoom } from './delete-room.tsx'
 import type { RoomSectionProps } from './members.tsx'
+import { SettingsForm } from './settings.tsx'
 
 interface AboutSectionProps extends RoomSectionProps {
   readonly rooms: Rooms
@@ -21,9 +22,6 @@ const AUDIENCES = {
   private: 'Only members can see the room.',
   direct: 'Only these people can see the messages.'
 }
-
-const SettingsForm = lazy(async () => (await import('./moderation.ts')).SettingsForm)
-const DeleteRoom = lazy(async () => (await import('./moderation.ts')).DeleteRoom)
 
 export const AboutSection = ({ session, api, room, rooms, rights, entry, onDeleted }: AboutSectionProps) => (
   <>

@@ -1,9 +1,10 @@
 /** Renders the invitations to a room: a form that creates a link, and the links that can be used, each with a button to revoke it. */
-import { useRef, useState } from 'preact/hooks'
-import type { RoomInvitation, RoomInvitationList } from '../../../client/src/index.ts'
+import { useState } from 'preact/hooks'
+import type { RoomInvitation } from '../../../client/src/index.ts'
 import { Choice } from '../choice.tsx'
 import { useAction } from '../hooks.ts'
 import { inviteLinkOf } from '../invite-link.ts'
+import { List } from '../list.tsx'
 import { usePages } from '../pages.ts'
 import { Refusal } from '../refusal.tsx'
 import { shortTime } from '../times.ts'
@@ -24,16 +25,11 @@ const USES = [
 
 export const InvitationsSection = ({ session, room }: Pick<RoomSectionProps, 'session' | 'room'>) => {
   const api = invitationsOf(session)
-  const list = useRef<HTMLUListElement>(null)
   const [hours, setHours] = useState('168')
   const [uses, setUses] = useState('10')
   const [created, setCreated] = useState<RoomInvitation>()
-  const loading = useAction()
   const action = useAction()
-  const pages = usePages<RoomInvitationList['invitations'][number]>(loading, async () => ({
-    items: (await api.list(room)).invitations,
-    next: undefined
-  }))
+  const pages = usePages(async () => ({ items: (await api.list(room)).invitations }))
   const submit = (event: Event): void => {
     event.preventDefault()
     void action.run(async () => {
@@ -43,12 +39,9 @@ export const InvitationsSection = ({ session, room }: Pick<RoomSectionProps, 'se
     })
   }
   const revoke = (id: number): void =>
-    void action.run(async () => {
+    pages.change(async () => {
       await api.revoke(room, id)
       if (created?.id === id) setCreated(undefined)
-      // The pressed button disappears, and with it the focus.
-      list.current?.focus()
-      pages.reload()
     })
   return (
     <>
@@ -56,14 +49,14 @@ export const InvitationsSection = ({ session, room }: Pick<RoomSectionProps, 'se
         <p class="hint">Everybody who has the link can join the room, also people whom no member knows.</p>
         <Choice name="invitation-hours" label="Valid for" value={hours} options={DURATIONS} onChange={setHours} />
         <Choice name="invitation-uses" label="Can be used by" value={uses} options={USES} onChange={setUses} />
-        <Refusal error={loading.error ?? action.error} />
+        <Refusal error={action.error} />
         <button type="submit" class="primary" aria-disabled={action.isBusy}>
           Create a link
         </button>
       </form>
       {created && <NewLink link={created.link ?? inviteLinkOf(created.code)} />}
-      <ul ref={list} class="entries" tabIndex={-1} aria-label="Invitations">
-        {pages.items.map(({ id, username, expires_at, uses_left }) => (
+      <List pages={pages} label="Invitations" empty="No invitation can be used now.">
+        {({ id, username, expires_at, uses_left }) => (
           <li key={id}>
             <div>
               <span>
@@ -73,16 +66,13 @@ export const InvitationsSection = ({ session, room }: Pick<RoomSectionProps, 'se
                 {uses_left === 1 ? '1 use' : `${uses_left} uses`} left, valid until {shortTime(Date.parse(expires_at))}
               </p>
             </div>
-            <button type="button" class="plain bad" aria-disabled={action.isBusy} onClick={() => revoke(id)}>
+            <button type="button" class="plain bad" aria-disabled={pages.action.isBusy} onClick={() => revoke(id)}>
               Revoke
               <span class="hidden"> the invitation of {username}</span>
             </button>
           </li>
-        ))}
-      </ul>
-      {pages.items.length === 0 && !loading.isBusy && !loading.error && (
-        <p class="hint">No invitation can be used now.</p>
-      )}
+        )}
+      </List>
     </>
   )
 }

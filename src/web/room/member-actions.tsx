@@ -2,11 +2,9 @@
 import { useState } from 'preact/hooks'
 import type { ChatApi, Member, Session } from '../../../client/src/index.ts'
 import { useAction } from '../hooks.ts'
-import { lazy } from '../lazy.tsx'
 import { Refusal } from '../refusal.tsx'
 import type { MemberRole } from '../room-entry.ts'
-
-const Restrict = lazy(async () => (await import('./moderation.ts')).Restrict)
+import { Restrict } from './restrict.tsx'
 
 interface MemberActionsProps {
   readonly session: Session

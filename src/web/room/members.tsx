@@ -1,9 +1,10 @@
 /** Renders the members of a room with their roles, and buttons to join and to leave it. */
-import { useRef, useState } from 'preact/hooks'
+import { useState } from 'preact/hooks'
 import type { ChatApi, Member, Session } from '../../../client/src/index.ts'
 import { Avatar } from '../avatar.tsx'
 import { useAction } from '../hooks.ts'
-import { type Page, usePages } from '../pages.ts'
+import { List } from '../list.tsx'
+import { usePages } from '../pages.ts'
 import { Refusal } from '../refusal.tsx'
 import { DEFAULT_ROOM, goTo } from '../room-link.ts'
 import type { Rooms } from '../rooms.ts'
@@ -31,13 +32,14 @@ const PAGE = 100
 export const MembersSection = (props: MembersSectionProps) => {
   const { session, api, room, me, rights } = props
   const [selected, setSelected] = useState<number>()
-  const loading = useAction()
-  const pages = usePages<Item>(loading, after => loadPage(api, room, after as number | undefined))
-  const list = useRef<HTMLUListElement>(null)
+  const pages = usePages(async after => {
+    const { members, next } = await api.members(room, { limit: PAGE, ...after })
+    return { items: members.map(member => ({ ...member, id: member.user_id })), next }
+  })
   /** Sets the focus to the button of a member. If the member has none, sets it to the list. */
   const focus = (id: number | undefined): void => {
-    const button = list.current?.querySelector<HTMLElement>(`[data-member="${id}"] button`)
-    const target = button ?? list.current
+    const button = pages.list.current?.querySelector<HTMLElement>(`[data-member="${id}"] button`)
+    const target = button ?? pages.list.current
     target?.focus()
   }
   // The pressed button disappears, and with it the focus.
@@ -59,9 +61,8 @@ export const MembersSection = (props: MembersSectionProps) => {
   }
   return (
     <>
-      <Refusal error={loading.error} />
-      <ul ref={list} class="entries members" tabIndex={-1} aria-label="Members">
-        {pages.items.map(member => {
+      <List pages={pages} class="members" label="Members" empty="The room has no members.">
+        {member => {
           const { user_id: id, username, role } = member
           const isMe = id === me
           const canRemove = !isMe && rights.remove(role)
@@ -94,24 +95,11 @@ export const MembersSection = (props: MembersSectionProps) => {
               )}
             </li>
           )
-        })}
-      </ul>
-      {pages.items.length === 0 && !loading.isBusy && !loading.error && <p class="hint">The room has no members.</p>}
-      {pages.hasMore && (
-        <button type="button" class="plain" disabled={loading.isBusy} onClick={pages.loadMore}>
-          Show more
-        </button>
-      )}
+        }}
+      </List>
       <OwnMembership {...props} onJoined={joined} />
     </>
   )
-}
-
-type Item = Member & { readonly id: number }
-
-const loadPage = async (api: ChatApi, room: string, after: number | undefined): Promise<Page<Item>> => {
-  const { members, next } = await api.members(room, { limit: PAGE, ...(after === undefined ? {} : { after }) })
-  return { items: members.map(member => ({ ...member, id: member.user_id })), next }
 }
 
 /** Renders the button to join the room, or the buttons to leave it. */

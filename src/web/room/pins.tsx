@@ -1,11 +1,11 @@
 /** Renders the dialog with the pinned messages of a room. Each has a button that shows the message among the others. */
-import { useEffect, useLayoutEffect, useRef } from 'preact/hooks'
+import { useEffect, useRef } from 'preact/hooks'
 import type { ChatApi, Message, Room } from '../../../client/src/index.ts'
 import type { MessageActions } from '../actions/message-actions.ts'
-import { useAction } from '../hooks.ts'
-import { type Page, usePages } from '../pages.ts'
+import { Dialog } from '../dialog.tsx'
+import { List } from '../list.tsx'
+import { usePages } from '../pages.ts'
 import { excerptOf } from '../quotes.ts'
-import { Refusal } from '../refusal.tsx'
 import { shortTime } from '../times.ts'
 
 interface PinsProps {
@@ -19,11 +19,18 @@ interface PinsProps {
 
 const PAGE = 50
 
+interface Pinned {
+  readonly messages: readonly Message[]
+  readonly next?: number
+}
+
 export const Pins = ({ api, room, actions, onClose, onJump }: PinsProps) => {
   const dialog = useRef<HTMLDialogElement>(null)
-  const loading = useAction()
-  const pages = usePages<Message>(loading, after => loadPage(api, room.name, after as number | undefined))
-  useLayoutEffect(() => dialog.current?.showModal(), [])
+  // A message has no id of its own.
+  const pages = usePages(async after => {
+    const { messages, next } = (await api.pins(room.name, { limit: PAGE, ...after })) as Pinned
+    return { items: messages.map(message => ({ ...message, id: message.seq })), next }
+  })
   const { reload } = pages
   useEffect(
     () =>
@@ -33,11 +40,9 @@ export const Pins = ({ api, room, actions, onClose, onJump }: PinsProps) => {
     []
   )
   return (
-    <dialog ref={dialog} class="card" onClose={onClose} aria-labelledby="pins-title">
-      <h2 id="pins-title">Pinned messages</h2>
-      <Refusal error={loading.error} />
-      <ul class="entries pins">
-        {pages.items.map(message => (
+    <Dialog title="Pinned messages" box={dialog} action={pages.action} onClose={onClose}>
+      <List pages={pages} class="pins" empty="No message is pinned.">
+        {message => (
           <li key={message.seq}>
             <div>
               <strong dir="auto">{message.username}</strong>{' '}
@@ -66,27 +71,8 @@ export const Pins = ({ api, room, actions, onClose, onJump }: PinsProps) => {
               )}
             </div>
           </li>
-        ))}
-      </ul>
-      {pages.items.length === 0 && !loading.isBusy && !loading.error && <p class="hint">No message is pinned.</p>}
-      <div class="buttons">
-        {pages.hasMore && (
-          <button type="button" class="plain" disabled={loading.isBusy} onClick={pages.loadMore}>
-            Show more
-          </button>
         )}
-        <button type="button" class="primary" onClick={() => dialog.current?.close()}>
-          Close
-        </button>
-      </div>
-    </dialog>
+      </List>
+    </Dialog>
   )
-}
-
-const loadPage = async (api: ChatApi, room: string, after: number | undefined): Promise<Page<Message>> => {
-  const { messages, next } = (await api.pins(room, {
-    limit: PAGE,
-    ...(after === undefined ? {} : { after })
-  })) as { readonly messages: readonly Message[]; readonly next?: number }
-  return { items: messages, next }
 }

@@ -1,11 +1,11 @@
 /** Renders the dialogs for a message of somebody else: to report the message, and to block its author. */
-import type { ComponentChildren } from 'preact'
-import { useLayoutEffect, useRef, useState } from 'preact/hooks'
+import { useState } from 'preact/hooks'
 import type { Message, Session } from '../../../client/src/index.ts'
+import { loadBlocked } from '../blocked.ts'
+import { Dialog } from '../dialog.tsx'
 import { Field } from '../field.tsx'
 import { useAction } from '../hooks.ts'
 import { excerptOf } from '../quotes.ts'
-import { Refusal } from '../refusal.tsx'
 import { safetyOf } from './apis.ts'
 
 interface CommonProps {
@@ -17,13 +17,14 @@ interface CommonProps {
 const ReportDialog = ({ session, message, onClose }: CommonProps) => {
   const [reason, setReason] = useState('')
   const [isDone, setDone] = useState(false)
+  const action = useAction()
   const { room, seq, username, content } = message
   return (
     <Dialog
       title="Report a message"
-      button="Report"
-      isDone={isDone}
-      onClose={onClose}
+      button={!isDone && 'Report'}
+      isDangerous
+      {...{ action, onClose }}
       work={async () => {
         await safetyOf(session).report(room, seq, reason.trim() || undefined)
         setDone(true)
@@ -55,17 +56,18 @@ interface BlockDialogProps extends CommonProps {
 
 const BlockDialog = ({ session, message, blocked, onChange, onClose }: BlockDialogProps) => {
   const { user_id: id, username } = message
+  const action = useAction()
   const isBlocked = blocked.has(id)
   return (
     <Dialog
       title={isBlocked ? `Unblock ${username}` : `Block ${username}`}
       button={isBlocked ? 'Unblock' : 'Block'}
-      onClose={onClose}
+      isDangerous
+      {...{ action, onClose }}
       work={async () => {
         const api = safetyOf(session)
         await (isBlocked ? api.unblock(id) : api.block(id))
-        const { blocks } = await api.blocks()
-        onChange(new Set(blocks.map(({ user_id }) => user_id)))
+        onChange(await loadBlocked(session))
         onClose()
       }}
     >
@@ -80,47 +82,3 @@ const BlockDialog = ({ session, message, blocked, onChange, onClose }: BlockDial
 
 export const SafetyDialog = ({ kind, ...props }: BlockDialogProps & { readonly kind: 'report' | 'block' }) =>
   kind === 'report' ? <ReportDialog {...props} /> : <BlockDialog {...props} />
-
-interface DialogProps {
-  readonly title: string
-  /** The label of the button that starts `work`. */
-  readonly button: string
-  readonly isDone?: boolean
-  readonly work: () => Promise<void>
-  readonly onClose: () => void
-  readonly children: ComponentChildren
-}
-
-const Dialog = ({ title, button, isDone = false, work, onClose, children }: DialogProps) => {
-  const dialog = useRef<HTMLDialogElement>(null)
-  const action = useAction()
-  useLayoutEffect(() => dialog.current?.showModal(), [])
-  // The button that started the work disappears, and with it the focus.
-  useLayoutEffect(() => {
-    if (isDone) dialog.current?.querySelector<HTMLElement>('.buttons button')?.focus()
-  }, [isDone])
-  return (
-    <dialog ref={dialog} class="card" onClose={onClose} aria-labelledby="safety-title">
-      <form
-        onSubmit={event => {
-          event.preventDefault()
-          if (!isDone) void action.run(work)
-        }}
-      >
-        <h2 id="safety-title">{title}</h2>
-        {children}
-        <Refusal error={action.error} />
-        <div class="buttons">
-          <button type="button" class="plain" onClick={() => dialog.current?.close()}>
-            {isDone ? 'Close' : 'Cancel'}
-          </button>
-          {!isDone && (
-            <button type="submit" class="danger" aria-disabled={action.isBusy}>
-              {button}
-            </button>
-          )}
-        </div>
-      </form>
-    </dialog>
-  )
-}

@@ -3,18 +3,16 @@
  * restrictions and reports for moderators.
  */
 import type { ChatApi, Session } from '../../../client/src/index.ts'
-import { lazy } from '../lazy.tsx'
 import { Panel } from '../panel.tsx'
 import type { RoomEntry } from '../room-entry.ts'
 import type { Rooms } from '../rooms.ts'
 import { AboutSection } from './about.tsx'
 import { AddSection } from './add.tsx'
+import { InvitationsSection } from './invitations.tsx'
 import { MembersSection } from './members.tsx'
+import { ReportsSection } from './reports.tsx'
+import { RestrictionsSection } from './restrictions.tsx'
 import { rightsOf } from './rights.ts'
-
-const InvitationsSection = lazy(async () => (await import('./moderation.ts')).InvitationsSection)
-const RestrictionsSection = lazy(async () => (await import('./moderation.ts')).RestrictionsSection)
-const ReportsSection = lazy(async () => (await import('./moderation.ts')).ReportsSection)
 
 export interface RoomPanelProps {
   readonly session: Session

@@ -1,2 +1,0 @@
-/** Declares the style sheets that components import. */
-declare module '*.css'
