@@ -207,6 +207,7 @@ const storageOf = ({ chatDb, chatAuth }: FastifyInstance, options: ChatPluginOpt
   sessionUsers: keys => chatDb.sessions.find(keys),
   touchSessions: ids => chatAuth.accounts?.sessions.touch(ids) ?? Promise.resolve(),
   standings: keys => chatDb.standings(keys),
+  isBlocked: roomId => chatDb.blocks.isBlocked(roomId),
   moderation: { restrictions: chatDb.restrictions, cleaning: chatDb.roomCleaning },
   faultOf,
   concurrentReads: readsFor(chatDb.client.maxConnections)

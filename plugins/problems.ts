@@ -45,10 +45,17 @@ export default fp(
   { name: 'chat-problems', fastify: '5.x' }
 )
 
-/** Returns a JSON parser that first checks the cost of parsing the body, and then calls the parser of Fastify. */
+/** Clients that send `Content-Type: application/json` with every request send it without a body for these methods. */
+const MAY_BE_EMPTY: ReadonlySet<string> = new Set(['PUT', 'DELETE'])
+
+/**
+ * Returns a JSON parser that first checks the cost of parsing the body, and then calls the parser of Fastify. An empty body of a
+ * PUT or DELETE request counts as no body.
+ */
 const boundedJsonParser = (fastify: FastifyInstance): FastifyBodyParser<string> => {
   const parse = fastify.getDefaultJsonParser('error', 'error')
   return (request, body, done) => {
+    if (body === '' && MAY_BE_EMPTY.has(request.method)) return done(null, undefined)
     const rule = brokenBound(body)
     if (!rule) return parse(request, body, done)
     const errors = [{ path: '/body', message: `The body ${rule}.` }]

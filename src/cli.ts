@@ -50,7 +50,7 @@ const migrate = program.command('migrate').description('apply or revert database
 migrate.command('up').description('apply every pending migration').action(migration('up'))
 migrate
   .command('down')
-  .description('revert the newest migration and delete its data; asks for confirmation on a terminal')
+  .description('revert the newest migration; says which data that deletes, and asks for confirmation')
   .option('-y, --yes', 'do not ask for confirmation')
   .action(migration('down'))
 migrate

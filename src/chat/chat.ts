@@ -76,7 +76,7 @@ export const createChatCore = (options: ChatOptions): ChatCore => {
   let isDraining = false
   const parts = createParts(options, () => isDraining)
   measureConnections(options, parts)
-  const roomAccess = createRoomAccess(parts)
+  const roomAccess = createRoomAccess({ ...parts, isBlocked: storage.isBlocked ?? (async () => false) })
   const { findRoom } = roomAccess
 
   const log = createChatLog({ ...parts, ...roomAccess, reactions: (...page) => storage.reactions.page(...page) })

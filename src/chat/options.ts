@@ -2,6 +2,7 @@
 import type { Bus } from '../bus/bus.ts'
 import type { Keyring } from '../crypto/keyring.ts'
 import type {
+  BlocksRepository,
   ChangesRepository,
   InboxRepository,
   MembersRepository,
@@ -55,6 +56,8 @@ export interface ChatStorage {
   readonly moderation?: ModerationStorage | undefined
   /** Looks up members and restrictions. If absent, nobody is a member of a room or restricted. */
   readonly standings?: FindStandings | undefined
+  /** Returns whether a direct room has a block. If absent, nobody can block others. See `BlocksRepository`. */
+  readonly isBlocked?: BlocksRepository['isBlocked'] | undefined
   /** Classifies a failure of the database. See src/db/client/errors.ts. */
   readonly faultOf: AppendQueueOptions['faultOf']
   /** Maximum number of concurrent queries that read the log. The default is 1. See `LogReaderOptions.concurrentReads`. */

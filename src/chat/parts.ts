@@ -100,7 +100,11 @@ export const createParts = (options: ChatOptions, isDraining: () => boolean): Pa
     hasReadReceipts: options.hasReadReceipts ?? true,
     onChanged: (roomId, userIds) => liveInbox.marked(roomId, userIds)
   })
-  const publishing = createPublishing(options, { access, registry, users, readMarks, rooms, liveInbox }, isDraining)
+  const publishing = createPublishing(
+    options,
+    { access, registry, users, readMarks, reader, rooms, liveInbox },
+    isDraining
+  )
   const readLimit = createReadLimit({ clock, readRate: options.limits.readRate ?? 0 })
   const parts = {
     kinds,
@@ -164,9 +168,10 @@ const createPublishing = (
     registry,
     users,
     readMarks,
+    reader,
     rooms,
     liveInbox
-  }: Pick<Parts, 'access' | 'registry' | 'users' | 'readMarks' | 'rooms' | 'liveInbox'>,
+  }: Pick<Parts, 'access' | 'registry' | 'users' | 'readMarks' | 'reader' | 'rooms' | 'liveInbox'>,
   isDraining: () => boolean
 ): Pick<Parts, 'appendQueue' | 'publisher' | 'committedEntries' | 'postJoins'> => {
   const { storage, keyring, bus, log, limits, host, clock } = options
@@ -202,6 +207,7 @@ const createPublishing = (
     messageRate: limits.messageRate,
     maxMessageLength: limits.maxMessageLength,
     editWindowMs: limits.editWindowMs,
+    authorOf: async (room, seq) => (await reader.entry(room, seq))?.userId,
     isDraining,
     isUpgradeFinished: options.isUpgradeFinished,
     author: users.author,

@@ -2,7 +2,7 @@
 import { readEnvironment } from '../../plugins/config.ts'
 import { openClient, waitForDatabase } from '../db/client/open.ts'
 import type { SqlClient } from '../db/client/types.ts'
-import { type MigrationStatus, migrateDown, migrateUp, migrationStatus } from '../db/migrate.ts'
+import { findRevertible, type MigrationStatus, migrateDown, migrateUp, migrationStatus } from '../db/migrate.ts'
 import { finishUpgrade } from '../db/upgrade.ts'
 import { version } from '../lib/package.ts'
 import { print } from './print.ts'
@@ -56,14 +56,15 @@ export const migrate = async (name: MigrateCommand, { yes }: MigrateOptions): Pr
 
 /**
  * Asks for confirmation on the terminal before `migrate down` and `migrate finish`. Without a terminal (for example in a
- * script), `migrate finish` fails unless `--yes` is given. `migrate down` then runs without confirmation, as in earlier
- * releases.
+ * script), fails unless `--yes` is given. `migrate down` asks only if it would delete data, and then says which.
  */
 const isConfirmed = async (name: MigrateCommand, client: SqlClient, schema: string): Promise<boolean> => {
   const where = `the schema "${schema}" at ${client.where}`
   if (name === 'finish')
     return confirm(`Finish the upgrade of ${where}, so that older releases can no longer write to it?`)
-  const newest = (await migrationStatus(client, schema)).findLast(({ state }) => state !== 'pending')
-  if (name !== 'down' || !process.stdin.isTTY || !newest) return true
-  return confirm(`Revert ${newest.tag} in ${where}, and delete its data?`)
+  if (name !== 'down') return true
+  const { tag, dropped = [] } = (await findRevertible(client, schema)) ?? {}
+  if (dropped.length === 0) return true
+  process.stderr.write(`To revert ${tag} deletes ${dropped.join(', ')}.\n`)
+  return confirm(`Revert ${tag} in ${where}, and delete this data?`)
 }

@@ -52,6 +52,7 @@ import { clientIn } from './transaction.ts'
 
 export type { HostTransaction } from './client/host-transaction.ts'
 export type { AppendedEntry, NewEntry, RefusedEntry, StoredBody } from './repositories/append.ts'
+export type { BlocksRepository } from './repositories/blocks.ts'
 export type { Changes, ChangesRead, ChangesRepository } from './repositories/changes.ts'
 export type { InboxPerson, InboxRepository, InboxRoom, InboxRow } from './repositories/inbox.ts'
 export type { MemberRow, MembersRepository } from './repositories/members.ts'

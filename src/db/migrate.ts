@@ -3,7 +3,7 @@
  * If several processes start at the same time, one process migrates. The other processes wait, and then find nothing pending.
  */
 import { codesOf } from './client/errors.ts'
-import type { SqlClient } from './client/types.ts'
+import type { SqlClient, SqlTransaction } from './client/types.ts'
 import {
   type Applied,
   appliedIn,
@@ -12,8 +12,9 @@ import {
   recordApplied,
   recordReverted
 } from './migrate/applied.ts'
+import { droppedBy } from './migrate/dropped.ts'
 import { type Migration, readMigrations } from './migrate/files.ts'
-import { type LockWait, locked, run } from './migrate/locked.ts'
+import { holdAppends, type LockWait, locked, run } from './migrate/locked.ts'
 import { finishIn } from './repositories/processes.ts'
 
 /**
@@ -61,6 +62,7 @@ const applyPending = (client: SqlClient, schema: string, wait: LockWait): Promis
     const applied = await appliedIn(transaction, schema)
     refuseChanged(migrations, applied)
     const pending = migrations.filter(({ tag }) => !applied.has(tag))
+    if (pending.length > 0) await holdAppends(transaction, schema)
     for (const migration of pending) {
       await run(transaction, migration.up, schema)
       await recordApplied(transaction, schema, migration)
@@ -71,17 +73,41 @@ const applyPending = (client: SqlClient, schema: string, wait: LockWait): Promis
     return pending.map(({ tag }) => tag)
   })
 
+/** A migration that `migrateDown` would revert, and a description of the data that this would delete. */
+export interface Revertible {
+  readonly tag: string
+  /** See `droppedBy`. */
+  readonly dropped: readonly string[]
+}
+
+/** Returns what `migrateDown` would revert, or `undefined` if no migration is applied. */
+export const findRevertible = (client: SqlClient, schema: string): Promise<Revertible | undefined> =>
+  client.transaction(
+    async transaction => {
+      if (!(await hasBookkeeping(transaction, schema))) return undefined
+      const migration = await newestIn(transaction, schema)
+      return migration && { tag: migration.tag, dropped: await droppedBy(transaction, schema, migration.down) }
+    },
+    { isUnlimited: true }
+  )
+
+/** Returns the newest applied migration. Throws if this release does not have it. */
+const newestIn = async (transaction: SqlTransaction, schema: string): Promise<Migration | undefined> => {
+  const newest = [...(await appliedIn(transaction, schema)).keys()].at(-1)
+  const migration = readMigrations().find(({ tag }) => tag === newest)
+  if (newest !== undefined && !migration)
+    throw new Error(`The migration ${newest} is not part of this release. Revert it with the release that applied it.`)
+  return migration
+}
+
 /** Reverts the newest applied migration. Returns its tag, or `undefined` if no migration is applied. */
 export const migrateDown = (client: SqlClient, schema: string, wait = LOCK_WAIT): Promise<string | undefined> =>
   locked(client, schema, wait, async transaction => {
     if (!(await hasBookkeeping(transaction, schema))) return undefined
-    const newest = [...(await appliedIn(transaction, schema)).keys()].at(-1)
-    if (newest === undefined) return undefined
-    const migration = readMigrations().find(({ tag }) => tag === newest)
-    if (!migration)
-      throw new Error(
-        `The migration ${newest} is not part of this release. Revert it with the release that applied it.`
-      )
+    const migration = await newestIn(transaction, schema)
+    if (!migration) return undefined
+    const newest = migration.tag
+    await holdAppends(transaction, schema)
     await run(transaction, migration.down, schema).catch(error => {
       throw refusalOf(newest, error)
     })

@@ -14,6 +14,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { append } from './append.ts'
 import { asComparison, type Conditions, mergeRows, readResults } from './committed.ts'
+import { conversations } from './conversations.ts'
 import { dropDatabases, serverVersion } from './database.ts'
 import { durable } from './durable.ts'
 import { fanOut } from './fan-out.ts'
@@ -35,6 +36,7 @@ const benchmarks: Readonly<Record<string, (effort: Effort) => Promise<Row[]>>> =
   latency,
   durable,
   history,
+  conversations,
   processes,
   resume,
   joining,

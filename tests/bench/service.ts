@@ -19,14 +19,16 @@ export interface ServiceOptions {
   readonly people?: number
   readonly env?: Readonly<Record<string, string>>
   readonly nodeArgs?: readonly string[]
+  /** The program to run. The default is the built service of this working tree. */
+  readonly program?: string
 }
 
 export const startService = async (
   { url: databaseUrl, secrets }: BenchDatabase,
-  { people = 1, env = {}, nodeArgs = [] }: ServiceOptions = {}
+  { people = 1, env = {}, nodeArgs = [], program = 'dist/src/cli.js' }: ServiceOptions = {}
 ): Promise<Service> => {
   const port = await freePort()
-  const child = start(['--max-semi-space-size=32', ...nodeArgs, 'dist/src/cli.js', 'serve'], {
+  const child = start(['--max-semi-space-size=32', ...nodeArgs, program, 'serve'], {
     ...secrets,
     DATABASE_URL: databaseUrl,
     HOST: '127.0.0.1',
@@ -72,14 +74,15 @@ export const startService = async (
 }
 
 /** Registers a user, unless the user exists, and logs the user in. Returns the access token. */
-const logIn = async (url: string, username: string): Promise<string> => {
+export const logIn = async (url: string, username: string): Promise<string> => {
   const call = async (path: string): Promise<{ access_token?: string }> => {
     const body = JSON.stringify({ username, password: PASSWORD })
     const response = await fetch(url + path, { method: 'POST', headers: { 'content-type': 'application/json' }, body })
     return (await response.json()) as { access_token?: string }
   }
-  await call('/api/auth/register')
-  const { access_token: token } = await call('/api/auth/login')
+  const login = await call('/api/auth/login')
+  if (login.access_token === undefined) await call('/api/auth/register')
+  const { access_token: token } = login.access_token === undefined ? await call('/api/auth/login') : login
   if (token === undefined) throw new Error(`${username} could not log in`)
   return token
 }

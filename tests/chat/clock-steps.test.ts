@@ -156,7 +156,7 @@ const revoking = async (clock: ReturnType<typeof fakeClock>, network: ReturnType
     registry: createConnectionRegistry({ clock, connectionsPerUser: 0, connectionsPerIp: 0, messageRate: 0 }),
     bus,
     clock,
-    access: { may: () => true, ask: () => true, isDelegated: false } satisfies Access,
+    access: { may: () => true, ask: () => true, asks: () => false, isDelegated: false } satisfies Access,
     liveInbox: { refresh() {} },
     subscriptionManager: { expel() {} } as unknown as SubscriptionManager
   })

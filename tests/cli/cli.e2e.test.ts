@@ -6,6 +6,8 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { openClient } from '../../src/db/client/open.ts'
+import { migrateDown } from '../../src/db/migrate.ts'
 import { version } from '../../src/lib/package.ts'
 import { builtProgram } from '../support/built-service.ts'
 import { endWithTest } from '../support/child-process.ts'
@@ -231,17 +233,28 @@ describe('migrate down', () => {
     return shown
   }
 
-  test('asks for confirmation on a terminal before it deletes data, unless --yes is given', async () => {
+  test('says which data it would delete and asks for confirmation, unless --yes is given', async () => {
     const cwd = newFolder()
     const env = { DATABASE_URL: 'pglite:data' }
     await run(['migrate', 'up'], { cwd, env })
+    const client = await openClient({ url: `pglite:${join(cwd, 'data')}`, poolMax: 1 })
+    while ((await migrateDown(client, 'public')) !== '0020_reports');
+    await client.query('insert into blocks (user_id, blocked_id) select 1, generate_series(2, 4)')
+    await client.close()
+    const refused = await run(['migrate', 'down'], { cwd, env })
+    expect(refused.code).toBe(1)
+    expect(refused.err).toMatch(/To revert 0019_blocks deletes 3 rows of blocks\..*--yes/s)
     const applied = async () => (await run(['migrate', 'status'], { cwd, env })).out.match(/applied/g)?.length ?? 0
     const all = await applied()
-    expect(await onTerminal(cwd, 'n\n')).toContain('Nothing was reverted.')
+    const declined = await onTerminal(cwd, 'n\n')
+    expect(declined).toContain('3 rows of blocks')
+    expect(declined).toContain('Nothing was reverted.')
     expect(await applied()).toBe(all)
     expect(await onTerminal(cwd, 'y\n')).toContain('reverted ')
     expect(await applied()).toBe(all - 1)
+    // No question is asked if there is no data.
+    expect(await run(['migrate', 'down'], { cwd, env })).toMatchObject({ code: 0 })
     expect(await onTerminal(cwd, '', '--yes')).not.toContain('[y/N]')
-    expect(await applied()).toBe(all - 2)
+    expect(await applied()).toBe(all - 3)
   }, 300_000)
 })

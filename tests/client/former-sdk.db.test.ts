@@ -2,14 +2,12 @@
  * Tests that earlier clients still work. One is the SDK before accounts, one is the SDK before edits, deletions and reactions,
  * and one follows the README of the FastAPI backend.
  */
-import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { build } from 'esbuild'
 import { expect, onTestFinished, test } from 'vitest'
 import { WebSocket } from 'ws'
+import { extractCommit, hasCommit } from '../support/former-commit.ts'
 import { connect } from '../support/socket-client.ts'
 import { PASSWORD, startChat } from '../support/start-chat.ts'
 
@@ -17,22 +15,8 @@ import { PASSWORD, startChat } from '../support/start-chat.ts'
 const BEFORE_SESSIONS = { commit: '258e117', folder: 'src/client' }
 /** The last commit whose SDK did not support edits, deletions and reactions. */
 const BEFORE_CHANGES = { commit: '3d6bad8', folder: 'client/src' }
-const root = join(import.meta.dirname, '../..')
-const git = (...args: string[]): Buffer => execFileSync('git', args, { cwd: root, stdio: ['ignore', 'pipe', 'ignore'] })
-
-const hasCommit = ({ commit }: { commit: string }): boolean => {
-  try {
-    git('cat-file', '-e', `${commit}^{commit}`)
-    return true
-  } catch {
-    return false
-  }
-}
-
 const loadFormerSdk = async ({ commit, folder: source }: { commit: string; folder: string }) => {
-  const folder = mkdtempSync(join(tmpdir(), 'chat-former-sdk-'))
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
-  execFileSync('tar', ['-x', '-C', folder], { input: git('archive', commit, source) })
+  const folder = extractCommit(commit, source)
   const outfile = join(folder, 'client.mjs')
   const entry = join(folder, source, 'index.ts')
   await build({ entryPoints: [entry], bundle: true, platform: 'node', format: 'esm', outfile, external: ['ws'] })
@@ -43,7 +27,7 @@ const loadFormerSdk = async ({ commit, folder: source }: { commit: string; folde
   }
 }
 
-test.runIf(hasCommit(BEFORE_SESSIONS))(
+test.runIf(hasCommit(BEFORE_SESSIONS.commit))(
   'the SDK of the commit before accounts registers, logs in, chats and reads history',
   async () => {
     const { createChatApi, createChatClient } = await loadFormerSdk(BEFORE_SESSIONS)
@@ -71,7 +55,7 @@ test.runIf(hasCommit(BEFORE_SESSIONS))(
   }
 )
 
-test.runIf(hasCommit(BEFORE_CHANGES))(
+test.runIf(hasCommit(BEFORE_CHANGES.commit))(
   'the SDK of the commit before messages changed receives each message once beside clients that change them',
   { timeout: 120_000 },
   async () => {

@@ -44,3 +44,20 @@ test('it applies the migrations after a pause in which the other transaction has
   expect(await attempt).toEqual(pending)
   await committed
 })
+
+test('it waits for an append that has locked its room, without a deadlock', async () => {
+  const [client, schema] = [await testClient(), await testSchema()]
+  await migrateUp(client, schema)
+  while ((await migrateDown(client, schema)) !== '0005_changes');
+  const sql = postgres(await testDatabaseUrl(), { max: 1, onnotice: () => {} })
+  onTestFinished(() => sql.end({ timeout: 1 }))
+  // The statements of an append, in its order.
+  await sql.unsafe(`begin; select from "${schema}".rooms where id = 1 for no key update`)
+  const attempt = migrateUp(client, schema, { lockMs: 30_000, pausesMs: [] })
+  const waits = `select from pg_locks where not granted and relation in
+    (select oid from pg_class where relnamespace = '"${schema}"'::regnamespace)`
+  await expect.poll(async () => (await client.query(waits)).length).toBeGreaterThan(0)
+  await sql.unsafe(`insert into "${schema}".messages (room_id, seq, kind, user_id, write_id, created_at)
+    values (1, 1, 'message', 1, 'w', now()); commit`)
+  expect((await attempt)[0]).toBe('0005_changes')
+})

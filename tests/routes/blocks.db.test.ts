@@ -140,3 +140,39 @@ test('the end of an account removes its blocks, and the blocks of it', async () 
   const rows = () => database.client.query(`select user_id, blocked_id from "${database.schema}".blocks`)
   await expect.poll(rows).toEqual([{ user_id: bob.id, blocked_id: cat.id }])
 })
+
+test('in a direct room of two with a block, neither side learns that the other types or has read', async () => {
+  const clock = fakeClock()
+  const { people, block, unblock, direct, post, join, as } = await start({ clock })
+  const [ann, bob] = people
+  const { room } = (await direct(ann, bob.id)).body
+  const { seq } = (await post(ann, room)).body
+  const sockets = [await join(ann), await join(ann), await join(bob)] as const
+  const [phone, laptop, other] = sockets
+  for (const socket of sockets) {
+    socket.send({ type: 'subscribe', room })
+    while ((await socket.nextOf('subscribed')).room !== room);
+    socket.send({ type: 'read', room, up_to: 0 })
+    await socket.untilPong()
+  }
+  const members = async (person: Person): Promise<object> => (await as(person, 'GET', `${ROOMS}/${room}/members`)).body
+  await block(ann, bob.id)
+
+  for (const socket of [phone, other]) {
+    socket.send({ type: 'typing', room })
+    expect(await socket.nextOf('error')).toMatchObject({ code: 'not_allowed', room })
+  }
+  await as(bob, 'PUT', `${ROOMS}/${room}/read`, { up_to: seq })
+  clock.advance(1000)
+  expect(await other.nextOf('read')).toMatchObject({ room, reads: [{ user_id: bob.id, read_seq: seq }] })
+  expect(await members(ann)).toMatchObject({
+    members: [{ read_seq: expect.any(Number) }, expect.not.objectContaining({ read_seq: expect.anything() })]
+  })
+  expect((await phone.untilPong()).filter(({ type }) => type === 'read' || type === 'typing')).toEqual([])
+
+  await unblock(ann, bob.id)
+  clock.advance(1000)
+  other.send({ type: 'typing', room })
+  expect(await laptop.nextOf('typing')).toMatchObject({ user_id: bob.id })
+  expect(await members(ann)).toMatchObject({ members: [{ user_id: ann.id }, { read_seq: seq }] })
+})

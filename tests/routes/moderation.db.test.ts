@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest'
 import { ROOMS, startRooms } from '../support/rooms.ts'
 import type { SocketClient } from '../support/socket-client.ts'
+import type { Person } from '../support/start-chat.ts'
 
 const NAMES = ['ann', 'bob', 'cat', 'dan']
 
@@ -194,4 +195,34 @@ test('a ban with "erase" deletes the messages of the last hours with ordinary de
     { user_id: bob.id, target: posted[1] }
   ])
   await expect.poll(() => database.client.query(`select 1 from "${database.schema}".ban_erasures`)).toEqual([])
+})
+
+test('a host application that is asked about moderation decides who deletes messages of others', async () => {
+  const asked: string[] = []
+  const { people, as, create, put, join } = await startRooms(['ann', 'bob', 'cat'], {
+    authorizeActions: ['moderate'],
+    authorize: ({ user, action }) => {
+      if (action === 'moderate') asked.push(user.name)
+      return action !== 'moderate' || user.name === 'ann'
+    }
+  })
+  const [ann, bob, cat] = people
+  const { room } = await create(ann, { room: 'team' })
+  for (const { id } of [bob, cat]) await put(ann, room, id)
+  await put(ann, room, bob.id, { role: 'moderator' })
+  const post = async (person: Person) =>
+    `${ROOMS}/${room}/messages/${(await as(person, 'POST', `${ROOMS}/${room}/messages`, { content: 'x' })).body.seq}`
+  const [one, two, three] = [await post(cat), await post(bob), await post(cat)]
+  asked.length = 0
+  expect(await as(bob, 'DELETE', one)).toMatchObject({ status: 403, body: { code: 'not_allowed' } })
+  const socket = await join(bob)
+  socket.send({ type: 'delete', room, target: Number(one.split('/').at(-1)), ref: 'r' })
+  expect(await socket.nextOf('error')).toMatchObject({ code: 'not_allowed', ref: 'r' })
+  expect(asked).toEqual(['bob', 'bob'])
+  expect((await as(ann, 'DELETE', one)).status).toBe(201)
+  // Nobody is asked about messages of one's own, and a denied action does not reveal whether a message exists.
+  expect((await as(bob, 'DELETE', two)).status).toBe(201)
+  expect((await as(cat, 'DELETE', three)).status).toBe(201)
+  expect(asked).toEqual(['bob', 'bob', 'ann'])
+  expect((await as(ann, 'DELETE', `${ROOMS}/${room}/messages/999`)).body.code).toBe('message_not_found')
 })

@@ -1,7 +1,7 @@
 /** Runs the built service in `dist` as a process, and records its output. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync, statSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
@@ -47,7 +47,7 @@ export interface BuiltService {
   readonly ended: Promise<number | null>
 }
 
-const run = (args: string[], env: Record<string, string>) => {
+const run = (args: readonly string[], env: Record<string, string>) => {
   const cwd = mkdtempSync(join(tmpdir(), 'chat-built-'))
   const keys = {
     SECRET_KEY,
@@ -57,7 +57,7 @@ const run = (args: string[], env: Record<string, string>) => {
     LOGIN_RATE_LIMIT: '0',
     MAX_LOOP_DELAY_MS: '0'
   }
-  const child = spawn(process.execPath, [program, ...args], { cwd, env: { PATH: process.env.PATH, ...keys, ...env } })
+  const child = spawn(process.execPath, args, { cwd, env: { PATH: process.env.PATH, ...keys, ...env } })
   let output = ''
   for (const stream of [child.stdout, child.stderr]) stream.on('data', data => (output += data))
   const ended = once(child, 'close').then(([code]) => code as number | null)
@@ -72,15 +72,27 @@ const run = (args: string[], env: Record<string, string>) => {
 /** Runs a command of the built program. Resolves with the exit code and the output when the program has ended. */
 export const runBuilt = async (args: string[], env: Record<string, string>) => {
   await build()
-  const { ended, output } = run(args, env)
+  const { ended, output } = run([program, ...args], env)
   return { code: await ended, output: output() }
 }
 
 /** Starts the built service. Resolves when the service listens. Rejects if the service exits before it listens. */
 export const startBuilt = async (env: Record<string, string>): Promise<BuiltService> => {
   await build()
+  return serve([program], env)
+}
+
+/**
+ * Starts the service of an earlier commit from its sources. They use the packages of this commit, which `folder` has as a link.
+ */
+export const startFormer = (folder: string, env: Record<string, string>): Promise<BuiltService> => {
+  symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'))
+  return serve(['--import', import.meta.resolve('tsx'), join(folder, 'src/cli.ts')], env)
+}
+
+const serve = async (program: readonly string[], env: Record<string, string>): Promise<BuiltService> => {
   const port = await freePort()
-  const service = run(['serve'], { HOST: '127.0.0.1', PORT: String(port), ...env })
+  const service = run([...program, 'serve'], { HOST: '127.0.0.1', PORT: String(port), ...env })
   await new Promise<void>((resolve, reject) => {
     service.child.stdout.on('data', () => service.output().includes('Server listening') && resolve())
     service.ended.then(() => reject(new Error(`The service ended before it listened: ${service.output()}`)))

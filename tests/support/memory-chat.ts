@@ -42,7 +42,7 @@ export const createMemoryChat = ({ clock = fakeClock(), ...options }: MemoryChat
       },
       members: {
         find: async () => undefined,
-        search: async () => ({ members: [], upTo: null, isSmall: false }),
+        search: async () => ({ members: [], upTo: null, mayShare: false }),
         isAdministrator: async () => false,
         strangers: async () => []
       },

@@ -5,6 +5,7 @@ import type { Settings } from '../../src/config/settings.ts'
 import type { ChatDatabase } from '../../src/db/database.ts'
 import { createServer, type ServerOptions } from '../../src/server.ts'
 import { testDatabase } from './database.ts'
+import { type HttpCall, httpOf } from './http-calls.ts'
 import { testSettings } from './settings.ts'
 import { type ConnectOptions, connect, type Frame, type SocketClient } from './socket-client.ts'
 
@@ -24,27 +25,13 @@ export interface RunningChat {
   readonly url: string
   /** Returns all log lines so far, as text. */
   readonly log: () => string
-  /** Sends an HTTP request. `body` is sent as JSON, or unchanged if it is a string. `token` is sent in `Authorization`. */
-  call(method: string, path: string, options?: CallOptions): Promise<HttpResponse>
+  readonly call: HttpCall
   register(username: string): Promise<Person>
   /**
    * Connects a user with `?token=`. Reads the first frame (`first`) and, without a `query`, the frames of the first
    * subscription.
    */
   join(person: Person, options?: ConnectOptions, query?: string): Promise<SocketClient & { readonly first: Frame }>
-}
-
-interface CallOptions {
-  readonly token?: string
-  readonly body?: unknown
-  readonly headers?: Record<string, string>
-}
-
-interface HttpResponse {
-  readonly status: number
-  readonly headers: Headers
-  // biome-ignore lint/suspicious/noExplicitAny: a test reads any field of a response.
-  readonly body: any
 }
 
 /** The parts of the service that a test can replace. */
@@ -80,20 +67,7 @@ export const startChat = async ({
   onTestFinished(() => server.close())
   const url = await server.listen({ host: '127.0.0.1', port })
 
-  const call: RunningChat['call'] = async (method, path, { token, body, headers } = {}) => {
-    const response = await fetch(url + path, {
-      method,
-      headers: {
-        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-        ...headers
-      },
-      ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) })
-    })
-    const text = await response.text()
-    const isJson = /\bjson\b/.test(response.headers.get('content-type') ?? '')
-    return { status: response.status, headers: response.headers, body: isJson ? JSON.parse(text) : text }
-  }
+  const call = httpOf(url)
 
   return {
     server,

@@ -99,6 +99,8 @@ export interface Access {
   may(principal: Principal, room: string, action: Action): boolean | Promise<boolean>
   /** Like `may`, but returns `undefined` if the host's `authorize` fails or times out. In that case, `may` returns false. */
   ask(principal: Principal, room: string, action: Action): boolean | Promise<boolean | undefined>
+  /** Returns whether the host's `authorize` is asked about an action. If not, `may` returns true. */
+  asks(action: Action): boolean
   /** True if the host application passes an `authorize` function. */
   readonly isDelegated: boolean
   /**
@@ -113,9 +115,10 @@ const HOST_TIMEOUT_MS = 2000
 
 /** Creates the access checks. Without an `authorize` function, every authenticated user may do everything. */
 export const createAccess = ({ authorize, authorizeActions = [], beforeMessage, log }: AccessOptions): Access => {
-  const unlisted = FINER_ACTIONS.filter(action => !authorizeActions.includes(action))
+  const unlisted: readonly Action[] = FINER_ACTIONS.filter(action => !authorizeActions.includes(action))
+  const asks: Access['asks'] = action => authorize !== undefined && !unlisted.includes(action)
   const ask: Access['ask'] = (principal, room, action) => {
-    if (!authorize || (unlisted as readonly Action[]).includes(action)) return true
+    if (!authorize || !asks(action)) return true
     const failed = (err: unknown): undefined => {
       log.error({ err, room, action }, 'authorize failed; the action was not authorized')
     }
@@ -130,6 +133,7 @@ export const createAccess = ({ authorize, authorizeActions = [], beforeMessage, 
   }
   return {
     ask,
+    asks,
     isDelegated: authorize !== undefined,
     may: (principal, room, action) => {
       const result = ask(principal, room, action)

@@ -15,7 +15,10 @@ import { restricted, type StandingIn } from './standing.ts'
 export interface FindRoomOptions {
   /** True if an earlier lookup found no such room, false if it found one, and undefined if there was no lookup. */
   readonly isAbsent?: boolean | undefined
-  /** Whether to throw `muted` or `room_archived` if the user may not write in the room. The append of an entry checks this itself. */
+  /**
+   * Whether to throw `muted`, `room_archived`, or `not_allowed` because of a block, if the user may not write in the room. The append
+   * of an entry checks this itself.
+   */
   readonly isTyping?: boolean
 }
 
@@ -57,6 +60,8 @@ export interface RoomAccessOptions {
   readonly rooms: RoomRegistry
   readonly access: Access
   readonly standingIn: StandingIn
+  /** Returns whether the room is a direct room of two users of whom one has blocked the other. */
+  readonly isBlocked: (roomId: number) => Promise<boolean>
 }
 
 /**
@@ -64,7 +69,7 @@ export interface RoomAccessOptions {
  * the same two queries, one for the room and one for the standing of the user, and calls `authorize`. If `isAbsent` is given, the
  * caller has already made the first query.
  */
-export const createRoomAccess = ({ rooms, access, standingIn }: RoomAccessOptions): RoomAccess => {
+export const createRoomAccess = ({ rooms, access, standingIn, isBlocked }: RoomAccessOptions): RoomAccess => {
   const findRoom: FindRoom = (principal, name, action, { isAbsent, isTyping = false } = {}) => {
     if (!isRoomName(name)) throw noSuchRoom()
     const { userId } = principal
@@ -87,7 +92,11 @@ export const createRoomAccess = ({ rooms, access, standingIn }: RoomAccessOption
           if (standing.ban !== undefined) throw restricted('banned', standing.ban)
           if (isTyping && standing.mute !== undefined) throw restricted('muted', standing.mute)
           if (isTyping && room.isArchived) throw refusalOf('room_archived')
-          return room
+          if (!isTyping || room.visibility !== 'direct') return room
+          return isBlocked(room.id).then(blocked => {
+            if (blocked) throw refusalOf('not_allowed')
+            return room
+          })
         })
       )
     )

@@ -36,6 +36,7 @@ export const DeletionFrame = Type.Object(
 export const deletion = defineKind({
   kind: DELETION,
   action: 'post',
+  actionOnOthers: 'moderate',
   command: DeleteCommand,
   frame: DeletionFrame,
   summary: { command: 'Delete a message', frame: 'A message was deleted' },

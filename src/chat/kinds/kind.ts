@@ -5,7 +5,7 @@
 import type { Static, TLiteral, TObject, TProperties, TSchema } from '@sinclair/typebox'
 import type { MessageState } from '../../db/database.ts'
 import type { ErrorCode } from '../../protocol/errors.ts'
-import type { Action } from '../access/authorize.ts'
+import type { Action, FinerAction } from '../access/authorize.ts'
 
 /** The columns whose text is encrypted. */
 export type EncryptedColumn = 'content' | 'meta'
@@ -80,6 +80,8 @@ export interface KindDefinition<Schema extends CommandSchema> {
   readonly kind: string
   /** The action that must be authorized before an entry is appended. */
   readonly action: Action
+  /** The action that must be authorized too if the target is a message of another user. */
+  readonly actionOnOthers?: FinerAction
   /** The schema of the frame that a client sends to append an entry. The `type` of this frame may differ from `kind`. */
   readonly command: Schema
   /** The schema of the frame that subscribers receive. */

@@ -6,7 +6,7 @@ import type { HostTransaction } from '../../db/database.ts'
 import type { Log } from '../../lib/logging.ts'
 import { ChatError } from '../../protocol/errors.ts'
 import { MESSAGE } from '../../protocol/http/messages.ts'
-import { type Access, type Principal, publicUserOf } from '../access/authorize.ts'
+import { type Access, type FinerAction, type Principal, publicUserOf } from '../access/authorize.ts'
 import type { ConnectionRegistry } from '../connections/registry.ts'
 import type { Body, Command, Kind } from '../kinds/kind.ts'
 import { message } from '../kinds/message.ts'
@@ -38,6 +38,8 @@ export interface PublisherOptions extends AppendDraftOptions {
   readonly maxMessageLength: number
   /** See `ChatLimits.editWindowMs`. */
   readonly editWindowMs?: number | undefined
+  /** Returns the author of an entry, or `undefined` if there is no such entry. */
+  readonly authorOf: (room: Room, seq: number) => Promise<number | undefined>
   /** See `ChatOptions.isUpgradeFinished`. */
   readonly isUpgradeFinished?: ((step?: string) => boolean) | undefined
 }
@@ -49,8 +51,8 @@ export interface Publisher {
    */
   admit(userId: number): void
   /**
-   * Publishes an entry. If the entry is rejected before the append, throws a ChatError, or rejects with a ChatError if
-   * `beforeMessage` was called or the entry has a transaction. Otherwise calls `posted` once with the result of the append,
+   * Publishes an entry. If the entry is rejected before the append, throws a ChatError, or rejects with a ChatError if the host
+   * application was asked or the entry has a transaction. Otherwise calls `posted` once with the result of the append,
    * before the subscribers receive the entry.
    */
   post(
@@ -87,6 +89,21 @@ export const createPublisher = ({ registry, access, log, ...options }: Publisher
    */
   const refuseBeforeUpgrade = ({ kind, step }: Kind): void => {
     if (kind !== MESSAGE && !isUpgradeFinished(step)) throw refusalOf('upgrade_pending')
+  }
+
+  /**
+   * Rejects with `not_allowed` if the target is a message of another user and the host application denies the action. The author
+   * of an entry never changes, so the check holds until the append.
+   */
+  const authorizeOnOthers = async (
+    principal: Principal,
+    room: Room,
+    target: number,
+    action: FinerAction
+  ): Promise<void> => {
+    const author = await options.authorOf(room, target)
+    if (author === undefined || author === principal.userId) return
+    if (!(await access.may(principal, room.name, action))) throw refusalOf('not_allowed')
   }
 
   const admit = (userId: number): void => {
@@ -130,6 +147,11 @@ export const createPublisher = ({ registry, access, log, ...options }: Publisher
         }
       })
     }
+    const { actionOnOthers } = kind
+    if (actionOnOthers && own.target != null && access.asks(actionOnOthers))
+      return authorizeOnOthers(principal, room, own.target, actionOnOthers).then(() =>
+        append({ draft: draftOf(own), room, principal }, posted)
+      )
     if (!access.edit || !kind.isEditable) return append({ draft: draftOf(own), room, principal }, posted)
     const draft = {
       room: room.name,

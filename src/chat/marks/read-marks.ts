@@ -89,7 +89,7 @@ export const createReadMarks = (options: ReadMarksOptions): ReadMarks => {
     }
     for (const [roomId, ofRoom] of byRoom) {
       // Whoever marks a room as unread does not show it to others.
-      const isShared = ({ isMoved, isSmall }: ReadMark): boolean => hasReadReceipts && isMoved && isSmall
+      const isShared = ({ isMoved, mayShare }: ReadMark): boolean => hasReadReceipts && isMoved && mayShare
       publishIn(roomId, ofRoom.filter(isShared), true)
       publishIn(
         roomId,

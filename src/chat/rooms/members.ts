@@ -107,7 +107,7 @@ export const createChatMembers = (options: ChatMembersOptions): ChatMembers => {
         const {
           members: found,
           upTo,
-          isSmall
+          mayShare
         } = await repository.search(room.id, { after, query, examined, limit: limit + 1 })
         const members = found.slice(0, limit)
         const next = found.length > limit ? members.at(-1)?.userId : upTo
@@ -115,7 +115,7 @@ export const createChatMembers = (options: ChatMembersOptions): ChatMembers => {
           room: name,
           members: members.map(member => ({
             ...publicMember(member),
-            ...((isSmall && hasReadReceipts) || member.userId === principal.userId ? { read_seq: member.readSeq } : {})
+            ...((mayShare && hasReadReceipts) || member.userId === principal.userId ? { read_seq: member.readSeq } : {})
           })),
           has_more: next != null,
           ...(next == null ? {} : { next })

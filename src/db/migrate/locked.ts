@@ -50,6 +50,18 @@ const lockedOnce = <T>(client: SqlClient, schema: string, lockMs: number, work: 
 const isLockTimeout = (error: unknown): boolean => codesOf(error).includes('55P03')
 
 /**
+ * Waits for the appends that run, and makes later ones wait, if the schema has rooms. An append locks its room first and then
+ * writes to other tables. A migration that locked these tables first would cause a deadlock.
+ */
+export const holdAppends = async (transaction: SqlTransaction, schema: string): Promise<void> => {
+  const found = await transaction.query('select from pg_tables where schemaname = $1 and tablename = $2', [
+    schema,
+    'rooms'
+  ])
+  if (found.length > 0) await run(transaction, 'LOCK TABLE "public"."rooms" IN EXCLUSIVE MODE', schema)
+}
+
+/**
  * Runs the SQL of a migration in `schema`. Replaces the schema `public` in the names that drizzle-kit has qualified. The search
  * path makes the other names refer to `schema` too.
  */

@@ -15,6 +15,8 @@ export interface BlocksRepository {
   remove(userId: number, blockedId: number): Promise<void>
   /** Returns the users whom a user has blocked, newest first. There are at most 1,000. */
   list(userId: number): Promise<BlockRow[]>
+  /** Returns whether the room is a direct room of two users of whom one has blocked the other. */
+  isBlocked(roomId: number): Promise<boolean>
 }
 
 /** @internal */
@@ -24,6 +26,7 @@ export const createBlocksRepository = ({ query }: Pick<SqlClient, 'query'>, sche
       (extract(epoch from block.created_at) * 1000)::double precision as "createdAt"
     from ${inSchema}.blocks as block join ${inSchema}.users as users on users.id = block.blocked_id
     where block.user_id = $1 order by block.created_at desc, block.blocked_id`
+  const blocked = `select ${isBlocked(inSchema, '$1')} as blocked`
 
   return {
     async add(userId, blockedId) {
@@ -36,8 +39,30 @@ export const createBlocksRepository = ({ query }: Pick<SqlClient, 'query'>, sche
     async remove(userId, blockedId) {
       await query(`delete from ${inSchema}.blocks where user_id = $1 and blocked_id = $2`, [userId, blockedId])
     },
-    list: userId => query<BlockRow>(list, [userId])
+    list: userId => query<BlockRow>(list, [userId]),
+    isBlocked: async roomId => (await query<{ blocked: boolean }>(blocked, [roomId]))[0]?.blocked === true
   }
+}
+
+/**
+ * Returns the SQL condition that a room is a direct room of two users of whom one has blocked the other. The same as the function
+ * `chat_is_blocked`, which PostgreSQL would plan again for each room. The subqueries return a value, because PostgreSQL could
+ * replace an EXISTS by a scan of all blocks.
+ * @internal
+ */
+export const isBlocked = (inSchema: string, roomId: string): string => {
+  const block = (one: string, other: string): string =>
+    `(select true from ${inSchema}.blocks as block where block.user_id = pair.${one} and block.blocked_id = pair.${other})`
+  return `case (select direct.visibility from ${inSchema}.rooms as direct where direct.id = ${roomId})
+    when 'direct' then (
+      select pair.members = 2 and coalesce(${block('one', 'other')}, ${block('other', 'one')}, false)
+      from (
+        select count(*) as members, min(known.user_id) as one, max(known.user_id) as other
+        from ${inSchema}.members as known where known.room_id = ${roomId}
+      ) as pair
+    )
+    else false
+  end`
 }
 
 /**

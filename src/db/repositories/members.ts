@@ -1,7 +1,7 @@
 /** Reads the members of rooms. The append function of the log writes them. See drizzle/0017_pins.sql. */
 import type { SqlClient } from '../client/types.ts'
 import type { MemberRole } from '../tables.ts'
-import { isSmall } from './read-marks.ts'
+import { mayShare } from './read-marks.ts'
 
 /** A member of a room. `joinedAt` is in milliseconds since the epoch. */
 export interface MemberRow {
@@ -40,8 +40,8 @@ export interface MemberSearch {
 
 /** The members that were found. `upTo` is the id of the last member that was searched, or null if no member is left to search. */
 export interface MembersFound {
-  /** Whether the room has so few members that they may see each other’s read marks. */
-  readonly isSmall: boolean
+  /** Whether the members of the room may see each other’s read marks. */
+  readonly mayShare: boolean
   readonly members: MemberRow[]
   readonly upTo: number | null
 }
@@ -78,7 +78,7 @@ export const createMembersRepository = ({ query }: Pick<SqlClient, 'query'>, sch
   const search = `with searched as materialized (
       ${members} and member.user_id > $2 order by member.user_id limit $4
     )
-    select found.*, bound."upTo", ${isSmall(`${inSchema}.members`, '$1')} as "isSmall"
+    select found.*, bound."upTo", ${mayShare(inSchema, '$1')} as "mayShare"
     from (select case when count(*) = $4 then max("userId") end as "upTo" from searched) as bound
     left join lateral (
       select * from searched where strpos(lower(username), lower($3)) > 0 order by "userId" limit $5
@@ -107,7 +107,7 @@ export const createMembersRepository = ({ query }: Pick<SqlClient, 'query'>, sch
   return {
     find: async (roomId, userId) => (await query<MemberRow>(find, [roomId, userId]))[0],
     async search(roomId, { after, query: text, examined, limit }) {
-      const rows = await query<MemberRow & { upTo: number | null; isSmall: boolean }>(search, [
+      const rows = await query<MemberRow & { upTo: number | null; mayShare: boolean }>(search, [
         roomId,
         after,
         text,
@@ -115,8 +115,8 @@ export const createMembersRepository = ({ query }: Pick<SqlClient, 'query'>, sch
         limit
       ])
       // If no member was found, the only row has no member.
-      const found = rows.filter(row => row.userId !== null).map(({ upTo: _, isSmall: __, ...member }) => member)
-      return { members: found, upTo: rows[0]?.upTo ?? null, isSmall: rows[0]?.isSmall ?? false }
+      const found = rows.filter(row => row.userId !== null).map(({ upTo: _, mayShare: __, ...member }) => member)
+      return { members: found, upTo: rows[0]?.upTo ?? null, mayShare: rows[0]?.mayShare ?? false }
     },
     ofUser: (userId, roomId, limit) => query<Membership>(ofUser, [userId, roomId, limit]),
     successorOf: async (roomId, userId) => (await query<MemberRow>(successor, [roomId, userId]))[0],

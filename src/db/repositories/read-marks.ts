@@ -1,5 +1,6 @@
 /** Stores how far members have read their rooms. */
 import type { SqlClient } from '../client/types.ts'
+import { isBlocked } from './blocks.ts'
 
 /** A change of the read mark of a user. If the user is not a member of the room, the change is ignored. */
 export interface ReadChange {
@@ -25,8 +26,8 @@ export interface ReadMark {
   readonly isChanged: boolean
   /** True if `readSeq` has changed, and not only `isUnread`. */
   readonly isMoved: boolean
-  /** True if the room has so few members that they may see each other’s marks. */
-  readonly isSmall: boolean
+  /** True if the members of the room may see each other’s marks. */
+  readonly mayShare: boolean
   /** True if another transaction has locked the member, so that nothing was changed. The change has to be written again. */
   readonly isLocked: boolean
 }
@@ -44,17 +45,18 @@ export interface ReadMarksRepository {
 const MAX_SHARED = 100
 
 /**
- * Returns SQL for whether a room has so few members that they may see each other’s read marks. The order makes PostgreSQL use
- * the index, and not read the whole table.
+ * Returns SQL for whether the members of a room may see each other’s read marks: they are few, and neither of two has blocked the
+ * other. The order makes PostgreSQL use the index, and not read the whole table.
  * @internal
  */
-export const isSmall = (members: string, roomId: string): string => `not exists (
-    select from ${members} as few where few.room_id = ${roomId} order by few.user_id offset ${MAX_SHARED} limit 1
-  )`
+export const mayShare = (inSchema: string, roomId: string): string => `(not exists (
+    select from ${inSchema}.members as few where few.room_id = ${roomId} order by few.user_id offset ${MAX_SHARED} limit 1
+  ) and not ${isBlocked(inSchema, roomId)})`
 
 /** @internal */
 export const createReadMarksRepository = ({ query }: Pick<SqlClient, 'query'>, schema: string): ReadMarksRepository => {
-  const inSchema = (table: string): string => `"${schema.replaceAll('"', '""')}"."${table}"`
+  const quoted = `"${schema.replaceAll('"', '""')}"`
+  const inSchema = (table: string): string => `${quoted}."${table}"`
   const members = inSchema('members')
   // `offset 0` makes PostgreSQL look up each room and member by its index. Locked members and mentions are skipped, because an
   // append must not wait for this statement while this statement waits for the append. Mentions that are skipped do not count,
@@ -76,8 +78,8 @@ export const createReadMarksRepository = ({ query }: Pick<SqlClient, 'query'>, s
         select known.read_seq, known.is_unread from ${members} as known
         where known.room_id = room.id and known.user_id = given.user_id offset 0
       ) as member
-    ), sizes as materialized (
-      select room.room_id, ${isSmall(members, 'room.room_id')} as is_small
+    ), shares as materialized (
+      select room.room_id, ${mayShare(quoted, 'room.room_id')} as may_share
       from (select distinct found.room_id from found) as room
     ), locked as materialized (
       select found.* from found cross join lateral (
@@ -104,10 +106,10 @@ export const createReadMarksRepository = ({ query }: Pick<SqlClient, 'query'>, s
       coalesce(written.read_seq, found.before_seq)::double precision as "readSeq",
       coalesce(written.is_unread, found.was_unread) as "isUnread",
       written.room_id is not null as "isChanged",
-      coalesce(written.read_seq > found.before_seq, false) as "isMoved", sizes.is_small as "isSmall", locked.room_id is null as "isLocked",
+      coalesce(written.read_seq > found.before_seq, false) as "isMoved", shares.may_share as "mayShare", locked.room_id is null as "isLocked",
       set_config('synchronous_commit', 'off', true) as setting
     from found
-    join sizes on sizes.room_id = found.room_id
+    join shares on shares.room_id = found.room_id
     left join locked on locked.room_id = found.room_id and locked.user_id = found.user_id
     left join written on written.room_id = found.room_id and written.user_id = found.user_id`
 

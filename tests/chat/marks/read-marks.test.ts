@@ -9,7 +9,7 @@ import { fakeClock } from '../../support/clock.ts'
 import { silentLog } from '../../support/memory-chat.ts'
 import { testSubscriber } from '../../support/subscriber.ts'
 
-const start = ({ isLocked = false, isSmall = true } = {}) => {
+const start = ({ isLocked = false, mayShare = true } = {}) => {
   const clock = fakeClock()
   const written: ReadChange[][] = []
   const published: BusEvent[] = []
@@ -36,7 +36,7 @@ const start = ({ isLocked = false, isSmall = true } = {}) => {
             isUnread,
             isChanged: !state.isLocked,
             isMoved: !isUnread,
-            isSmall,
+            mayShare,
             isLocked: state.isLocked
           })
         )
@@ -107,7 +107,7 @@ describe('createReadMarks', () => {
   })
 
   test('sends marks of a large room only to the connections of the same user', async () => {
-    const { add, advance, sent } = start({ isSmall: false })
+    const { add, advance, sent } = start({ mayShare: false })
     add(1, 5)
     await advance(2000)
     await advance(1000)

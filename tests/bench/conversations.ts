@@ -1,0 +1,225 @@
+/**
+ * Measures the costs that must not grow with the number of reactions, of entries between messages, of members and of open inboxes,
+ * each beside the plain case in the same run.
+ */
+import { closeAll, connectMany, hasFilesFor } from './clients.ts'
+import { addRoom, addUsers, post, react } from './conversations-data.ts'
+import { type BenchDatabase, createBenchDatabase } from './database.ts'
+import { type Effort, interleave, pause, type Row } from './rows.ts'
+import { logIn, type Service, startService } from './service.ts'
+
+const MANY = 10_000
+const PAGE = 50
+const REPEATS = 100
+const INBOX_ROOMS = 200
+const OWN = 'fastify-chat'
+
+interface Context {
+  readonly database: BenchDatabase
+  readonly service: Service
+  readonly rounds: number
+}
+
+type Call = (method: string, path: string, body?: object) => Promise<unknown>
+
+const callOf =
+  ({ url, tokens }: Service, person = 0): Call =>
+  async (method, path, body) => {
+    const response = await fetch(`${url}/api/chat${path}`, {
+      method,
+      headers: { authorization: `Bearer ${tokens[person]}`, ...(body ? { 'content-type': 'application/json' } : {}) },
+      ...(body ? { body: JSON.stringify(body) } : {})
+    })
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`)
+    return response.status === 204 ? undefined : response.json()
+  }
+
+/** Returns the mean time of a call, in milliseconds. `before` runs before each call and is not measured. */
+const timeOf = async (work: () => Promise<unknown>, before?: () => Promise<unknown>): Promise<number> => {
+  let took = 0
+  for (let at = 0; at < REPEATS; at++) {
+    await before?.()
+    const began = performance.now()
+    await work()
+    took += performance.now() - began
+  }
+  return took / REPEATS
+}
+
+/** Measures a page whose messages have many reactions, or are far apart in the log. */
+const pages = async ({ database, service, rounds }: Context): Promise<Row[]> => {
+  const call = callOf(service)
+  for (const room of ['plain', 'reacted', 'sparse']) {
+    const id = await addRoom(database, room, 0)
+    await post(service, room, PAGE / 2)
+    if (room === 'reacted') await react(database, id, 10, MANY)
+    if (room === 'sparse') for (let at = 0; at < MANY; at += 1000) await react(database, id, 1 + at / 1000, 1000)
+    await post(service, room, PAGE / 2)
+  }
+  const read = (room: string) => () => call('GET', `/rooms/${room}/messages?limit=${PAGE}`)
+  // Changing a message removes its page from the page cache.
+  let reactions = 0
+  const change = (room: string) => () =>
+    call(reactions++ % 2 === 0 ? 'PUT' : 'DELETE', `/rooms/${room}/messages/20/reactions/x`)
+  const rows: Row[] = []
+  for (const [how, before] of [
+    ['from the page cache', undefined],
+    ['after a message on it has changed', change]
+  ] as const) {
+    for (const [room, what] of [
+      ['reacted', `with a message of ${MANY.toLocaleString('en')} reactions`],
+      ['sparse', `with ${MANY.toLocaleString('en')} reactions between its messages`]
+    ] as const) {
+      const runs = await interleave(rounds, {
+        'a plain page': () => timeOf(read('plain'), before?.('plain')),
+        [OWN]: () => timeOf(read(room), before?.(room))
+      })
+      const aims = [{ beside: 'a plain page', as: 'ratio', atMost: 2 }] as const
+      rows.push({ title: `a page of ${PAGE} ${what}, ${how}`, unit: 'ms', runs, aims })
+    }
+  }
+  return rows
+}
+
+/** Returns the number of transactions of a database so far. Each query of the service outside a transaction is one. */
+const transactions = async ({ sql }: BenchDatabase): Promise<number> => {
+  // PostgreSQL reports a transaction up to a second late.
+  await pause(1200)
+  const [row] =
+    await sql`select xact_commit + xact_rollback as count from pg_stat_database where datname = current_database()`
+  return Number(row?.count)
+}
+
+/** Measures the inbox of a user with few and with many rooms. */
+const inboxes = async ({ database, service, rounds }: Context): Promise<Row[]> => {
+  const { sql } = database
+  const calls = [callOf(service, 1), callOf(service, 2)] as const
+  const sizes = [10, INBOX_ROOMS] as const
+  for (let room = 0; room < INBOX_ROOMS; room++) await addRoom(database, `inbox-${room}`, 0)
+  for (const [at, size] of sizes.entries())
+    await sql`insert into members (room_id, user_id) select rooms.id, users.id from rooms, users
+      where rooms.name like 'inbox-%' and users.username = ${`person-${at + 1}`} order by rooms.id limit ${size}`
+  for (let room = 0; room < INBOX_ROOMS; room++) await post(service, `inbox-${room}`, 3)
+  const read = (call: Call) => () => call('GET', `/inbox?limit=${INBOX_ROOMS}`)
+  const queries = async (call: Call): Promise<number> => {
+    const idle = await transactions(database)
+    const before = await transactions(database)
+    for (let at = 0; at < REPEATS; at++) await read(call)()
+    // Subtracts the queries of an idle service.
+    return ((await transactions(database)) - before - (before - idle)) / REPEATS
+  }
+  const few = `${sizes[0]} rooms`
+  const runs = await interleave(rounds, { [few]: () => timeOf(read(calls[0])), [OWN]: () => timeOf(read(calls[1])) })
+  const counts = await interleave(1, { [few]: () => queries(calls[0]), [OWN]: () => queries(calls[1]) })
+  const title = `an inbox of ${INBOX_ROOMS} rooms`
+  return [
+    { title, unit: 'ms', runs },
+    { title, unit: 'queries', runs: counts, aims: [{ beside: few, as: 'ratio', atMost: 1.2 }] }
+  ]
+}
+
+/** Measures a room with many members, of whom one is connected. */
+const members = async ({ database, service, rounds }: Context): Promise<Row[]> => {
+  const call = callOf(service)
+  const [small, large] = ['of-two', 'of-many']
+  await addRoom(database, small, 2)
+  await addRoom(database, large, MANY)
+  await database.sql`update rooms set visibility = 'private', guarded = true where name in (${small}, ${large})`
+  await database.sql`update members set role = 'owner' where user_id = 1`
+  const users = (await database.sql`select id from users order by id`).map(({ id }) => id as number)
+  let added = 0
+  const works: Record<string, (room: string) => () => Promise<unknown>> = {
+    'a page of members': room => () => call('GET', `/rooms/${room}/members?limit=${PAGE}`),
+    'a post': room => () => call('POST', `/rooms/${room}/messages`, { content: 'hello' }),
+    'a post with 20 mentions': room => () =>
+      call('POST', `/rooms/${room}/messages`, { content: 'hello', mentions: users.slice(0, 20) }),
+    'adding a member': room => () => call('PUT', `/rooms/${room}/members/${users[MANY + added++]}`)
+  }
+  const rows: Row[] = []
+  for (const [name, work] of Object.entries(works)) {
+    const runs = await interleave(rounds, {
+      'a room of two': () => timeOf(work(small)),
+      [OWN]: () => timeOf(work(large))
+    })
+    const aims = [{ beside: 'a room of two', as: 'ratio', atMost: 1.5 }] as const
+    rows.push({ title: `${name} in a room of ${MANY.toLocaleString('en')} members`, unit: 'ms', runs, aims })
+  }
+  return rows
+}
+
+/** Measures open inboxes: the memory of each, and the CPU time of a message per second in a room that all of them show. */
+const live = async ({ database, service }: Context, seconds: number): Promise<Row[]> => {
+  if (!hasFilesFor(MANY)) return []
+  await addRoom(database, 'everybody', MANY)
+  await addRoom(database, 'nobody', 1)
+  const tokens: string[] = []
+  while (tokens.length < MANY)
+    tokens.push(
+      ...(await Promise.all(Array.from({ length: 50 }, (_, at) => logIn(service.url, `person-${tokens.length + at}`))))
+    )
+  const hold = async (query: string) => {
+    let at = 0
+    const clients = await connectMany(MANY, () => service.open(tokens[at++] ?? '', query))
+    while (clients.some(({ frames }) => frames < (query.includes('inbox') ? 2 : 1))) await pause(100)
+    await pause(3000)
+    return clients
+  }
+  const perMessage = async (room: string): Promise<number> => {
+    await post(service, room, 1)
+    await pause(1500)
+    const began = service.cpu()
+    for (let sent = 0; sent < 2 * seconds; sent++) {
+      await post(service, room, 1)
+      await pause(1500)
+    }
+    return (1000 * (service.cpu() - began)) / (2 * seconds)
+  }
+  const empty = await service.memory()
+  closeAll(await hold('rooms='))
+  await pause(3000)
+  const before = await service.memory()
+  const plain = await hold('rooms=')
+  const without = await service.memory()
+  closeAll(plain)
+  await pause(3000)
+  const clients = await hold('rooms=&inbox=true')
+  const withInbox = await service.memory()
+  const counts = new Map([
+    ['a room that no inbox shows', [await perMessage('nobody')]],
+    [OWN, [await perMessage('everybody')]]
+  ])
+  closeAll(clients)
+  const bytes = (value: number): number[] => [(value - Math.min(empty, before)) / MANY]
+  return [
+    {
+      title: `memory of each of ${MANY.toLocaleString('en')} connections with an open inbox`,
+      unit: 'bytes, resident',
+      runs: new Map([
+        ['without an inbox', bytes(without)],
+        [OWN, bytes(withInbox)]
+      ])
+    },
+    {
+      title: `CPU of a message to a room that ${MANY.toLocaleString('en')} open inboxes show, one message in 1.5 s`,
+      unit: 'ms',
+      runs: counts
+    }
+  ]
+}
+
+export const conversations = async ({ rounds, seconds }: Effort): Promise<Row[]> => {
+  const database = await createBenchDatabase()
+  const service = await startService(database, { people: 3 })
+  await addUsers(database, MANY + 5000)
+  await database.sql`analyze`
+  const context = { database, service, rounds }
+  const rows = [
+    ...(await pages(context)),
+    ...(await inboxes(context)),
+    ...(await members(context)),
+    ...(await live(context, seconds))
+  ]
+  await service.kill()
+  await database.drop()
+  return rows
+}

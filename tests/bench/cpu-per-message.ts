@@ -1,0 +1,154 @@
+/**
+ * Compares the CPU time per message of this working tree with that of another commit. Both services run at the same time, each on
+ * a database of its own, and are measured in turn, so that changes of the machine's load cancel out.
+ *
+ *   npm run bench:cpu -- <commit> [--pairs 10]
+ *
+ * Prints, for the service, for its database connections and for both together, the CPU time of the commit divided by that of this
+ * tree, with a 95 % interval. A ratio below 1 means that this tree needs more. Both run from their TypeScript sources, with the
+ * packages of this tree. Ten pairs take about four minutes.
+ */
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { closeAll, connectMany, framesOf } from './clients.ts'
+import { type BenchDatabase, createBenchDatabase, dropDatabases } from './database.ts'
+import { type Interval, intervalOf } from './interval.ts'
+import { pause } from './rows.ts'
+import { type Service, startService } from './service.ts'
+import { killSubjects, pinTo } from './subjects.ts'
+
+const root = join(import.meta.dirname, '../..')
+const SENDERS = 20
+/** The measured loads: how many messages each of the senders has in flight, and how many messages a run has. */
+const LOADS = [
+  { name: 'saturated', senders: SENDERS, inFlight: 50, messages: 20_000 },
+  { name: 'one message in flight', senders: 1, inFlight: 1, messages: 2000 }
+] as const
+
+type Load = (typeof LOADS)[number]
+
+interface Subject {
+  readonly database: BenchDatabase
+  readonly service: Service
+}
+
+/** CPU times in µs per message. */
+interface Cost {
+  readonly service: number
+  readonly database: number
+}
+
+/** Returns the CPU time of all threads of a process so far, in nanoseconds. A process that has exited counts as 0. */
+const nanosecondsOf = (pid: number): number => {
+  try {
+    return readdirSync(`/proc/${pid}/task`).reduce(
+      (sum, thread) => sum + Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'latin1').split(' ')[0]),
+      0
+    )
+  } catch {
+    return 0
+  }
+}
+
+const extract = (commit: string): string => {
+  const folder = mkdtempSync(join(tmpdir(), 'chat-bench-commit-'))
+  const archive = execFileSync('git', ['archive', commit], { cwd: root, maxBuffer: 2 ** 28 })
+  execFileSync('tar', ['-x', '-C', folder], { input: archive })
+  symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'))
+  return folder
+}
+
+const startSubject = async (folder: string): Promise<Subject> => {
+  const database = await createBenchDatabase()
+  const program = join(folder, 'src/cli.ts')
+  const nodeArgs = ['--import', import.meta.resolve('tsx')]
+  return { database, service: await startService(database, { people: SENDERS, program, nodeArgs }) }
+}
+
+/** Returns the CPU time of the service and of its database connections so far, in nanoseconds. */
+const spent = async ({ database: { sql }, service }: Subject) => {
+  const backends = await sql`select pid from pg_stat_activity
+    where datname = current_database() and application_name like 'fastify-chat%'`
+  const database = backends.reduce((sum, { pid }) => sum + nanosecondsOf(pid), 0)
+  return { service: nanosecondsOf(service.pid), database }
+}
+
+/** Sends the messages of a load, where each acknowledgement triggers the next message of its sender. */
+const measure = async (subject: Subject, { senders, inFlight, messages }: Load): Promise<Cost> => {
+  const { service } = subject
+  let at = 0
+  const clients = await connectMany(senders, () => service.open(service.tokens[at++] ?? '', 'rooms='))
+  // Waits for the first frame of each connection, because this frame is not an acknowledgement.
+  await pause(300)
+  const frame = JSON.stringify({ type: 'message', content: 'x'.repeat(100), ref: 'r' })
+  const run = async (count: number): Promise<void> => {
+    const until = framesOf(clients) + count
+    let left = count - senders * inFlight
+    for (const client of clients) {
+      client.onFrames = arrived => {
+        const next = Math.min(arrived, left)
+        left -= next
+        if (next > 0) client.send(...Array.from({ length: next }, () => frame))
+      }
+      client.send(...Array.from({ length: inFlight }, () => frame))
+    }
+    while (framesOf(clients) < until) await pause(5)
+  }
+  await run(Math.ceil(messages / 5))
+  const before = await spent(subject)
+  await run(messages)
+  const after = await spent(subject)
+  closeAll(clients)
+  const each = (part: 'service' | 'database'): number => (after[part] - before[part]) / messages / 1000
+  return { service: each('service'), database: each('database') }
+}
+
+const PARTS: Readonly<Record<string, (cost: Cost) => number>> = {
+  service: ({ service }) => service,
+  database: ({ database }) => database,
+  both: ({ service, database }) => service + database
+}
+
+const shown = ({ lower, ratio, upper }: Interval): string =>
+  `${ratio.toFixed(3)} (${lower.toFixed(3)} to ${upper.toFixed(3)})`
+
+const compare = async (other: Subject, ours: Subject, load: Load, pairs: number): Promise<void> => {
+  const costs: { other: Cost; ours: Cost }[] = []
+  for (let pair = 0; pair < pairs; pair++) {
+    const order = pair % 2 === 0 ? [other, ours] : [ours, other]
+    const results = new Map<Subject, Cost>()
+    for (const subject of order) results.set(subject, await measure(subject, load))
+    costs.push({ other: results.get(other) as Cost, ours: results.get(ours) as Cost })
+  }
+  for (const [name, of] of Object.entries(PARTS)) {
+    const mean = (which: 'other' | 'ours'): string =>
+      (costs.reduce((sum, cost) => sum + of(cost[which]), 0) / pairs).toFixed(1)
+    const interval = intervalOf(costs.map(cost => of(cost.other) / of(cost.ours)))
+    process.stdout.write(
+      `${load.name}, ${name}: ${mean('other')} µs per message before, ${mean('ours')} now; ratio ${shown(interval)}\n`
+    )
+  }
+}
+
+const { values, positionals } = parseArgs({ options: { pairs: { type: 'string' } }, allowPositionals: true })
+const [commit] = positionals
+const pairs = Number(values.pairs ?? 10)
+if (commit === undefined || !(pairs >= 2)) {
+  process.stderr.write('Usage: npm run bench:cpu -- <commit> [--pairs 10], with at least 2 pairs\n')
+  process.exit(2)
+}
+process.setMaxListeners(0)
+pinTo(1, process.pid)
+const folder = extract(commit)
+try {
+  const [other, ours] = [await startSubject(folder), await startSubject(root)]
+  for (const load of LOADS) await compare(other, ours, load, pairs)
+} finally {
+  killSubjects()
+  await dropDatabases()
+  rmSync(folder, { recursive: true, force: true })
+}
+process.exit()
