@@ -169,6 +169,56 @@ test('bans a user who is not a member, and ends a ban that is on a later page', 
   expect((await run('/unban eve', { restrictions, unban })).notices).toEqual(['eve is not banned in this room.'])
 })
 
+test('lists muted and banned users, reports and invitations, and ends reports and invitations', async () => {
+  const restriction = { ...bob, by: 1, created_at: bob.joined_at }
+  const restrictions: ModerationApi['restrictions'] = async room => ({
+    room,
+    restrictions: [
+      { ...restriction, kind: 'mute', until: '2026-02-01T12:00:00.000+00:00', reason: 'too\nloud' },
+      { ...restriction, username: 'Eve', kind: 'ban' }
+    ],
+    has_more: true,
+    next: 3
+  })
+  const [listed] = (await run('/restrictions', { restrictions })).notices
+  expect(listed).toMatch(
+    /\(the first 50\):\nBob is muted until [\d-]+ [\d:]+: too.*loud\nEve is banned without an end$/
+  )
+  const none = async (room: string) => ({ room, restrictions: [], has_more: false })
+  expect((await run('/restrictions', { restrictions: none })).notices).toEqual([
+    'Nobody is muted or banned in this room.'
+  ])
+
+  const report = { id: 3, room: 'p.1', seq: 7, content: 'Boo', created_at: bob.joined_at, state: 'open' } as const
+  const reports: ModerationApi['reports'] = async () => ({
+    reports: [
+      { ...report, author: bob, reporter: eve, reason: 'rude' },
+      // The service returns null for a deleted user.
+      { ...report, id: 4, content: null, author: null as never, reporter: eve }
+    ],
+    has_more: false
+  })
+  const shown = await run('/reports', { reports })
+  expect(shown.calls).toEqual([['reports', 'p.1', { state: 'open', limit: 50 }]])
+  expect(shown.notices[0]?.split('\n').slice(1)).toEqual([
+    'Report 3: #7 Bob: Boo (by eve: rude)',
+    'Report 4: #7 a deleted user: (not available) (by eve)'
+  ])
+  const resolveReport = async () => {}
+  expect((await run('/resolve 3', { resolveReport })).calls).toEqual([['resolveReport', 'p.1', 3, 'deleted']])
+  expect((await run('/dismiss 3', { resolveReport })).calls).toEqual([['resolveReport', 'p.1', 3, 'dismissed']])
+  expect((await run('/resolve', { resolveReport })).notices).toEqual([
+    'Type /resolve NUMBER, with a number of /reports.'
+  ])
+
+  const invitation = { id: 5, ...bob, created_at: bob.joined_at, expires_at: bob.joined_at, uses_left: 2 }
+  const list: InvitationApi['list'] = async room => ({ room, invitations: [invitation] })
+  expect((await run('/invitations', { list })).notices[0]).toMatch(
+    /\nInvitation 5: by Bob, 2 left, until [\d-]+ [\d:]+$/
+  )
+  expect((await run('/revoke 5', { revoke: async () => {} })).calls).toEqual([['revoke', 'p.1', 5]])
+})
+
 test('sets slow mode, and archives the room', async () => {
   const changeRoom = async () => room('p.1')
   const change = async (text: string) => (await run(text, { changeRoom })).calls.at(-1)?.[2]

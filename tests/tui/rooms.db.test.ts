@@ -131,6 +131,14 @@ test('invites with a code, moderates, and shows the refusals', async () => {
 
   bob.submit(`/report ${seq} not nice`)
   await until(bob, ({ view }) => view.notices.some(({ text }) => text.startsWith(`You reported #${seq}.`)))
+  ada.submit('/reports')
+  await until(ada, ({ view }) =>
+    view.notices.some(({ text }) => text.includes(`#${seq} ada: unread by bob (by bob: not nice)`))
+  )
+  ada.submit('/dismiss 1')
+  await noticed(ada, 'The report is dismissed, and the message stays.')
+  bob.submit('/restrictions')
+  await noticed(bob, 'You may not do this in this room. Ask a moderator or an owner of the room.')
   bob.submit('/room general')
   await until(bob, ({ view }) => view.name === 'general')
   ada.submit('news')
@@ -146,6 +154,8 @@ test('invites with a code, moderates, and shows the refusals', async () => {
   await until(bob, ({ view }) => view.room.status === 'left')
   expect(bob.view.room.error?.code).toBe('banned')
   await noticed(ada, 'You banned bob')
+  ada.submit('/restrictions')
+  await until(ada, ({ view }) => view.notices.some(({ text }) => text.endsWith('\nbob is banned without an end')))
   ada.submit('/unban BOB')
   await noticed(ada, 'You unbanned bob')
 })

@@ -1,12 +1,13 @@
 /** Parses and runs the commands that call the service over HTTP. */
 import { ChatApiError } from '../../../client/src/index.ts'
 import type { Command, CommandOptions } from './command-types.ts'
+import { LIST_COMMANDS } from './list-commands.ts'
 import { MEMBER_COMMANDS } from './member-commands.ts'
 import { MODERATION_COMMANDS } from './moderation-commands.ts'
 import { refusalText } from './refusals.ts'
 import { SAFETY_COMMANDS } from './safety-commands.ts'
 
-const COMMANDS = { ...MEMBER_COMMANDS, ...MODERATION_COMMANDS, ...SAFETY_COMMANDS }
+const COMMANDS = { ...MEMBER_COMMANDS, ...MODERATION_COMMANDS, ...LIST_COMMANDS, ...SAFETY_COMMANDS }
 
 export interface RoomCommand {
   readonly kind: keyof typeof COMMANDS
