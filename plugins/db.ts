@@ -1,6 +1,6 @@
 /**
- * Opens the database, or uses the client of a host application. Applies the migrations if `migrateOnStart` is true. Decorates
- * `chatDb`.
+ * Opens the database, or uses the client of a host application. Applies the migrations if `migrateOnStart` is true. If the crypto
+ * plugin was registered before, checks that its keys are those of the database. Decorates `chatDb`.
  */
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
@@ -13,6 +13,7 @@ import type { SqlClient } from '../src/db/client/types.ts'
 import { type ChatDatabase, createDatabase } from '../src/db/database.ts'
 import { migrateUp, requireMigrated } from '../src/db/migrate.ts'
 import type { NewAuditEvent } from '../src/db/repositories/audit.ts'
+import { checkKeys } from '../src/ops/key-check.ts'
 import { shutdownOf } from '../src/shutdown.ts'
 
 declare module 'fastify' {
@@ -69,8 +70,18 @@ export type { DatabaseHandle }
 const adopt = async (fastify: FastifyInstance, handle: DatabaseHandle, settings: Settings): Promise<SqlClient> => {
   const { databaseSchema, databaseListenUrl, migrateOnStart } = settings
   const client = await withoutLostNotifications(fastify, await adoptClient(handle, databaseListenUrl))
-  if (migrateOnStart) await migrateUp(client, databaseSchema)
+  // Without `migrateOnStart`, the start sends no query, because the host may not be connected yet.
+  if (migrateOnStart) {
+    await migrateUp(client, databaseSchema)
+    await checkKeysOf(fastify, client, databaseSchema)
+  }
   return client
+}
+
+/** Throws if the keys of this process are not those of the database. */
+const checkKeysOf = async (fastify: FastifyInstance, client: SqlClient, schema: string): Promise<void> => {
+  if (!fastify.hasDecorator('chatCrypto')) return
+  await checkKeys({ keys: createDatabase(client, schema).keys, keyring: fastify.chatCrypto, log: fastify.log })
 }
 
 /**
@@ -109,4 +120,5 @@ const prepare = async (fastify: FastifyInstance, client: SqlClient, settings: Se
   })
   if (migrateOnStart) await migrateUp(client, databaseSchema)
   else await requireMigrated(client, databaseSchema)
+  await checkKeysOf(fastify, client, databaseSchema)
 }

@@ -1,95 +1,79 @@
 /** Runs `fastify-chat keys status` and `keys rotate`: shows and changes which keys encrypt the stored tokens. */
-import type { Keyring } from '../crypto/keyring.ts'
-import { countTokensByKey, type KeyUse } from '../db/encrypted-columns.ts'
-import { type ReencryptedBatch, reencrypt } from '../db/reencrypt.ts'
-import type { ProcessRow } from '../db/repositories/processes.ts'
+import { setTimeout as delay } from 'node:timers/promises'
+import { exclusively } from '../db/exclusive.ts'
+import { reencryptOnce } from '../db/reencrypt.ts'
+import { countTokensByKey } from '../db/table-pages.ts'
+import { systemClock } from '../lib/clock.ts'
+import { createPace } from '../lib/pace.ts'
+import { type RotationResult, rotate } from '../ops/rotation.ts'
+import { keyStatus, numbered } from './key-status.ts'
 import { print } from './print.ts'
-import { withDatabase } from './with-database.ts'
+import { createProgress, type Progress } from './progress.ts'
+import { type AccountTools, withDatabase } from './with-database.ts'
+
+/** Interval in milliseconds at which the running processes are looked up. */
+const WAIT_MS = 5000
 
 /** Runs `keys status`. */
 export const showKeys = (): Promise<void> =>
-  withDatabase(async ({ database, keyring }) => {
-    const uses = await countTokensByKey(database.client, database.schema)
-    print(...keyStatus(uses, keyring, await database.processes.live()))
+  withDatabase(async tools => {
+    const { database, keyring } = tools
+    const uses = await countTokensByKey(database)
+    await database.keys.use(uses.flatMap(({ keyId }) => keyId ?? []))
+    print(
+      ...keyStatus({ uses, keyring, processes: await database.processes.live(), known: await database.keys.list() })
+    )
   })
 
-/**
- * Runs `keys rotate`. Rejects if a running process lacks the current key, because the process could not read the re-encrypted
- * tokens.
- */
+/** Runs `keys rotate`. Rejects if a running process lacks the current key, or if another rotation runs. */
 export const rotateKeys = (): Promise<void> =>
-  withDatabase(async ({ database, keyring }) => {
-    const { client, schema, processes } = database
-    refuseOldProcesses(await processes.live(), keyring.currentKeyId)
-    const report = createProgress()
-    await reencrypt({ client, schema, keyring, onBatch: report })
-    print('', ...keyStatus(await countTokensByKey(client, schema), keyring, await processes.live()))
-  })
-
-const refuseOldProcesses = (processes: readonly ProcessRow[], currentKeyId: string): void => {
-  const unable = processes.filter(({ keyIds }) => !keyIds.includes(currentKeyId)).length
-  if (unable === 0) return
-  throw new Error(
-    `${numbered(unable, 'running process has', 'running processes have')} no key ${currentKeyId} (the ENCRYPTION_KEY of ` +
-      'this command). Without this key, a process cannot read the re-encrypted data. Add the key to ENCRYPTION_KEY_PREVIOUS ' +
-      'of every process, restart the processes, and try again.'
+  withDatabase(
+    ({ database, keyring }) =>
+      exclusively(database.client, { schema: database.schema, name: 'keys rotate' }, async () => {
+        const result = await rotateWithProgress({ database, keyring })
+        const [processes, known] = [await database.processes.live(), await database.keys.list()]
+        print('', ...keyStatus({ uses: result.uses, keyring, processes, known }), '', ...summaryOf(result))
+      }),
+    { poolMax: 3 }
   )
-}
 
-/** Number of rows after which progress is printed again. */
-const PROGRESS_ROWS = 10_000
-
-/** Returns a function that prints how many rows of a table were encrypted again. */
-const createProgress = () => {
-  let table = ''
-  let rows = 0
-  let printed = 0
-  return (batch: ReencryptedBatch): void => {
-    if (batch.table !== table) {
-      table = batch.table
-      rows = 0
-      printed = 0
-    }
-    rows += batch.rows
-    if (batch.rows === 0 || (printed > 0 && rows - printed < PROGRESS_ROWS)) return
-    printed = rows
-    print(`${table}: ${numbered(rows, 'row')} encrypted again`)
+const rotateWithProgress = async ({
+  database,
+  keyring
+}: Pick<AccountTools, 'database' | 'keyring'>): Promise<RotationResult> => {
+  let total = 0
+  const uses = await countTokensByKey({ ...database, onPage: rows => (total = rows) })
+  await database.keys.use(uses.flatMap(({ keyId }) => keyId ?? []))
+  let progress: Progress | undefined
+  try {
+    return await rotate({
+      database,
+      keyring,
+      count: () => countTokensByKey(database),
+      async pass(onPage) {
+        progress?.stop()
+        progress = await createProgress('encrypting', total)
+        return reencryptOnce({ ...database, keyring, pace: createPace(systemClock), onPage })
+      },
+      onPage: ({ read }) => progress?.add(read),
+      onWait: processes =>
+        progress?.print(
+          `${numbered(processes, 'running process encrypts', 'running processes encrypt')} with another key. Set ` +
+            `ENCRYPTION_KEY to the key ${keyring.currentKeyId} in every process, and restart the processes. Waiting.`
+        ),
+      wait: () => delay(WAIT_MS)
+    })
+  } finally {
+    progress?.stop()
   }
 }
 
-/** Describes which keys encrypt the stored tokens, and which can be removed from the settings. */
-export const keyStatus = (
-  uses: readonly KeyUse[],
-  { keyIds, currentKeyId }: Pick<Keyring, 'keyIds' | 'currentKeyId'>,
-  processes: readonly Pick<ProcessRow, 'keyId'>[]
-): string[] => {
-  const others = uses.map(({ keyId }) => keyId).filter(id => id === null || !keyIds.includes(id))
-  const tokensOf = (id: string | null): number =>
-    uses.filter(({ keyId }) => keyId === id).reduce((sum, { tokens }) => sum + tokens, 0)
-
-  const verdict = (id: string | null): string => {
-    const tokens = numbered(tokensOf(id), 'token')
-    if (id === currentKeyId) return `Key ${id} is the current one, ENCRYPTION_KEY: ${tokens}.`
-    if (id === null) return `${tokens} without a key id. Keep every key, and run "fastify-chat keys rotate".`
-    if (!keyIds.includes(id))
-      return `Key ${id} is not in the settings: ${tokens} cannot be read. Add the key to ENCRYPTION_KEY_PREVIOUS.`
-    const users = processes.filter(({ keyId }) => keyId === id).length
-    if (users > 0)
-      return `Key ${id} must stay: ${numbered(users, 'running process encrypts', 'running processes encrypt')} with it.`
-    return tokensOf(id) > 0
-      ? `Key ${id} must stay in ENCRYPTION_KEY_PREVIOUS: ${tokens}. To replace them, run "fastify-chat keys rotate".`
-      : `Key ${id} can be removed from ENCRYPTION_KEY_PREVIOUS: no token needs it. Keep the key for older backups.`
-  }
-
-  return [
-    rowOf('COLUMN', 'KEY', 'TOKENS'),
-    ...uses.map(({ table, column, keyId, tokens }) => rowOf(`${table}.${column}`, keyId ?? '(none)', String(tokens))),
-    '',
-    ...new Set([...keyIds, ...others].map(verdict))
-  ]
-}
-
-const rowOf = (column: string, key: string, tokens: string): string =>
-  `${column.padEnd(20)}  ${key.padEnd(16)}  ${tokens.padStart(10)}`
-
-const numbered = (count: number, one: string, many = `${one}s`): string => `${count} ${count === 1 ? one : many}`
+const summaryOf = ({ rows, unreadable }: RotationResult): string[] => [
+  `${numbered(rows, 'row')} encrypted again.`,
+  ...(unreadable > 0
+    ? [
+        `No key in the settings decrypts ${numbered(unreadable, 'row')}. They stay as they are: add their key, and run the command again.`
+      ]
+    : []),
+  'Keep every old key for as long as you keep backups from before this rotation: they can be read only with it.'
+]

@@ -25,11 +25,17 @@ export interface AccountTools {
   readonly requestDeletion: RequestDeletion
 }
 
-/** Opens the database and runs `work`. Rejects if a migration has not been applied. `SECRET_KEY` may be missing. */
-export const withDatabase = async (work: (tools: AccountTools) => Promise<void>): Promise<void> => {
+/**
+ * Opens the database and runs `work`. Rejects if a migration has not been applied. `SECRET_KEY` may be missing. `poolMax` is the
+ * number of connections.
+ */
+export const withDatabase = async (
+  work: (tools: AccountTools) => Promise<void>,
+  { poolMax = 1 }: { readonly poolMax?: number } = {}
+): Promise<void> => {
   const { settings } = readEnvironment({ mode: 'production', without: ['secretKey'] })
   const { databaseUrl: url, databaseSsl: ssl, databaseCa: ca } = settings
-  const client = await openClient({ url, ssl, ca, poolMax: 1 })
+  const client = await openClient({ url, ssl, ca, poolMax })
   try {
     await waitForDatabase(client, { seconds: settings.databaseWaitSeconds })
     await requireMigrated(client, settings.databaseSchema)

@@ -23,10 +23,12 @@ import { createHeldNamesRepository, type HeldNamesRepository } from './repositor
 import { createIdentitiesRepository, type IdentitiesRepository } from './repositories/identities.ts'
 import { createInboxRepository, type InboxRepository } from './repositories/inbox.ts'
 import { createInvitationsRepository, type InvitationsRepository } from './repositories/invitations.ts'
+import { createKeysRepository, type KeysRepository } from './repositories/keys.ts'
 import { createKnownNetworksRepository, type KnownNetworksRepository } from './repositories/known-networks.ts'
 import { createLoginThrottlesRepository, type LoginThrottlesRepository } from './repositories/login-throttles.ts'
 import { createLookupKeysRepository, type LookupKeysRepository } from './repositories/lookup-keys.ts'
 import { createMembersRepository, type MembersRepository } from './repositories/members.ts'
+import { createMessageRetentionRepository, type MessageRetentionRepository } from './repositories/message-retention.ts'
 import { createMessagesRepository, type MessagesRepository } from './repositories/messages.ts'
 import { createOneTimeTokensRepository, type OneTimeTokensRepository } from './repositories/one-time-tokens.ts'
 import { createOutboxRepository, type OutboxRepository } from './repositories/outbox.ts'
@@ -82,6 +84,8 @@ export interface Repositories {
   readonly rateLimits: RateLimitsRepository
   readonly changes: ChangesRepository
   readonly processes: ProcessesRepository
+  readonly keys: KeysRepository
+  readonly messageRetention: MessageRetentionRepository
   readonly administration: AdministrationRepository
   readonly audit: AuditRepository
   readonly outbox: OutboxRepository
@@ -140,6 +144,8 @@ const createRepositories = (client: SqlClient, schema: string, tables: Tables, a
   rateLimits: createRateLimitsRepository(client, schema),
   changes: createChangesRepository(client, schema),
   processes: createProcessesRepository(client, schema),
+  keys: createKeysRepository(client, schema),
+  messageRetention: createMessageRetentionRepository(client, schema),
   administration: createAdministrationRepository(client, schema),
   audit: createAuditRepository(client, schema, audit),
   outbox: createOutboxRepository(client, schema),

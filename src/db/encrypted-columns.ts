@@ -1,5 +1,4 @@
-/** Lists every column that contains Fernet tokens, and counts how many of the tokens are encrypted with each key. */
-import type { SqlClient } from './client/types.ts'
+/** Lists every column that contains Fernet tokens. */
 
 /**
  * A column that contains Fernet tokens. `keyIdColumn` is the column of the same table that contains the id of the key with
@@ -31,22 +30,17 @@ export const ENCRYPTED_COLUMNS: readonly EncryptedColumn[] = [
   { table: 'totp', column: 'secret', keyIdColumn: 'key_id', primaryKey: { user_id: 'integer' } }
 ]
 
-/**
- * The number of tokens in a column that are encrypted with one key. `keyId` is null for tokens that are stored without a key
- * id.
- */
-export interface KeyUse extends Pick<EncryptedColumn, 'table' | 'column'> {
-  readonly keyId: string | null
-  readonly tokens: number
+/** A table with encrypted columns. All tokens of a row are encrypted with the same key. */
+export interface EncryptedTable extends Pick<EncryptedColumn, 'table' | 'keyIdColumn' | 'primaryKey'> {
+  readonly columns: readonly string[]
 }
 
-/** Counts the tokens of each key in every encrypted column. Scans whole tables. */
-export const countTokensByKey = (client: Pick<SqlClient, 'query'>, schema: string): Promise<KeyUse[]> => {
-  const inSchema = `"${schema.replaceAll('"', '""')}"`
-  const counts = ENCRYPTED_COLUMNS.map(
-    ({ table, column, keyIdColumn }) =>
-      `select '${table}' as "table", '${column}' as "column", "${keyIdColumn}" as "keyId", count(*)::integer as tokens
-       from ${inSchema}."${table}" where "${column}" is not null group by "${keyIdColumn}"`
-  )
-  return client.query<KeyUse>(`${counts.join(' union all ')} order by 1, 2, 3`)
-}
+/** The encrypted columns, grouped by table. */
+export const ENCRYPTED_TABLES: readonly EncryptedTable[] = [
+  ...new Map(ENCRYPTED_COLUMNS.map(one => [one.table, one])).values()
+].map(({ table, keyIdColumn, primaryKey }) => ({
+  table,
+  keyIdColumn,
+  primaryKey,
+  columns: ENCRYPTED_COLUMNS.filter(one => one.table === table).map(({ column }) => column)
+}))

@@ -1,122 +1,167 @@
 /**
- * Encrypts stored tokens again with the current key. The service may run at the same time, and an interrupted run can be
- * repeated.
+ * Encrypts stored tokens again with the current key, while the service runs. A row is replaced only if it still contains what was
+ * read, so that no edited or erased text comes back. An interrupted run can be repeated: rows that have the current key are
+ * skipped.
  */
 import type { Keyring } from '../crypto/keyring.ts'
+import type { Pace } from '../lib/pace.ts'
 import type { SqlClient } from './client/types.ts'
-import { ENCRYPTED_COLUMNS, type EncryptedColumn } from './encrypted-columns.ts'
+import { ENCRYPTED_TABLES, type EncryptedTable } from './encrypted-columns.ts'
+import { lastOf, type Place, pageOf, qualified } from './table-pages.ts'
 
-/** The result of one statement. */
-export interface ReencryptedBatch {
+/** The result of one page. */
+export interface ReencryptedPage {
   readonly table: string
+  /** The number of rows in the page, with those that needed no change. */
+  readonly read: number
   /** The number of rows that are now encrypted with the current key. */
   readonly rows: number
   /** The number of rows that no key of the keyring decrypts. They stay as they are. */
   readonly unreadable: number
+  /** The number of rows that were locked or changed by others in the meantime. A later pass encrypts them. */
+  readonly skipped: number
 }
+
+export type PassTotal = Omit<ReencryptedPage, 'table'>
 
 export interface ReencryptOptions {
-  readonly client: Pick<SqlClient, 'transaction'>
+  readonly client: Pick<SqlClient, 'query' | 'transaction'>
   readonly schema: string
   readonly keyring: Keyring
-  /** Maximum number of rows per transaction. */
-  readonly batch?: number
-  readonly onBatch?: (batch: ReencryptedBatch) => void
+  /** Maximum number of rows per page. Each page is a transaction of its own. */
+  readonly pageSize?: number
+  /** Limits how much of the database the pass uses. Without it, there are no pauses. */
+  readonly pace?: Pace | undefined
+  readonly onPage?: ((page: ReencryptedPage) => void) | undefined
 }
 
-const BATCH = 500
+const PAGE_SIZE = 250
 
+/** A row with tokens of another key, and the texts of its primary key. */
 type Row = Readonly<Record<string, string | null>>
 
-/**
- * Encrypts again every token that is not encrypted with the current key. Returns the number of rows that no key decrypts. Skips
- * rows that another transaction has locked, and therefore repeats the pass through a table until a pass changes nothing.
- */
-export const reencrypt = async (options: ReencryptOptions): Promise<number> => {
-  let unreadable = 0
-  for (const columns of tablesOf(ENCRYPTED_COLUMNS)) {
-    for (;;) {
-      const pass = await passOver(options, columns)
-      if (pass.rows > 0) continue
-      unreadable += pass.unreadable
-      break
+/** Reads every encrypted table once, and encrypts again what is not encrypted with the current key. */
+export const reencryptOnce = async ({ pace, onPage, ...options }: ReencryptOptions): Promise<PassTotal> => {
+  const total = { read: 0, rows: 0, unreadable: 0, skipped: 0 }
+  for (const table of ENCRYPTED_TABLES) {
+    for (let place: Place | undefined = []; place; ) {
+      const from: Place = place
+      const work = () => reencryptPage(options, table, from)
+      const { next, ...page } = await (pace ? pace.run(work) : work())
+      place = next
+      if (page.read === 0) continue
+      for (const name of ['read', 'rows', 'unreadable', 'skipped'] as const) total[name] += page[name]
+      onPage?.({ table: table.table, ...page })
     }
   }
-  return unreadable
+  return total
 }
 
-/** Groups the columns by table, because all tokens of a row have the same key. */
-const tablesOf = (columns: readonly EncryptedColumn[]): EncryptedColumn[][] =>
-  [...new Set(columns.map(({ table }) => table))].map(name => columns.filter(({ table }) => table === name))
-
-/** Performs one pass through a table, in the order of its primary key. */
-const passOver = async (
-  { client, schema, keyring, batch = BATCH, onBatch }: ReencryptOptions,
-  columns: readonly EncryptedColumn[]
-): Promise<Omit<ReencryptedBatch, 'table'>> => {
-  const [first] = columns
-  if (!first) return { rows: 0, unreadable: 0 }
-  const { table, primaryKey } = first
-  const statements = statementsOf(`"${schema.replaceAll('"', '""')}"."${table}"`, columns, first)
-  const keyNames = Object.keys(primaryKey)
-  const tokenNames = columns.map(({ column }) => column)
-  const total = { rows: 0, unreadable: 0 }
-  let last: Row | undefined
-  for (;;) {
-    // The rows stay locked until the new tokens are written, so that no other change of a row is overwritten.
-    const { read, written } = await client.transaction(async transaction => {
-      const after = last && keyNames.map(name => last?.[name] ?? null)
-      const text = after ? statements.next : statements.first
-      const read = await transaction.query<Row>(text, [keyring.currentKeyId, batch, ...(after ?? [])])
-      const written = read
-        .map(row => encryptedAgain(keyring, row, tokenNames, first.keyIdColumn))
-        .filter(row => row !== undefined)
-      const values = [...keyNames, ...tokenNames].map(name => written.map(row => row[name] ?? null))
-      if (written.length > 0) await transaction.query(statements.update, [keyring.currentKeyId, ...values])
-      return { read, written }
-    })
-    const unreadable = read.length - written.length
-    total.rows += written.length
-    total.unreadable += unreadable
-    if (read.length > 0) onBatch?.({ table, rows: written.length, unreadable })
-    if (read.length < batch) return total
-    last = read.at(-1)
+const reencryptPage = async (
+  { client, schema, keyring, pageSize = PAGE_SIZE }: Omit<ReencryptOptions, 'pace' | 'onPage'>,
+  table: EncryptedTable,
+  place: Place
+): Promise<PassTotal & { readonly next: Place | undefined }> => {
+  const { currentKeyId } = keyring
+  const [page] = await client.query<{ read: number; last: string | null; found: string }>(
+    readOf(schema, table, place),
+    [currentKeyId, pageSize, ...place]
+  )
+  const found: Row[] = JSON.parse(page?.found ?? '[]')
+  const changed = found.flatMap(row => encryptedAgain(keyring, row, table) ?? [])
+  const rows = changed.length === 0 ? 0 : await write(client, schema, table, currentKeyId, changed)
+  const read = page?.read ?? 0
+  return {
+    read,
+    rows,
+    unreadable: found.length - changed.length,
+    skipped: changed.length - rows,
+    next: read < pageSize ? undefined : JSON.parse(page?.last ?? '[]')
   }
+}
+
+/** Writes the new tokens in one transaction. Resolves with the number of rows that were replaced. */
+const write = (
+  client: ReencryptOptions['client'],
+  schema: string,
+  table: EncryptedTable,
+  currentKeyId: string,
+  changed: readonly Changed[]
+): Promise<number> =>
+  client.transaction(async transaction => {
+    // The trigger `chat_entries_changed` would remove the messages from the page cache of each process.
+    await transaction.query(`select set_config('fastify_chat.is_reencryption', 'true', true)`)
+    const values = (name: string, of: keyof Changed): (string | null)[] => changed.map(row => row[of][name] ?? null)
+    const { keyIdColumn, columns, primaryKey } = table
+    const [row] = await transaction.query<{ count: number }>(writeOf(schema, table), [
+      currentKeyId,
+      ...Object.keys(primaryKey).map(name => values(name, 'before')),
+      values(keyIdColumn, 'before'),
+      ...columns.map(name => values(name, 'before')),
+      ...columns.map(name => values(name, 'after'))
+    ])
+    return row?.count ?? 0
+  })
+
+interface Changed {
+  readonly before: Row
+  readonly after: Row
 }
 
 /** Returns a row with new tokens, or undefined if no key decrypts one of its tokens. */
-const encryptedAgain = (keyring: Keyring, row: Row, columns: readonly string[], keyId: string): Row | undefined => {
-  const changed: Record<string, string | null> = { ...row }
+const encryptedAgain = (keyring: Keyring, row: Row, { columns, keyIdColumn }: EncryptedTable): Changed | undefined => {
+  const after: Record<string, string | null> = {}
   for (const column of columns) {
     const token = row[column]
     if (token === null || token === undefined) continue
-    const text = keyring.decrypt(token, row[keyId] ?? undefined)
+    const text = keyring.decrypt(token, row[keyIdColumn] ?? undefined)
     if (text === undefined) return undefined
-    changed[column] = keyring.encrypt(text).token
+    after[column] = keyring.encrypt(text).token
   }
-  return changed
+  return { before: row, after }
 }
 
-const statementsOf = (
-  table: string,
-  columns: readonly EncryptedColumn[],
-  { primaryKey, keyIdColumn }: EncryptedColumn
-) => {
+/** Returns the SQL that reads a page. `found` has the rows that are not encrypted with the current key, as JSON. */
+const readOf = (schema: string, table: EncryptedTable, place: Place): string => {
+  const { keyIdColumn, columns, primaryKey } = table
+  const page = pageOf(qualified(schema, table.table), table, {
+    selected: [keyIdColumn, ...columns].map(name => `"${name}"`).join(', '),
+    limit: '$2::integer',
+    first: place.length > 0 ? 3 : undefined
+  })
+  const keys = Object.keys(primaryKey).map(name => `"${name}"::text`)
+  const hasToken = columns.map(name => `"${name}" is not null`).join(' or ')
+  return `with page as materialized (${page})
+    select (select count(*)::integer from page) as read, ${lastOf(table)} as last,
+      (select coalesce(json_agg(one), '[]')::text from (
+        select ${[...keys, `"${keyIdColumn}"`, ...columns.map(name => `"${name}"`)].join(', ')}
+        from page where "${keyIdColumn}" is distinct from $1 and (${hasToken})
+      ) as one) as found`
+}
+
+/**
+ * Returns the SQL that replaces the rows that still contain what was read. Skips locked rows, because waiting for one row while
+ * other rows are locked could cause a deadlock with a deletion.
+ */
+const writeOf = (schema: string, { table, keyIdColumn, columns, primaryKey }: EncryptedTable): string => {
+  const name = qualified(schema, table)
   const keys = Object.entries(primaryKey)
-  const keyNames = keys.map(([name]) => `"${name}"`)
-  const tokens = columns.map(({ column }) => `"${column}"`)
-  const stored = keyNames.map(name => `stored.${name}`).join(', ')
-  const read = (after: string): string =>
-    `select ${keyNames.map(name => `${name}::text`).join(', ')}, ${tokens.join(', ')}, "${keyIdColumn}" from ${table} as stored
-     where "${keyIdColumn}" is distinct from $1 and (${tokens.map(name => `${name} is not null`).join(' or ')}) ${after}
-     order by ${stored} limit $2::integer for update skip locked`
-  const cursor = keys.map(([, type], at) => `$${at + 3}::${type}`).join(', ')
-  const values = [...keyNames, ...tokens]
-  return {
-    first: read(''),
-    next: read(`and (${stored}) > (${cursor})`),
-    update: `update ${table} as stored set ${tokens.map(name => `${name} = one.${name}`).join(', ')}, "${keyIdColumn}" = $1
-      from unnest(${values.map((_, at) => `$${at + 2}::text[]`).join(', ')}) as one (${values.join(', ')})
-      where ${keys.map(([name, type]) => `stored."${name}" = one."${name}"::${type}`).join(' and ')}`
-  }
+  const read = [keyIdColumn, ...columns]
+  const fields = [
+    ...keys.map(([, type], at) => ({ field: `key_${at}`, type })),
+    ...read.map((_, at) => ({ field: `old_${at}`, type: 'text' })),
+    ...columns.map((_, at) => ({ field: `new_${at}`, type: 'text' }))
+  ]
+  const given = `unnest(${fields.map((_, at) => `$${at + 2}::text[]`).join(', ')}) as given (${fields.map(({ field }) => field).join(', ')})`
+  const isRow = (row: string): string =>
+    keys.map(([key, type], at) => `${row}."${key}" = given.key_${at}::${type}`).join(' and ')
+  const isUnchanged = read.map((column, at) => `stored."${column}" is not distinct from given.old_${at}`).join(' and ')
+  return `with free as (
+      select ${keys.map(([key]) => `stored."${key}"`).join(', ')} from ${name} as stored
+      join ${given} on ${isRow('stored')} where ${isUnchanged} for no key update of stored skip locked
+    ), replaced as (
+      update ${name} as stored set ${columns.map((column, at) => `"${column}" = given.new_${at}`).join(', ')}, "${keyIdColumn}" = $1
+      from ${given} join free on ${isRow('free')}
+      where ${isRow('stored')} and ${isUnchanged} returning 1
+    ) select count(*)::integer as count from replaced`
 }

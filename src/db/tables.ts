@@ -95,6 +95,8 @@ export const createTables = (schema?: string) => {
     // Set while the rows of a deleted room are removed.
     deletedAt: moment('deleted_at'),
     invite: text('invite').$type<Invite>().notNull().default('members'),
+    // Null if only MESSAGE_RETENTION_DAYS limits how long entries are kept.
+    retentionDays: integer('retention_days'),
     // Identifies the people of a direct room, so that they have only one.
     directKey: text('direct_key').unique('rooms_direct_key_key'),
     epoch: text('epoch').notNull().default(sql`replace(gen_random_uuid()::text, '-', '')`),

@@ -1,16 +1,19 @@
 /** Tests `fastify-chat users`, `sessions` and `keys` of the built program while a service runs on the same database. */
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
+import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { generateKey } from '../../src/crypto/fernet.ts'
+import { createKeyring } from '../../src/crypto/keyring.ts'
 import { type ChatDatabase, createDatabase } from '../../src/db/database.ts'
 import { migrateUp } from '../../src/db/migrate.ts'
 import { builtProgram, startBuilt } from '../support/built-service.ts'
 import { endWithTest } from '../support/child-process.ts'
 import { testClient, testDatabaseUrl, testSchema } from '../support/database.ts'
+import { createDeferred } from '../support/deferred.ts'
 import { ENCRYPTION_KEY } from '../support/settings.ts'
 
 const PASSWORD = 'Correct7horses'
@@ -60,7 +63,14 @@ const start = async () => {
     })
     return outputOf(child, logs)
   }
-  return { run, type, env, logs, database: createDatabase(client, schema) }
+  /** Starts a command, and returns its process. */
+  const begin = (args: readonly string[], changed: Readonly<Record<string, string>>) => {
+    const options = { cwd, env: { PATH: process.env.PATH, ...env, ...changed }, stdio: 'ignore' } as const
+    const child = spawn(process.execPath, [program, ...args], options)
+    endWithTest(child)
+    return child
+  }
+  return { run, begin, type, env, logs, database: createDatabase(client, schema) }
 }
 
 /** Resolves with what a command printed. Adds its log lines to `logs`. */
@@ -291,12 +301,65 @@ describe('keys', () => {
     service.child.kill('SIGTERM')
     await service.ended
     const rotated = await run(['keys', 'rotate'], '', rotating)
-    expect(rotated.output).toMatch(/lookup_keys: 1 row encrypted again[\s\S]*can be removed/)
+    expect(rotated.output).toMatch(/can be removed[\s\S]*\n1 row encrypted again[\s\S]*Keep every old key/)
     expect(rotated.code).toBe(0)
     expect((await run(['users', 'create', 'jane'], PASSWORD, { ENCRYPTION_KEY: key })).code).toBe(0)
     expect(await database.users.findByUsername('jane')).toBeDefined()
   })
 })
+
+describe('a rotation of the key', () => {
+  test('runs once at a time, and continues after kill -9', async () => {
+    const { run, begin, database } = await start()
+    const { client, schema } = database
+    const key = generateKey()
+    const rotating = { ENCRYPTION_KEY: key, ENCRYPTION_KEY_PREVIOUS: ENCRYPTION_KEY }
+    const { token, keyId } = createKeyring({ current: ENCRYPTION_KEY, now: Date.now }).encrypt('hello')
+    await client.query(
+      `insert into "${schema}".messages (room_id, seq, kind, user_id, content, key_id, write_id, created_at)
+       select 1, n, 'message', 1, $1, $2, 'w' || n, now() from generate_series(1, 1000) as n`,
+      [token, keyId]
+    )
+    const left = async () =>
+      (await client.query(`select from "${schema}".messages where content is not null and key_id = $1`, [keyId])).length
+    // The rotation skips a locked row and tries again, so it does not end before the lock does.
+    const release = await lockRow(database, 500)
+    const first = begin(['keys', 'rotate'], rotating)
+    await expect.poll(left, { timeout: 60_000, interval: 50 }).toBe(1)
+    expect(await run(['keys', 'rotate'], '', rotating)).toMatchObject({
+      code: 1,
+      output: expect.stringContaining('already runs')
+    })
+    first.kill('SIGKILL')
+    await once(first, 'exit')
+    await release()
+    // An erasure between the runs.
+    await client.query(`update "${schema}".messages set content = null, key_id = null where seq = 499`)
+    await expect
+      .poll(async () => (await run(['keys', 'rotate'], '', rotating)).output, { timeout: 60_000 })
+      .toMatch(/\n1 row encrypted again/)
+    expect(await left()).toBe(0)
+    const rows = await client.query<{ content: string | null }>(`select content from "${schema}".messages order by seq`)
+    const { decrypt } = createKeyring({ current: key, now: Date.now })
+    expect(rows.filter(({ content }) => content !== null && decrypt(content) === 'hello')).toHaveLength(999)
+    expect(rows[498]).toEqual({ content: null })
+  })
+})
+
+/** Locks the message `seq` of the first room. Resolves with a function that releases the lock. */
+const lockRow = async ({ client, schema }: ChatDatabase, seq: number) => {
+  const [locked, released] = [createDeferred(), createDeferred()]
+  const ended = client.transaction(async transaction => {
+    await transaction.query(`select from "${schema}".messages where room_id = 1 and seq = $1 for update`, [seq])
+    locked.resolve()
+    await released.promise
+  })
+  await locked.promise
+  return () => {
+    released.resolve()
+    return ended
+  }
+}
 
 describe('sessions revoke', () => {
   test('ends the sessions of one user, or of all users after a question', async () => {

@@ -4,7 +4,8 @@ import { createLookupKeys } from '../../src/accounts/lookup-keys.ts'
 import { createMail } from '../../src/accounts/mail/mail.ts'
 import { BUILT_IN } from '../../src/chat/kinds/index.ts'
 import { createKeyring } from '../../src/crypto/keyring.ts'
-import { countTokensByKey, ENCRYPTED_COLUMNS } from '../../src/db/encrypted-columns.ts'
+import { ENCRYPTED_COLUMNS } from '../../src/db/encrypted-columns.ts'
+import { countTokensByKey } from '../../src/db/table-pages.ts'
 import { ENCRYPTION_KEY } from '../support/settings.ts'
 import { startChat } from '../support/start-chat.ts'
 import { wave } from '../support/wave.ts'
@@ -57,7 +58,7 @@ test('the list contains exactly the columns in which tokens are found', async ()
   expect(withTokens).toEqual(ENCRYPTED_COLUMNS.map(({ table, column }) => ({ table, column })))
 
   const [{ keyId } = { keyId: null }] = await database.processes.live()
-  expect(await countTokensByKey(client, schema)).toEqual([
+  expect(await countTokensByKey({ client, schema, pageSize: 2 })).toEqual([
     { table: 'emails', column: 'address', keyId, tokens: 1 },
     { table: 'lookup_keys', column: 'secret', keyId, tokens: 2 },
     { table: 'messages', column: 'content', keyId, tokens: 3 },

@@ -65,6 +65,7 @@ test('a finished upgrade can be reverted with its migration if there is data', a
   const { client, schema, append, appendAsOlder, finish, database } = await start()
   await append('a')
   await finish()
+  expect(await migrateDown(client, schema)).toBe('0023_keys_and_retention')
   expect(await migrateDown(client, schema)).toBe('0022_guarded_rooms')
   expect(await migrateDown(client, schema)).toBe('0021_host_members')
   expect(await migrateDown(client, schema)).toBe('0020_reports')
@@ -94,7 +95,8 @@ test('a finished upgrade can be reverted with its migration if there is data', a
     '0019_blocks',
     '0020_reports',
     '0021_host_members',
-    '0022_guarded_rooms'
+    '0022_guarded_rooms',
+    '0023_keys_and_retention'
   ])
   expect(await append('c', 'wave')).toEqual([{ refused: 'upgrade_pending' }])
   await finish()
@@ -105,6 +107,7 @@ test('a finished upgrade can be reverted with its migration if there is data', a
 test('a running process continues to append when the append function is replaced, and when the replacement is reverted', async () => {
   const { client, schema, append } = await start()
   expect(await append('a')).toMatchObject([{ seq: 1 }])
+  expect(await migrateDown(client, schema)).toBe('0023_keys_and_retention')
   expect(await migrateDown(client, schema)).toBe('0022_guarded_rooms')
   expect(await migrateDown(client, schema)).toBe('0021_host_members')
   expect(await migrateDown(client, schema)).toBe('0020_reports')

@@ -1,0 +1,121 @@
+/** Finds and deletes the entries that are older than a room keeps them. Does not hold the lock of a room while it deletes. */
+import { codesOf } from '../client/errors.ts'
+import type { SqlClient } from '../client/types.ts'
+
+/** What retention has to do in a room. */
+export interface RoomRetention {
+  readonly id: number
+  /** True if the oldest entry is older than the room keeps entries. */
+  readonly isDue: boolean
+  /** True if rows of expired entries are still stored. */
+  readonly hasRows: boolean
+}
+
+export interface MessageRetentionRepository {
+  /**
+   * Returns the next rooms in the order of their ids, after the id `after`. Entries are kept for `days` days, or for fewer if the
+   * room says so; 0 for no limit.
+   */
+  rooms(after: number, days: number): Promise<RoomRetention[]>
+  /**
+   * Moves `oldest_seq` of a room to the first entry that is kept. The database notifies every process of it. Resolves with false
+   * if the room was locked for a second.
+   */
+  expire(roomId: number, days: number): Promise<boolean>
+  /**
+   * Deletes at most `limit` expired entries of a room, and what belongs to them. Resolves with their number, or with undefined if
+   * another process is deleting at the moment.
+   */
+  deleteSome(roomId: number, limit: number): Promise<number | undefined>
+}
+
+/** Maximum number of rooms per query. */
+const PAGE = 500
+const LOCK_MS = 1000
+const LOCK_TIMEOUT = '55P03'
+
+/** @internal */
+export const createMessageRetentionRepository = (
+  { query, transaction }: Pick<SqlClient, 'query' | 'transaction'>,
+  schema: string
+): MessageRetentionRepository => {
+  const inSchema = (table: string): string => `"${schema.replaceAll('"', '""')}"."${table}"`
+  const [rooms, messages, others] = [inSchema('rooms'), inSchema('messages'), inSchema('others')]
+  /** The first kept moment. Null if entries are kept without a limit. */
+  const cutoff = (room: string, days: string): string =>
+    `clock_timestamp() - least(nullif(${days}::integer, 0), nullif(${room}.retention_days, 0)) * interval '1 day'`
+  const page = `select room.id, coalesce(oldest.created_at < room.cutoff, false) as "isDue",
+      exists (select from ${messages} as entry where entry.room_id = room.id and entry.seq < room.oldest_seq offset 0) as "hasRows"
+    from (
+      select known.id, known.oldest_seq, ${cutoff('known', '$2')} as cutoff from ${rooms} as known
+      where known.id > $1 and known.deleted_at is null order by known.id limit ${PAGE}
+    ) as room
+    left join lateral (
+      select entry.created_at from ${messages} as entry
+      where entry.room_id = room.id and entry.seq >= room.oldest_seq and room.cutoff is not null order by entry.seq limit 1
+    ) as oldest on true
+    order by room.id`
+  // The times of a room never decrease, so the boundary is found by a binary search through the primary key. An index by time
+  // would slow down every append.
+  const expire = `with recursive room as materialized (
+      select known.oldest_seq, known.last_seq, ${cutoff('known', '$2')} as cutoff from ${rooms} as known where known.id = $1
+    ), search (low, high) as (
+      select oldest_seq, last_seq + 1 from room
+      union all
+      select case when probe.is_old then probe.middle + 1 else search.low end,
+        case when probe.is_old then search.high else probe.middle end
+      from search cross join lateral (
+        select (search.low + search.high) / 2 as middle, coalesce((
+          select entry.created_at < (select cutoff from room) from ${messages} as entry
+          where entry.room_id = $1 and entry.seq >= (search.low + search.high) / 2 order by entry.seq limit 1
+        ), false) as is_old
+      ) as probe
+      where search.low < search.high
+    )
+    update ${rooms} as known set oldest_seq = found.low
+    from (select max(low) as low from search where low >= high) as found
+    where known.id = $1 and known.oldest_seq < found.low`
+  // Skips locked rows, because waiting for one row while other rows are locked could cause a deadlock.
+  const remove = `with gone as (
+      delete from ${messages} where room_id = $1 and seq = any(array(
+        select entry.seq from ${messages} as entry
+        where entry.room_id = $1 and entry.seq < (select oldest_seq from ${rooms} where id = $1)
+        order by entry.seq limit $2 for update skip locked
+      )) returning seq
+    ) select count(*)::integer as count, max(seq)::double precision as last from gone`
+  // A reaction, for example, may have been added while its message was deleted.
+  const removeOf = (table: string): string => `delete from ${inSchema(table)} where room_id = $1 and seq <= $2`
+  // The last row before the boundary has the number of the entries that are not messages. The inbox needs it (inbox.ts).
+  const removeOthers = `delete from ${others} where room_id = $1 and seq <= $2 and seq < (
+      select max(other.seq) from ${others} as other
+      where other.room_id = $1 and other.seq < (select oldest_seq from ${rooms} where id = $1)
+    )`
+
+  return {
+    rooms: (after, days) => query<RoomRetention>(page, [after, days]),
+    expire: (roomId, days) =>
+      transaction(async own => {
+        await own.exec(`set local lock_timeout = ${LOCK_MS}`)
+        await own.query(expire, [roomId, days])
+      }).then(
+        () => true,
+        error => {
+          if (codesOf(error).includes(LOCK_TIMEOUT)) return false
+          throw error
+        }
+      ),
+    deleteSome: (roomId, limit) =>
+      transaction(async own => {
+        const [lock] = await own.query<{ is_locked: boolean }>(
+          'select pg_try_advisory_xact_lock(hashtextextended($1, 0)) as is_locked',
+          [`fastify-chat:retention:${schema}`]
+        )
+        if (!lock?.is_locked) return undefined
+        const [gone] = await own.query<{ count: number; last: number | null }>(remove, [roomId, limit])
+        if (!gone || gone.last === null) return 0
+        for (const table of ['reactions', 'message_state']) await own.query(removeOf(table), [roomId, gone.last])
+        await own.query(removeOthers, [roomId, gone.last])
+        return gone.count
+      })
+  }
+}
