@@ -20,6 +20,7 @@ import { waitOnce } from '../src/http/first-request.ts'
 import { type Clock, systemClock } from '../src/lib/clock.ts'
 import { version } from '../src/lib/package.ts'
 import { withoutRepeats } from '../src/lib/repeated-log.ts'
+import { createMessageRetention, type MessageRetention } from '../src/ops/message-retention.ts'
 import { createProcessRecord } from '../src/ops/process-record.ts'
 import { GENERAL } from '../src/protocol/http/messages.ts'
 import { shutdownOf } from '../src/shutdown.ts'
@@ -28,6 +29,7 @@ import { callerOf } from './auth.ts'
 declare module 'fastify' {
   interface FastifyInstance {
     chatCore: ChatCore
+    chatRetention: MessageRetention
     /**
      * Connects to the bus, and records this process in the table `processes`. The plugin also does this when the server listens
      * or receives its first request. Resolves when it is known which steps of an upgrade are finished.
@@ -65,8 +67,9 @@ const readOptions = createOptionsReader('chat-core', {
 
 export default fp(
   async function chatCore(fastify: FastifyInstance, options: ChatPluginOptions) {
-    const { messageRateLimit, readRateLimit, legacySocketHours, editWindowMinutes, readReceipts, ...limits } =
+    const { messageRateLimit, readRateLimit, legacySocketHours, editWindowMinutes, readReceipts, ...others } =
       readOptions(options)
+    const { messageRetentionDays, ...limits } = others
     const { authorize, authorizeActions, beforeMessage, onMessage, onEntry, appendQueue, joinsPosters } = options
     const { bus, begin } = options.bus ? { bus: options.bus, begin: ignore } : busOf(fastify, options.clock)
     const record = createProcessRecord({
@@ -114,6 +117,7 @@ export default fp(
     fastify.addHook('onReady', () => chat.start())
     measureBus(fastify, bus)
     addShutdown(fastify, chat)
+    startRetention(fastify, messageRetentionDays, options.clock)
     shutdownOf(fastify).add('leave the bus', record.stop)
   },
   { name: 'chat-core', fastify: '5.x', dependencies: ['chat-metrics', 'chat-db', 'chat-crypto', 'chat-auth'] }
@@ -148,6 +152,15 @@ const measureBus = ({ chatMetrics }: FastifyInstance, bus: Bus): void => {
     'bus_dropped_total',
     read(({ dropped }) => dropped)
   )
+}
+
+/** Starts to delete entries whose retention time has ended. Stops when the process stops. */
+const startRetention = (fastify: FastifyInstance, days: number, clock: Clock = systemClock): void => {
+  const log = withoutRepeats(fastify.server, fastify.log, clock)
+  const retention = createMessageRetention({ repository: fastify.chatDb.messageRetention, days, clock, log })
+  fastify.decorate('chatRetention', retention)
+  fastify.addHook('onListen', async () => retention.start())
+  shutdownOf(fastify).add('stop background work', () => retention.stop())
 }
 
 const addShutdown = (fastify: FastifyInstance, { stop }: ChatCore): void => {

@@ -125,6 +125,14 @@ keys
   .action(load(ofRotation, 'rotateKeys'))
 
 program
+  .command('epochs')
+  .description('manage the incarnations of the logs')
+  .command('renew')
+  .description('give every room a new epoch after a restore, so that clients load the history again; asks first')
+  .option('-y, --yes', 'do not ask for confirmation')
+  .action(load(() => import('./cli/epochs.ts'), 'renewEpochs'))
+
+program
   .command('openapi')
   .description('print the OpenAPI document')
   .option('-o, --output <file>', 'write the document to a file instead')

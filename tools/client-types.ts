@@ -24,7 +24,7 @@ export const CLIENT_TYPES = join(import.meta.dirname, '../client/src/protocol.ts
 interface Schema {
   readonly $id?: string
   readonly $ref?: string
-  readonly type?: string
+  readonly type?: string | readonly string[]
   readonly const?: string | number | boolean
   readonly enum?: readonly string[]
   readonly anyOf?: readonly Schema[]
@@ -96,7 +96,10 @@ const typeOf = (schema: Schema, indent: string): string => {
     const isAny = Object.keys(values ?? {}).length === 0
     return `Record<string, ${values && !isAny ? typeOf(values, indent) : 'unknown'}>`
   }
-  return SIMPLE[type] ?? unsupported(schema)
+  return [type]
+    .flat()
+    .map(name => SIMPLE[name] ?? unsupported(schema))
+    .join(' | ')
 }
 
 const objectOf = ({ properties = {}, required = [] }: Schema, indent: string): string => {

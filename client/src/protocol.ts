@@ -123,6 +123,8 @@ export type Room = {
   archived?: boolean
   /** Who may add members to a private room. */
   invite?: 'members' | 'moderators'
+  /** How many days the entries of the room are kept, if this is fewer than the service keeps them; null without such a limit. Older entries are deleted permanently. */
+  retention_days?: number | null
   /** Identifies this incarnation of the log. */
   epoch: string
   /** The `seq` of the oldest entry that is kept. */
@@ -790,6 +792,8 @@ export type RoomFrame = {
   archived?: boolean
   /** Who may add members to a private room. */
   invite?: 'members' | 'moderators'
+  /** How many days the entries of the room are kept, if this is fewer than the service keeps them; null without such a limit. Older entries are deleted permanently. */
+  retention_days?: number | null
   /** The room does not exist anymore. */
   deleted?: true
   /** A time in UTC with milliseconds, RFC 3339. */

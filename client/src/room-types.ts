@@ -106,6 +106,8 @@ export interface RoomSettings {
   readonly archived?: boolean
   /** Who may add people to the room. */
   readonly invite?: 'members' | 'moderators'
+  /** How many days the entries of the room are kept, if this is fewer than the service keeps them. */
+  readonly retention_days?: number | null
 }
 
 /** The state of a room, as a frozen snapshot for a UI. Each change creates a new object. */
@@ -130,6 +132,11 @@ export interface RoomState extends RoomSettings {
   readonly changes: readonly OutgoingChange[]
   /** Whether `older()` can load more. */
   readonly hasOlder: boolean
+  /**
+   * The `seq` of the oldest entry that the service keeps, as far as this client knows. Above 1, older messages have expired. Messages
+   * that were loaded before stay in `messages`.
+   */
+  readonly oldest: number
   readonly isLoadingOlder: boolean
   /**
    * How far users have read: the `seq` of the last entry, by user id. Includes this user's own mark, with what `markRead` has

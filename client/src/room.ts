@@ -35,7 +35,7 @@ import { createTimeline } from './timeline.ts'
 import type { Timing } from './types.ts'
 
 /** The fields of a room that entries of type `room` change. */
-const SETTINGS: readonly string[] = ['title', 'topic', 'slow_mode_seconds', 'archived', 'invite']
+const SETTINGS: readonly string[] = ['title', 'topic', 'slow_mode_seconds', 'archived', 'invite', 'retention_days']
 /** Maximum number of members of a room in which the service shows how far others have read. */
 const RECEIPT_MEMBERS = 100
 /** The reasons of a refusal that mean that this user may not read the room. */
@@ -129,6 +129,7 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
       outgoing: Object.freeze(outbox.of(name).filter(one => !isChange(one))),
       changes: Object.freeze(outbox.of(name).filter(isChange)),
       hasOlder: timeline.hasOlder,
+      oldest: timeline.oldest,
       isLoadingOlder: paging.isLoading,
       reads: receipts.reads,
       presence: people.presence,

@@ -18,6 +18,8 @@ export interface Timeline {
   /** The first `seq` of the part of the log that is in memory. Undefined before the room is joined. */
   readonly first: number | undefined
   readonly hasOlder: boolean
+  /** The `seq` of the oldest entry that the service keeps, as far as this client knows. */
+  readonly oldest: number
   /** The number of calls to `begin`. A page that was requested in an earlier generation must not be inserted. */
   readonly generation: number
   /**
@@ -80,6 +82,7 @@ export const createTimeline = ({ keep, isLoading, isMe, onMissing }: TimelineOpt
   let shown: readonly Message[] | undefined
   let first: number | undefined
   let hasOlder = false
+  let kept = 1
   let generation = 0
   let max = keep
   // Pages of history that were requested before an erasure may arrive after it. Keyed by user id.
@@ -193,6 +196,9 @@ export const createTimeline = ({ keep, isLoading, isMe, onMissing }: TimelineOpt
     get hasOlder() {
       return hasOlder
     },
+    get oldest() {
+      return kept
+    },
     get generation() {
       return generation
     },
@@ -201,6 +207,7 @@ export const createTimeline = ({ keep, isLoading, isMe, onMissing }: TimelineOpt
       shown = undefined
       first = seq + 1
       hasOlder = first > oldest
+      kept = oldest
       max = keep
       erasures.clear()
       replies.clear()
@@ -247,6 +254,7 @@ export const createTimeline = ({ keep, isLoading, isMe, onMissing }: TimelineOpt
       max += page.messages.length
       first = from ?? first
       hasOlder = page.has_more && from !== undefined
+      kept = page.oldest
       for (const { message } of all) requireReply(message)
       applyRecent()
     },

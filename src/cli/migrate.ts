@@ -1,10 +1,9 @@
 /** Runs `fastify-chat migrate up|down|status|finish`, for operators and for jobs that run before a deployment. */
-import { readEnvironment } from '../../plugins/config.ts'
-import { openClient, waitForDatabase } from '../db/client/open.ts'
 import type { SqlClient } from '../db/client/types.ts'
 import { findRevertible, type MigrationStatus, migrateDown, migrateUp, migrationStatus } from '../db/migrate.ts'
 import { finishUpgrade } from '../db/upgrade.ts'
 import { version } from '../lib/package.ts'
+import { withOwnDatabase } from './own-database.ts'
 import { print } from './print.ts'
 import { confirm } from './terminal.ts'
 
@@ -40,19 +39,12 @@ export interface MigrateOptions {
 export type MigrateCommand = keyof typeof works
 
 /** Runs a subcommand of `migrate`. Uses only the database settings, so the keys may be missing. */
-export const migrate = async (name: MigrateCommand, { yes }: MigrateOptions): Promise<void> => {
-  const { settings } = readEnvironment({ mode: 'production', without: ['secretKey', 'encryptionKey'] })
-  const { databaseUrl: url, databaseSsl: ssl, databaseCa: ca } = settings
-  const client = await openClient({ url, ssl, ca, poolMax: 1 })
-  try {
-    await waitForDatabase(client, { seconds: settings.databaseWaitSeconds })
-    if (!yes && !(await isConfirmed(name, client, settings.databaseSchema)))
+export const migrate = (name: MigrateCommand, { yes }: MigrateOptions): Promise<void> =>
+  withOwnDatabase(async (client, schema) => {
+    if (!yes && !(await isConfirmed(name, client, schema)))
       return print(name === 'down' ? 'Nothing was reverted.' : 'Nothing was changed.')
-    print(...(await works[name](client, settings.databaseSchema)))
-  } finally {
-    await client.close()
-  }
-}
+    print(...(await works[name](client, schema)))
+  })
 
 /**
  * Asks for confirmation on the terminal before `migrate down` and `migrate finish`. Without a terminal (for example in a

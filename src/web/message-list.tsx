@@ -149,7 +149,7 @@ export const MessageList = (props: MessageListProps) => {
             </p>
           )}
           {!hasOlder && !isLoadingOlder && state.status !== 'joining' && (
-            <Beginning {...{ title, visibility, isEmpty }} />
+            <Beginning {...{ title, visibility, isEmpty, hasExpired: state.oldest > 1 }} />
           )}
           {shown}
           {unattached.map(change => (
@@ -285,18 +285,22 @@ interface BeginningProps {
   readonly title: string
   readonly visibility: Visibility | undefined
   readonly isEmpty: boolean
+  /** True if older messages have expired. */
+  readonly hasExpired: boolean
 }
 
-const Beginning = ({ title, visibility, isEmpty }: BeginningProps) => (
+const Beginning = ({ title, visibility, isEmpty, hasExpired }: BeginningProps) => (
   <div class="beginning">
     <span aria-hidden="true">
       <RoomMark visibility={visibility} />
     </span>
     <p>
       <strong dir="auto">{title}</strong>
-      {isEmpty
-        ? 'There are no messages yet. Write the first one.'
-        : `This is the beginning of ${visibility === 'direct' ? 'your messages' : 'the room'}.`}
+      {hasExpired
+        ? 'Older messages have expired.'
+        : isEmpty
+          ? 'There are no messages yet. Write the first one.'
+          : `This is the beginning of ${visibility === 'direct' ? 'your messages' : 'the room'}.`}
     </p>
   </div>
 )

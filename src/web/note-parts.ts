@@ -38,7 +38,7 @@ const untilOf = ({ until }: MembershipChange): string => (until ? ` until ${shor
 const reasonOf = ({ reason }: MembershipChange): readonly Part[] => (reason ? [': “', { given: reason }, '”'] : [])
 
 const roomChangeOf = (change: RoomChange, isMe: boolean): readonly Part[] => {
-  const { title, topic, slow_mode_seconds: seconds, archived, invite } = change
+  const { title, topic, slow_mode_seconds: seconds, archived, invite, retention_days: days } = change
   const parts: readonly Part[][] = [
     fieldChangeOf('title', title),
     fieldChangeOf('topic', topic),
@@ -46,7 +46,8 @@ const roomChangeOf = (change: RoomChange, isMe: boolean): readonly Part[] => {
     archived === undefined ? [] : [archived ? ' archived the room' : ' restored the room from the archive'],
     invite === undefined
       ? []
-      : [` now ${isMe ? 'let' : 'lets'} ${invite === 'members' ? 'all members' : 'only moderators'} add people`]
+      : [` now ${isMe ? 'let' : 'lets'} ${invite === 'members' ? 'all members' : 'only moderators'} add people`],
+    days === undefined ? [] : [days === null ? ' removed the limit of days' : ` limited the messages to ${days} days`]
   ]
   return parts.filter(part => part.length > 0).flatMap((part, at) => (at === 0 ? part : [' and', ...part]))
 }

@@ -39,6 +39,7 @@ test('reads the given options and adds the defaults of the others', () => {
   expect(read(given)).toEqual({
     messageRateLimit: 3,
     readRateLimit: settings.readRateLimit,
+    messageRetentionDays: settings.messageRetentionDays,
     readReceipts: settings.readReceipts,
     connectionsPerUser: settings.connectionsPerUser,
     connectionsPerIp: settings.connectionsPerIp,

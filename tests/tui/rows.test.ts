@@ -37,6 +37,7 @@ const view = (room: Partial<RoomState>, more: Partial<View> = {}): View => ({
     outgoing: [],
     changes: [],
     hasOlder: false,
+    oldest: 1,
     isLoadingOlder: false,
     reads: {},
     presence: undefined,

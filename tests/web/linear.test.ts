@@ -94,6 +94,7 @@ const view = (content: string): View => {
     outgoing: [],
     changes: [],
     hasOlder: false,
+    oldest: 1,
     isLoadingOlder: false,
     reads: {},
     presence: undefined,

@@ -5,7 +5,7 @@
 import { Type } from '@sinclair/typebox'
 import { wellFormed } from '../../lib/text.ts'
 import { messageFields, ROOM } from '../../protocol/http/messages.ts'
-import { settings } from '../../protocol/http/rooms.ts'
+import { RetentionDays, settings } from '../../protocol/http/rooms.ts'
 import { Timestamp } from '../../protocol/timestamp.ts'
 import { defineKind } from './kind.ts'
 
@@ -15,6 +15,7 @@ const changes = {
   title: text,
   topic: text,
   ...settings,
+  retention_days: RetentionDays,
   deleted: Type.Optional(Type.Literal(true, { description: 'The room does not exist anymore.' }))
 }
 
@@ -41,7 +42,7 @@ export const roomChange = defineKind({
   summary: { command: 'Not sent by clients', frame: 'A room changed or was deleted' },
   encrypted: [],
   step: 'rooms',
-  prepare: ({ title, topic, slow_mode_seconds, archived, invite, deleted }) => ({
+  prepare: ({ title, topic, slow_mode_seconds, archived, invite, retention_days, deleted }) => ({
     content: null,
     meta: null,
     detail: JSON.stringify({
@@ -50,6 +51,7 @@ export const roomChange = defineKind({
       slow_mode_seconds,
       archived,
       invite,
+      retention_days,
       deleted
     })
   }),

@@ -151,7 +151,7 @@ export const createChatLog = (options: ChatLogOptions): ChatLog => {
       readIn(principal, name, (room, ensureMember) => reader.pins(room, query, principal.userId, ensureMember)),
     reactions: async (principal, name, { seq, key, after, limit }) =>
       readIn(principal, name, async room => {
-        const entry = await reader.entry(room, seq)
+        const entry = seq < room.oldest ? undefined : await reader.entry(room, seq)
         if (!entry?.isMessage) throw refusalOf('message_not_found')
         // If SQL erased the message, its reactions are still stored.
         if (entry.unavailable === 'erased') return []

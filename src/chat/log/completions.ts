@@ -7,6 +7,7 @@ import type { MessagesRepository, Place, ReactionsRepository, StoredEntry } from
 import { timestamp } from '../../lib/clock.ts'
 import type { LastMessage } from '../../protocol/http/inbox.ts'
 import { MESSAGE } from '../../protocol/http/messages.ts'
+import type { Room } from '../rooms/room.ts'
 import { decryptBody } from './codec.ts'
 import type { Entry } from './entry.ts'
 import type { MoreFields } from './items.ts'
@@ -22,7 +23,7 @@ export interface CompletionsOptions {
 
 export interface Completions {
   /** Returns the field `reply` of each message that is a reply, keyed by the `seq` of the reply. */
-  replies(roomId: number, entries: readonly Entry[]): Promise<MoreFields | undefined>
+  replies(room: Pick<Room, 'id' | 'oldest'>, entries: readonly Entry[]): Promise<MoreFields | undefined>
   /**
    * Returns the messages at some places as they are shown now, with excerpts, by room id. With `userId`, only those of rooms in
    * which this user is a member when the texts are read.
@@ -59,17 +60,18 @@ export const createCompletions = ({ some, oneOfEach, own, keyring, slices }: Com
   }
 
   return {
-    async replies(roomId, entries) {
+    async replies({ id, oldest }, entries) {
       const answering = entries.filter(({ replyTo }) => replyTo !== undefined)
       if (answering.length === 0) return undefined
       const seqs = [...new Set(answering.map(({ replyTo = 0 }) => replyTo))]
       const bySeq = new Map<number, Buffer>()
       for (let at = 0; at < seqs.length; at += GROUP) {
         const group = seqs.slice(at, at + GROUP)
-        const stored = new Map((await some(roomId, group)).map(entry => [entry.seq, entry]))
-        await slices.map(group, seq =>
-          bySeq.set(seq, Buffer.from(`,"reply":${JSON.stringify(replyOf(seq, stored.get(seq)))}`))
-        )
+        const stored = new Map((await some(id, group)).map(entry => [entry.seq, entry]))
+        await slices.map(group, seq => {
+          const reply = replyOf(seq, seq < oldest ? undefined : stored.get(seq))
+          bySeq.set(seq, Buffer.from(`,"reply":${JSON.stringify(reply)}`))
+        })
       }
       return new Map(answering.map(({ seq, replyTo = 0 }) => [seq, bySeq.get(replyTo) ?? Buffer.alloc(0)]))
     },

@@ -212,7 +212,7 @@ export const createHistory = ({ pages, readSome, extent, completions, slices, ..
     const { room, userId, runs } = rest
     const write = isRaw ? restFrames : restItems
     const complete = isRaw ? none : completions
-    const more = await complete.replies(room.id, first)
+    const more = await complete.replies(room, first)
     const mine = runs.length === 0 ? await complete.mine(room.id, reactedTo(first), userId) : undefined
     return (before, after, { omitUnavailable = false } = {}) => {
       const isShown = (entry: Entry): boolean => isListed(entry) && !(omitUnavailable && entry.unavailable)
@@ -256,7 +256,7 @@ export const createHistory = ({ pages, readSome, extent, completions, slices, ..
       const entries = batch.filter(isShown)
       if (entries.length === 0) continue
       reacted.push(...reactedTo(entries))
-      const more = await complete.replies(room.id, entries)
+      const more = await complete.replies(room, entries)
       const [items = Buffer.alloc(0)] = await slices.map([entries], shown => write(comma, shown, '', more))
       comma = ','
       await ensureMember?.()
@@ -270,9 +270,10 @@ export const createHistory = ({ pages, readSome, extent, completions, slices, ..
   /** See `LogReader.message`. */
   const message = async (room: Room, seq: number, userId: number): Promise<Buffer | undefined> => {
     await catchUp(room)
+    if (seq < room.oldest) return undefined
     const [entry] = await pages.past(room.id, seq, Math.min(seq, room.known))
     if (!entry?.isMessage) return undefined
-    const replies = await completions.replies(room.id, [entry])
+    const replies = await completions.replies(room, [entry])
     const mine = (await completions.mine(room.id, reactedTo([entry]), userId)).get(seq)
     const fields = [replies?.get(seq) ?? '', mine ? `,"mine":${JSON.stringify(mine)}` : '']
     return restItems('', [entry], '', new Map([[seq, Buffer.concat(fields.map(field => Buffer.from(field)))]]))

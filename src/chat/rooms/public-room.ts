@@ -16,7 +16,7 @@ export const publicRoom = ({ name, title, topic, visibility, epoch, oldest, know
 /** Without a `role`, the room is shown to a user who is not a member, or to the host application. */
 export const publicRoomOfRow = (row: RoomRow & Partial<Pick<RoomOfUser, 'role'>>): RoomShown => {
   const { name, title, topic, visibility, role, epoch, oldestSeq, lastSeq } = row
-  const { slowModeSeconds = 0, archived = false, invite = 'members' } = row
+  const { slowModeSeconds = 0, archived = false, invite = 'members', retentionDays = null } = row
   return {
     room: name,
     title,
@@ -26,6 +26,7 @@ export const publicRoomOfRow = (row: RoomRow & Partial<Pick<RoomOfUser, 'role'>>
     ...(slowModeSeconds > 0 ? { slow_mode_seconds: slowModeSeconds } : {}),
     ...(archived ? { archived } : {}),
     ...(invite === 'members' ? {} : { invite }),
+    ...(retentionDays === null ? {} : { retention_days: retentionDays }),
     epoch,
     oldest: oldestSeq,
     seq: lastSeq

@@ -36,6 +36,7 @@ export interface RoomDescription {
   /** See `RoomRow.guarded`. */
   readonly guarded: boolean
   readonly archived: boolean
+  readonly oldestSeq: number
 }
 
 export interface RoomRegistryOptions extends LoadedRoomsOptions {
@@ -99,8 +100,9 @@ export const createRoomRegistry = ({ repository, ...options }: RoomRegistryOptio
       if (loading.size > 0) changes.add(id)
       const room = rooms.byId(id)
       if (!room) return
-      const { title, topic, guarded, archived } = description
+      const { title, topic, guarded, archived, oldestSeq } = description
       Object.assign(room, { title, topic, isArchived: archived, isRestricted: guarded && !room.isGuarded })
+      room.expire(oldestSeq)
     },
     lost: changes.addAll,
     remove(id) {

@@ -203,12 +203,22 @@ export class Room {
    * when the read has failed.
    */
   async reaches({ epoch, lastSeq, oldestSeq }: Reach): Promise<void> {
-    if (oldestSeq > this.oldest) this.#pages.forget(this.id, oldestSeq)
-    this.oldest = Math.max(1, oldestSeq)
-    if (epoch !== this.epoch) return this.#renew(epoch, lastSeq)
-    if (this.oldest > this.tail + 1) this.#skipTo(this.oldest)
+    if (epoch !== this.epoch) {
+      this.oldest = Math.max(1, oldestSeq)
+      return this.#renew(epoch, lastSeq)
+    }
+    if (oldestSeq < this.oldest) this.oldest = Math.max(1, oldestSeq)
+    this.expire(oldestSeq)
     this.grown(lastSeq)
     await this.caughtUp()
+  }
+
+  /** Called when the entries before `oldestSeq` have expired. They are not shown anymore, even if they are still stored. */
+  expire(oldestSeq: number): void {
+    if (oldestSeq <= this.oldest) return
+    this.#pages.forget(this.id, oldestSeq)
+    this.oldest = oldestSeq
+    if (oldestSeq > this.tail + 1) this.#skipTo(oldestSeq)
   }
 
   /** Returns consecutive entries from `seq` on. See `PageCache.from`. */

@@ -30,6 +30,12 @@ export const chatSettings = ownedBy('chat', {
     unit: 'minutes',
     description: 'How long a message can be edited after it was sent. 0 for no limit.'
   }),
+  messageRetentionDays: integer(0, {
+    maximum: 36_500,
+    unit: 'days',
+    description:
+      'How long the entries of every room are kept. 0 for no limit. A room can keep its entries for fewer days (`retention_days`).'
+  }),
   readReceipts: flag(true, {
     description:
       'Whether the members of a room see how far the others have read, in rooms of up to 100 members. Your own marks always reach your other devices.'

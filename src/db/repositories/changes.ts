@@ -25,6 +25,8 @@ export interface ChangedProperties {
   readonly topic: string | null
   readonly guarded: boolean
   readonly archived: boolean
+  /** The `seq` of the oldest entry that is kept. */
+  readonly oldestSeq: number
 }
 
 /** A room whose properties changed, or which was deleted. */
@@ -109,6 +111,7 @@ interface ChangedRow {
   readonly topic: string | null
   readonly guarded: boolean | null
   readonly archived: boolean | null
+  readonly oldest_seq: number | null
   readonly has_room: boolean
 }
 
@@ -131,7 +134,7 @@ export const createChangesRepository = ({ query, transaction }: SqlClient, schem
     ) as revoked) as revoked,
     (select coalesce(json_agg(row_to_json(changed)), '[]')::text from (
       select log.room_id, log.from_seq, log.to_seq, log.user_id, users.username, rooms.title, rooms.topic,
-        rooms.guarded, rooms.archived, rooms.id is not null and rooms.deleted_at is null as has_room
+        rooms.guarded, rooms.archived, rooms.oldest_seq, rooms.id is not null and rooms.deleted_at is null as has_room
       from (select * from ${inSchema('log_changes')} where ${isNew} limit ${MAX_CHANGES + 1}) as log
       left join ${inSchema('users')} as users on users.id = log.user_id
       left join ${inSchema('rooms')} as rooms on rooms.id = log.room_id
@@ -168,7 +171,8 @@ export const createChangesRepository = ({ query, transaction }: SqlClient, schem
       return { snapshot: row.snapshot, changes: row.is_lost || isTooMuch ? undefined : changesOf(revoked, changed) }
     },
     async descriptions(ids) {
-      const text = `select id, title, topic, guarded, archived from ${inSchema('rooms')}
+      const text = `select id, title, topic, guarded, archived, oldest_seq::double precision as "oldestSeq"
+        from ${inSchema('rooms')}
         where id = any($1) and deleted_at is null`
       const rows = await query<ChangedProperties & { id: number }>(text, [ids])
       return new Map(rows.map(({ id, ...description }) => [id, description]))
@@ -192,11 +196,11 @@ const changesOf = (revoked: RevokedRow[], changed: ChangedRow[]): Changes => ({
   renamedUsers: changed.flatMap(({ user_id: id, username }) =>
     id === null || username === null ? [] : [{ id, username }]
   ),
-  rooms: changed.flatMap(({ room_id: id, from_seq, title, topic, guarded, archived, has_room }) =>
-    id === null || from_seq !== null
-      ? []
-      : [{ id, title, topic, guarded: guarded === true, archived: archived === true, isDeleted: !has_room }]
-  ),
+  rooms: changed.flatMap(({ room_id: id, from_seq, title, topic, guarded, archived, oldest_seq, has_room }) => {
+    if (id === null || from_seq !== null) return []
+    const flags = { guarded: guarded === true, archived: archived === true, isDeleted: !has_room }
+    return [{ id, title, topic, ...flags, oldestSeq: oldest_seq ?? 1 }]
+  }),
   entries: changed.flatMap(({ room_id: roomId, from_seq: from, to_seq: to }) =>
     roomId === null || from === null || to === null ? [] : [{ roomId, from, to }]
   )

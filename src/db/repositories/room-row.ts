@@ -16,6 +16,8 @@ export interface RoomRow {
   readonly archived?: boolean
   readonly slowModeSeconds?: number
   readonly invite?: Invite
+  /** Null if only MESSAGE_RETENTION_DAYS limits how long entries are kept. */
+  readonly retentionDays?: number | null
   /** Whether the log has entries other than messages. Only `findByNames` sets this field. */
   readonly hasOthers?: boolean
 }
@@ -30,4 +32,5 @@ export const roomColumns = (room: string): string =>
   // Casts to double precision, because the client that a host application passes in may return a bigint as text.
   `${room}.id, ${room}.name, ${room}.title, ${room}.topic, ${room}.visibility, ${room}.epoch,
     ${room}.last_seq::double precision as "lastSeq", ${room}.oldest_seq::double precision as "oldestSeq",
-    ${room}.guarded, ${room}.archived, ${room}.slow_mode_seconds as "slowModeSeconds", ${room}.invite`
+    ${room}.guarded, ${room}.archived, ${room}.slow_mode_seconds as "slowModeSeconds", ${room}.invite,
+    ${room}.retention_days as "retentionDays"`

@@ -58,8 +58,8 @@ const UNIQUE_VIOLATION = '23505'
 export const createRoomsRepository = (client: SqlClient, { rooms }: Tables, schema: string): RoomsRepository => {
   const { drizzle } = client
   const { id, name, title, topic, visibility, epoch, lastSeq, oldestSeq } = rooms
-  const { guarded, archived, slowModeSeconds, invite, deletedAt } = rooms
-  const described = { title, topic, guarded, archived, slowModeSeconds, invite }
+  const { guarded, archived, slowModeSeconds, invite, retentionDays, deletedAt } = rooms
+  const described = { title, topic, guarded, archived, slowModeSeconds, invite, retentionDays }
   const columns = { id, name, visibility, epoch, lastSeq, oldestSeq, ...described }
   const byName = drizzle
     .select(columns)

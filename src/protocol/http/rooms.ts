@@ -47,6 +47,18 @@ export const settings = {
   )
 }
 
+/** Describes how long the entries of a room are kept. Only owners change it. Null removes the limit of the room. */
+export const RetentionDays = Type.Optional(
+  Type.Unsafe<number | null>({
+    type: ['integer', 'null'],
+    minimum: 1,
+    maximum: 36_500,
+    description:
+      'How many days the entries of the room are kept, if this is fewer than the service keeps them; null without such a limit. Older entries are deleted permanently.',
+    examples: [90]
+  })
+)
+
 const EXAMPLE = {
   room: GENERAL,
   title: 'General',
@@ -75,6 +87,7 @@ export const Room = Type.Object(
     }),
     role: Type.Optional(MemberRole),
     ...settings,
+    retention_days: RetentionDays,
     epoch: Type.String({ description: 'Identifies this incarnation of the log.' }),
     oldest: Int64({ minimum: 1, description: 'The `seq` of the oldest entry that is kept.' }),
     seq: Int64({ minimum: 0, description: 'The `seq` of the newest entry; 0 in an empty room.' })
@@ -147,7 +160,8 @@ export const RoomChange = Type.Object(
   {
     title: Type.Optional(lineOf<string | null>(['string', 'null'], MAX_TITLE, 'The new title; null removes it.')),
     topic: Type.Optional(lineOf<string | null>(['string', 'null'], MAX_TOPIC, 'The new topic; null removes it.')),
-    ...settings
+    ...settings,
+    retention_days: RetentionDays
   },
   {
     $id: 'ChatRoomChange',

@@ -27,13 +27,14 @@ export const membershipLine = (entry: MembershipFrame, name: string, userId: num
 
 /** Returns the sentences for a change of the settings. */
 export const roomLines = (entry: RoomFrame, userId?: number): string[] => {
-  const { title, topic, slow_mode_seconds: seconds, archived, invite } = entry
+  const { title, topic, slow_mode_seconds: seconds, archived, invite, retention_days: days } = entry
   const changes = [
     textChange('title', title),
     textChange('topic', topic),
     seconds === undefined ? [] : [seconds === 0 ? 'turned off slow mode' : `set slow mode to ${durationOf(seconds)}`],
     archived === undefined ? [] : [archived ? 'archived the room: nobody can post' : 'ended the archive of the room'],
     invite === undefined ? [] : [`allowed ${invite === 'members' ? 'all members' : 'only moderators'} to add people`],
+    days === undefined ? [] : [days === null ? 'removed the limit of days' : `limited the messages to ${days} days`],
     entry.deleted ? ['deleted the room'] : []
   ]
   const author = authorOf(entry, userId)

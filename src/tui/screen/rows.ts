@@ -41,6 +41,7 @@ export const rowsOf = (view: View, width: number): Row[] => {
   const noticesUpTo = (seq: number): void => {
     for (let next = notices[at]; next && (next.after ?? 0) <= seq; next = notices[++at]) add(noticeRows(next, width))
   }
+  if (!room.hasOlder && room.oldest > 1) rows.push(lineRow('expired', 'Older messages have expired', width))
   const firstSeq = room.messages[0]?.seq ?? 0
   noticesUpTo(firstSeq - 1)
   for (const message of room.messages) {
@@ -92,9 +93,11 @@ const folded = (rows: Row[], width: number): Row[] => {
   ]
 }
 
-const dayRow = (day: string, width: number): Row => {
-  const side = '─'.repeat(Math.max(1, Math.min(10, Math.floor((width - 12) / 2))))
-  return { key: `d${day}`, spans: [{ text: cut(`${side} ${day} ${side}`, width), isDim: true }] }
+const dayRow = (day: string, width: number): Row => lineRow(`d${day}`, day, width)
+
+const lineRow = (key: string, text: string, width: number): Row => {
+  const side = '─'.repeat(Math.max(1, Math.min(10, Math.floor((width - text.length - 2) / 2))))
+  return { key, spans: [{ text: cut(`${side} ${text} ${side}`, width), isDim: true }] }
 }
 
 const noticeRows = ({ key, text }: Notice, width: number): Row[] =>

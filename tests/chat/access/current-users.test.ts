@@ -49,7 +49,7 @@ const start = async ({ isFeedBroken = false, ...options }: StartOptions = {}) =>
         return { snapshot: 's', changes }
       },
       descriptions: async ids =>
-        new Map(ids.map(id => [id, { title: null, topic: null, guarded: false, archived: false }])),
+        new Map(ids.map(id => [id, { title: null, topic: null, guarded: false, archived: false, oldestSeq: 1 }])),
       sweep: async () => {}
     }
   })

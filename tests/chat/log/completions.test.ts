@@ -51,7 +51,7 @@ test('the messages of 300 replies are read and decrypted in groups of 32', async
     ...makeUnknown('other', { ...place, seq: COUNT + at + 1 }, 0),
     replyTo: at + 1
   }))
-  const found = await replies(1, entries)
+  const found = await replies({ id: 1, oldest: 1 }, entries)
   await new Promise(setImmediate)
   clearImmediate(counting)
   expect([...(found?.keys() ?? [])]).toEqual(entries.map(({ seq }) => seq))

@@ -50,7 +50,7 @@ const start = async () => {
         return { snapshot: 's', changes }
       },
       descriptions: async ids =>
-        new Map(ids.map(id => [id, { title: null, topic: null, guarded: false, archived: false }])),
+        new Map(ids.map(id => [id, { title: null, topic: null, guarded: false, archived: false, oldestSeq: 1 }])),
       sweep: async () => {}
     },
     sessionUsers: async keys =>

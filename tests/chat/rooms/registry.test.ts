@@ -112,7 +112,7 @@ describe('a room that is being loaded', () => {
     expect(await rooms.load('general')).toBeDefined()
     return queries
   }
-  const described = { title: 'New', topic: null, guarded: false, archived: false }
+  const described = { title: 'New', topic: null, guarded: false, archived: false, oldestSeq: 1 }
 
   test.each<[string, (rooms: RoomRegistry, id: number) => void, number]>([
     ['is read again if its title was changed', (rooms, id) => rooms.describe(id, described), 2],

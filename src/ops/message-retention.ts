@@ -1,0 +1,89 @@
+/**
+ * Deletes entries of the log whose retention time has ended. First moves the boundary of the room, so that no process shows the
+ * entries anymore, and then deletes their rows in batches. Every process looks for work, but only one deletes at a time. Another
+ * process continues after a crash.
+ */
+import type { MessageRetentionRepository } from '../db/repositories/message-retention.ts'
+import type { Clock } from '../lib/clock.ts'
+import type { Log } from '../lib/logging.ts'
+import { createPace } from '../lib/pace.ts'
+
+export interface MessageRetentionOptions {
+  readonly repository: MessageRetentionRepository
+  /** The setting MESSAGE_RETENTION_DAYS. 0 for no limit, except that of a room. */
+  readonly days: number
+  readonly clock: Clock
+  readonly log: Log
+}
+
+export interface MessageRetention {
+  /** The number of entries that this process has deleted. */
+  readonly deletedEntries: number
+  start(): void
+  /** Looks for work now. Resolves when there is no more. */
+  run(): Promise<void>
+  /** Stops the timer. Resolves when a running statement has ended. */
+  stop(): Promise<void>
+}
+
+/** Interval in milliseconds at which a process looks for work. */
+const RUN_MS = 10 * 60_000
+/** Maximum number of entries per transaction. */
+const BATCH = 500
+
+export const createMessageRetention = (options: MessageRetentionOptions): MessageRetention => {
+  const { repository, days, clock, log } = options
+  const stopping = new AbortController()
+  const pace = createPace(clock, { signal: stopping.signal })
+  let stopTimer: (() => void) | undefined
+  let running: Promise<void> | undefined
+  let deletedEntries = 0
+
+  /** Returns false if another process is deleting. */
+  const deleteOf = async (roomId: number): Promise<boolean> => {
+    while (!stopping.signal.aborted) {
+      const count = await pace.run(() => repository.deleteSome(roomId, BATCH))
+      deletedEntries += count ?? 0
+      if (!count) return count !== undefined
+    }
+    return true
+  }
+
+  const work = async (): Promise<void> => {
+    for (let after: number | undefined = 0; after !== undefined && !stopping.signal.aborted; ) {
+      const rooms = await repository.rooms(after, days)
+      for (const { id, isDue, hasRows } of rooms) {
+        if (stopping.signal.aborted) return
+        if (isDue && !(await repository.expire(id, days))) log.info({ room_id: id }, LOCKED)
+        if ((isDue || hasRows) && !(await deleteOf(id))) return
+      }
+      after = rooms.at(-1)?.id
+    }
+  }
+
+  const run = (): Promise<void> => {
+    running ??= work()
+      .catch(err => log.warn({ err }, 'failed to delete expired messages; retrying in ten minutes'))
+      .finally(() => {
+        running = undefined
+      })
+    return running
+  }
+
+  return {
+    get deletedEntries() {
+      return deletedEntries
+    },
+    start() {
+      stopTimer ??= clock.every(RUN_MS, () => void run())
+    },
+    run,
+    async stop() {
+      stopTimer?.()
+      stopping.abort()
+      await running
+    }
+  }
+}
+
+const LOCKED = 'a room was locked for a second, so its expired messages are not deleted yet; retrying in ten minutes'
