@@ -11,10 +11,11 @@ export const addUsers = ({ sql }: BenchDatabase, count: number) => sql`
   from users as known cross join generate_series(1, ${count - 1}::int) as n where known.username = 'person-0'
   on conflict do nothing`
 
-/** Creates a room, whose first `members` users are members. Returns the id of the room. */
+/** Creates a room with `members` members, `person-0` among them. Returns the id of the room. */
 export const addRoom = async ({ sql }: BenchDatabase, name: string, members: number): Promise<number> => {
   const [room] = await sql`insert into rooms (name) values (${name}) returning id`
-  await sql`insert into members (room_id, user_id) select ${room?.id}, id from users order by id limit ${members}`
+  await sql`insert into members (room_id, user_id) select ${room?.id}, id from users
+    order by username <> 'person-0', id limit ${members}`
   return room?.id
 }
 

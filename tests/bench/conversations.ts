@@ -1,12 +1,11 @@
 /**
- * Measures the costs that must not grow with the number of reactions, of entries between messages, of members and of open inboxes,
- * each beside the plain case in the same run.
+ * Measures the costs that must not grow with the number of reactions, of entries between messages, of rooms and of members, each
+ * beside the plain case in the same run.
  */
-import { closeAll, connectMany, hasFilesFor } from './clients.ts'
 import { addRoom, addUsers, post, react } from './conversations-data.ts'
 import { type BenchDatabase, createBenchDatabase } from './database.ts'
 import { type Effort, interleave, pause, type Row } from './rows.ts'
-import { logIn, type Service, startService } from './service.ts'
+import { type Service, startService } from './service.ts'
 
 const MANY = 10_000
 const PAGE = 50
@@ -125,7 +124,7 @@ const members = async ({ database, service, rounds }: Context): Promise<Row[]> =
   await addRoom(database, small, 2)
   await addRoom(database, large, MANY)
   await database.sql`update rooms set visibility = 'private', guarded = true where name in (${small}, ${large})`
-  await database.sql`update members set role = 'owner' where user_id = 1`
+  await database.sql`update members set role = 'owner' from users where id = user_id and username = 'person-0'`
   const users = (await database.sql`select id from users order by id`).map(({ id }) => id as number)
   let added = 0
   const works: Record<string, (room: string) => () => Promise<unknown>> = {
@@ -147,78 +146,13 @@ const members = async ({ database, service, rounds }: Context): Promise<Row[]> =
   return rows
 }
 
-/** Measures open inboxes: the memory of each, and the CPU time of a message per second in a room that all of them show. */
-const live = async ({ database, service }: Context, seconds: number): Promise<Row[]> => {
-  if (!hasFilesFor(MANY)) return []
-  await addRoom(database, 'everybody', MANY)
-  await addRoom(database, 'nobody', 1)
-  const tokens: string[] = []
-  while (tokens.length < MANY)
-    tokens.push(
-      ...(await Promise.all(Array.from({ length: 50 }, (_, at) => logIn(service.url, `person-${tokens.length + at}`))))
-    )
-  const hold = async (query: string) => {
-    let at = 0
-    const clients = await connectMany(MANY, () => service.open(tokens[at++] ?? '', query))
-    while (clients.some(({ frames }) => frames < (query.includes('inbox') ? 2 : 1))) await pause(100)
-    await pause(3000)
-    return clients
-  }
-  const perMessage = async (room: string): Promise<number> => {
-    await post(service, room, 1)
-    await pause(1500)
-    const began = service.cpu()
-    for (let sent = 0; sent < 2 * seconds; sent++) {
-      await post(service, room, 1)
-      await pause(1500)
-    }
-    return (1000 * (service.cpu() - began)) / (2 * seconds)
-  }
-  const empty = await service.memory()
-  closeAll(await hold('rooms='))
-  await pause(3000)
-  const before = await service.memory()
-  const plain = await hold('rooms=')
-  const without = await service.memory()
-  closeAll(plain)
-  await pause(3000)
-  const clients = await hold('rooms=&inbox=true')
-  const withInbox = await service.memory()
-  const counts = new Map([
-    ['a room that no inbox shows', [await perMessage('nobody')]],
-    [OWN, [await perMessage('everybody')]]
-  ])
-  closeAll(clients)
-  const bytes = (value: number): number[] => [(value - Math.min(empty, before)) / MANY]
-  return [
-    {
-      title: `memory of each of ${MANY.toLocaleString('en')} connections with an open inbox`,
-      unit: 'bytes, resident',
-      runs: new Map([
-        ['without an inbox', bytes(without)],
-        [OWN, bytes(withInbox)]
-      ])
-    },
-    {
-      title: `CPU of a message to a room that ${MANY.toLocaleString('en')} open inboxes show, one message in 1.5 s`,
-      unit: 'ms',
-      runs: counts
-    }
-  ]
-}
-
-export const conversations = async ({ rounds, seconds }: Effort): Promise<Row[]> => {
+export const conversations = async ({ rounds }: Effort): Promise<Row[]> => {
   const database = await createBenchDatabase()
   const service = await startService(database, { people: 3 })
   await addUsers(database, MANY + 5000)
   await database.sql`analyze`
   const context = { database, service, rounds }
-  const rows = [
-    ...(await pages(context)),
-    ...(await inboxes(context)),
-    ...(await members(context)),
-    ...(await live(context, seconds))
-  ]
+  const rows = [...(await pages(context)), ...(await inboxes(context)), ...(await members(context))]
   await service.kill()
   await database.drop()
   return rows

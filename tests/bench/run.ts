@@ -24,6 +24,7 @@ import { history } from './history.ts'
 import { joining } from './joining.ts'
 import { latency } from './latency.ts'
 import { memory } from './memory.ts'
+import { openInboxes } from './open-inboxes.ts'
 import { processes } from './processes.ts'
 import { asText } from './report.ts'
 import { resume } from './resume.ts'
@@ -37,6 +38,7 @@ const benchmarks: Readonly<Record<string, (effort: Effort) => Promise<Row[]>>> =
   durable,
   history,
   conversations,
+  'open-inboxes': openInboxes,
   processes,
   resume,
   joining,

@@ -7,6 +7,7 @@ import { pathToFileURL } from 'node:url'
 import { build } from 'esbuild'
 import { expect, onTestFinished, test } from 'vitest'
 import { WebSocket } from 'ws'
+import { useEveryKind } from '../support/every-kind.ts'
 import { extractCommit, hasCommit } from '../support/former-commit.ts'
 import { connect } from '../support/socket-client.ts'
 import { PASSWORD, startChat } from '../support/start-chat.ts'
@@ -52,6 +53,47 @@ test.runIf(hasCommit(BEFORE_SESSIONS.commit))(
     await bob.older()
     expect(bob.state.messages.map(({ content }: { content: string }) => content)).toEqual(['Hello from the former SDK'])
     expect(bob.state.status).toBe('live')
+  }
+)
+
+test.runIf(hasCommit(BEFORE_SESSIONS.commit))(
+  'the SDK of the commit before accounts receives each message once beside clients that use every kind of entry',
+  { timeout: 120_000 },
+  async () => {
+    const { createChatApi, createChatClient } = await loadFormerSdk(BEFORE_SESSIONS)
+    const chat = await startChat({ settings: { messageRateLimit: 0 } })
+    await chat.register('old')
+    const token = async () => (await createChatApi({ url: chat.url }).login('old', PASSWORD)).access_token
+    const old = createChatClient({ url: chat.url, token, WebSocket, timing: { backoffBase: 20 } })
+    onTestFinished(() => old.close())
+    const room = old.room('general')
+    const seen: number[] = []
+    const errors: unknown[] = []
+    room.on('message', ({ seq }: { seq: number }) => seen.push(seq))
+    old.on('error', (error: unknown) => errors.push(error))
+    await expect.poll(() => room.state.status).toBe('live')
+    const round = await useEveryKind(chat)
+    const messages = await round()
+    await expect.poll(() => seen).toEqual(messages)
+
+    // A resumed subscription.
+    old.close()
+    messages.push(...(await round()))
+    old.connect()
+    await expect.poll(() => seen).toEqual(messages)
+    room.send('from the former SDK')
+    await expect.poll(() => room.state.outgoing).toEqual([])
+    messages.push(...(await round()))
+    await expect.poll(() => seen.slice(-4)).toEqual(messages.slice(-4))
+    // Reads everything again over HTTP.
+    const fresh = createChatClient({ url: chat.url, token, WebSocket, timing: { backoffBase: 20 } })
+    onTestFinished(() => fresh.close())
+    const again = fresh.room('general')
+    await expect.poll(() => again.state.status).toBe('live')
+    while (again.state.hasOlder) await again.older()
+    const shown = again.state.messages.map(({ seq }: { seq: number }) => seq)
+    expect(shown).toEqual(expect.arrayContaining(messages))
+    expect(errors).toEqual([])
   }
 )
 
@@ -120,8 +162,9 @@ test.runIf(hasCommit(BEFORE_CHANGES.commit))(
   }
 )
 
-test('a client of the FastAPI backend registers, logs in, chats and reads history', async () => {
-  const { url, call } = await startChat()
+test('a client of the FastAPI backend registers, logs in, chats and reads history beside clients that use every kind', async () => {
+  const chat = await startChat({ settings: { messageRateLimit: 0 } })
+  const { url, call } = chat
   const credentials = { username: 'john', password: 'SecurePass123' }
   expect(await call('POST', '/api/auth/register', { body: credentials })).toMatchObject({
     status: 201,
@@ -136,4 +179,17 @@ test('a client of the FastAPI backend registers, logs in, chats and reads histor
   expect(await socket.nextOf('message')).toMatchObject({ username: 'john', content: 'Hello, everyone!' })
   const history = await call('GET', '/api/chat/messages?limit=50', { token: body.access_token })
   expect(history.body).toMatchObject([{ username: 'john', content: 'Hello, everyone!' }])
+
+  const round = await useEveryKind(chat)
+  const messages = [...(await round()), ...(await round())]
+  const received: string[] = []
+  while (received.length < messages.length) received.push((await socket.nextOf('message')).content)
+  expect(received).toEqual(['one', 'two', 'three', 'four', 'one', 'two', 'three', 'four'])
+  socket.send({ type: 'message', content: 'Bye!' })
+  expect(await socket.nextOf('message')).toMatchObject({ username: 'john', content: 'Bye!' })
+  const later = await call('GET', '/api/chat/messages?limit=50', { token: body.access_token })
+  const contents = later.body.map(({ content }: { content: string }) => content)
+  // The deleted messages are left out, and the edited ones are shown in their current state.
+  const changed = ['edited', 'three', 'four']
+  expect(contents).toEqual(['Hello, everyone!', ...changed, ...changed, 'Bye!'])
 })

@@ -2,6 +2,7 @@
 import postgres from 'postgres'
 import { expect, inject, onTestFinished, test } from 'vitest'
 import { createDatabase } from '../../src/db/database.ts'
+import { readMigrations } from '../../src/db/migrate/files.ts'
 import { migrateDown, migrateUp } from '../../src/db/migrate.ts'
 import { finishUpgrade, isOlder } from '../../src/db/upgrade.ts'
 import { testClient, testSchema } from '../support/database.ts'
@@ -146,7 +147,8 @@ test.for([
   expect(isOlder(one, other)).toBe(isExpected)
 })
 
-test('entries that changed messages while the migration was applied have the same effect after it was reverted and applied again', async () => {
+/** Creates a database with a user and a room. Returns functions that append entries of every kind, and that read the log. */
+const startWithEntries = async () => {
   const [client, schema] = [await testClient(), await testSchema()]
   await migrateUp(client, schema)
   const database = createDatabase(client, schema)
@@ -155,19 +157,18 @@ test('entries that changed messages while the migration was applied have the sam
   const room = (await database.rooms.findByName('general'))?.id ?? 0
   let count = 0
   const append = async (kind: string, targetSeq: number | null, content: string | null, detail: object | null) => {
-    const entry = {
-      roomId: room,
-      userId: user.id,
-      writeId: `w${count++}`,
-      kind,
-      targetSeq,
-      content,
-      meta: null,
-      keyId: null
-    }
+    const writeId = `w${count++}`
+    const entry = { roomId: room, userId: user.id, writeId, kind, targetSeq, content, meta: null, keyId: null }
     const [appended] = await messages.append([{ ...entry, detail: detail && JSON.stringify(detail) }])
     expect(appended).toMatchObject({ outcome: 'stored' })
   }
+  const read = async () => [await messages.range(room, 1, 99), await reactions.own(room, [1], user.id)]
+  return { client, schema, database, user, room, append, read }
+}
+
+test('entries that changed messages while the migration was applied have the same effect after it was reverted and applied again', async () => {
+  const { client, schema, database, user, room, append, read } = await startWithEntries()
+  const { messages } = database
   const react = (key: string, action: string) => append('reaction', 1, null, { key, action })
   for (const text of ['first', 'second', 'third']) await append('message', null, text, null)
   await append('edit', 1, 'edited', {})
@@ -179,7 +180,7 @@ test('entries that changed messages while the migration was applied have the sam
   await react('b', 'removed')
   await append('edit', 2, 'edited before it was deleted', { mentions: [user.id] })
   await append('deletion', 2, null, null)
-  const before = [await messages.range(room, 1, 99), await reactions.own(room, [1], user.id)]
+  const before = await read()
   expect(await messages.range(room, 1, 3)).toMatchObject([
     { content: 'edited again', state: { reactions: { a: 1 }, mentions: [user.id] } },
     { content: null, state: { mentions: null } },
@@ -187,10 +188,37 @@ test('entries that changed messages while the migration was applied have the sam
   ])
   while ((await migrateDown(client, schema)) !== '0012_message_changes');
   await migrateUp(client, schema)
-  expect([await messages.range(room, 1, 99), await reactions.own(room, [1], user.id)]).toEqual(before)
+  expect(await read()).toEqual(before)
   await client.query(`select "${schema}".chat_finish_upgrade()`)
   await append('deletion', 1, null, null)
   expect(await client.query(`select from "${schema}".messages where content like 'edited%'`)).toEqual([])
+})
+
+test('each migration since 0012 is reverted and applied again with data, and the log stays the same', async () => {
+  const { client, schema, database, user, room, append, read } = await startWithEntries()
+  const inSchema = (text: string) => client.query(text.replaceAll('@', `"${schema}".`))
+  for (const text of ['first', 'Grüße 🌍', 'third']) await append('message', null, text, null)
+  await append('membership', null, null, { subject: user.id, event: 'added', host: true })
+  await append('edit', 1, 'edited', { mentions: [user.id] })
+  await append('reaction', 1, null, { key: 'a', action: 'added' })
+  await append('pin', 1, null, { action: 'added', host: true })
+  await append('room', null, null, { topic: 'a topic', host: true })
+  await append('deletion', 3, null, null)
+  await inSchema('insert into @blocks (user_id, blocked_id) values (1, 2)')
+  const numbers = async () =>
+    (await database.inbox.rooms([room])).map(({ messages, lastSeq }) => ({ messages, lastSeq }))
+  const before = [await read(), await numbers()]
+  expect(before[1]).toEqual([{ messages: 3, lastSeq: 9 }])
+  const tags = readMigrations().map(({ tag }) => tag)
+  for (const tag of tags.slice(tags.indexOf('0012_message_changes')).reverse()) {
+    while ((await migrateDown(client, schema)) !== tag);
+    expect((await migrateUp(client, schema))[0]).toBe(tag)
+    expect([tag, await read(), await numbers()]).toEqual([tag, ...before])
+    await finishUpgrade(client, schema, '1.2.0')
+  }
+  await append('edit', 1, 'edited again', {})
+  await append('message', null, 'fourth', null)
+  expect(await numbers()).toEqual([{ messages: 4, lastSeq: 11 }])
 })
 
 test('a database refuses entries that change messages until its upgrade is finished again', async () => {
