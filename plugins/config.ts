@@ -2,6 +2,7 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { collectEnvironment } from '../src/config/environment.ts'
+import { ConfigError } from '../src/config/errors.ts'
 import { type Resolved, type ResolveOptions, resolveSettings } from '../src/config/resolve.ts'
 import type { Settings, SettingsInput } from '../src/config/settings.ts'
 
@@ -41,6 +42,18 @@ export const environmentValues = (cwd = process.cwd()): Record<string, string> =
 /** Returns the validated settings of the environment and `.env`. Throws a ConfigError that lists every invalid setting. */
 export const readEnvironment = ({ cwd = process.cwd(), ...options }: ReadOptions): Resolved =>
   resolveSettings({ ...options, ...collectEnvironment({ environment: process.env, cwd }), names: 'environment' })
+
+/**
+ * Returns values that only one command needs, keyed by the given names in camelCase. They are read as settings are, also from
+ * files. Throws a ConfigError that lists the values which are missing or cannot be read.
+ */
+export const readForCommand = <Name extends string>(names: readonly Name[]): Record<Name, string> => {
+  const { values, bad } = collectEnvironment({ environment: process.env, cwd: process.cwd(), names })
+  const isGiven = (name: string): boolean => name in values || bad.some(one => one.name === name)
+  const missing = names.filter(name => !isGiven(name)).map(name => ({ name, message: 'is missing' }))
+  if (bad.length + missing.length > 0) throw new ConfigError([...bad, ...missing])
+  return values as Record<Name, string>
+}
 
 /** Decorates the instance with the settings. Rejects with a ConfigError that lists every invalid setting. */
 export default fp(

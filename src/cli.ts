@@ -28,6 +28,8 @@ const migration = (name: MigrateCommand) => async (options: MigrateOptions) =>
   (await import('./cli/migrate.ts')).migrate(name, options)
 const ofUsers = () => import('./cli/users.ts')
 
+const collect = (value: string, earlier: readonly string[]): string[] => [...earlier, value]
+
 const program = new Command('fastify-chat')
   .description('A self-hosted real-time chat service. Settings come from the environment and from .env.')
   .version(version)
@@ -131,6 +133,18 @@ program
   .description('give every room a new epoch after a restore, so that clients load the history again; asks first')
   .option('-y, --yes', 'do not ask for confirmation')
   .action(load(() => import('./cli/epochs.ts'), 'renewEpochs'))
+
+program
+  .command('import-fastapi')
+  .description(
+    'move the users and messages of a FastAPI Chat Backend into this service; reads FASTAPI_DATABASE_URL and FASTAPI_ENCRYPTION_KEY'
+  )
+  .option('--dry-run', 'only report what would be imported')
+  .option('--rename <old=new>', 'import a user under another name; may be repeated', collect, [])
+  .option('--room <name>', 'the room that receives the messages', 'general')
+  .option('--skip-unreadable', 'leave out messages that have no user or that the key does not decrypt')
+  .option('--change-times', 'import into a room that has later entries')
+  .action(load(() => import('./cli/import-fastapi.ts'), 'importFastApi'))
 
 program
   .command('openapi')

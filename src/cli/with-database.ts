@@ -4,7 +4,7 @@ import { type Administration, createAdministration } from '../accounts/admin/adm
 import { createOperator, type Operator } from '../accounts/admin/operator.ts'
 import { createRequestDeletion, type RequestDeletion } from '../accounts/deletion/request.ts'
 import { logEvent } from '../accounts/log-event.ts'
-import { createLookupKeys } from '../accounts/lookup-keys.ts'
+import { createLookupKeys, type LookupKeys } from '../accounts/lookup-keys.ts'
 import { createMail } from '../accounts/mail/mail.ts'
 import type { Settings } from '../config/settings.ts'
 import { createKeyring, type Keyring } from '../crypto/keyring.ts'
@@ -23,6 +23,7 @@ export interface AccountTools {
   readonly administration: Administration
   readonly operator: Operator
   readonly requestDeletion: RequestDeletion
+  readonly lookupKeys: LookupKeys
 }
 
 /**
@@ -61,6 +62,7 @@ const toolsOf = (client: SqlClient, settings: Settings): AccountTools => {
     settings,
     database,
     keyring,
+    lookupKeys: context.lookupKeys,
     administration: createAdministration(context),
     operator: createOperator(context),
     requestDeletion: createRequestDeletion({ context, erasesByDefault: settings.onDelete === 'erase' })

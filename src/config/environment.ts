@@ -6,12 +6,14 @@ import { existsSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { parseEnv } from 'node:util'
 import type { BadSetting } from './errors.ts'
-import { environmentName, type SettingName, settingNames } from './settings.ts'
+import { environmentName, settingNames } from './settings.ts'
 
 export interface EnvironmentOptions {
   readonly environment: Readonly<Record<string, string | undefined>>
   /** The directory that contains `.env`. The paths in `NAME_FILE` variables are relative to this directory. */
   readonly cwd: string
+  /** The names to read, in camelCase. The default is the names of all settings. */
+  readonly names?: readonly string[]
 }
 
 /** The values, keyed by camelCase name, and the settings that are set twice or cannot be read. */
@@ -21,21 +23,22 @@ export interface Collected {
 }
 
 /** Reads the environment and `.env`. Returns bad settings instead of throwing, so that all errors are reported together. */
-export const collectEnvironment = ({ environment, cwd }: EnvironmentOptions): Collected => {
+export const collectEnvironment = ({ environment, cwd, names = settingNames }: EnvironmentOptions): Collected => {
   const path = resolve(cwd, '.env')
   const dotenv = existsSync(path) ? parseEnv(readText(path)) : {}
   const bad: BadSetting[] = []
-  const values = { ...layer(dotenv, cwd, bad), ...layer(environment, cwd, bad) }
+  const values = { ...layer(dotenv, names, cwd, bad), ...layer(environment, names, cwd, bad) }
   return { values, bad }
 }
 
 const layer = (
   source: Readonly<Record<string, string | undefined>>,
+  names: readonly string[],
   cwd: string,
   bad: BadSetting[]
 ): Record<string, string> => {
   const values: Record<string, string> = {}
-  for (const name of settingNames) {
+  for (const name of names) {
     const direct = source[environmentName(name)]
     const file = source[`${environmentName(name)}_FILE`]
     if (direct && file)
@@ -46,7 +49,7 @@ const layer = (
   return values
 }
 
-const readValue = (name: SettingName, path: string, bad: BadSetting[]): string => {
+const readValue = (name: string, path: string, bad: BadSetting[]): string => {
   try {
     return readText(path).trimEnd()
   } catch {

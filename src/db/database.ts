@@ -19,6 +19,7 @@ import { createDeletionsRepository, type DeletionsRepository } from './repositor
 import { createEmailsRepository, type EmailsRepository } from './repositories/emails.ts'
 import { createExportsRepository, type ExportsRepository } from './repositories/exports.ts'
 import { createFactorsRepository, type FactorsRepository } from './repositories/factors.ts'
+import { createFastApiImportRepository, type FastApiImportRepository } from './repositories/fastapi-import.ts'
 import { createHeldNamesRepository, type HeldNamesRepository } from './repositories/held-names.ts'
 import { createIdentitiesRepository, type IdentitiesRepository } from './repositories/identities.ts'
 import { createInboxRepository, type InboxRepository } from './repositories/inbox.ts'
@@ -108,6 +109,7 @@ export interface Repositories {
   readonly heldNames: HeldNamesRepository
   readonly authored: AuthoredRepository
   readonly exports: ExportsRepository
+  readonly fastApiImport: FastApiImportRepository
 }
 
 export interface ChatDatabase extends Repositories {
@@ -166,6 +168,7 @@ const createRepositories = (client: SqlClient, schema: string, tables: Tables, a
   heldNames: createHeldNamesRepository(client, schema),
   authored: createAuthoredRepository(client, schema),
   exports: createExportsRepository(client, schema),
+  fastApiImport: createFastApiImportRepository(client, schema),
   identities: createIdentitiesRepository(client, schema),
   invitations: createInvitationsRepository(client, schema)
 })

@@ -45,6 +45,8 @@ export interface NewUser {
   readonly hashedPassword: string | null
   readonly displayName?: string
   readonly externalId?: string
+  /** The time of the registration. The default is now. */
+  readonly createdAt?: Date
 }
 
 /** Reads and writes the users of one schema. */

@@ -1,0 +1,168 @@
+/** Runs `fastify-chat import-fastapi`: moves the users and messages of a FastAPI Chat Backend into this service. */
+import { readForCommand } from '../../plugins/config.ts'
+import { createUnlessHeld, hashOfName } from '../accounts/held-names.ts'
+import { createKeyring } from '../crypto/keyring.ts'
+import { openClient, waitForDatabase } from '../db/client/open.ts'
+import { createFastApiSource, type FastApiSource } from '../db/fastapi-source.ts'
+import { systemClock, timestamp } from '../lib/clock.ts'
+import { type ImportContext, importMessages, importUsers, verifyMessages } from '../ops/import-fastapi/import.ts'
+import { sourceKeyOf } from '../ops/import-fastapi/source-key.ts'
+import { isBcrypt, type Survey, survey } from '../ops/import-fastapi/survey.ts'
+import { safeText } from '../tui/safe-text.ts'
+import { print } from './print.ts'
+import { type AccountTools, withDatabase } from './with-database.ts'
+
+export interface ImportOptions {
+  readonly dryRun?: true
+  /** Pairs `OLD=NEW`. */
+  readonly rename: readonly string[]
+  readonly room: string
+  readonly skipUnreadable?: true
+  readonly changeTimes?: true
+}
+
+/** Runs the command. Rejects if anything cannot be imported, unless the options say what to do about it. */
+export const importFastApi = async (options: ImportOptions): Promise<void> => {
+  const renames = renamesOf(options.rename)
+  const given = readForCommand(['fastapiDatabaseUrl', 'fastapiEncryptionKey'])
+  // SQLAlchemy adds the name of its driver to the scheme: postgresql+asyncpg://
+  const url = given.fastapiDatabaseUrl.replace(/^(postgres(?:ql)?)\+\w+:/, '$1:')
+  const client = await openClient({ url, poolMax: 1 })
+  try {
+    await withDatabase(async tools => {
+      await waitForDatabase(client, { seconds: tools.settings.databaseWaitSeconds })
+      await run(tools, createFastApiSource(client), { ...options, renames, key: given.fastapiEncryptionKey })
+    })
+  } finally {
+    await client.close()
+  }
+}
+
+const renamesOf = (pairs: readonly string[]): Map<string, string> =>
+  new Map(
+    pairs.map(pair => {
+      const at = pair.lastIndexOf('=')
+      if (at < 1) throw new Error(`--rename ${JSON.stringify(pair)} is not valid. Use --rename 'OLD NAME=NEW_NAME'.`)
+      return [pair.slice(0, at), pair.slice(at + 1)]
+    })
+  )
+
+interface RunOptions extends ImportOptions {
+  readonly renames: ReadonlyMap<string, string>
+  readonly key: string
+}
+
+const run = async (tools: AccountTools, source: FastApiSource, options: RunOptions): Promise<void> => {
+  const { database, lookupKeys } = tools
+  const sourceKeyring = createKeyring({ current: sourceKeyOf(options.key), now: systemClock.now })
+  const isHeld = async (name: string) => database.heldNames.isHeld(await hashOfName({ lookupKeys }, name))
+  const room = await roomOf(tools, options.room)
+  const found = await survey({ database, source, sourceKeyring, renames: options.renames, isHeld })
+  print(...reportOf(found))
+  refuse(found, options, room.lastAt)
+  if (options.dryRun) return print('', 'Nothing was changed, because of --dry-run.')
+
+  const context: ImportContext = { database, keyring: tools.keyring, source, sourceKeyring, createUser: creator(tools) }
+  await database.fastApiImport.begin(room.id)
+  const users = await importUsers(context, found.names, progress('users', found.users))
+  const began = systemClock.monotonic()
+  const { stored, skipped, moved } = await importMessages(context, progress('messages', found.messages))
+  const seconds = Math.max(0.001, (systemClock.monotonic() - began) / 1000)
+  print(
+    '',
+    `Imported ${numbered(users, 'user')} and ${numbered(stored, 'message')} (${shown(Math.round(stored / seconds))} a second).`,
+    ...(skipped > 0
+      ? [`Skipped ${numbered(skipped, 'message')}: unreadable, or of an account that was deleted here.`]
+      : []),
+    ...(moved > 0 ? [`${numbered(moved, 'message')} took the time of the entry before, which was later.`] : [])
+  )
+  const reach = await database.rooms.reach(room.id)
+  const { equal, gone, wrong } = await verifyMessages(context, found.lastId, (reach?.oldestSeq ?? 1) > 1)
+  print(`Compared with the other service: ${numbered(equal, 'message')} equal, ${shown(gone)} erased or expired since.`)
+  if (wrong.length > 0)
+    throw new Error(`Messages are missing or differ. Their ids in the other service begin with ${wrong.join(', ')}.`)
+}
+
+/** Returns the room of the import, and the time of its newest entry in milliseconds since the epoch. */
+const roomOf = async ({ database }: AccountTools, name: string) => {
+  const room = await database.rooms.findByName(name)
+  if (!room)
+    throw new Error(`There is no room ${JSON.stringify(name)}. Create it in the service, or use another --room.`)
+  const progress = await database.fastApiImport.progress()
+  if (progress && progress.roomId !== room.id)
+    throw new Error('An earlier run imported messages into another room. Use the same --room as before.')
+  return { id: room.id, lastAt: await database.fastApiImport.lastAt(room.id) }
+}
+
+const creator =
+  ({ database, lookupKeys }: AccountTools): ImportContext['createUser'] =>
+  async ({ id: sourceId, hashedPassword: hash, createdAt }, username) => {
+    const nameHash = await hashOfName({ lookupKeys }, username)
+    return database.transaction(async repositories => {
+      const hashedPassword = isBcrypt(hash) ? hash : null
+      const user = { username, hashedPassword, ...(createdAt === null ? {} : { createdAt: new Date(createdAt) }) }
+      const { id } = await createUnlessHeld(repositories, user, nameHash)
+      await repositories.fastApiImport.recordUser(sourceId, id)
+      return id
+    })
+  }
+
+const SHOWN = 20
+
+/** Describes what was found. */
+const reportOf = (found: Survey): string[] => [
+  `The other service has ${numbered(found.users, 'user')}, of whom ${shown(found.importedUsers)} were imported before,`,
+  `and ${numbered(found.messages, 'message')} to import.`,
+  ...listOf(
+    'These users have no bcrypt hash. They can log in after a reset of their password:',
+    found.withoutPassword.map(safeText)
+  ),
+  ...listOf(
+    'These names need --rename OLD=NEW:',
+    found.nameProblems.map(({ name, problem }) => `${safeText(name)}: ${safeText(problem)}`)
+  ),
+  ...listOf(
+    'These messages have no user, or FASTAPI_ENCRYPTION_KEY does not decrypt them (ids in the other service):',
+    found.unreadable.map(String)
+  )
+]
+
+const listOf = (title: string, lines: readonly string[]): string[] =>
+  lines.length === 0
+    ? []
+    : [
+        '',
+        title,
+        ...lines.slice(0, SHOWN).map(line => `  ${line}`),
+        ...(lines.length > SHOWN ? [`  … and ${shown(lines.length - SHOWN)} more`] : [])
+      ]
+
+/** Throws an error if the import needs a decision of the operator. */
+const refuse = (found: Survey, options: ImportOptions, lastAt: number | undefined): void => {
+  if (found.nameProblems.length > 0)
+    throw new Error(`${numbered(found.nameProblems.length, 'name')} cannot be imported. Add --rename for each of them.`)
+  if (found.unreadable.length > 0 && !options.skipUnreadable)
+    throw new Error(
+      `${numbered(found.unreadable.length, 'message')} cannot be read. Check FASTAPI_ENCRYPTION_KEY, or leave them out with --skip-unreadable.`
+    )
+  if (lastAt !== undefined && found.earliest !== undefined && found.earliest < lastAt && !options.changeTimes)
+    throw new Error(
+      `The room has an entry of ${timestamp(lastAt)}, later than a message to import. The times in a room never go back: use ` +
+        'another --room, or add --change-times to give the messages the time of that entry.'
+    )
+}
+
+/** The least part of the total after which progress is printed again. */
+const STEP = 0.05
+
+const progress = (noun: string, total: number) => {
+  let printed = 0
+  return (done: number): void => {
+    if (done < total && done - printed < total * STEP) return
+    printed = done
+    print(`${shown(done)} of ${numbered(total, noun.slice(0, -1), noun)}`)
+  }
+}
+
+const shown = (count: number): string => count.toLocaleString('en-US')
+const numbered = (count: number, one: string, many = `${one}s`): string => `${shown(count)} ${count === 1 ? one : many}`

@@ -1,0 +1,139 @@
+/** Stores what was imported from a FastAPI Chat Backend, and how far the import is. */
+import type { SqlClient } from '../client/types.ts'
+
+/** A message to import. `content` is a Fernet token, `createdAt` is in milliseconds since the epoch. */
+export interface ImportedMessage {
+  readonly sourceId: number
+  readonly userId: number
+  readonly content: string
+  readonly keyId: string
+  /** Null if the other service stored no time. Then the message has the time of the message before it. */
+  readonly createdAt: number | null
+}
+
+/** The room that the messages are imported into, and the source id of the last message that was read. */
+export interface ImportProgress {
+  readonly roomId: number
+  readonly lastId: number
+}
+
+export interface FastApiImportRepository {
+  /** Returns the ids of the imported users, keyed by their ids in the other service. */
+  users(): Promise<Map<number, number>>
+  /** Records that a user was imported. Must be called in the transaction that creates the user. */
+  recordUser(sourceId: number, userId: number): Promise<void>
+  progress(): Promise<ImportProgress | undefined>
+  /** Returns the time of the newest entry of a room, in milliseconds since the epoch. Returns undefined if it has none. */
+  lastAt(roomId: number): Promise<number | undefined>
+  /** Stores the room of the import. Does nothing if the import has a room. */
+  begin(roomId: number): Promise<void>
+  /**
+   * Appends messages to the log of the room, and moves the progress from `from` to `to`. Must be called in a transaction. A
+   * message has its own time, unless the newest entry of the room is later. Then it has the time of that entry. Returns how many
+   * times were changed. Returns undefined, and changes nothing, if the progress is not `from`, because another import is running.
+   */
+  append(
+    move: { readonly from: number; readonly to: number },
+    batch: readonly ImportedMessage[]
+  ): Promise<number | undefined>
+  /** Returns the stored messages among those with the given authors and source ids. */
+  stored(messages: readonly Pick<ImportedMessage, 'userId' | 'sourceId'>[]): Promise<StoredImport[]>
+}
+
+/** A stored message that was imported. `content` is null if it was erased since. */
+export interface StoredImport {
+  readonly sourceId: number
+  readonly seq: number
+  readonly content: string | null
+}
+
+const writeIdOf = (sourceId: number): string => `fastapi:${sourceId}`
+
+/** @internal */
+export const createFastApiImportRepository = (
+  { query }: Pick<SqlClient, 'query'>,
+  schema: string
+): FastApiImportRepository => {
+  const inSchema = (table: string): string => `"${schema.replaceAll('"', '""')}"."${table}"`
+  const [progress, users] = [inSchema('fastapi_import'), inSchema('fastapi_users')]
+  const [rooms, messages] = [inSchema('rooms'), inSchema('messages')]
+  const lockRoom = `select room.id, room.last_seq::double precision as "lastSeq",
+      (extract(epoch from room.last_at) * 1000)::double precision as "lastAt"
+    from ${progress} as import join ${rooms} as room on room.id = import.room_id
+    where import.last_id = $1 and room.deleted_at is null for no key update`
+  const insert = `insert into ${messages} (room_id, seq, kind, user_id, content, key_id, write_id, created_at)
+    select $1, $2::bigint + entry.ord, 'message', entry.user_id, entry.content, entry.key_id, entry.write_id,
+      to_timestamp(entry.ms / 1000)
+    from unnest($3::integer[], $4::text[], $5::text[], $6::text[], $7::double precision[]) with ordinality
+      as entry (user_id, content, key_id, write_id, ms, ord)`
+  const grow = `update ${rooms} set last_seq = last_seq + $2::integer,
+      last_at = greatest(last_at, (select max(created_at) from ${messages} where room_id = $1 and seq = last_seq + $2::integer))
+    where id = $1`
+  const stored = `select substr(entry.write_id, 9)::double precision as "sourceId", entry.seq::double precision as seq, entry.content
+    from unnest($1::integer[], $2::text[]) as wanted (user_id, write_id)
+    join ${progress} as import on true
+    join ${messages} as entry
+      on entry.room_id = import.room_id and entry.user_id = wanted.user_id and entry.write_id = wanted.write_id`
+
+  return {
+    async users() {
+      const rows = await query<{ sourceId: number; userId: number }>(
+        `select source_id::double precision as "sourceId", user_id as "userId" from ${users}`
+      )
+      return new Map(rows.map(({ sourceId, userId }) => [sourceId, userId]))
+    },
+    async recordUser(sourceId, userId) {
+      await query(`insert into ${users} (source_id, user_id) values ($1, $2)`, [sourceId, userId])
+    },
+    async progress() {
+      const [row] = await query<ImportProgress>(
+        `select room_id as "roomId", last_id::double precision as "lastId" from ${progress}`
+      )
+      return row
+    },
+    async lastAt(roomId) {
+      const [row] = await query<{ ms: number }>(
+        `select (extract(epoch from last_at) * 1000)::double precision as ms from ${rooms} where id = $1 and last_seq > 0`,
+        [roomId]
+      )
+      return row?.ms
+    },
+    async begin(roomId) {
+      await query(`insert into ${progress} (room_id) values ($1) on conflict do nothing`, [roomId])
+    },
+    async append({ from, to }, batch) {
+      const [room] = await query<{ id: number; lastSeq: number; lastAt: number }>(lockRoom, [from])
+      if (!room) return undefined
+      const { times, moved } = timesOf(batch, room.lastAt)
+      await query(insert, [
+        room.id,
+        room.lastSeq,
+        batch.map(({ userId }) => userId),
+        batch.map(({ content }) => content),
+        batch.map(({ keyId }) => keyId),
+        batch.map(({ sourceId }) => writeIdOf(sourceId)),
+        times
+      ])
+      if (batch.length > 0) await query(grow, [room.id, batch.length])
+      await query(`update ${progress} set last_id = $1`, [to])
+      return moved
+    },
+    stored: wanted =>
+      query<StoredImport>(stored, [
+        wanted.map(({ userId }) => userId),
+        wanted.map(({ sourceId }) => writeIdOf(sourceId))
+      ])
+  }
+}
+
+/** Returns the times of a batch, none of which is earlier than the one before, and how many of them were changed. */
+const timesOf = (batch: readonly ImportedMessage[], lastAt: number): { times: number[]; moved: number } => {
+  let latest = Math.max(lastAt, 0)
+  let moved = 0
+  const times = batch.map(({ createdAt }) => {
+    if (createdAt === null || createdAt < latest) moved++
+    else latest = createdAt
+    return latest
+  })
+  return { times, moved }
+}

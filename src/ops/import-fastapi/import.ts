@@ -1,0 +1,137 @@
+/**
+ * Imports the users and messages of a FastAPI Chat Backend. Users keep their password hashes. Messages are decrypted with the
+ * key of the other service and encrypted with the current key. They keep their order and their times. An interrupted import
+ * continues where it stopped, and a repeated import adds only what is new.
+ */
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Keyring } from '../../crypto/keyring.ts'
+import type { ChatDatabase } from '../../db/database.ts'
+import type { FastApiSource, SourceMessage, SourceUser } from '../../db/fastapi-source.ts'
+import type { ImportedMessage } from '../../db/repositories/fastapi-import.ts'
+import { systemClock } from '../../lib/clock.ts'
+
+export interface ImportContext {
+  readonly database: Pick<ChatDatabase, 'fastApiImport' | 'transaction' | 'users'>
+  readonly keyring: Pick<Keyring, 'encrypt' | 'decrypt'>
+  readonly source: FastApiSource
+  /** Decrypts the tokens of the other service. */
+  readonly sourceKeyring: Pick<Keyring, 'decrypt'>
+  /** Creates a user in a transaction of its own, together with the record of the import. Returns the id. */
+  readonly createUser: (user: SourceUser, username: string) => Promise<number>
+}
+
+/** Creates the users that were not imported yet. Returns how many. */
+export const importUsers = async (
+  { database, source, createUser }: ImportContext,
+  names: ReadonlyMap<number, string>,
+  onProgress: (done: number) => void
+): Promise<number> => {
+  const imported = await database.fastApiImport.users()
+  let created = 0
+  let done = 0
+  for await (const page of source.users()) {
+    for (const user of page) {
+      done++
+      if (imported.has(user.id)) continue
+      await createUser(user, names.get(user.id) ?? user.username)
+      created++
+    }
+    onProgress(done)
+  }
+  return created
+}
+
+/** The result of the import of messages. */
+export interface ImportedMessages {
+  readonly stored: number
+  /** Messages without an author or a readable text, and messages of users whose account here has been deleted. */
+  readonly skipped: number
+  /** The number of messages whose time was changed, because the room had a later entry. */
+  readonly moved: number
+}
+
+/** Appends the messages that were not imported yet. Pauses between batches, so that running processes can append. */
+export const importMessages = async (
+  context: ImportContext,
+  onProgress: (done: number) => void
+): Promise<ImportedMessages> => {
+  const { database, source } = context
+  const authors = await database.fastApiImport.users()
+  const total = { stored: 0, skipped: 0, moved: 0 }
+  let from = (await database.fastApiImport.progress())?.lastId ?? -1
+  for await (const page of source.messages(from)) {
+    const began = systemClock.monotonic()
+    const to = page.at(-1)?.id ?? from
+    const batch = await batchOf(context, page, authors)
+    const moved = await database.transaction(({ fastApiImport }) => fastApiImport.append({ from, to }, batch))
+    if (moved === undefined)
+      throw new Error(
+        'Another import is running, or the room was deleted. Wait for the other import, and run this one again.'
+      )
+    from = to
+    total.stored += batch.length
+    total.skipped += page.length - batch.length
+    total.moved += moved
+    onProgress(total.stored + total.skipped)
+    await delay(systemClock.monotonic() - began)
+  }
+  return total
+}
+
+const batchOf = async (
+  { database, keyring, sourceKeyring }: ImportContext,
+  page: readonly SourceMessage[],
+  authors: ReadonlyMap<number, number>
+): Promise<ImportedMessage[]> => {
+  const userIds = [...new Set(page.map(({ userId }) => authors.get(userId ?? -1) ?? 0))]
+  const users = await database.users.findByIds(userIds)
+  return page.flatMap(({ id: sourceId, userId: sourceUserId, content, createdAt }) => {
+    const user = users.get(authors.get(sourceUserId ?? -1) ?? 0)
+    const text = content === null ? undefined : sourceKeyring.decrypt(content)
+    // The messages of a deleted account would come back.
+    if (text === undefined || !user || user.status === 'deleting' || user.status === 'deleted') return []
+    const { token, keyId } = keyring.encrypt(text)
+    return [{ sourceId, userId: user.id, content: token, keyId, createdAt }]
+  })
+}
+
+/** The comparison of the imported messages with the other service. */
+export interface Verified {
+  readonly equal: number
+  /** Messages that were erased here, or that are older than the retention keeps. */
+  readonly gone: number
+  /** Source ids of messages that are missing or differ, or whose order differs. At most ten. */
+  readonly wrong: readonly number[]
+}
+
+/** Compares all messages after a source id with what is stored: author, text and order. */
+export const verifyMessages = async (
+  { database, source, sourceKeyring, keyring }: ImportContext,
+  after: number,
+  isExpired: boolean
+): Promise<Verified> => {
+  const authors = await database.fastApiImport.users()
+  const wrong: number[] = []
+  let equal = 0
+  let gone = 0
+  let lastSeq = 0
+  for await (const page of source.messages(after)) {
+    const wanted = page.flatMap(({ id: sourceId, userId }) => {
+      const author = authors.get(userId ?? -1)
+      return author === undefined ? [] : [{ sourceId, userId: author }]
+    })
+    const found = new Map((await database.fastApiImport.stored(wanted)).map(row => [row.sourceId, row]))
+    const users = await database.users.findByIds([...new Set(wanted.map(({ userId }) => userId))])
+    for (const { id, userId, content } of page) {
+      const text = content === null ? undefined : sourceKeyring.decrypt(content)
+      const status = users.get(authors.get(userId ?? -1) ?? 0)?.status
+      if (text === undefined || status === undefined) continue
+      const stored = found.get(id)
+      if (!stored ? isExpired || status === 'deleting' || status === 'deleted' : stored.content === null) gone++
+      else if (stored && stored.seq > lastSeq && keyring.decrypt(stored.content ?? '') === text) equal++
+      else if (wrong.length < 10) wrong.push(id)
+      lastSeq = stored?.seq ?? lastSeq
+    }
+  }
+  return { equal, gone, wrong }
+}

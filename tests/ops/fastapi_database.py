@@ -1,0 +1,69 @@
+"""Writes the database of a FastAPI Chat Backend with the libraries that it uses: SQLAlchemy, passlib and cryptography.
+
+Usage: fastapi_database.py URL ENCRYPTION_KEY MESSAGES. Adds MESSAGES messages to the database, and its users if it has none.
+"""
+import base64
+import datetime
+import hashlib
+import sys
+
+from cryptography.fernet import Fernet
+from passlib.context import CryptContext
+from sqlalchemy import Column, DateTime, ForeignKey, Integer, String, Text, create_engine, func
+from sqlalchemy.orm import Session, declarative_base
+
+Base = declarative_base()
+
+
+class User(Base):
+    __tablename__ = "users"
+    id = Column(Integer, primary_key=True)
+    username = Column(String(100), unique=True, nullable=False)
+    hashed_password = Column(String(255), nullable=False)
+    created_at = Column(DateTime, default=datetime.datetime.utcnow)
+
+
+class Message(Base):
+    __tablename__ = "messages"
+    id = Column(Integer, primary_key=True)
+    user_id = Column(Integer, ForeignKey("users.id"), nullable=False)
+    content = Column(Text, nullable=False)
+    created_at = Column(DateTime, default=datetime.datetime.utcnow)
+
+
+def fernet_of(setting: str) -> Fernet:
+    try:
+        return Fernet(setting)
+    except ValueError:
+        return Fernet(base64.urlsafe_b64encode(hashlib.sha256(setting.encode()).digest()))
+
+
+NAMES = ["alice", "Bob", "bob", "carol d", "dave"]
+
+
+def main(url: str, key: str, count: int) -> None:
+    engine = create_engine(url)
+    Base.metadata.create_all(engine)
+    fernet = fernet_of(key)
+    hashes = CryptContext(schemes=["bcrypt"], bcrypt__rounds=4)
+    began = datetime.datetime(2024, 2, 29, 12, 0, 0, 123456)
+    with Session(engine) as session:
+        if not session.query(User).count():
+            session.add_all(
+                User(username=name, hashed_password=hashes.hash(f"Password of {name} 1"), created_at=began) for name in NAMES
+            )
+            session.flush()
+        ids = [user.id for user in session.query(User).order_by(User.id)]
+        first = session.query(func.count(Message.id)).scalar()
+        session.bulk_save_objects(
+            Message(
+                user_id=ids[at % len(ids)],
+                content=fernet.encrypt(f"Grüße {at} \U0001f600\n‮".encode()).decode(),
+                created_at=began + datetime.timedelta(seconds=at),
+            )
+            for at in range(first, first + count)
+        )
+        session.commit()
+
+
+main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
