@@ -32,6 +32,8 @@ RUN --mount=type=cache,target=/root/.npm \
   && npm pkg delete workspaces devDependencies peerDependencies peerDependenciesMeta \
   && npm ci --ignore-scripts --no-audit --no-fund
 COPY --from=build /app/dist dist
+COPY tools/sbom.js tools/
+RUN node tools/sbom.js > sbom.cdx.json
 # Declarations and source maps are not used at runtime.
 RUN find . -type f \( -name '*.d.ts' -o -name '*.d.cts' -o -name '*.d.mts' -o -name '*.map' \) -delete
 
@@ -57,6 +59,7 @@ COPY package.json LICENSE ./
 COPY drizzle drizzle
 COPY --from=modules /app/node_modules node_modules
 COPY --from=modules /app/dist dist
+COPY --from=modules /app/sbom.cdx.json .
 # The user is a number, so that an orchestrator can verify that it is not root. 1000 is the user `node` of the base image.
 USER 1000:1000
 EXPOSE 8000

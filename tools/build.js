@@ -6,7 +6,7 @@ import { copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { resolve as absolute, basename } from 'node:path'
 import { build } from 'esbuild'
-import { LINE, noticesOf, packagesOf } from './notices.js'
+import { componentsOf, LINE, noticesOf, packagesOf } from './notices.js'
 import { buildPageWithModules } from './page.js'
 import { prebuiltNotices } from './prebuilt.js'
 
@@ -54,16 +54,18 @@ mkdirSync('dist/web/app', { recursive: true })
 const { files, modules } = await buildPageWithModules()
 for (const [name, bytes] of files) writeFileSync(`dist/web/${name}`, bytes)
 
-// Writes the license texts of all packages whose code the bundles contain. Adds the license of zxcvbn, because
+// Writes the names and the license texts of all packages whose code the bundles contain. Adds the license of zxcvbn, because
 // src/accounts/passwords/common-words.ts contains passwords from zxcvbn.
 const terminal = Object.values(metafile.outputs)
   .flatMap(({ inputs }) => Object.keys(inputs))
   .map(file => absolute(file))
+const bundled = packagesOf([...terminal, ...modules, resolve('zxcvbn')])
+writeFileSync('dist/bundled.json', JSON.stringify(componentsOf(bundled)))
 writeFileSync(
   'dist/THIRD_PARTY_NOTICES',
   [
     'The files of dist/ contain code of the packages below, each with its license.',
-    ...noticesOf(packagesOf([...terminal, ...modules, resolve('zxcvbn')])),
+    ...noticesOf(bundled),
     ...prebuiltNotices()
   ].join(LINE)
 )

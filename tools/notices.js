@@ -46,4 +46,15 @@ export const noticesOf = folders => {
   return [...new Set(notices)].sort()
 }
 
+/** Returns a CycloneDX component for each package, sorted by its package URL (github.com/package-url/purl-spec). */
+export const componentsOf = folders => {
+  const components = folders.map(folder => {
+    const { name, version, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
+    const purl = `pkg:npm/${name.replace('@', '%40')}@${version}`
+    const licenses = typeof license === 'string' ? [{ license: { id: license } }] : []
+    return { 'bom-ref': `${name}@${version}`, type: 'library', name, version, purl, licenses }
+  })
+  return [...new Map(components.map(one => [one.purl, one])).values()].sort((a, b) => (a.purl < b.purl ? -1 : 1))
+}
+
 export const LINE = `\n\n${'-'.repeat(80)}\n\n`
