@@ -4,9 +4,9 @@
  */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Deployment } from 'kubernetes-types/apps/v1'
-import type { Probe, Service } from 'kubernetes-types/core/v1'
-import type { PodDisruptionBudget } from 'kubernetes-types/policy/v1'
+import type { Deployment } from 'kubernetes-types/apps/v1.d.ts'
+import type { Probe, Service } from 'kubernetes-types/core/v1.d.ts'
+import type { PodDisruptionBudget } from 'kubernetes-types/policy/v1.d.ts'
 import { stringify } from 'yaml'
 
 const name = 'fastify-chat'
