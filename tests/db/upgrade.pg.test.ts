@@ -15,7 +15,7 @@ const since = (tag: string): string[] =>
     .filter(one => one >= tag)
 
 /** Reverts a migration and all migrations after it, the newest first. */
-const revert = async (client: SqlClient, schema: string, tag: string): Promise<void> => {
+const revertFrom = async (client: SqlClient, schema: string, tag: string): Promise<void> => {
   for (const one of since(tag).reverse()) expect(await migrateDown(client, schema)).toBe(one)
 }
 
@@ -78,7 +78,7 @@ test('a finished upgrade can be reverted with its migration if there is data', a
   const { client, schema, append, appendAsOlder, finish, database } = await start()
   await append('a')
   await finish()
-  await revert(client, schema, '0009_upgrade_guard')
+  await revertFrom(client, schema, '0009_upgrade_guard')
   expect(await appendAsOlder('b')).toEqual([{ seq: 2 }])
   expect(await migrateUp(client, schema)).toEqual(since('0009_upgrade_guard'))
   expect(await append('c', 'wave')).toEqual([{ refused: 'upgrade_pending' }])
@@ -90,7 +90,7 @@ test('a finished upgrade can be reverted with its migration if there is data', a
 test('a running process continues to append when the append function is replaced, and when the replacement is reverted', async () => {
   const { client, schema, append } = await start()
   expect(await append('a')).toMatchObject([{ seq: 1 }])
-  await revert(client, schema, '0010_append_messages')
+  await revertFrom(client, schema, '0010_append_messages')
   expect(await append('b')).toMatchObject([{ seq: 2 }])
   await migrateUp(client, schema)
   expect(await append('c')).toMatchObject([{ seq: 3 }])

@@ -154,7 +154,7 @@ export const steps: readonly Step[] = [
       for (const { env } of world.services)
         env.DATABASE_URL = `postgres://postgres@127.0.0.1:${world.database.port}/restored`
       await runToEnd('/usr/bin/pg_restore', ['--no-owner', '--exit-on-error', `--dbname=${target}/restored`, dump])
-      await world.command('epochs', 'renew')
+      await world.command('epochs', 'renew', '--yes')
       for (const service of world.services) await service.start()
       rmSync(dump, { force: true })
       load.resume()
