@@ -2,7 +2,7 @@
  * Validates HTTP requests and frames with Ajv, and reports all violated rules at once, each as a sentence. TypeBox's own
  * compiler is not used, because it measures strings in UTF-16 units and not in code points.
  */
-import { Ajv, type ErrorObject, type FuncKeywordDefinition, type ValidateFunction } from 'ajv'
+import { Ajv, type ErrorObject, type FuncKeywordDefinition, type Options, type ValidateFunction } from 'ajv'
 import { isVisible } from '../lib/text.ts'
 import { components } from './components.ts'
 import type { Violation } from './errors.ts'
@@ -28,11 +28,24 @@ const has: FuncKeywordDefinition = {
 }
 
 const keywords = [visible, has]
-const strictAjv = new Ajv({ ...options, keywords, schemas: components })
-const coercingAjv = new Ajv({ ...options, coerceTypes: true, keywords, schemas: components })
+
+/**
+ * Returns a function that compiles a schema, or returns the validator of an equal schema. Many routes create their schemas when
+ * they are registered. Without the cache, every server in a process would compile them again and keep the validators forever.
+ */
+const compilerOf = (changed: Options): ((schema: object) => ValidateFunction) => {
+  const ajv = new Ajv({ ...options, ...changed, keywords, schemas: components })
+  const validators = new Map<string, ValidateFunction>()
+  return schema => {
+    const text = JSON.stringify(schema)
+    const validator = validators.get(text) ?? ajv.compile(schema)
+    validators.set(text, validator)
+    return validator
+  }
+}
 
 /** Compiles a schema for data with JSON types: bodies and frames. */
-export const compile = (schema: object): ValidateFunction => strictAjv.compile(schema)
+export const compile = compilerOf({})
 
 /** Compiles a schema of the host application. Its `$id`, if any, does not conflict with other schemas. */
 export const compileApart = (schema: object): ValidateFunction => new Ajv({ ...options, keywords }).compile(schema)
@@ -41,7 +54,7 @@ export const compileApart = (schema: object): ValidateFunction => new Ajv({ ...o
  * Compiles a schema for data that consists of strings: query strings, path parameters and headers. The validator converts each
  * string to the type in the schema.
  */
-export const compileCoercing = (schema: object): ValidateFunction => coercingAjv.compile(schema)
+export const compileCoercing = compilerOf({ coerceTypes: true })
 
 /** Returns the length of a string in Unicode code points, as Ajv counts it. */
 export const characters = (text: string): number => {

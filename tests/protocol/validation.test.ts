@@ -1,6 +1,6 @@
 import type { TSchema } from '@sinclair/typebox'
 import { expect, test } from 'vitest'
-import { compile, violations } from '../../src/protocol/validation.ts'
+import { compile, compileCoercing, violations } from '../../src/protocol/validation.ts'
 import * as schemas from '../../src/schemas.ts'
 
 const problemsOf = (schema: object, value: unknown, base = '/body') => {
@@ -58,4 +58,11 @@ test('every pattern in a schema has a description of its rule', () => {
   expect(patterns.length).toBeGreaterThan(5)
   const rules = patterns.map(part => String(part['x-rule'] ?? part.description))
   expect(rules.filter(rule => !/^(must|can not) /.test(rule))).toEqual([])
+})
+
+test('it compiles equal schemas once, so that servers in one process share the validators', () => {
+  const schema = () => ({ type: 'object', properties: { once: { type: 'integer' } } })
+  for (const compiler of [compile, compileCoercing]) expect(compiler(schema())).toBe(compiler(schema()))
+  expect(compile(schema())).not.toBe(compileCoercing(schema()))
+  expect(compile(schema())).not.toBe(compile({ ...schema(), required: ['once'] }))
 })
