@@ -56,7 +56,7 @@ const onPostgres = {
   globalSetup: 'tests/support/postgres-database.ts',
   env: { TEST_ENGINE: 'postgres', TEST_SERVER: url }
 }
-const onPglite = { globalSetup: 'tests/support/pglite-template.ts', env: { TEST_ENGINE: 'pglite' } }
+const onPglite = { env: { TEST_ENGINE: 'pglite' } }
 
 const unit = {
   test: {

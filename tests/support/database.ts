@@ -1,12 +1,15 @@
-/** Provides databases for tests: one client per test file, on the engine of its Vitest project, and one schema per test. */
-import { cp, mkdtemp, rm } from 'node:fs/promises'
+/**
+ * Provides databases for tests on the engine of their Vitest project, with one schema per test. On PostgreSQL, a client per test
+ * file. On PGlite, one database in memory per worker, because opening a database takes as long as many tests.
+ */
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { inject, onTestFinished } from 'vitest'
 import { openClient } from '../../src/db/client/open.ts'
 import type { SqlClient } from '../../src/db/client/types.ts'
 import { type ChatDatabase, createDatabase } from '../../src/db/database.ts'
-import { dropSchema, returnSchema, takeSchema, unusedName } from './schema-pool.ts'
+import { createPool, dropSchema, returnSchema, takeSchema, unusedName } from './schema-pool.ts'
 
 /** The database engine of the Vitest project. */
 export const engine = process.env.TEST_ENGINE === 'postgres' ? 'postgres' : 'pglite'
@@ -28,48 +31,51 @@ const cleanUp = async (): Promise<void> => {
 const cleanUpAfterTest = (run: (hasPassed: boolean) => Promise<void>): void =>
   onTestFinished(({ task }) => void cleanUps.push(() => run(task.result?.state === 'pass')))
 
-/** Closes the client of a test file, and removes the copies of the embedded database. */
+/** Cleans up after a test file: closes its client, unless the worker keeps it, and removes the folders of the file. */
 export const closeDatabases = async (): Promise<void> => {
   const client = await opened
   await cleanUp()
-  opened = undefined
-  await client?.close()
+  if (engine === 'postgres') {
+    opened = undefined
+    await client?.close()
+  }
   for (const folder of folders.splice(0)) await rm(folder, { recursive: true, force: true })
 }
 
-/** Copies the empty embedded database. The copy is removed after the tests of the file. */
-const copyTemplate = async (): Promise<string> => {
+const embeddedUrl = async (): Promise<string> => {
   const folder = await mkdtemp(join(tmpdir(), 'chat-test-'))
   folders.push(folder)
-  await cp(inject('pgliteTemplate'), folder, { recursive: true })
   return `pglite:${folder}`
 }
 
 /**
- * Returns the URL of a new copy of the embedded database (PGlite), or of the database of this run (PostgreSQL). The URL
- * bypasses any pooler.
+ * Returns the URL of a new embedded database (PGlite), or of the database of this run (PostgreSQL). The URL bypasses any
+ * pooler.
  */
 export const testDatabaseUrl = async (): Promise<string> =>
-  engine === 'postgres' ? inject('testListenUrl') : copyTemplate()
+  engine === 'postgres' ? inject('testListenUrl') : embeddedUrl()
 
-/** Returns the client of the test file. */
+const openInMemory = async (): Promise<SqlClient> => {
+  const client = await openClient({ url: 'pglite::memory:', poolMax: 10 })
+  await createPool(client)
+  return client
+}
+
+/** Returns the client of the test file, or on PGlite the client of the worker. */
 export const testClient = (): Promise<SqlClient> => {
   opened ??=
     engine === 'postgres'
       ? openClient({ url: inject('testDatabaseUrl'), listenUrl: inject('testListenUrl'), poolMax: 10 })
-      : copyTemplate().then(url => openClient({ url, poolMax: 10 }))
+      : openInMemory()
   return opened
 }
 
-/**
- * Returns an unused schema name. On PostgreSQL, the schema is dropped after the test. On PGlite, the whole database is removed
- * after the tests of the file.
- */
+/** Returns an unused schema name. The schema is dropped after the test. */
 export const testSchema = async (): Promise<string> => {
   const client = await testClient()
   await cleanUp()
   const schema = unusedName()
-  if (engine === 'postgres') cleanUpAfterTest(() => dropSchema(client, schema))
+  cleanUpAfterTest(() => dropSchema(client, schema))
   return schema
 }
 

@@ -9,6 +9,14 @@ import { openClient } from '../../src/db/client/open.ts'
 import { startPgbouncer } from './pgbouncer.ts'
 import { createPool } from './schema-pool.ts'
 
+declare module 'vitest' {
+  interface ProvidedContext {
+    testDatabaseUrl: string
+    /** A URL of the same database that bypasses any pooler. */
+    testListenUrl: string
+  }
+}
+
 export default async (project: TestProject) => {
   const server = process.env.TEST_DATABASE_URL ?? 'postgres://postgres@127.0.0.1:5432/postgres'
   const mode = process.env.TEST_POOLER as 'session' | 'transaction' | undefined

@@ -8,6 +8,8 @@ import { readFileSync } from 'node:fs'
 import type { SqlClient } from '../../src/db/client/types.ts'
 import { migrateUp } from '../../src/db/migrate.ts'
 
+/** The SQLSTATE of a deadlock. PostgreSQL cancels only one of the statements, so the other one ends. */
+const DEADLOCK = '40P01'
 const POOL = readFileSync(new URL('schema-pool.sql', import.meta.url), 'utf8')
 
 /** Creates an empty pool in the database. */
@@ -38,7 +40,17 @@ export const returnSchema = async (client: SqlClient, schema: string): Promise<v
   if (!row?.done) await dropSchema(client, schema)
 }
 
-/** Drops a schema. */
+/**
+ * Drops a schema. Tries again after a deadlock with a statement of a closed service. A service that stops does not wait longer
+ * than 1.5 s for a statement, and on a busy machine the statement may still run.
+ */
 export const dropSchema = async (client: SqlClient, schema: string): Promise<void> => {
-  await client.query(`drop schema if exists ${schema} cascade`)
+  for (;;) {
+    try {
+      await client.query(`drop schema if exists ${schema} cascade`)
+      return
+    } catch (error) {
+      if ((error as { code?: string }).code !== DEADLOCK) throw error
+    }
+  }
 }
