@@ -52,7 +52,7 @@ test('a deletion that was interrupted by kill -9 is finished by the next process
   await client.transaction(async transaction => {
     await transaction.query(`select 1 as one from "${schema}".rooms where id = $1 for update`, [blocked])
     expect((await call('/api/users/me', { erase: true }, login.access_token, 'DELETE')).status).toBe(202)
-    await expect.poll(erasures, { timeout: 15_000 }).toBe(ROOMS / 2)
+    await expect.poll(erasures).toBe(ROOMS / 2)
     await expect.poll(texts).toBe((ROOMS / 2 - 1) * (MESSAGES - MESSAGES / 3))
     first.child.kill('SIGKILL')
     await first.ended

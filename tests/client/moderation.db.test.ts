@@ -41,7 +41,7 @@ const startTeam = async () => {
   return { ada, bob, eve, mine, theirs }
 }
 
-const isLive = (room: Room) => expect.poll(() => room.state.status, { timeout: 5000 }).toBe('live')
+const isLive = (room: Room) => expect.poll(() => room.state.status).toBe('live')
 
 const sent = (room: Room, content: string) => room.settled(room.send(content).nonce)
 
@@ -78,9 +78,7 @@ test('bans a user: ends their room, erases their messages, and lets them in agai
   await expect.poll(() => theirs.state.status).toBe('left')
   expect(codes).toEqual(['banned'])
   expect(theirs.state.messages).toEqual([])
-  await expect
-    .poll(() => mine.state.messages[0], { timeout: 5000 })
-    .toMatchObject({ content: null, unavailable: 'erased' })
+  await expect.poll(() => mine.state.messages[0]).toMatchObject({ content: null, unavailable: 'erased' })
   await expect(bob.api.history('team')).rejects.toMatchObject({ code: 'banned' })
   const again = bob.client.room('team')
   await expect.poll(() => again.state).toMatchObject({ status: 'refused', error: { code: 'banned' } })
@@ -91,7 +89,7 @@ test('bans a user: ends their room, erases their messages, and lets them in agai
   expect(await sent(back, 'sorry')).toMatchObject({ status: 'sent' })
 })
 
-test('waits for slow mode, and shows the settings of the room', { timeout: 20_000 }, async () => {
+test('waits for slow mode, and shows the settings of the room', async () => {
   const { ada, theirs } = await startTeam()
   await ada.api.changeRoom('team', { slow_mode_seconds: 2 })
   await expect.poll(() => theirs.state.slow_mode_seconds).toBe(2)
@@ -161,7 +159,7 @@ test('reports a message once, and lets a moderator delete it', async () => {
   ])
   await ada.moderation.resolveReport('team', id, 'deleted')
   await expect
-    .poll(() => mine.state.messages.find(message => message.seq === seq), { timeout: 5000 })
+    .poll(() => mine.state.messages.find(message => message.seq === seq))
     .toMatchObject({ content: null, unavailable: 'erased' })
   expect((await ada.moderation.reports('team', { state: 'open' })).reports).toEqual([])
 })

@@ -38,37 +38,34 @@ const check = async (one: RunningChat, two?: RunningChat): Promise<void> => {
   const [mine, other, theirs] = rooms
   for (const room of rooms) await room.loadReads()
   // Bob's own messages have moved his mark.
-  await expect.poll(() => mine.state.reads[bob.id], { timeout: 5000 }).toBe(seqs[3])
+  await expect.poll(() => mine.state.reads[bob.id]).toBe(seqs[3])
   mine.markRead(seqs[2])
   other.markRead(seqs[0])
-  for (const room of rooms) await expect.poll(() => room.state.reads[ada.id], { timeout: 8000 }).toBe(seqs[2])
+  for (const room of rooms) await expect.poll(() => room.state.reads[ada.id]).toBe(seqs[2])
   mine.markRead()
-  await expect.poll(() => theirs.state.reads[ada.id], { timeout: 8000 }).toBe(seqs[3])
+  await expect.poll(() => theirs.state.reads[ada.id]).toBe(seqs[3])
   expect((await laptop.api.markRead('team', { up_to: 1 })).read_seq).toBe(seqs[3])
 }
 
-test('shows marks that arrive out of order on all clients, and never moves one back', { timeout: 30_000 }, async () =>
-  check(await startChat())
-)
+test('shows marks that arrive out of order on all clients, and never moves one back', async () =>
+  check(await startChat()))
 
-test.runIf(engine === 'postgres')('shows the marks of clients of another process', { timeout: 40_000 }, async () => {
+test.runIf(engine === 'postgres')('shows the marks of clients of another process', async () => {
   const { one, two } = await startTwoProcesses()
   await check(one, two)
 })
 
-test('sends a mark that was made without a connection, and shows later marks of others', {
-  timeout: 30_000
-}, async () => {
+test('sends a mark that was made without a connection, and shows later marks of others', async () => {
   const { ada, laptop, phone, rooms, seqs } = await start(await startChat())
   const [mine, other, theirs] = rooms
   await theirs.loadReads()
   laptop.close()
   mine.markRead(seqs[1])
   laptop.connect()
-  await expect.poll(() => theirs.state.reads[ada.id], { timeout: 8000 }).toBe(seqs[1])
+  await expect.poll(() => theirs.state.reads[ada.id]).toBe(seqs[1])
   // The new connection receives the marks of others, without a new mark of its own.
   await expect.poll(() => mine.state.status).toBe('live')
   other.markRead(seqs[2])
-  await expect.poll(() => mine.state.reads[ada.id], { timeout: 8000 }).toBe(seqs[2])
+  await expect.poll(() => mine.state.reads[ada.id]).toBe(seqs[2])
   expect(await phone.api.markRead('team', { unread: true })).toMatchObject({ read_seq: seqs[2], marked_unread: true })
 })

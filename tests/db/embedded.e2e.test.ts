@@ -128,7 +128,7 @@ test('the embedded database keeps commits if its process is killed, and rejects 
   await expect(client.query('select 1')).rejects.toThrow()
 }, 300_000)
 
-test('`:memory:` opens a database without a folder', { timeout: 60_000 }, async () => {
+test('`:memory:` opens a database without a folder', async () => {
   const client = await openEmbedded(':memory:')
   onTestFinished(() => client.close())
   expect(await client.query('select 1 as one')).toEqual([{ one: 1 }])

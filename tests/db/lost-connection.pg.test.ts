@@ -1,4 +1,6 @@
 /** Tests that a connection that is lost during a transaction fails only the transaction. */
+import { once } from 'node:events'
+import { Socket } from 'node:net'
 import { expect, inject, onTestFinished, test, vi } from 'vitest'
 import { isUnavailable } from '../../src/db/client/errors.ts'
 import { openClient } from '../../src/db/client/open.ts'
@@ -10,14 +12,20 @@ const start = async () => {
   const proxy = await startProxy(Number(url.port || 5432))
   onTestFinished(() => proxy.close())
   url.port = String(proxy.port)
+  const connects = vi.spyOn(Socket.prototype, 'connect')
+  onTestFinished(() => connects.mockRestore())
   const client = await openClient({ url: url.href, poolMax: 2 })
   onTestFinished(() => client.close())
-  const pause = () => new Promise(resolve => setTimeout(resolve, 50))
+  /** Closes the connections of the client. Resolves when the client has been notified of all of them. */
   const lose = async () => {
+    const sockets = connects.mock.contexts as Socket[]
+    const open = sockets.filter(({ closed, remotePort }) => !closed && remotePort === proxy.port)
+    expect(open).not.toEqual([])
+    const noticed = open.map(socket => once(socket, 'close'))
     proxy.cut()
-    await pause()
+    await Promise.all(noticed)
   }
-  return { client, lose, pause }
+  return { client, lose }
 }
 
 type Work = (transaction: SqlTransaction, lose: () => Promise<void>) => Promise<unknown>
@@ -40,7 +48,7 @@ const WORKS: Readonly<Record<string, Work>> = {
 }
 
 test.for(Object.entries(WORKS))('a connection that is lost %s fails the transaction only', async ([, work]) => {
-  const { client, lose, pause } = await start()
+  const { client, lose } = await start()
   // Vitest reports uncaught exceptions as errors of the run. This test must fail instead.
   const onUncaught = vi.fn()
   const before = process.rawListeners('uncaughtException') as NodeJS.UncaughtExceptionListener[]
@@ -56,13 +64,12 @@ test.for(Object.entries(WORKS))('a connection that is lost %s fails the transact
   })
   const error = await result.catch((reason: unknown) => reason)
   expect(isUnavailable(error), String(error)).toBe(true)
-  await pause()
-  expect(onUncaught).not.toHaveBeenCalled()
   await expect.poll(() => client.query('select 1 as n').catch(() => [])).toEqual([{ n: 1 }])
+  expect(onUncaught).not.toHaveBeenCalled()
 })
 
 test('a statement that is sent after the connection was lost does not run on another connection', async () => {
-  const { client, lose, pause } = await start()
+  const { client, lose } = await start()
   const late: Promise<unknown>[] = []
   const result = client.transaction(async ({ query }) => {
     await query('select 1')
@@ -75,5 +82,4 @@ test('a statement that is sent after the connection was lost does not run on ano
   await expect(result).rejects.toThrow()
   await expect.poll(() => late.length).toBe(1)
   await expect(late[0]).rejects.toThrow('The transaction is over')
-  await pause()
 })

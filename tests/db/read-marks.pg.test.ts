@@ -16,9 +16,7 @@ test('writing marks waits for no transaction that changes the mentions of a mess
   const change = { userId: ann.id, room: 'team', upTo: 2, isUnread: false }
   await client.transaction(async transaction => {
     await transaction.query(sql('delete from @mentions'))
-    const written = readMarks.write([change]).catch((error: unknown) => error)
-    expect(await Promise.race([written, new Promise(resolve => setTimeout(resolve, 1500, 'waits'))])).toMatchObject([
-      { readSeq: 2 }
-    ])
+    // If the write waited for this transaction, both would wait forever, and the test would time out.
+    expect(await readMarks.write([change])).toMatchObject([{ readSeq: 2 }])
   })
-}, 20_000)
+})

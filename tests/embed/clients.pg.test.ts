@@ -115,7 +115,7 @@ test('works over a PGlite with other defaults and parsers', async () => {
   expect((await pglite.query('show default_transaction_isolation')).rows).toEqual([
     { default_transaction_isolation: 'serializable' }
   ])
-}, 60_000)
+})
 
 test('works over a PGlite', async () => {
   const pglite = await PGlite.create()

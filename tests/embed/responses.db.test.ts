@@ -29,7 +29,7 @@ const start = async () => {
     onTestFinished(() => void socket.destroy())
     await once(socket, 'connect')
     socket.write(`GET ${path} HTTP/1.1\r\nhost: x\r\nx-user: ann\r\n\r\n`)
-    await expect.poll(() => accepted.at(-1)?.writableLength ?? 0, { timeout: 15_000 }).toBeGreaterThan(0)
+    await expect.poll(() => accepted.at(-1)?.writableLength ?? 0).toBeGreaterThan(0)
     return accepted.at(-1)
   }
   return { ...host, clock, ask }

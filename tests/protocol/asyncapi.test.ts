@@ -20,7 +20,7 @@ test('is parsed without diagnostics, and contains every frame with its direction
       .map(message => message.name())
   expect(namesOf('receive')).toEqual(Object.keys(frames.client))
   expect(namesOf('send')).toEqual(Object.keys(frames.service))
-}, 30_000)
+})
 
 test('contains the address from publicUrl', () => {
   expect(buildAsyncApi({ frames, publicUrl: 'https://chat.example.com/support' })).toMatchObject({

@@ -76,7 +76,7 @@ describe('catching up', () => {
     await setOldest(51)
     await remove('seq < 51')
     clock.advance(5000)
-    await expect.poll(async () => (await list('limit=1')).oldest, { timeout: 15_000 }).toBe(51)
+    await expect.poll(async () => (await list('limit=1')).oldest).toBe(51)
     reader.send({ type: 'subscribe', room: 'general', after: 20 })
     expect(await reader.nextOf('resync')).toMatchObject({ reason: 'expired', oldest: 51, seq: 100 })
     reader.send({ type: 'subscribe', room: 'general', after: 50 })

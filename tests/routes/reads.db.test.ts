@@ -117,7 +117,7 @@ test('your own message moves your mark', async () => {
   const { bob, post, marks } = await start()
   await post()
   const seq = await post(bob)
-  await expect.poll(async () => (await marks()).bob, { timeout: 5000 }).toBe(seq)
+  await expect.poll(async () => (await marks()).bob).toBe(seq)
 })
 
 test('the collected marks are stored when the service stops', async () => {
@@ -161,6 +161,6 @@ test('an epoch that the database cannot store does not delay the marks of others
   const [one, two] = [await join(ann, {}, '?rooms=team'), await join(bob, {}, '?rooms=team')]
   one.send({ type: 'read', room: 'team', up_to: seq, epoch: '\u0000' })
   two.send({ type: 'read', room: 'team', up_to: seq })
-  await expect.poll(async () => (await marks(bob)).bob, { timeout: 5000 }).toBe(seq)
+  await expect.poll(async () => (await marks(bob)).bob).toBe(seq)
   expect((await read(ann, { up_to: seq, epoch: '\u0000' })).status).toBe(422)
 })

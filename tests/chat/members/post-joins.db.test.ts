@@ -21,12 +21,12 @@ test('the first message makes its author a member with an entry, and later ones 
   const [ann, bob] = people
   for (let at = 0; at < 3; at++) await post(ann)
   await post(bob)
-  await expect.poll(names, { timeout: 5000 }).toEqual(['ann', 'bob'])
+  await expect.poll(names).toEqual(['ann', 'bob'])
   await post(ann)
   await post(bob)
   // The next author is looked up together with these messages.
   await post(people[2])
-  await expect.poll(names, { timeout: 5000 }).toEqual(['ann', 'bob', 'cat'])
+  await expect.poll(names).toEqual(['ann', 'bob', 'cat'])
   const entries = await log()
   expect(entries.filter(({ type }) => type === 'membership')).toMatchObject([
     { event: 'joined', subject: ann.id, user_id: ann.id, role: 'member' },
@@ -43,10 +43,10 @@ test('an author keeps the role, and one who has left becomes a member again with
   await post(bob, 'team')
   await remove(bob, 'team', 'me')
   await post(cat, 'team')
-  await expect.poll(() => names('team'), { timeout: 5000 }).toEqual(['ann', 'cat'])
+  await expect.poll(() => names('team')).toEqual(['ann', 'cat'])
   await post(ann, 'team')
   await post(bob, 'team')
-  await expect.poll(() => roles(ann, 'team'), { timeout: 5000 }).toEqual({ ann: 'owner', bob: 'member', cat: 'member' })
+  await expect.poll(() => roles(ann, 'team')).toEqual({ ann: 'owner', bob: 'member', cat: 'member' })
   expect((await log('team')).filter(({ event }) => event === 'joined')).toHaveLength(2)
 })
 
@@ -57,7 +57,7 @@ test('a ban that follows the message at once keeps the author out', async () => 
   await post(bob, 'team')
   expect(await as(ann, 'PUT', `${ROOMS}/team/bans/${bob.id}`, {})).toMatchObject({ status: 204 })
   await post(cat, 'team')
-  await expect.poll(() => names('team'), { timeout: 5000 }).toEqual(['ann', 'cat'])
+  await expect.poll(() => names('team')).toEqual(['ann', 'cat'])
 })
 
 test('the authors of messages in a large room become members without entries', async () => {
@@ -67,7 +67,7 @@ test('the authors of messages in a large room become members without entries', a
   await post(people[0])
   await post(people[1])
   const members = () => sql(`select from @members where room_id = ${general} and user_id < 1000`)
-  await expect.poll(members, { timeout: 5000 }).toHaveLength(2)
+  await expect.poll(members).toHaveLength(2)
   expect((await log()).map(({ type }) => type)).toEqual(['message', 'message'])
   expect(await names()).toEqual(['ann', 'bob'])
 })
@@ -78,5 +78,5 @@ test('a removal that is refused does not keep the author out', async () => {
   await create(ann, { room: 'team' })
   await post(bob, 'team')
   expect((await remove(cat, 'team', bob.id)).status).toBeGreaterThanOrEqual(400)
-  await expect.poll(() => names('team'), { timeout: 5000 }).toEqual(['ann', 'bob'])
+  await expect.poll(() => names('team')).toEqual(['ann', 'bob'])
 })
