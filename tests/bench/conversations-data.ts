@@ -38,8 +38,8 @@ export const react = async ({ url }: BenchDatabase, roomId: number, target: numb
   const client = await openClient({ url, poolMax: 1 })
   const { messages } = createDatabase(client, 'public')
   const users = await client.query<{ id: number }>(`select id from users order by id limit ${count}`)
-  for (let at = 0; at < users.length; at += 500) {
-    const entries = users.slice(at, at + 500).map(({ id }, index) => ({
+  for (let at = 0; at < users.length; at += 100) {
+    const entries = users.slice(at, at + 100).map(({ id }, index) => ({
       roomId,
       userId: id,
       writeId: `react-${target}-${at + index}`,

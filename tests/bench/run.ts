@@ -37,7 +37,7 @@ const benchmarks: Readonly<Record<string, (effort: Effort) => Promise<Row[]>>> =
   latency,
   durable,
   history,
-  conversations,
+  ...conversations,
   'open-inboxes': openInboxes,
   processes,
   resume,

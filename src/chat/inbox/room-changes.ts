@@ -1,0 +1,134 @@
+/**
+ * Sends the changes of rooms to the inboxes that show them: one frame for everybody when a room has grown, and personal fields to
+ * those for whom they have changed.
+ */
+import { createHmac, randomBytes } from 'node:crypto'
+import type { InboxRepository, InboxRoom, InboxRow } from '../../db/database.ts'
+import type { LastMessage } from '../../protocol/http/inbox.ts'
+import type { Encoded } from '../connections/encoded.ts'
+import type { LogReader } from '../log/reader.ts'
+import { personalOf } from './items.ts'
+import { frameOf, type InboxState, type User } from './state.ts'
+
+/** Maximum number of rooms, and of users, of one query. */
+const [ROOMS_PER_QUERY, USERS_PER_QUERY] = [200, 500]
+
+/** A change of a room. Everybody receives it if the room has grown, and otherwise only the users whose marks have changed. */
+interface Change {
+  readonly isGrown: boolean
+  readonly users: readonly User[]
+}
+
+export interface RoomChanges {
+  /** Records that the personal fields of some users in a room may have changed. */
+  mark(roomId: number, users: readonly User[]): void
+  /** Sends what has changed. If it rejects, the rest is sent by the next call. */
+  send(): Promise<void>
+}
+
+export const createRoomChanges = (
+  repository: InboxRepository,
+  reader: Pick<LogReader, 'limited' | 'newest'>,
+  { watched, dirty, stale, send }: InboxState
+): RoomChanges => {
+  /** The users whose personal fields may have changed, by room. */
+  const marked = new Map<number, Set<User>>()
+
+  /** Sends the changes of some rooms: the same frame to everybody, and personal fields to those for whom they have changed. */
+  const sendRooms = async (changes: ReadonlyMap<number, Change>): Promise<void> => {
+    const roomIds = [...changes.keys()]
+    const isGrown = (roomId: number): boolean => changes.get(roomId)?.isGrown === true
+    const usersOf = (roomId: number): readonly User[] =>
+      isGrown(roomId) ? [...(watched.get(roomId)?.users ?? [])] : (changes.get(roomId)?.users ?? [])
+    const found = await reader.limited(() => repository.rooms(roomIds))
+    const places = found.flatMap(({ roomId, messageSeq }) =>
+      messageSeq === null || !isGrown(roomId) ? [] : [{ roomId, seq: messageSeq }]
+    )
+    const newest = await reader.newest(places)
+    const interested = [...new Set(roomIds.flatMap(usersOf))]
+    const rows: InboxRow[] = []
+    for (let at = 0; at < interested.length; at += USERS_PER_QUERY) {
+      const some = interested.slice(at, at + USERS_PER_QUERY).map(({ userId }) => userId)
+      rows.push(...(await reader.limited(() => repository.ofMembers(roomIds, some))))
+    }
+    const members = new Map(rows.map(row => [`${row.roomId} ${row.userId}`, row]))
+    const byId = new Map(found.map(room => [room.roomId, room]))
+    for (const roomId of roomIds) {
+      const room = byId.get(roomId)
+      const frame = room && isGrown(roomId) ? sharedFrame(room, newest.get(roomId)) : undefined
+      for (const user of usersOf(roomId)) {
+        const row = room && members.get(`${roomId} ${user.userId}`)
+        sendRoom(user, roomId, row, frame)
+      }
+    }
+  }
+
+  /** Returns the frame for everybody, or undefined if nothing in it has changed. */
+  const sharedFrame = (room: InboxRoom, last: LastMessage | undefined): Encoded | undefined => {
+    const known = watched.get(room.roomId)
+    if (!known) return undefined
+    known.lastSeq = Math.max(known.lastSeq, room.lastSeq)
+    const { title } = room
+    const shown = digestOf([room.messages, title, last])
+    if (known.shown === shown) return undefined
+    known.shown = shown
+    const titleField = title === known.title ? {} : { title }
+    known.title = title
+    return frameOf({ rooms: [{ room: room.room, ...titleField, messages: room.messages, ...(last ? { last } : {}) }] })
+  }
+
+  const sendRoom = (user: User, roomId: number, row: InboxRow | undefined, frame: Encoded | undefined): void => {
+    const known = user.rooms.get(roomId)
+    if (!known) return
+    // The user is not a member anymore, or has hidden the room. Or the client does not know the room yet.
+    if (!row || row.isHidden === known.isSent) {
+      if (row && !row.isHidden) user.wanted.add(roomId)
+      stale.add(user)
+      return
+    }
+    if (!known.isSent) return
+    if (frame) send(user, frame)
+    const personal = JSON.stringify(personalOf(row))
+    if (known.personal === personal) return
+    known.personal = personal
+    send(user, frameOf({ rooms: [{ room: row.room, ...personalOf(row) }] }))
+  }
+
+  /** Takes what is known to have changed in a room. */
+  const changeOf = (roomId: number): Change => {
+    const isGrown = dirty.delete(roomId)
+    const ofRoom = marked.get(roomId) ?? []
+    marked.delete(roomId)
+    return { isGrown, users: [...ofRoom] }
+  }
+
+  const mark = (roomId: number, some: readonly User[]): void => {
+    const ofRoom = marked.get(roomId) ?? new Set()
+    for (const user of some) ofRoom.add(user)
+    marked.set(roomId, ofRoom)
+  }
+
+  const sendAll = async (): Promise<void> => {
+    const all = [...new Set([...dirty, ...marked.keys()])]
+    for (let at = 0; at < all.length; at += ROOMS_PER_QUERY) {
+      const changes = new Map(all.slice(at, at + ROOMS_PER_QUERY).map(roomId => [roomId, changeOf(roomId)]))
+      try {
+        await sendRooms(changes)
+      } catch (error) {
+        for (const [roomId, { isGrown, users: ofRoom }] of changes) {
+          if (isGrown) dirty.add(roomId)
+          else mark(roomId, ofRoom)
+        }
+        throw error
+      }
+    }
+  }
+
+  return { mark, send: sendAll }
+}
+
+const digestKey = randomBytes(32)
+
+/** Identifies a state that was sent. The key makes sure that no text can be found from it. */
+const digestOf = (state: unknown): string =>
+  createHmac('sha256', digestKey).update(JSON.stringify(state)).digest('base64')

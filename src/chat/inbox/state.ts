@@ -1,0 +1,111 @@
+/** The inboxes of connected clients in the memory of this process: who shows which rooms, and what was sent last. */
+import type { InboxRow } from '../../db/database.ts'
+import type { Connection } from '../connections/connection.ts'
+import { type Encoded, encode } from '../connections/encoded.ts'
+
+/** A room in the inbox of a user. */
+interface Known {
+  readonly room: string
+  /** False if the client does not know the room yet: it is hidden, or was not in the first frame. */
+  isSent: boolean
+  /** The personal fields that were sent last, as JSON. */
+  personal: string
+}
+
+export interface User {
+  readonly userId: number
+  readonly connections: Set<Connection>
+  readonly rooms: Map<number, Known>
+  /** The rooms that have to be sent as a whole. */
+  readonly wanted: Set<number>
+  /** Identifies the set of the user’s memberships. */
+  digest: string
+}
+
+export interface Watched {
+  readonly users: Set<User>
+  lastSeq: number
+  /** What was sent last, without the text. Texts are not kept, because they may be erased. */
+  shown: string
+  title: string | null
+}
+
+/** The inboxes, and what has to be read again. */
+export interface InboxState {
+  readonly users: ReadonlyMap<number, User>
+  /** The rooms that somebody here has in an inbox. */
+  readonly watched: ReadonlyMap<number, Watched>
+  /** The rooms that have grown since they were sent. */
+  readonly dirty: Set<number>
+  /** The users whose inboxes have to be compared with the database. */
+  readonly stale: Set<User>
+  /** The connections that could not take a frame. They receive their inbox again as a whole. */
+  readonly behind: Set<Connection>
+  /** The growth of rooms while inboxes are read, because the rows may be older. */
+  readonly grownMeanwhile: Map<number, number>
+  /** Returns a user. Creates one without rooms if the user has no inbox here. */
+  add(userId: number): User
+  forget(user: User): void
+  /** Records that a user has a room in the inbox, in the state of a row that was read. */
+  watch(user: User, row: InboxRow, isSent: boolean, personal: string): void
+  unwatch(user: User, roomId: number): void
+  /** Sends a frame to all connections of a user that show the inbox. */
+  send(user: User, frame: Encoded): void
+}
+
+export const createInboxState = (): InboxState => {
+  const users = new Map<number, User>()
+  const watched = new Map<number, Watched>()
+  const dirty = new Set<number>()
+  const stale = new Set<User>()
+  const behind = new Set<Connection>()
+  const grownMeanwhile = new Map<number, number>()
+
+  const watch = (user: User, { roomId, room, lastSeq, title }: InboxRow, isSent: boolean, personal: string): void => {
+    user.rooms.set(roomId, { room, isSent, personal })
+    const known = watched.get(roomId) ?? { users: new Set(), lastSeq, shown: '', title }
+    known.users.add(user)
+    watched.set(roomId, known)
+    // The rows may be older than what was sent, or than what is known to exist.
+    if (Math.max(known.lastSeq, grownMeanwhile.get(roomId) ?? 0) > lastSeq) {
+      known.shown = ''
+      dirty.add(roomId)
+    }
+  }
+
+  const unwatch = (user: User, roomId: number): void => {
+    user.rooms.delete(roomId)
+    const room = watched.get(roomId)
+    room?.users.delete(user)
+    if (room?.users.size === 0) watched.delete(roomId)
+  }
+
+  const forget = (user: User): void => {
+    for (const roomId of [...user.rooms.keys()]) unwatch(user, roomId)
+    users.delete(user.userId)
+    stale.delete(user)
+  }
+
+  const add = (userId: number): User => {
+    const user = users.get(userId) ?? newUser(userId)
+    users.set(userId, user)
+    return user
+  }
+
+  const send = (user: User, frame: Encoded): void => {
+    for (const connection of user.connections) if (!connection.outgoing.hint(frame)) behind.add(connection)
+  }
+
+  return { users, watched, dirty, stale, behind, grownMeanwhile, add, forget, watch, unwatch, send }
+}
+
+const newUser = (userId: number): User => ({
+  userId,
+  connections: new Set(),
+  rooms: new Map(),
+  wanted: new Set(),
+  digest: ''
+})
+
+/** Encodes a frame of the inbox. */
+export const frameOf = (fields: object): Encoded => encode(JSON.stringify({ type: 'inbox', ...fields }))
