@@ -331,6 +331,8 @@ export const createRooms = (
       current = name
       const room = subscribeTo(name)
       changed()
+      // For example, the user has followed a link to a room that was created after the list was loaded.
+      if (!heads.has(name)) tryRefresh()
       return room
     },
     read(name, seq) {

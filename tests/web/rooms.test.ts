@@ -201,3 +201,10 @@ test('polls the list of rooms only while the service has no inbox', async () => 
   live.show()
   expect([await counted(live), await counted(fakeInbox())]).toEqual([0, 3])
 })
+
+test('loads the list again when the user opens a room that it does not contain, for example through a link', async () => {
+  const { rooms, listed } = await start()
+  listed.push('new')
+  rooms.open('new')
+  await vi.waitUntil(() => rooms.list.find(({ name }) => name === 'new')?.topic === 'About new')
+})
