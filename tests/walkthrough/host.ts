@@ -1,0 +1,24 @@
+/** A host application on the same database, with a kind of entry that the service processes do not support. */
+import { Type } from '@sinclair/typebox'
+import Fastify from 'fastify'
+import { createChat } from '../../src/index.ts'
+import { ENCRYPTION_KEY } from '../support/settings.ts'
+
+/** Appends one entry of a kind of its own to a room, and ends. Resolves with the `seq` of the entry. */
+export const appendAsHost = async (databaseUrl: string, room: string): Promise<number> => {
+  const app = Fastify()
+  const chat = createChat({
+    databaseUrl,
+    encryptionKey: ENCRYPTION_KEY,
+    authenticate: () => undefined,
+    kinds: { 'acme.order': Type.Object({ order: Type.Integer() }) }
+  })
+  try {
+    await app.register(chat.plugin)
+    await app.ready()
+    const as = { id: 'shop', name: 'Shop' }
+    return (await chat.append({ room, as, kind: 'acme.order', data: { order: 1 } })).seq
+  } finally {
+    await app.close()
+  }
+}
