@@ -1,0 +1,22 @@
+/** Runs the retention of messages once. Its test kills this process. */
+import { openClient } from '../../src/db/client/open.ts'
+import { createDatabase } from '../../src/db/database.ts'
+import { systemClock } from '../../src/lib/clock.ts'
+import { createMessageRetention } from '../../src/ops/message-retention.ts'
+
+const [url = '', schema = '', days = ''] = process.argv.slice(2)
+const client = await openClient({ url, poolMax: 2 })
+const failed = (fields: unknown): void => {
+  throw new Error('The retention failed.', { cause: fields })
+}
+const log = { debug() {}, info() {}, warn: failed, error: failed }
+const retention = createMessageRetention({
+  repository: createDatabase(client, schema).messageRetention,
+  days: Number(days),
+  clock: systemClock,
+  log
+})
+const startedAt = systemClock.monotonic()
+await retention.run()
+process.stdout.write(JSON.stringify({ deleted: retention.deletedEntries, ms: systemClock.monotonic() - startedAt }))
+await client.close()
