@@ -20,6 +20,7 @@ import { waitOnce } from '../src/http/first-request.ts'
 import { type Clock, systemClock } from '../src/lib/clock.ts'
 import { version } from '../src/lib/package.ts'
 import { withoutRepeats } from '../src/lib/repeated-log.ts'
+import { defaultMaxConnections } from '../src/ops/max-connections.ts'
 import { createMessageRetention, type MessageRetention } from '../src/ops/message-retention.ts'
 import { createProcessRecord } from '../src/ops/process-record.ts'
 import { GENERAL } from '../src/protocol/http/messages.ts'
@@ -69,7 +70,7 @@ export default fp(
   async function chatCore(fastify: FastifyInstance, options: ChatPluginOptions) {
     const { messageRateLimit, readRateLimit, legacySocketHours, editWindowMinutes, readReceipts, ...others } =
       readOptions(options)
-    const { messageRetentionDays, ...limits } = others
+    const { messageRetentionDays, maxConnections, ...limits } = others
     const { authorize, authorizeActions, beforeMessage, onMessage, onEntry, appendQueue, joinsPosters } = options
     const { bus, begin } = options.bus ? { bus: options.bus, begin: ignore } : busOf(fastify, options.clock)
     const record = createProcessRecord({
@@ -89,6 +90,7 @@ export default fp(
         messageRate: messageRateLimit,
         readRate: readRateLimit,
         ...limits,
+        maxConnections: maxConnections ?? defaultMaxConnections(),
         editWindowMs: editWindowMinutes === 0 ? undefined : editWindowMinutes * MINUTE_MS,
         legacyLifetimeMs: legacySocketHours * HOUR_MS
       },

@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { createOptionsReader, type SettingOptions } from '../src/config/plugin-options.ts'
 import { opsSettings } from '../src/config/settings/ops.ts'
+import { keyAge } from '../src/db/key-age.ts'
 import type { OutboxRepository } from '../src/db/repositories/outbox.ts'
 import { waitOnce } from '../src/http/first-request.ts'
 import { type Clock, systemClock } from '../src/lib/clock.ts'
@@ -112,18 +113,27 @@ const measure = (
 }
 
 /** Measures what only the database knows. */
-const sampleDatabase = ({ chatMetrics, chatDb }: FastifyInstance, clock: Clock, log: Log): Sampler<Samples> => {
+const sampleDatabase = (
+  { chatMetrics, chatDb, chatCrypto }: FastifyInstance,
+  clock: Clock,
+  log: Log
+): Sampler<Samples> => {
   const sampler = createSampler({
     clock,
-    sample: async (): Promise<Samples> => ({ outbox: await chatDb.outbox.depth() }),
+    sample: async (): Promise<Samples> => ({
+      outbox: await chatDb.outbox.depth(),
+      keyAgeSeconds: await keyAge(chatDb, chatCrypto.currentKeyId)
+    }),
     onFailure: err => log.warn({ err }, 'failed to read metrics from the database; retrying')
   })
+  chatMetrics.read('encryption_key_age_seconds', () => sampler.latest?.keyAgeSeconds)
   chatMetrics.read('outbox_mails', () => sampler.latest?.outbox.mails)
   chatMetrics.read('outbox_oldest_seconds', () => sampler.latest?.outbox.oldestSeconds)
   return sampler
 }
 
 interface Samples {
+  readonly keyAgeSeconds: number | undefined
   readonly outbox: Awaited<ReturnType<OutboxRepository['depth']>>
 }
 

@@ -78,12 +78,13 @@ export default fp(
 )
 
 /**
- * Rejects a request in three cases:
+ * Rejects a request in four cases:
  * - The host's `@fastify/websocket` has accepted the request as an upgrade, but the path is not a WebSocket route of the chat.
  *   `@fastify/websocket` accepts upgrades on every GET route.
  * - The service is shutting down, and the route does not have `chatWhileStopping`.
  * - The process is overloaded. Routes with `chatMayWait` reject requests if the load is `high` or `extreme`, WebSocket routes
  *   only if it is `extreme`.
+ * - The process has, or opens, as many WebSockets as it may (`admit`).
  */
 const checkUpgradeAndStop = (fastify: FastifyInstance, request: FastifyRequest): void => {
   const { chatSocket, chatWhileStopping, chatMayWait } = request.routeOptions.config
@@ -93,6 +94,7 @@ const checkUpgradeAndStop = (fastify: FastifyInstance, request: FastifyRequest):
   if (fastify.chatCore.isDraining && !chatWhileStopping) {
     throw new ChatError('unavailable', 'The service is restarting. Try again in a moment.', { retryAfterMs: 1000 })
   }
+  if (chatSocket && fastify.chatSockets.isUpgrade(request)) fastify.chatCore.connections.admit()
   if (chatMayWait || chatSocket) refuseWhileLoaded(fastify.chatOps.load(), chatSocket === true)
 }
 

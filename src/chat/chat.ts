@@ -12,6 +12,7 @@ import type { Principal } from './access/authorize.ts'
 import type { Revocation } from './access/revocation.ts'
 import { createRoomAccess, type FindRoom } from './access/room-access.ts'
 import { type ChatStop, createStop, listen } from './background.ts'
+import { createAdmission } from './connections/admission.ts'
 import { type ChatConnections, createChatConnections } from './connections/chat-connections.ts'
 import { maxFrameBytes } from './connections/decode.ts'
 import { createFrameDispatch } from './connections/dispatch.ts'
@@ -164,6 +165,8 @@ const openConnections = (
   const { users, revocation } = parts
   const closeCodeOf = (principal: Principal): CloseCode | undefined =>
     revocation.isRevoked(principal) ? CLOSE.tokenExpired : users.closeCodeOf(principal)
+  const { maxConnections = 0, connectRate = 0 } = options.limits
+  options.instruments?.read('max_connections', () => maxConnections)
   const frameBytes = maxFrameBytes(options.limits.maxMessageLength)
   const open = createFrameDispatch({
     ...parts,
@@ -184,6 +187,13 @@ const openConnections = (
   return createChatConnections({
     ...parts,
     maxFrameBytes: frameBytes,
+    admit: createAdmission({
+      clock: options.clock,
+      maxConnections,
+      connectRate,
+      open: () => parts.registry.size,
+      onRejected: limit => options.instruments?.count('rejections_total', 1, { limit })
+    }),
     open: opened => open({ ...opened, principal: users.named(opened.principal) })
   })
 }

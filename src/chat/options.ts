@@ -72,6 +72,10 @@ export interface ChatLimits {
   readonly readRate?: number | undefined
   readonly connectionsPerUser: number
   readonly connectionsPerIp: number
+  /** Maximum number of open WebSockets. The default is 0. */
+  readonly maxConnections?: number | undefined
+  /** Maximum number of new WebSockets per second. The default is 0. */
+  readonly connectRate?: number | undefined
   /** Maximum length of a message, in characters (Unicode code points). */
   readonly maxMessageLength: number
   /** How long a message can be edited after it was sent, in milliseconds. Undefined for no limit. */

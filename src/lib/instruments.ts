@@ -8,6 +8,11 @@
 export interface MetricAbout {
   readonly help: string
   readonly labels?: readonly string[]
+  /**
+   * Values of the only label that are reported as 0 before the first event. Otherwise Prometheus would not see the first event as
+   * an increase.
+   */
+  readonly known?: readonly string[]
   /** The upper bounds of the buckets of a histogram. */
   readonly buckets?: readonly number[]
 }
@@ -26,16 +31,29 @@ export const COUNTERS = {
   entries_total: { help: 'Entries that this process appended to logs, by kind.', labels: ['kind'] },
   append_failures_total: {
     help: 'Attempts to append a batch that failed, by what the failure requires.',
-    labels: ['fault']
+    labels: ['fault'],
+    known: ['retry', 'locked', 'replace-connection', 'refuse', 'divide', 'report']
   },
   resumes_total: {
     help: 'Subscriptions that asked for missed entries, by outcome: resumed, or the reason of the resync.',
-    labels: ['outcome']
+    labels: ['outcome'],
+    known: ['resumed', 'too_far', 'expired', 'epoch', 'ahead']
   },
   closes_total: { help: 'Closed WebSockets, by the close code that the server sent or received.', labels: ['code'] },
   rejections_total: {
     help: 'Requests, frames and connections that a limit rejected, by error code.',
-    labels: ['limit']
+    labels: ['limit'],
+    known: [
+      'rate_limited',
+      'busy',
+      'flooding',
+      'message_too_long',
+      'payload_too_large',
+      'too_many_rooms',
+      'too_many_connections',
+      'max_connections',
+      'connect_rate'
+    ]
   },
   logins_total: { help: 'Logins, by outcome.', labels: ['outcome'] }
 } as const satisfies Record<string, MetricAbout>

@@ -24,6 +24,7 @@ import { history } from './history.ts'
 import { joining } from './joining.ts'
 import { latency } from './latency.ts'
 import { memory } from './memory.ts'
+import { metrics } from './metrics.ts'
 import { openInboxes } from './open-inboxes.ts'
 import { processes } from './processes.ts'
 import { asText } from './report.ts'
@@ -43,6 +44,7 @@ const benchmarks: Readonly<Record<string, (effort: Effort) => Promise<Row[]>>> =
   resume,
   joining,
   memory,
+  metrics,
   growth,
   append,
   fernet

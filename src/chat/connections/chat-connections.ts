@@ -10,6 +10,8 @@ export interface ChatConnections {
   /** The number of open sockets. */
   readonly count: number
   readonly maxFrameBytes: number
+  /** Called for each new WebSocket, before anything else is done for it. Throws `busy` if the process accepts no more now. */
+  admit(): void
   /**
    * Loads the rooms that a new connection will subscribe to. Returns the names of the rooms that don't exist. The route awaits
    * this method before the upgrade, because `open` is synchronous. Loads nothing for a connection that a limit will reject.
@@ -27,11 +29,12 @@ export interface ChatConnectionsOptions {
   readonly rooms: RoomRegistry
   readonly access: Access
   readonly maxFrameBytes: number
+  readonly admit: () => void
   readonly open: (options: ConnectionOptions) => void
 }
 
 export const createChatConnections = (options: ChatConnectionsOptions): ChatConnections => {
-  const { registry, rooms, access, maxFrameBytes, open } = options
+  const { registry, rooms, access, maxFrameBytes, admit, open } = options
   const nameIfAbsent = async (name: string): Promise<string[]> => ((await rooms.load(name)) ? [] : [name])
 
   return {
@@ -39,6 +42,7 @@ export const createChatConnections = (options: ChatConnectionsOptions): ChatConn
       return registry.size
     },
     maxFrameBytes,
+    admit,
     async prepare(names, caller) {
       if (caller && registry.refusal(caller.principal.userId, caller.address)) return new Set()
       const wanted = names.slice(0, MAX_SUBSCRIPTIONS)

@@ -20,6 +20,21 @@ export const chatSettings = ownedBy('chat', {
     unit: 'connections',
     description: 'The maximum number of WebSocket connections per IP address and process. 0 for no limit.'
   }),
+  maxConnections: optional(
+    Type.Integer({
+      minimum: 0,
+      maximum: 1_000_000,
+      unit: 'connections',
+      description:
+        'The maximum number of WebSocket connections per process. Further ones are rejected with 503. 0 for no limit.',
+      derived: '(memory - 256 MiB) / 64 KiB, but not more than the limit of open files - 200'
+    })
+  ),
+  connectRate: limit(200, {
+    unit: 'connections per second',
+    description:
+      'The maximum number of new WebSocket connections per second and process, in bursts of one second’s worth. Further ones are rejected with 503. 0 for no limit.'
+  }),
   maxMessageLength: integer(4000, {
     minimum: 1,
     maximum: 65_536,

@@ -29,7 +29,9 @@ export const createMetrics = (client: typeof prom, given?: MetricsRegistry): Met
   if (registry.getSingleMetric(`${PREFIX}info`)) {
     throw new Error('The registry in `metrics` already has the metrics of a chat. Pass each chat its own registry.')
   }
-  if (!given) client.collectDefaultMetrics({ register: registry, gcDurationBuckets: GC_BUCKETS })
+  // `chat_loop_delay_seconds` is more precise, so that the timer of the default metrics may be slow.
+  const loop = { eventLoopMonitoringPrecision: 100 }
+  if (!given) client.collectDefaultMetrics({ register: registry, gcDurationBuckets: GC_BUCKETS, ...loop })
   const registers = [registry]
   const names = new Set<string>()
 
@@ -42,6 +44,11 @@ export const createMetrics = (client: typeof prom, given?: MetricsRegistry): Met
     HISTOGRAMS,
     (name, about) => new client.Histogram({ ...optionsOf(name, about), buckets: [...(about.buckets ?? [])] })
   )
+
+  for (const [name, about] of Object.entries<MetricAbout>(COUNTERS)) {
+    const [label = ''] = about.labels ?? []
+    for (const value of about.known ?? []) counters[name as keyof typeof COUNTERS].inc({ [label]: value }, 0)
+  }
 
   const read: Instruments['read'] = (name, value) => {
     const about: MetricAbout = READINGS[name]

@@ -1,0 +1,77 @@
+/** Tests the limits of WebSockets per process, and how the times after which clients try again are spread. */
+import { expect, test } from 'vitest'
+import { createAdmission } from '../../../src/chat/connections/admission.ts'
+import { defaultMaxConnections } from '../../../src/ops/max-connections.ts'
+import { ChatError } from '../../../src/protocol/errors.ts'
+import { fakeClock } from '../../support/clock.ts'
+
+const create = (limits: { maxConnections?: number; connectRate?: number }) => {
+  const clock = fakeClock()
+  const state = { open: 0, random: 1 }
+  const rejected: string[] = []
+  const admit = createAdmission({
+    clock,
+    maxConnections: 0,
+    connectRate: 0,
+    ...limits,
+    open: () => state.open,
+    onRejected: limit => rejected.push(limit),
+    random: () => state.random
+  })
+  /** Returns 0, or the milliseconds to wait. */
+  const attempt = (): number => {
+    try {
+      admit()
+      return 0
+    } catch (error) {
+      if (!(error instanceof ChatError)) throw error
+      expect(error.code).toBe('busy')
+      return error.retryAfterMs ?? -1
+    }
+  }
+  return { clock, state, rejected, attempt }
+}
+
+test('admits any number without limits', () => {
+  const { attempt } = create({})
+  expect(Array.from({ length: 1000 }, attempt).every(ms => ms === 0)).toBe(true)
+})
+
+test('rejects connections beyond MAX_CONNECTIONS until one has closed', () => {
+  const { attempt, state, rejected } = create({ maxConnections: 2 })
+  state.open = 2
+  expect(attempt()).toBeGreaterThan(0)
+  expect(rejected).toEqual(['max_connections'])
+  state.open = 1
+  expect(attempt()).toBe(0)
+})
+
+test('admits CONNECT_RATE per second, and spreads the others over the time that they need', () => {
+  const { attempt, clock, state, rejected } = create({ connectRate: 10 })
+  expect(Array.from({ length: 10 }, attempt)).toEqual(Array(10).fill(0))
+  const waits = Array.from({ length: 300 }, attempt)
+  expect(rejected).toHaveLength(300)
+  expect([waits[0], waits.at(-1)]).toEqual([3000, 31_000])
+  state.random = 0
+  expect(attempt()).toBe(1000)
+  clock.advance(1000)
+  expect(Array.from({ length: 11 }, attempt).filter(ms => ms === 0)).toHaveLength(10)
+  // The spread shrinks again when few are rejected.
+  clock.advance(30_000)
+  state.random = 1
+  const later = Array.from({ length: 11 }, attempt)
+  expect(later.at(-1)).toBe(3000)
+})
+
+test('never asks a client to wait for more than a minute', () => {
+  const { attempt } = create({ connectRate: 1 })
+  expect(Math.max(...Array.from({ length: 10_000 }, attempt))).toBe(61_000)
+})
+
+test('calculates the default from the memory and the limit of open files', () => {
+  const gib = 2 ** 30
+  expect(defaultMaxConnections({ memory: gib, openFiles: 100_000 })).toBe(12_288)
+  expect(defaultMaxConnections({ memory: 4 * gib, openFiles: 1024 })).toBe(824)
+  expect(defaultMaxConnections({ memory: gib / 4, openFiles: 1024 })).toBe(100)
+  expect(defaultMaxConnections()).toBeGreaterThanOrEqual(100)
+})

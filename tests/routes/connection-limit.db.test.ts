@@ -1,0 +1,39 @@
+/** Tests that WebSockets beyond the limits of the process are rejected before anything is done for them. */
+import { once } from 'node:events'
+import { expect, test } from 'vitest'
+import { WebSocket } from 'ws'
+import { startChat } from '../support/start-chat.ts'
+
+/** Returns the response to a handshake that is rejected. */
+const rejected = async (url: string, token: string) => {
+  const socket = new WebSocket(`${url.replace('http', 'ws')}/ws/chat`, ['chat.v1', 'bearer', token])
+  socket.on('error', () => {})
+  const [, response] = await once(socket, 'unexpected-response')
+  response.resume()
+  return response
+}
+
+test('responds with 503 and a spread Retry-After beyond MAX_CONNECTIONS, also without a valid token', async () => {
+  const chat = await startChat({ settings: { maxConnections: 1 } })
+  const ann = await chat.register('ann')
+  const socket = await chat.join(ann)
+  for (const token of [ann.token, 'invalid']) {
+    const { statusCode, headers } = await rejected(chat.url, token)
+    expect([statusCode, headers['content-type']]).toEqual([503, 'application/problem+json; charset=utf-8'])
+    expect(Number(headers['retry-after'])).toBeGreaterThanOrEqual(1)
+  }
+  await socket.close()
+  const again = () =>
+    chat.join(ann).then(
+      () => 'accepted',
+      () => 'rejected'
+    )
+  await expect.poll(again).toBe('accepted')
+})
+
+test('responds with 503 beyond CONNECT_RATE', async () => {
+  const chat = await startChat({ settings: { connectRate: 1 } })
+  const ann = await chat.register('ann')
+  await chat.join(ann)
+  expect((await rejected(chat.url, ann.token)).statusCode).toBe(503)
+})
