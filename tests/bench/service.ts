@@ -40,6 +40,7 @@ export const startService = async (
     MESSAGE_RATE_LIMIT: '0',
     READ_RATE_LIMIT: '0',
     CONNECTIONS_PER_USER: '0',
+    CONNECT_RATE: '0',
     ...env
   })
   child.stdout?.resume()

@@ -45,7 +45,8 @@ export const createService = async (
         LOGIN_RATE_LIMIT: '0',
         MESSAGE_RATE_LIMIT: '0',
         READ_RATE_LIMIT: '0',
-        CONNECTIONS_PER_USER: '0'
+        CONNECTIONS_PER_USER: '0',
+        CONNECT_RATE: '0'
       }
     })
     child.stderr?.on('data', data => {

@@ -43,6 +43,7 @@ test('reads the given options and adds the defaults of the others', () => {
     readReceipts: settings.readReceipts,
     connectionsPerUser: settings.connectionsPerUser,
     connectionsPerIp: settings.connectionsPerIp,
+    connectRate: settings.connectRate,
     maxMessageLength: settings.maxMessageLength,
     editWindowMinutes: settings.editWindowMinutes,
     legacySocketHours: settings.legacySocketHours

@@ -55,6 +55,7 @@ const run = (args: readonly string[], env: Record<string, string>) => {
     BCRYPT_ROUNDS: '4',
     REGISTER_RATE_LIMIT: '0',
     LOGIN_RATE_LIMIT: '0',
+    CONNECT_RATE: '0',
     MAX_LOOP_DELAY_MS: '0'
   }
   const child = spawn(process.execPath, args, { cwd, env: { PATH: process.env.PATH, ...keys, ...env } })

@@ -18,6 +18,7 @@ export const testSettings = (changed: Partial<Settings> = {}): Settings => ({
       bcryptRounds: 4,
       registerRateLimit: 0,
       loginRateLimit: 0,
+      connectRate: 0,
       maxLoopDelayMs: 0,
       logLevel: 'debug'
     },
