@@ -2,22 +2,36 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { parse } from 'yaml'
 import { freePort } from '../support/free-port.ts'
 import { isOk, run, until } from './programs.ts'
 
 export interface Monitor {
-  /** Returns the names of the alerts that fired since a time (milliseconds since the epoch). */
+  /** Returns the alerts that fired since a time (milliseconds since the epoch), each with the metrics that it watches. */
   firedSince(ms: number): Promise<string[]>
   stop(): Promise<void>
 }
 
+interface Rules {
+  readonly groups: readonly { readonly rules: readonly { readonly alert: string; readonly expr: string }[] }[]
+}
+
 const RULES = join(import.meta.dirname, '../../deploy/prometheus/alerts.yml')
+
+/** Matches the name of a metric in an expression of PromQL. */
+const METRIC = /\b(?:chat|process|nodejs)_\w+|\bup\b/g
 
 /** Scrapes the given ports every second. The alerts fire at once, because the faults of the drill are shorter than their `for`. */
 export const startMonitor = async (prometheus: string, ports: readonly number[]): Promise<Monitor> => {
   const folder = mkdtempSync(join(tmpdir(), 'chat-drill-prometheus-'))
   const port = await freePort()
-  writeFileSync(join(folder, 'rules.yml'), readFileSync(RULES, 'utf8').replace(/^(\s*for:).*$/gm, '$1 0s'))
+  const rules = readFileSync(RULES, 'utf8')
+  const metricsOf = new Map(
+    (parse(rules) as Rules).groups
+      .flatMap(group => group.rules)
+      .map(({ alert, expr }) => [alert, [...new Set(expr.match(METRIC))].join(', ')])
+  )
+  writeFileSync(join(folder, 'rules.yml'), rules.replace(/^(\s*for:).*$/gm, '$1 0s'))
   writeFileSync(
     join(folder, 'prometheus.yml'),
     JSON.stringify({
@@ -45,7 +59,8 @@ export const startMonitor = async (prometheus: string, ports: readonly number[])
     async firedSince(ms) {
       const seconds = Math.max(1, Math.ceil((Date.now() - ms) / 1000))
       const fired = await query(`max_over_time(ALERTS{alertstate="firing"}[${seconds}s])`)
-      return [...new Set(fired.map(({ metric }) => metric.alertname ?? ''))].sort()
+      const names = new Set(fired.map(({ metric }) => metric.alertname ?? ''))
+      return [...names].sort().map(name => `${name} (${metricsOf.get(name)})`)
     },
     async stop() {
       await program.stop()

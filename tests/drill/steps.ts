@@ -1,5 +1,6 @@
 /** The faults of the drill, in their order. Each step ends when the service works again. */
-import { closeSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs'
+import { closeSync, mkdtempSync, openSync, readdirSync, rmSync, writeFileSync, writeSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { generateKey } from '../../src/crypto/fernet.ts'
@@ -146,17 +147,17 @@ export const steps: readonly Step[] = [
     async run({ world, load }) {
       // What is stored after the backup is lost in any restore, so nothing is sent in between.
       await load.drain()
-      const target = `postgres://postgres@127.0.0.1:${world.primary.port}`
-      const dump = `/tmp/chat-drill-${process.pid}.dump`
-      await runToEnd('/usr/bin/pg_dump', ['--format=custom', `--file=${dump}`, `${target}/postgres`])
+      const folder = mkdtempSync(join(tmpdir(), 'chat-drill-backups-'))
+      await world.script('backup.sh', [], { DATABASE_NAME: 'postgres', BACKUP_DIR: folder })
+      const [backup = ''] = readdirSync(folder)
       for (const service of world.services) await service.stop()
-      await runToEnd('/usr/bin/createdb', [`--maintenance-db=${target}/postgres`, 'restored'])
+      const server = `postgres://postgres@127.0.0.1:${world.primary.port}/postgres`
+      await runToEnd('/usr/bin/createdb', [`--maintenance-db=${server}`, 'restored'])
+      await world.script('restore.sh', [join(folder, backup)], { DATABASE_NAME: 'restored' })
       for (const { env } of world.services)
         env.DATABASE_URL = `postgres://postgres@127.0.0.1:${world.database.port}/restored`
-      await runToEnd('/usr/bin/pg_restore', ['--no-owner', '--exit-on-error', `--dbname=${target}/restored`, dump])
-      await world.command('epochs', 'renew', '--yes')
       for (const service of world.services) await service.start()
-      rmSync(dump, { force: true })
+      rmSync(folder, { recursive: true, force: true })
       load.resume()
       await delay(5000)
     }

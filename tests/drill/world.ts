@@ -40,6 +40,8 @@ export interface World {
   readonly redisOfSecond: FaultProxy
   /** Runs a command of the service with the settings of the first process. Resolves with its output. */
   command(...args: string[]): Promise<string>
+  /** Runs a script of deploy/ on a database of the primary, as an operator does. */
+  script(name: string, args: readonly string[], env: Readonly<Record<string, string>>): Promise<string>
   /** Returns how often nginx responded with each status since the last call. */
   statuses(): Map<string, number>
   stop(): Promise<void>
@@ -123,6 +125,20 @@ export const startWorld = async (disk?: string): Promise<World> => {
     },
     redisOfSecond,
     command: (...args) => runToEnd(process.execPath, [PROGRAM, ...args], services[0].env),
+    script: (name, args, given) => {
+      const { ENCRYPTION_KEY = '', SECRET_KEY = '' } = services[0].env
+      return runToEnd('/bin/sh', [join(root, 'deploy', name), ...args], {
+        ENCRYPTION_KEY,
+        SECRET_KEY,
+        DATABASE_HOST: '127.0.0.1',
+        DATABASE_PORT: String(primary.port),
+        DATABASE_USER: 'postgres',
+        // The server trusts local connections.
+        DATABASE_PASSWORD: 'unused',
+        FASTIFY_CHAT: `${process.execPath} ${PROGRAM}`,
+        ...given
+      })
+    },
     statuses: front.statuses,
     async stop() {
       for (const proxy of [database, redisOfSecond]) proxy.close()
