@@ -86,6 +86,6 @@ const e2e = {
 }
 
 export default defineConfig({
-  // Tests wait for about half of their time, so three workers keep two cores busy.
-  test: { maxWorkers: 3, projects: [unit, pglite, ...(hasPostgres ? [postgresql] : []), e2e] }
+  // Tests wait for more than half of their time, so four workers keep two cores busy.
+  test: { maxWorkers: 4, projects: [unit, pglite, ...(hasPostgres ? [postgresql] : []), e2e] }
 })

@@ -61,13 +61,16 @@ const openInMemory = async (): Promise<SqlClient> => {
   return client
 }
 
-/** Returns the client of the test file, or on PGlite the client of the worker. */
-export const testClient = (): Promise<SqlClient> => {
+/**
+ * Returns the client of the test file, or on PGlite the client of the worker. Each call returns a new object, so that a test can
+ * replace methods without an effect on other tests.
+ */
+export const testClient = async (): Promise<SqlClient> => {
   opened ??=
     engine === 'postgres'
       ? openClient({ url: inject('testDatabaseUrl'), listenUrl: inject('testListenUrl'), poolMax: 10 })
       : openInMemory()
-  return opened
+  return { ...(await opened) }
 }
 
 /** Returns an unused schema name. The schema is dropped after the test. */
