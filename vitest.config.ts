@@ -1,14 +1,14 @@
 /**
  * Three tiers, each with a script of its own:
  * - `test:unit`: files named *.test.ts. They need no database and start no process.
- * - `test:db`: the same *.db.test.ts files on PGlite and on PostgreSQL, and *.pg.test.ts files on PostgreSQL only.
+ * - `test:db`: *.db.test.ts files on PGlite and on PostgreSQL, and *.pg.test.ts files on PostgreSQL only.
  * - `test:e2e`: *.e2e.test.ts files start processes or a browser; *.pg.e2e.test.ts files need PostgreSQL as well.
  *
  * The tests use the PostgreSQL server at TEST_DATABASE_URL, or the one on this machine. If there is no server, the run skips
  * the tests that need PostgreSQL and prints a message. With CI=true, the run fails.
  *
  * If PostgreSQL is available, PGlite runs only the tests of the database layer: everything above that layer is the same, and
- * PGlite takes more than twice the CPU time. With CI=true or `--project pglite`, PGlite runs all *.db.test.ts files.
+ * PGlite takes more CPU time. With CI=true or `--project pglite`, PGlite runs all *.db.test.ts files except HTTP_TESTS.
  */
 import { randomInt } from 'node:crypto'
 import postgres from 'postgres'
@@ -41,6 +41,11 @@ if (!hasPostgres) {
 
 const DB_TESTS = 'tests/**/*.db.test.ts'
 const PG_TESTS = 'tests/**/*.pg.test.ts'
+/**
+ * Tests of the HTTP server: parsing, limits, order, backpressure and CORS. They don't run on PGlite beside PostgreSQL. Their SQL
+ * (register, log in, read a room) is also the SQL of tests/accounts and tests/routes, which run on both engines.
+ */
+const HTTP_TESTS = 'tests/http/{cors,limits,malformed,stalled,turns,unread-body}.db.test.ts'
 const E2E_TESTS = 'tests/**/*.e2e.test.ts'
 const PG_E2E_TESTS = 'tests/**/*.pg.e2e.test.ts'
 const runsAllOnPglite = !hasPostgres || process.env.CI === 'true' || process.argv.includes('--project')
@@ -71,7 +76,8 @@ const pglite = {
     ...withDatabase,
     ...onPglite,
     name: 'pglite',
-    include: [runsAllOnPglite ? DB_TESTS : 'tests/db/**/*.db.test.ts']
+    include: [runsAllOnPglite ? DB_TESTS : 'tests/db/**/*.db.test.ts'],
+    exclude: hasPostgres ? [HTTP_TESTS] : []
   }
 }
 const postgresql = { test: { ...withDatabase, ...onPostgres, name: 'postgres', include: [DB_TESTS, PG_TESTS] } }
