@@ -58,6 +58,7 @@ export const testDatabaseUrl = async (): Promise<string> =>
 const openInMemory = async (): Promise<SqlClient> => {
   const client = await openClient({ url: 'pglite::memory:', poolMax: 10 })
   await createPool(client)
+  await returnSchema(client, await takeSchema(client))
   return client
 }
 
