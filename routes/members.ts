@@ -4,31 +4,19 @@ import type { FastifyRequest } from 'fastify'
 import { callerOf } from '../plugins/auth.ts'
 import { limitReads } from '../plugins/chat.ts'
 import { refTo } from '../src/protocol/components.ts'
-import { ChatError } from '../src/protocol/errors.ts'
-import { MAX_USER_ID, Member, MemberChange, MemberList, UserOrMe } from '../src/protocol/http/members.ts'
+import { Member, MemberChange, MemberList, UserOrMe } from '../src/protocol/http/members.ts'
 import { RoomName } from '../src/protocol/http/messages.ts'
 import { countOf, Limit, Search } from '../src/protocol/http/paging.ts'
-import { ANY_BODY, emptyResponse, jsonResponse, problems, SECURED, TOKEN_PROBLEMS } from '../src/protocol/openapi.ts'
+import { ANY_BODY, emptyResponse, jsonResponse, problems, SECURED } from '../src/protocol/openapi.ts'
 import { perUserAndMinute } from './limit-per-user.ts'
+import { AfterUser, CHANGE, GUARD, InRoom, userIdOf } from './member-parameters.ts'
 import { optionalBody } from './optional-body.ts'
 
 /** Maximum number of changes of members that a user may make per minute. */
 const CHANGES_PER_MINUTE = 60
 const BODY_LIMIT = 16 * 1024
 
-const Named = Type.Object({ room: RoomName })
 const OneMember = Type.Object({ room: RoomName, user: UserOrMe })
-const GUARD = [...TOKEN_PROBLEMS, 'validation_failed', 'rate_limited', 'busy'] as const
-const CHANGE = [
-  'room_not_found',
-  'user_not_found',
-  'not_allowed',
-  'muted',
-  'banned',
-  'room_archived',
-  'last_owner',
-  'upgrade_pending'
-] as const
 
 const memberRoutes: FastifyPluginAsyncTypebox = async fastify => {
   const { members } = fastify.chatCore
@@ -46,16 +34,9 @@ const memberRoutes: FastifyPluginAsyncTypebox = async fastify => {
         'While `has_more` is true, request the next page with `after` set to `next`. With `query`, a page may have fewer members than `limit` although there are more.',
       tags: ['rooms'],
       security: SECURED,
-      params: Named,
+      params: InRoom,
       querystring: Type.Object({
-        after: Type.Optional(
-          Type.Integer({
-            minimum: 0,
-            maximum: MAX_USER_ID,
-            description: 'The `next` of the previous page.',
-            examples: [1]
-          })
-        ),
+        after: AfterUser,
         query: Type.Optional(Search('Only members whose names contain this text, regardless of case.')),
         limit: Limit
       }),
@@ -122,10 +103,5 @@ const memberRoutes: FastifyPluginAsyncTypebox = async fastify => {
 
 export default memberRoutes
 
-const idOf = (request: FastifyRequest, user: string): number => {
-  if (user === 'me') return callerOf(request).userId
-  const id = Number(user)
-  // No user has such an id, and PostgreSQL could not store it.
-  if (id > MAX_USER_ID) throw new ChatError('user_not_found', 'There is no user with this id.')
-  return id
-}
+const idOf = (request: FastifyRequest, user: string): number =>
+  user === 'me' ? callerOf(request).userId : userIdOf(user)

@@ -3,13 +3,12 @@ import { type FastifyPluginAsyncTypebox, Type } from '@fastify/type-provider-typ
 import { callerOf } from '../plugins/auth.ts'
 import { limitReads } from '../plugins/chat.ts'
 import { refTo } from '../src/protocol/components.ts'
-import { ChatError } from '../src/protocol/errors.ts'
-import { MAX_USER_ID } from '../src/protocol/http/members.ts'
 import { RoomName } from '../src/protocol/http/messages.ts'
 import { countOf, Limit } from '../src/protocol/http/paging.ts'
 import { Ban, Mute, RestrictionList } from '../src/protocol/http/restrictions.ts'
-import { ANY_BODY, emptyResponse, jsonResponse, problems, SECURED, TOKEN_PROBLEMS } from '../src/protocol/openapi.ts'
+import { ANY_BODY, emptyResponse, jsonResponse, problems, SECURED } from '../src/protocol/openapi.ts'
 import { perUserAndMinute } from './limit-per-user.ts'
+import { AfterUser, CHANGE, GUARD, InRoom, userIdOf } from './member-parameters.ts'
 import { optionalBody } from './optional-body.ts'
 
 /** Maximum number of mutes and bans that a user may begin or end per minute. */
@@ -17,7 +16,6 @@ const CHANGES_PER_MINUTE = 60
 const BODY_LIMIT = 16 * 1024
 const LIMITED = 'Limited to 60 mutes and bans per minute per user.'
 
-const Named = Type.Object({ room: RoomName })
 const OneUser = Type.Object({
   room: RoomName,
   user: Type.String({
@@ -27,17 +25,6 @@ const OneUser = Type.Object({
     examples: ['2']
   })
 })
-const GUARD = [...TOKEN_PROBLEMS, 'validation_failed', 'rate_limited', 'busy'] as const
-const CHANGE = [
-  'room_not_found',
-  'user_not_found',
-  'not_allowed',
-  'muted',
-  'banned',
-  'room_archived',
-  'last_owner',
-  'upgrade_pending'
-] as const
 
 const RESTRAINTS = [
   {
@@ -76,16 +63,9 @@ const moderationRoutes: FastifyPluginAsyncTypebox = async fastify => {
         'For moderators. While `has_more` is true, request the next page with `after` set to `next`. `limit` counts users; a user may be both muted and banned.',
       tags: ['rooms'],
       security: SECURED,
-      params: Named,
+      params: InRoom,
       querystring: Type.Object({
-        after: Type.Optional(
-          Type.Integer({
-            minimum: 0,
-            maximum: MAX_USER_ID,
-            description: 'The `next` of the previous page.',
-            examples: [1]
-          })
-        ),
+        after: AfterUser,
         limit: Limit
       }),
       response: {
@@ -122,7 +102,7 @@ const moderationRoutes: FastifyPluginAsyncTypebox = async fastify => {
       },
       async handler(request, reply) {
         const { room, user } = request.params
-        await moderation.restrain(callerOf(request), room, idOf(user), begin, request.body)
+        await moderation.restrain(callerOf(request), room, userIdOf(user), begin, request.body)
         return reply.code(204).send()
       }
     })
@@ -140,7 +120,7 @@ const moderationRoutes: FastifyPluginAsyncTypebox = async fastify => {
       },
       async handler(request, reply) {
         const { room, user } = request.params
-        await moderation.restrain(callerOf(request), room, idOf(user), end)
+        await moderation.restrain(callerOf(request), room, userIdOf(user), end)
         return reply.code(204).send()
       }
     })
@@ -148,10 +128,3 @@ const moderationRoutes: FastifyPluginAsyncTypebox = async fastify => {
 }
 
 export default moderationRoutes
-
-const idOf = (user: string): number => {
-  const id = Number(user)
-  // No user has such an id, and PostgreSQL could not store it.
-  if (id > MAX_USER_ID) throw new ChatError('user_not_found', 'There is no user with this id.')
-  return id
-}

@@ -9,7 +9,9 @@ import { type Service, startService } from './service.ts'
 
 const MANY = 10_000
 const PAGE = 50
-const REPEATS = 100
+const REPEATS = 30
+/** How long an idle service is observed, in milliseconds. */
+const IDLE_MS = 8000
 const INBOX_ROOMS = 200
 const OWN = 'fastify-chat'
 
@@ -104,11 +106,14 @@ const inboxes = async ({ database, service, rounds }: Context): Promise<Row[]> =
   for (let room = 0; room < INBOX_ROOMS; room++) await post(service, `inbox-${room}`, 3)
   const read = (call: Call) => () => call('GET', `/inbox?limit=${INBOX_ROOMS}`)
   const queries = async (call: Call): Promise<number> => {
-    const idle = await transactions(database)
-    const before = await transactions(database)
+    const [began, first] = [performance.now(), await transactions(database)]
+    await pause(IDLE_MS)
+    const [middle, second] = [performance.now(), await transactions(database)]
     for (let at = 0; at < REPEATS; at++) await read(call)()
+    const [ended, third] = [performance.now(), await transactions(database)]
     // Subtracts the queries of an idle service.
-    return ((await transactions(database)) - before - (before - idle)) / REPEATS
+    const idle = (second - first) / (middle - began)
+    return (third - second - idle * (ended - middle)) / REPEATS
   }
   const few = `${sizes[0]} rooms`
   const runs = await interleave(rounds, { [few]: () => timeOf(read(calls[0])), [OWN]: () => timeOf(read(calls[1])) })
@@ -155,7 +160,7 @@ const withUsers =
   (measure: (context: Context) => Promise<Row[]>) =>
   async ({ rounds }: Effort): Promise<Row[]> => {
     const database = await createBenchDatabase()
-    const service = await startService(database, { people: 3 })
+    const service = await startService(database, { people: 3, env: { MAX_LOOP_DELAY_MS: '0' } })
     await addUsers(database, MANY + 5000)
     await database.sql`analyze`
     const rows = await measure({ database, service, rounds })

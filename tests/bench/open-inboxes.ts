@@ -13,7 +13,7 @@ const OWN = 'fastify-chat'
 export const openInboxes = async ({ seconds }: Effort): Promise<Row[]> => {
   if (!hasFilesFor(MANY)) return []
   const database = await createBenchDatabase()
-  const service = await startService(database)
+  const service = await startService(database, { env: { MAX_LOOP_DELAY_MS: '0' } })
   await addUsers(database, MANY)
   await addRoom(database, 'everybody', MANY)
   await addRoom(database, 'nobody', 1)

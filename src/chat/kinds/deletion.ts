@@ -52,7 +52,7 @@ export const deletion = defineKind({
     summary: 'Delete a message',
     description:
       'Erases your own message. Moderators and owners of the room may also erase messages of users with a lower role, and administrators of the service any message in a public room. Before the service responds, it deletes the text, the edits and the reactions of the message from the database. The message keeps its position in the log, with the content `null`.',
-    errors: ['message_not_found', 'not_author', 'already_deleted']
+    errors: ['message_not_found', 'not_author', 'not_allowed', 'already_deleted']
   },
   prepare: ({ target, reason }) => ({
     content: null,

@@ -1,0 +1,41 @@
+/** The parameters and error codes that the routes of members and of restrictions share. */
+import { Type } from '@fastify/type-provider-typebox'
+import { ChatError } from '../src/protocol/errors.ts'
+import { MAX_USER_ID } from '../src/protocol/http/members.ts'
+import { RoomName } from '../src/protocol/http/messages.ts'
+import { TOKEN_PROBLEMS } from '../src/protocol/openapi.ts'
+
+/** The path of a room. */
+export const InRoom = Type.Object({ room: RoomName })
+
+/** The query parameter of a list in the order of user ids. */
+export const AfterUser = Type.Optional(
+  Type.Integer({
+    minimum: 0,
+    maximum: MAX_USER_ID,
+    description: 'The `next` of the previous page.',
+    examples: [1]
+  })
+)
+
+/** The error codes of every route. */
+export const GUARD = [...TOKEN_PROBLEMS, 'validation_failed', 'rate_limited', 'busy'] as const
+
+/** The error codes of a change of a member or a restriction. */
+export const CHANGE = [
+  'room_not_found',
+  'user_not_found',
+  'not_allowed',
+  'muted',
+  'banned',
+  'room_archived',
+  'last_owner',
+  'upgrade_pending'
+] as const
+
+/** Returns the id in a path. Throws `user_not_found` for an id that no user has and that PostgreSQL could not store. */
+export const userIdOf = (user: string): number => {
+  const id = Number(user)
+  if (id > MAX_USER_ID) throw new ChatError('user_not_found', 'There is no user with this id.')
+  return id
+}
