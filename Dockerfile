@@ -19,14 +19,14 @@ COPY plugins plugins
 COPY routes routes
 RUN npm run build
 
-# Installs the production dependencies. In package.json, Fastify and the packages for mails, passkeys, metrics, other token
-# issuers and progress bars are peer and development dependencies. This stage turns them into dependencies, at the locked
-# versions. It does not install the embedded database and pino-pretty, which are not for production.
+# Installs the production dependencies. In package.json, Fastify and the packages for mails, passkeys, metrics, Redis, other
+# token issuers and progress bars are peer and development dependencies. This stage turns them into dependencies, at the
+# locked versions. It does not install the embedded database and pino-pretty, which are not for production.
 FROM ${NODE_IMAGE} AS modules
 WORKDIR /app
 COPY package.json package-lock.json ./
 RUN --mount=type=cache,target=/root/.npm \
-  for name in fastify jose nodemailer cli-progress @simplewebauthn/server prom-client; do \
+  for name in fastify ioredis jose nodemailer cli-progress @simplewebauthn/server prom-client; do \
     npm pkg set "dependencies.$name=$(npm pkg get "devDependencies.$name" | tr -d '"')" || exit 1; \
   done \
   && npm pkg delete workspaces devDependencies peerDependencies peerDependenciesMeta \

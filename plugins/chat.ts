@@ -3,9 +3,6 @@
 import type { DoneFuncWithErrOrRes, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Bus, BusStats } from '../src/bus/bus.ts'
-import { deferBus } from '../src/bus/deferred.ts'
-import { createMemoryBus } from '../src/bus/drivers/memory.ts'
-import { createPostgresBus } from '../src/bus/drivers/postgres.ts'
 import type { FinerAction } from '../src/chat/access/authorize.ts'
 import { type ChatCore, createChatCore } from '../src/chat/chat.ts'
 import { type HostKinds, hostKinds } from '../src/chat/kinds/host-kind.ts'
@@ -15,6 +12,7 @@ import { isUnread } from '../src/chat/log/read-limit.ts'
 import type { ChatOptions, ChatStorage, HostFunctions } from '../src/chat/options.ts'
 import { createOptionsReader, type SettingOptions } from '../src/config/plugin-options.ts'
 import { chatSettings } from '../src/config/settings/chat.ts'
+import { redisSettings } from '../src/config/settings/redis.ts'
 import { faultOf } from '../src/db/client/errors.ts'
 import { waitOnce } from '../src/http/first-request.ts'
 import { type Clock, systemClock } from '../src/lib/clock.ts'
@@ -23,9 +21,9 @@ import { withoutRepeats } from '../src/lib/repeated-log.ts'
 import { defaultMaxConnections } from '../src/ops/max-connections.ts'
 import { createMessageRetention, type MessageRetention } from '../src/ops/message-retention.ts'
 import { createProcessRecord } from '../src/ops/process-record.ts'
-import { GENERAL } from '../src/protocol/http/messages.ts'
 import { shutdownOf } from '../src/shutdown.ts'
 import { callerOf } from './auth.ts'
+import { createDefaultBus } from './chat/bus.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -42,6 +40,7 @@ declare module 'fastify' {
 /** Options of the chat plugin. docs/settings.md describes the options that are settings. */
 export interface ChatPluginOptions
   extends SettingOptions<typeof chatSettings>,
+    SettingOptions<typeof redisSettings>,
     HostFunctions,
     Pick<ChatOptions, 'appendQueue' | 'joinsPosters'> {
   /**
@@ -66,13 +65,14 @@ const readOptions = createOptionsReader('chat-core', {
   functions: ['authorize', 'beforeMessage', 'onMessage', 'onEntry']
 })
 
+const readRedisOptions = createOptionsReader('chat-core', { settings: redisSettings })
+
 export default fp(
   async function chatCore(fastify: FastifyInstance, options: ChatPluginOptions) {
     const { messageRateLimit, readRateLimit, legacySocketHours, editWindowMinutes, readReceipts, ...others } =
       readOptions(options)
     const { messageRetentionDays, maxConnections, ...limits } = others
     const { authorize, authorizeActions, beforeMessage, onMessage, onEntry, appendQueue, joinsPosters } = options
-    const { bus, begin } = options.bus ? { bus: options.bus, begin: ignore } : busOf(fastify, options.clock)
     const record = createProcessRecord({
       repository: fastify.chatDb.processes,
       clock: options.clock ?? systemClock,
@@ -81,9 +81,18 @@ export default fp(
       keyId: fastify.chatCrypto.currentKeyId,
       keyIds: fastify.chatCrypto.keyIds
     })
+    // The steps of an upgrade are known when the record was written for the first time.
+    const isUpgradeFinished = (step?: string): boolean => record.isUpgradeFinished(step)
+    const { bus, begin } = options.bus
+      ? { bus: options.bus, begin: ignore }
+      : await createDefaultBus(fastify, {
+          settings: readRedisOptions(options),
+          isUpgradeFinished: () => isUpgradeFinished('rooms'),
+          clock: options.clock
+        })
     const chat = createChatCore({
       bus,
-      isUpgradeFinished: step => record.isUpgradeFinished(step),
+      isUpgradeFinished,
       kinds: createKinds([...(options.builtInKinds ?? BUILT_IN), ...hostKinds(options.kinds)]),
       storage: storageOf(fastify, options),
       limits: {
@@ -233,33 +242,5 @@ const storageOf = ({ chatDb, chatAuth }: FastifyInstance, options: ChatPluginOpt
  * connections are free for appends.
  */
 const readsFor = (maxConnections = 1): number => Math.max(1, Math.min(16, Math.floor(maxConnections / 2)))
-
-/**
- * Creates the default bus, which uses PostgreSQL if the database sends notifications, and memory otherwise. `begin` connects
- * the bus.
- */
-const busOf = (fastify: FastifyInstance, clock: Clock = systemClock): { bus: Bus; begin(): void } => {
-  const { chatDb, server, log } = fastify
-  const quiet = withoutRepeats(server, log)
-  const { notifications } = chatDb.client
-  if (!notifications) return { bus: createMemoryBus(), begin: ignore }
-  const bus = createPostgresBus({
-    database: notifications,
-    // The channel of the bus depends on the epoch of `general`. An operator changes the epochs after restoring the database.
-    // Processes that start after that do not share a channel with earlier processes.
-    instance: async () => [chatDb.schema, (await chatDb.rooms.findByName(GENERAL))?.epoch ?? ''],
-    clock,
-    onListenFailure: err => quiet.warn({ err }, 'failed to listen for notifications of other processes; retrying'),
-    onFailure: err => quiet.warn({ err }, 'failed to notify other processes; they will find the changes when they poll')
-  })
-  const deferred = deferBus(bus, err => quiet.warn({ err }, 'failed to listen to other processes; retrying'))
-  // Listens once, and then stops, so that the start fails if listening is impossible, for example because DATABASE_LISTEN_URL
-  // is wrong.
-  fastify.addHook('onReady', async () => {
-    const stop = await notifications.listen('fastify_chat', ignore, ignore)
-    await stop()
-  })
-  return { bus: deferred, begin: deferred.begin }
-}
 
 const ignore = (): void => {}

@@ -5,6 +5,12 @@ import { type BusEvent, isBusEvent } from './events.ts'
 /** The content of a payload. `from` is the id of the sending process; `grown` contains the announcements. */
 interface Envelope {
   readonly from: string
+  /** The number of the payload among those of its process. Only processes with Redis number their payloads. */
+  readonly n?: number
+  /** In a heartbeat over PostgreSQL: the number of the newest payload that Redis has confirmed. */
+  readonly sent?: number
+  /** In a heartbeat over PostgreSQL: whether the process asks all processes to send over PostgreSQL too. */
+  readonly want_postgres?: boolean
   readonly grown?: readonly (readonly [roomId: number, seq: number])[]
   /** The events. Processes of other versions may send kinds that this version does not support. */
   readonly events?: readonly unknown[]
@@ -83,13 +89,14 @@ const groupsOf = (events: readonly { event: BusEvent; bytes: number }[]): BusEve
  * not JSON, because the listener finds the changes when it polls.
  */
 export const deliver = (payload: string, listener: BusListener, ourselves: string): void => {
-  const envelope = read(payload)
+  const envelope = readEnvelope(payload)
   if (!envelope || envelope.from === ourselves) return
   for (const [roomId, seq] of envelope.grown ?? []) listener.grown(roomId, seq)
   for (const event of envelope.events ?? []) if (isBusEvent(event)) listener.event(event, envelope.from)
 }
 
-const read = (payload: string): Envelope | undefined => {
+/** Returns the content of a payload, or undefined if the payload is not JSON. */
+export const readEnvelope = (payload: string): Envelope | undefined => {
   try {
     return JSON.parse(payload)
   } catch {

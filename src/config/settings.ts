@@ -16,6 +16,7 @@ import { metricsSettings } from './settings/metrics.ts'
 import { opsSettings } from './settings/ops.ts'
 import { passwordSettings } from './settings/passwords.ts'
 import { privacySettings } from './settings/privacy.ts'
+import { redisSettings } from './settings/redis.ts'
 import { registrationSettings } from './settings/registration.ts'
 import { sessionSettings } from './settings/sessions.ts'
 import { twoFactorSettings } from './settings/two-factor.ts'
@@ -25,6 +26,7 @@ export const SettingsInput = Type.Object(
   {
     ...databaseParts,
     ...databaseSettings,
+    ...redisSettings,
     ...authSettings,
     ...passwordSettings,
     ...sessionSettings,

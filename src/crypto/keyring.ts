@@ -1,4 +1,5 @@
 /** Manages the Fernet keys in use: the current key encrypts, and every key decrypts. */
+import { createSecretKey, hkdfSync, type KeyObject } from 'node:crypto'
 import { keyId } from '../lib/key-id.ts'
 import { decrypt, encrypt, type FernetKey, parseKey } from './fernet.ts'
 
@@ -16,6 +17,11 @@ export interface Keyring {
    * Decrypts a token with the key `id` or, if that fails, with any other key. Returns `undefined` if no key decrypts the token.
    */
   decrypt(token: string, id?: string): string | undefined
+  /**
+   * Derives a key of 32 bytes from each key (HKDF-SHA-256, RFC 5869), in the order of `keyIds`. Different purposes have
+   * different keys.
+   */
+  derive(purpose: string): readonly KeyObject[]
 }
 
 /** The keys, as 44 characters of URL-safe base64, and the wall clock in milliseconds since the epoch. */
@@ -47,6 +53,10 @@ export const createKeyring = ({ current, previous = [], now }: KeyringOptions): 
     get failures() {
       return failures
     },
+    derive: purpose =>
+      [...keys.values()].map(({ bytes }) =>
+        createSecretKey(Buffer.from(hkdfSync('sha256', bytes, '', `fastify-chat:${purpose}`, 32)))
+      ),
     encrypt: text => ({ token: encrypt(currentKey, text, { now: now() }), keyId: currentKeyId }),
     decrypt(token, id = currentKeyId) {
       const named = keys.get(id)

@@ -1,12 +1,15 @@
 /**
  * Compares the delivery times of a message through two processes on the same database: the process that stored the message, and
- * another process.
+ * another process, which is notified over PostgreSQL or over Redis.
  */
+import { hasRedis, startRedis } from '../support/redis-server.ts'
 import { createBenchDatabase } from './database.ts'
 import { type Effort, interleave, pause, percentile, type Row } from './rows.ts'
 import { type Service, startService } from './service.ts'
 
 const MESSAGES = 200
+/** A process sends over PostgreSQL too for this time in milliseconds after the start of a process. */
+const BOTH_MS = 16_000
 
 /**
  * Sends messages at intervals through the process `from` to a client of the process `to`. Returns the delivery time of each
@@ -35,20 +38,41 @@ const delays = async (from: Service, to: Service): Promise<number[]> => {
 
 export const processes = async ({ rounds }: Effort): Promise<Row[]> => {
   const database = await createBenchDatabase()
+  // Processes with Redis have a database of their own, because they use PostgreSQL too beside a process without Redis.
+  const redisDatabase = hasRedis ? await createBenchDatabase() : undefined
+  const redis = redisDatabase && (await startRedis())
+  const env = { REDIS_URL: `redis://127.0.0.1:${redis?.port}` }
   const here = await startService(database)
   const there = await startService(database)
+  const overRedis = redisDatabase && [
+    await startService(redisDatabase, { env }),
+    await startService(redisDatabase, { env })
+  ]
+  const [first, second] = overRedis ?? []
+  if (overRedis) await pause(BOTH_MS)
   const runs = await interleave(rounds, {
     'one process': () => delays(here, here),
-    'from one process to another': () => delays(here, there)
+    'from one process to another': () => delays(here, there),
+    ...(first && second ? { 'over Redis': () => delays(first, second) } : {})
   })
-  await here.kill()
-  await there.kill()
-  await database.drop()
-  return ([0.5, 0.99] as const).map(share => ({
-    title: `send to arrival, p${share * 100}`,
-    short: `send to arrival, p${share * 100}`,
+  for (const service of [here, there, ...(overRedis ?? [])]) await service.kill()
+  await redis?.stop()
+  for (const one of [database, redisDatabase]) await one?.drop()
+
+  const overPostgres = new Map([...runs].filter(([name]) => name !== 'over Redis'))
+  return [
+    ...rowsOf('send to arrival', overPostgres, [{ beside: 'one process', as: 'difference', atMost: 2 }]),
+    ...(redis
+      ? rowsOf('send to arrival over Redis', runs, [{ beside: 'one process', as: 'difference', atMost: 1.5 }])
+      : [])
+  ]
+}
+
+const rowsOf = (title: string, runs: ReadonlyMap<string, readonly number[][]>, aims: Row['aims'] = []): Row[] =>
+  ([0.5, 0.99] as const).map(share => ({
+    title: `${title}, p${share * 100}`,
+    short: `${title}, p${share * 100}`,
     unit: 'ms',
     runs: new Map([...runs].map(([name, all]) => [name, all.map(times => percentile(times, share))])),
-    ...(share === 0.5 ? { aims: [{ beside: 'one process', as: 'difference', atMost: 2 } as const] } : {})
+    ...(share === 0.5 ? { aims } : {})
   }))
-}

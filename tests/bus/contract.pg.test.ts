@@ -1,12 +1,18 @@
 /** Tests every driver of the bus against the contract in src/bus/bus.ts. */
 import { randomUUID } from 'node:crypto'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { type Bus, MAX_EVENT_BYTES } from '../../src/bus/bus.ts'
 import { createMemoryBus, createMemoryNetwork } from '../../src/bus/drivers/memory.ts'
 import { createPostgresBus, type NotifyingDatabase } from '../../src/bus/drivers/postgres.ts'
-import type { BusEvent } from '../../src/bus/events.ts'
-import { openClient } from '../../src/db/client/open.ts'
-import { testDatabaseUrl } from '../support/database.ts'
+import {
+  listening,
+  openNotifications,
+  openRedisBus,
+  openTestClient,
+  sharedRedis,
+  untilRedisWorks
+} from '../support/buses.ts'
+import { hasRedis } from '../support/redis-server.ts'
 
 /**
  * Prepares a driver. `make` creates buses that receive each other's events. `other` creates a bus of another chat instance. That
@@ -20,13 +26,33 @@ const memory: Driver = async () => {
 }
 
 const onPostgres: Driver = async () => {
-  const url = await testDatabaseUrl()
-  const name = Math.random().toString(36)
-  const make = async (instance: string) => {
-    const client = await openClient({ url, poolMax: 2 })
-    onTestFinished(() => client.close())
-    if (!client.notifications) throw new Error('no notifications')
-    return createPostgresBus({ database: client.notifications, instance: async () => [instance] })
+  const name = randomUUID()
+  const make = async (instance: string) =>
+    createPostgresBus({ database: await openNotifications(), instance: async () => [instance] })
+  return { make: () => make(name), other: () => make(`${name} other`) }
+}
+
+/** Redis, and PostgreSQL too, because every process sends over both after its start. */
+const onBoth: Driver = async () => {
+  const server = await sharedRedis()
+  const name = randomUUID()
+  const make = (instance: string) => openRedisBus({ server, instance })
+  return { make: () => make(name), other: () => make(`${name} other`) }
+}
+
+/** Only Redis: what the processes send over PostgreSQL is lost, except for the heartbeats. */
+const onRedis: Driver = async () => {
+  const server = await sharedRedis()
+  const name = randomUUID()
+  const make = async (instance: string): Promise<Bus> => {
+    const bus = await openRedisBus({ server, instance, losesPayloads: () => true })
+    return {
+      ...bus,
+      async listen(listener) {
+        await bus.listen(listener)
+        await untilRedisWorks(bus)
+      }
+    }
   }
   return { make: () => make(name), other: () => make(`${name} other`) }
 }
@@ -34,42 +60,12 @@ const onPostgres: Driver = async () => {
 /** Creates a `typing` event. The length of `username` determines the size of the event. */
 const typing = (user_id: number, username: string) => ({ kind: 'typing', room: 1, user_id, username }) as const
 
-/** Listens on a bus and records what the bus delivers. `until` resolves when a condition on the records is true. */
-const listening = async (bus: Bus) => {
-  const received: { grown: [number, number][]; events: BusEvent[]; from: string[]; resets: number } = {
-    grown: [],
-    events: [],
-    from: [],
-    resets: 0
-  }
-  let check = () => {}
-  await bus.listen({
-    grown(roomId, seq) {
-      received.grown.push([roomId, seq])
-      check()
-    },
-    event(event, from) {
-      received.events.push(event)
-      received.from.push(from)
-      check()
-    },
-    reset() {
-      received.resets++
-    }
-  })
-  onTestFinished(() => bus.close())
-  const until = (isEnough: () => boolean) =>
-    new Promise<void>(resolve => {
-      check = () => isEnough() && resolve()
-      check()
-    })
-  return { bus, received, until }
-}
-
-describe.each([
+const drivers: [string, Driver][] = [
   ['memory', memory],
-  ['PostgreSQL', onPostgres]
-])('the bus over %s', (_, driver) => {
+  ['PostgreSQL', onPostgres],
+  ...(hasRedis ? [['Redis and PostgreSQL', onBoth] as [string, Driver], ['Redis', onRedis] as [string, Driver]] : [])
+]
+describe.each(drivers)('the bus over %s', (_, driver) => {
   test('notifies other processes, but not itself, of the newest seq of each room', async () => {
     const { make } = await driver()
     const [one, two] = [await listening(await make()), await listening(await make())]
@@ -144,10 +140,7 @@ describe.each([
 })
 
 test('the bus over PostgreSQL calls reset when it listens again after its listener was terminated', async () => {
-  const url = await testDatabaseUrl()
-  const client = await openClient({ url, poolMax: 2 })
-  onTestFinished(() => client.close())
-  if (!client.notifications) throw new Error('no notifications')
+  const client = await openTestClient()
   const { notifications } = client
   let channel = ''
   const database: NotifyingDatabase = {

@@ -1,7 +1,7 @@
 /**
  * Injects random faults into two service processes and a separate PostgreSQL cluster: `npm run test:chaos -- --seed N --minutes
- * M`. A seed determines the faults and their order, but not their exact timing. If a guarantee was violated, prints the
- * violations and exits with 1.
+ * M`. `--redis` adds Redis and its faults. A seed determines the faults and their order, but not their exact timing. If a
+ * guarantee was violated, prints the violations and exits with 1.
  */
 import { parseArgs } from 'node:util'
 import { generateKey } from '../../src/crypto/fernet.ts'
@@ -10,13 +10,15 @@ import { check } from './check.ts'
 import { type ChaosClient, createClient } from './client.ts'
 import { findBinaries, startCluster } from './cluster.ts'
 import { type LogEntry, type Message, shown } from './fold.ts'
+import { startChaosRedis } from './redis.ts'
 import { createService, type Service } from './service.ts'
 
 const { values } = parseArgs({
   options: {
     seed: { type: 'string' },
     minutes: { type: 'string', default: '2' },
-    clients: { type: 'string', default: '12' }
+    clients: { type: 'string', default: '12' },
+    redis: { type: 'boolean', default: false }
   }
 })
 const seed = Number(values.seed ?? Math.floor(Math.random() * 1e9))
@@ -47,9 +49,10 @@ print(`chaos: seed ${seed}, ${minutes} minutes`)
 const random = randomOf(seed)
 const cluster = await startCluster(binaries)
 const keys = { secretKey: generateKey(), encryptionKey: generateKey() }
+const redis = values.redis ? await startChaosRedis(2, random, wait) : undefined
 const services = [
-  await createService(await freePort(), cluster.port, keys),
-  await createService(await freePort(), cluster.port, keys)
+  await createService(await freePort(), cluster.port, keys, redis?.environments[0]),
+  await createService(await freePort(), cluster.port, keys, redis?.environments[1])
 ]
 for (const service of services) service.start()
 const urls = services.map(({ url }) => url)
@@ -108,7 +111,8 @@ const faults: Record<string, (service: Service) => Promise<void>> = {
   async 'read slowly'() {
     const client = clients[Math.floor(random() * clients.length)]
     client?.pause(500 + random() * 3000)
-  }
+  },
+  ...redis?.faults
 }
 
 const counts = new Map<string, number>()
@@ -127,6 +131,7 @@ while (Date.now() < endsAt) {
 clearInterval(sending)
 
 // Ends all faults. Every client must then reach the end of the same log.
+redis?.heal()
 for (const service of services) {
   service.proxy.resume()
   service.signal('SIGCONT')
@@ -140,7 +145,7 @@ const head = async (): Promise<number> => {
 
 async function login(): Promise<(path: string) => Promise<never>> {
   const call = async (path: string, init: RequestInit = {}) =>
-    (await fetch(urls[0] + path, { ...init, signal: AbortSignal.timeout(10_000) })).json() as Promise<never>
+    (await fetch(urls[0] + path, { ...init, signal: AbortSignal.timeout(60_000) })).json() as Promise<never>
   const body = JSON.stringify({ username: 'client-0', password: 'SecurePass123' })
   const { access_token }: { access_token: string } = await call('/api/auth/login', {
     method: 'POST',
@@ -210,6 +215,7 @@ for (const service of services) {
   service.proxy.close()
 }
 cluster.stop()
+await redis?.stop()
 
 for (const [name, count] of [...counts].sort()) print(`  ${String(count).padStart(4)} x ${name}`)
 const sum = (of: (record: (typeof records)[number]) => number) =>

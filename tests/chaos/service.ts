@@ -20,7 +20,8 @@ const root = join(import.meta.dirname, '../..')
 export const createService = async (
   port: number,
   databasePort: number,
-  keys: { secretKey: string; encryptionKey: string }
+  keys: { secretKey: string; encryptionKey: string },
+  environment: Readonly<Record<string, string>> = {}
 ): Promise<Service> => {
   const proxy = await startProxy(databasePort)
   let child: ChildProcess | undefined
@@ -46,7 +47,8 @@ export const createService = async (
         MESSAGE_RATE_LIMIT: '0',
         READ_RATE_LIMIT: '0',
         CONNECTIONS_PER_USER: '0',
-        CONNECT_RATE: '0'
+        CONNECT_RATE: '0',
+        ...environment
       }
     })
     child.stderr?.on('data', data => {

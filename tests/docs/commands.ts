@@ -32,6 +32,7 @@ const NOT_HERE: readonly (readonly [RegExp, string])[] = [
     /^npx fastify-chat (users|sessions) /,
     'needs the installed package; tests/cli/users.pg.e2e.test.ts runs these commands'
   ],
+  [/^npm install ioredis/, 'installs an optional library; tests/bus uses it'],
   [/^npm install nodemailer/, 'installs an optional library; tests/accounts/mail sends mails with it'],
   [/^npx fastify-chat client/, 'needs a terminal; tests/tui tests the screens'],
   [/^export FASTIFY_CHAT_PASSWORD=/, 'sets a variable for the next command'],

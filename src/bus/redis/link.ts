@@ -1,0 +1,108 @@
+/** Connects to Redis with ioredis, an optional peer dependency that is loaded only if REDIS_URL is set. */
+import type { Redis, RedisOptions } from 'ioredis'
+import { optionsOf, type RedisSettings } from './options.ts'
+import { handleStreamErrors } from './stream-errors.ts'
+
+export interface LinkHandlers {
+  readonly onMessage: (message: string) => void
+  /** Called when both connections work. */
+  readonly onUp: () => void
+  /** Called when a connection is lost. */
+  readonly onDown: () => void
+  /** Called with the error of each failed attempt to connect. It contains no password. */
+  readonly onError: (error: unknown) => void
+}
+
+/** The connections of one process: one publishes, the other one is subscribed. */
+export interface RedisLink {
+  readonly isUp: boolean
+  /** The number of connections that were lost or replaced. */
+  readonly reconnects: number
+  /** Connects, and reconnects with growing delays after each failure, until `close`. */
+  open(channel: string, handlers: LinkHandlers): void
+  /** Rejects if Redis does not confirm within 250 ms. */
+  publish(channel: string, message: string): Promise<unknown>
+  /** Replaces both connections, for example because they lead to a server that does not respond. */
+  replace(): void
+  close(): void
+}
+
+/** Creates the connections, which are opened later. Rejects if ioredis is not installed. */
+export const loadRedisLink = async (
+  settings: RedisSettings,
+  load: () => Promise<unknown> = () => import('ioredis')
+): Promise<RedisLink> => createRedisLink(await loadLibrary(load), optionsOf(settings))
+
+type Library = { readonly Redis: new (options: RedisOptions) => Redis }
+
+const loadLibrary = async (load: () => Promise<unknown>): Promise<Library> => {
+  try {
+    return (await load()) as Library
+  } catch (cause) {
+    throw new Error('REDIS_URL is set, but ioredis is not installed. Run `npm install ioredis`.', { cause })
+  }
+}
+
+const createRedisLink = ({ Redis }: Library, options: RedisOptions): RedisLink => {
+  const publisher = new Redis(options)
+  const subscriber = new Redis(options)
+  for (const redis of [publisher, subscriber]) handleStreamErrors(redis)
+  let isSubscribed = false
+  let isUp = false
+  let reconnects = 0
+  let isClosed = false
+
+  const replace = (): void => {
+    if (isClosed) return
+    isUp = isSubscribed = false
+    publisher.disconnect(true)
+    subscriber.disconnect(true)
+  }
+
+  return {
+    get isUp() {
+      return isUp
+    },
+    get reconnects() {
+      return reconnects
+    },
+    open(channel, { onMessage, onUp, onDown, onError }) {
+      const check = (): void => {
+        if (isUp || !isSubscribed || publisher.status !== 'ready') return
+        isUp = true
+        onUp()
+      }
+      const subscribe = async (): Promise<void> => {
+        try {
+          await subscriber.subscribe(channel)
+          isSubscribed = true
+          check()
+        } catch (error) {
+          onError(error)
+          if (!isClosed) subscriber.disconnect(true)
+        }
+      }
+      subscriber.on('message', (_, message) => onMessage(message))
+      subscriber.on('ready', () => void subscribe())
+      publisher.on('ready', check)
+      for (const redis of [publisher, subscriber]) {
+        redis.on('error', onError)
+        redis.on('reconnecting', () => reconnects++)
+        redis.on('close', () => {
+          if (redis === subscriber) isSubscribed = false
+          isUp = false
+          if (!isClosed) onDown()
+        })
+        // The rejection is also an event `error`.
+        redis.connect().catch(() => {})
+      }
+    },
+    publish: (channel, message) => publisher.publish(channel, message),
+    replace,
+    close() {
+      isClosed = true
+      isUp = false
+      for (const redis of [publisher, subscriber]) redis.disconnect()
+    }
+  }
+}

@@ -1,0 +1,85 @@
+/**
+ * Remembers which payloads of each process arrived, and over which bus. Every process numbers its payloads, so a payload that
+ * arrives over both buses is delivered once, a replayed one is dropped, and one that Redis did not deliver is noticed.
+ */
+import type { Clock } from '../../lib/clock.ts'
+
+/** The bus over which a payload arrived. */
+export type Via = 'redis' | 'postgres'
+
+export interface Senders {
+  /**
+   * Returns whether a payload is `new`, a `copy` of one that arrived over the other bus, or must be dropped as `replayed`.
+   * `isFresh` is whether the message is recent. A message of an unknown process must be recent.
+   */
+  accept(from: string, number: number, via: Via, isFresh: boolean): 'new' | 'copy' | 'replayed'
+  /** Called when PostgreSQL has delivered that Redis confirmed the payloads of a process up to `sent`. */
+  confirmed(from: string, sent: number): void
+  /** Returns how many confirmations are overdue: Redis did not deliver their payloads within 2 s. Called once a second. */
+  overdue(): number
+}
+
+interface Sender {
+  /** Payloads up to this number are not accepted any more. */
+  floor: number
+  readonly seen: Map<number, Via>
+  newestOnRedis: number
+  heardAt: number
+}
+
+/** The number of payloads of each process that are remembered. */
+const WINDOW = 1024
+const MAX_SENDERS = 1000
+const FORGET_MS = 10 * 60_000
+const DELIVERY_MS = 2000
+
+export const createSenders = (clock: Pick<Clock, 'monotonic'>): Senders => {
+  const senders = new Map<string, Sender>()
+  let expected: { readonly from: string; readonly sent: number; readonly dueAt: number }[] = []
+
+  const heard = (from: string, floor: number): Sender => {
+    let sender = senders.get(from)
+    if (!sender) {
+      const [oldest] = senders.keys()
+      if (senders.size >= MAX_SENDERS && oldest !== undefined) senders.delete(oldest)
+      sender = { floor, seen: new Map(), newestOnRedis: 0, heardAt: 0 }
+      senders.set(from, sender)
+    }
+    sender.heardAt = clock.monotonic()
+    return sender
+  }
+
+  const remember = (sender: Sender, number: number, via: Via): void => {
+    sender.seen.set(number, via)
+    sender.floor = Math.max(sender.floor, number - WINDOW)
+    if (sender.seen.size <= 2 * WINDOW) return
+    for (const one of sender.seen.keys()) if (one <= sender.floor) sender.seen.delete(one)
+  }
+
+  return {
+    accept(from, number, via, isFresh) {
+      if (!senders.has(from) && !isFresh) return 'replayed'
+      const sender = heard(from, number - 1)
+      const before = sender.seen.get(number)
+      if (before === via || number <= sender.floor) return 'replayed'
+      // A message that arrived over both buses is remembered as one of Redis, so that a replay of it is recognized.
+      if (before !== 'redis') remember(sender, number, via)
+      if (via === 'redis') sender.newestOnRedis = Math.max(sender.newestOnRedis, number)
+      return before === undefined ? 'new' : 'copy'
+    },
+    confirmed(from, sent) {
+      // Redis delivered the payloads before the first one that this process heard of to nobody who listens here.
+      const isKnown = senders.has(from)
+      const sender = heard(from, sent)
+      if (isKnown && sent > sender.newestOnRedis && expected.length < MAX_SENDERS)
+        expected.push({ from, sent, dueAt: clock.monotonic() + DELIVERY_MS })
+    },
+    overdue() {
+      const now = clock.monotonic()
+      const due = expected.filter(({ dueAt }) => dueAt <= now)
+      expected = expected.filter(({ dueAt }) => dueAt > now)
+      for (const [from, { heardAt }] of senders) if (heardAt < now - FORGET_MS) senders.delete(from)
+      return due.filter(({ from, sent }) => (senders.get(from)?.newestOnRedis ?? sent) < sent).length
+    }
+  }
+}

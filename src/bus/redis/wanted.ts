@@ -1,0 +1,29 @@
+/** Decides whether this process sends over PostgreSQL too, because another process needs it. */
+import type { Clock } from '../../lib/clock.ts'
+import type { readEnvelope } from '../envelope.ts'
+
+export interface Wanted {
+  readonly isActive: boolean
+  /** Called with each payload of another process that arrived over PostgreSQL. */
+  notice(envelope: NonNullable<ReturnType<typeof readEnvelope>>): void
+}
+
+/** How long a request lasts, in milliseconds: the time of three heartbeats. A start counts as a request. */
+const WANTED_MS = 15_000
+
+/** Whether a payload comes from a process, and not from a trigger or from a transaction of a host application. */
+const isOfProcess = (from: string): boolean => from !== 'database' && !from.endsWith('/transaction')
+
+export const createWanted = (clock: Pick<Clock, 'monotonic'>): Wanted => {
+  let until = clock.monotonic() + WANTED_MS
+  return {
+    get isActive() {
+      return clock.monotonic() < until
+    },
+    notice({ from, n, sent, want_postgres }) {
+      // A process without Redis sends heartbeats, but numbers nothing.
+      const hasRedis = n !== undefined || sent !== undefined || !isOfProcess(from)
+      if (want_postgres === true || !hasRedis) until = clock.monotonic() + WANTED_MS
+    }
+  }
+}

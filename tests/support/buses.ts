@@ -1,0 +1,139 @@
+/** Creates buses on the real servers, and records what a bus delivers. */
+import { afterAll, expect, onTestFinished } from 'vitest'
+import type { Bus, BusStats } from '../../src/bus/bus.ts'
+import type { NotifyingDatabase } from '../../src/bus/drivers/postgres.ts'
+import { createRedisBus } from '../../src/bus/drivers/redis.ts'
+import type { BusEvent } from '../../src/bus/events.ts'
+import { loadRedisLink } from '../../src/bus/redis/link.ts'
+import type { RedisSettings } from '../../src/bus/redis/options.ts'
+import { createKeyring } from '../../src/crypto/keyring.ts'
+import { openClient } from '../../src/db/client/open.ts'
+import type { Notifications, SqlClient } from '../../src/db/client/types.ts'
+import { type Clock, systemClock } from '../../src/lib/clock.ts'
+import { testDatabaseUrl } from './database.ts'
+import { type RedisServer, startRedis } from './redis-server.ts'
+import { ENCRYPTION_KEY } from './settings.ts'
+
+/** Opens a client of the test database, which is closed when the test ends. */
+export const openTestClient = async (): Promise<SqlClient & { readonly notifications: Notifications }> => {
+  const client = await openClient({ url: await testDatabaseUrl(), poolMax: 2 })
+  onTestFinished(() => client.close())
+  const { notifications } = client
+  if (!notifications) throw new Error('no notifications')
+  return { ...client, notifications }
+}
+
+export const openNotifications = async (): Promise<Notifications> => (await openTestClient()).notifications
+
+let shared: Promise<RedisServer> | undefined
+
+/** Returns the server of the tests that do not break it. */
+export const sharedRedis = (): Promise<RedisServer> => {
+  shared ??= startRedis()
+  return shared
+}
+afterAll(async () => {
+  await (await shared)?.stop()
+  shared = undefined
+})
+
+export interface RedisBusOptions extends Partial<RedisSettings> {
+  readonly server?: Pick<RedisServer, 'port'>
+  readonly instance: string
+  readonly prefix?: string
+  readonly encryptionKeys?: readonly [string, ...string[]]
+  /** Returns whether everything but the heartbeats is lost that this process receives over PostgreSQL. */
+  readonly losesPayloads?: () => boolean
+  readonly isUpgradeFinished?: () => boolean
+  readonly failures?: unknown[]
+  readonly onFallback?: (isFallingBack: boolean) => void
+}
+
+/** Runs five times as fast, so that tests do not wait for the intervals and the minimum time of a fallback. */
+export const fastClock: Clock = {
+  ...systemClock,
+  monotonic: () => 5 * systemClock.monotonic(),
+  every: (ms, work) => systemClock.every(ms / 5, work)
+}
+
+export const openRedisBus = async ({
+  server,
+  instance,
+  prefix = 'test',
+  encryptionKeys: [current, ...previous] = [ENCRYPTION_KEY],
+  losesPayloads = () => false,
+  isUpgradeFinished = () => true,
+  failures = [],
+  onFallback = () => {},
+  ...settings
+}: RedisBusOptions): Promise<Bus> => {
+  const notifications = await openNotifications()
+  const database: NotifyingDatabase = {
+    notify: notifications.notify,
+    listen: (channel, onPayload, ...more) =>
+      notifications.listen(
+        channel,
+        payload => {
+          if (!losesPayloads() || !/"(grown|events)":/.test(payload)) onPayload(payload)
+        },
+        ...more
+      )
+  }
+  return createRedisBus({
+    database,
+    instance: async () => [instance],
+    link: await loadRedisLink({ url: `redis://127.0.0.1:${server?.port}`, ...settings }),
+    keys: createKeyring({ current, previous, now: Date.now }).derive('bus'),
+    prefix,
+    isUpgradeFinished,
+    clock: fastClock,
+    onRedisFailure: error => failures.push(error),
+    onFallback
+  })
+}
+
+/** Returns what a bus measures of Redis. */
+export const redisStats = (bus: Bus): BusStats => {
+  const stats = bus.stats?.().find(({ driver }) => driver === 'redis')
+  if (!stats) throw new Error('no statistics of Redis')
+  return stats
+}
+
+/** Resolves when Redis has delivered a heartbeat, so that the bus does not fall back. */
+export const untilRedisWorks = (bus: Bus): Promise<void> =>
+  expect.poll(() => redisStats(bus).isFailing, { interval: 20 }).toBe(false)
+
+/** What a bus has delivered. */
+export interface Received {
+  readonly grown: [number, number][]
+  readonly events: BusEvent[]
+  readonly from: string[]
+  resets: number
+}
+
+/** Listens on a bus and records what the bus delivers. `until` resolves when a condition on the records is true. */
+export const listening = async (bus: Bus) => {
+  const received: Received = { grown: [], events: [], from: [], resets: 0 }
+  let check = () => {}
+  await bus.listen({
+    grown(roomId, seq) {
+      received.grown.push([roomId, seq])
+      check()
+    },
+    event(event, from) {
+      received.events.push(event)
+      received.from.push(from)
+      check()
+    },
+    reset() {
+      received.resets++
+    }
+  })
+  onTestFinished(() => bus.close())
+  const until = (isEnough: () => boolean) =>
+    new Promise<void>(resolve => {
+      check = () => isEnough() && resolve()
+      check()
+    })
+  return { bus, received, until }
+}
