@@ -19,7 +19,7 @@ import { type Clock, systemClock } from '../src/lib/clock.ts'
 import { version } from '../src/lib/package.ts'
 import { withoutRepeats } from '../src/lib/repeated-log.ts'
 import { defaultMaxConnections } from '../src/ops/max-connections.ts'
-import { createMessageRetention, type MessageRetention } from '../src/ops/message-retention.ts'
+import { createMessageRetention } from '../src/ops/message-retention.ts'
 import { createProcessRecord } from '../src/ops/process-record.ts'
 import { shutdownOf } from '../src/shutdown.ts'
 import { callerOf } from './auth.ts'
@@ -28,7 +28,6 @@ import { createDefaultBus } from './chat/bus.ts'
 declare module 'fastify' {
   interface FastifyInstance {
     chatCore: ChatCore
-    chatRetention: MessageRetention
     /**
      * Connects to the bus, and records this process in the table `processes`. The plugin also does this when the server listens
      * or receives its first request. Resolves when it is known which steps of an upgrade are finished.
@@ -169,7 +168,7 @@ const measureBus = ({ chatMetrics }: FastifyInstance, bus: Bus): void => {
 const startRetention = (fastify: FastifyInstance, days: number, clock: Clock = systemClock): void => {
   const log = withoutRepeats(fastify.server, fastify.log, clock)
   const retention = createMessageRetention({ repository: fastify.chatDb.messageRetention, days, clock, log })
-  fastify.decorate('chatRetention', retention)
+  fastify.chatMetrics.read('expired_entries_total', () => retention.deletedEntries)
   fastify.addHook('onListen', async () => retention.start())
   shutdownOf(fastify).add('stop background work', () => retention.stop())
 }

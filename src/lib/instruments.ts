@@ -99,6 +99,7 @@ export const READINGS = {
   bus_dropped_total: { help: 'Received notifications that were not valid and were dropped.', labels: ['driver'] },
   undecryptable_total: { help: 'Stored texts that no key could decrypt when they were read.' },
   encryption_key_age_seconds: { help: 'Time since the current ENCRYPTION_KEY was first used. Absent if unknown.' },
+  expired_entries_total: { help: 'Expired entries that this process deleted.' },
   outbox_mails: { help: 'Mails that wait to be sent, in the whole service.' },
   outbox_oldest_seconds: { help: 'Age of the oldest mail that waits to be sent.' }
 } as const satisfies Record<string, MetricAbout>
