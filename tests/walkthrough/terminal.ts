@@ -16,8 +16,6 @@ export interface Terminal {
   loses(text: string | RegExp): Promise<void>
   /** Types a line and presses Enter. Several lines are pasted. */
   type(text: string): Promise<void>
-  /** Types a text without Enter. */
-  write(text: string): Promise<void>
   /** Goes to a room, and waits until the first row shows `label`. A room that was just added may not be known yet. */
   go(room: string, label: string): Promise<void>
   /** Presses PageUp, which loads older messages at the top. */
@@ -87,16 +85,15 @@ export const startTerminals = (): Terminals => {
           `the terminal of ${username} no longer shows ${text}`,
           async () => !patternOf(text).test(await screen())
         ).then(() => {}),
-      write: async text => void (await tmux('send-keys', '-l', '-t', name, '--', text)),
       async go(room, label) {
         const isThere = async () => (await screen()).trimStart().startsWith(label)
         await until(`the terminal of ${username} shows ${label}`, async () => {
           await type(`/room ${room}`)
-          const row = await until(
-            'an answer',
+          await until(
+            'the client responds',
             async () => (await isThere()) || (await screen()).includes('There is no room')
           )
-          return row && (await isThere())
+          return isThere()
         })
       },
       loadOlder: async () => void (await tmux('send-keys', '-t', name, 'PPage')),
@@ -106,11 +103,8 @@ export const startTerminals = (): Terminals => {
         onCommand(nameOf(line))
       },
       async numberOf(text) {
-        const [, number] = await sees(
-          new RegExp(
-            `#(\\d+) \\d\\d:\\d\\d \\S+ ${escaped(text)}(?![\\s\\S]*#\\d+ \\d\\d:\\d\\d \\S+ ${escaped(text)})`
-          )
-        )
+        const row = `#(\\d+) \\d\\d:\\d\\d \\S+ ${escaped(text)}`
+        const [, number] = await sees(new RegExp(`${row}(?![\\s\\S]*${row})`))
         return Number(number)
       },
       hasEnded: () =>

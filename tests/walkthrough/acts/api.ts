@@ -43,14 +43,16 @@ export const callRoutes = async ({ ada, bob, api, idOf }: Stage): Promise<void> 
 
   const adasId = await idOf('ada')
   const { room: direct } = await api.call('POST', '/direct', { users: [adasId] })
+  const isListed = async () =>
+    (await api.call('GET', '/inbox')).rooms.some((one: { room: string }) => one.room === direct)
   await api.call('PUT', `/rooms/${direct}/hidden`)
+  assert.equal(await isListed(), false)
   await api.call('DELETE', `/rooms/${direct}/hidden`)
+  assert.equal(await isListed(), true)
   await api.call('POST', `/rooms/${direct}/messages`, { content: 'From the moderator' })
   await ada.link(/^@?mia.*1 unread/).waitFor()
   await ada.open('mia')
   await ada.sees('From the moderator')
-  const inbox = await api.call('GET', '/inbox')
-  assert.equal(inbox.rooms[0].room, direct)
   await api.call('PUT', `/api/users/me/blocks/${adasId}`)
   await ada.composer().fill('Nobody reads this')
   await ada.page.keyboard.press('Enter')

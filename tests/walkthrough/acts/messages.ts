@@ -1,4 +1,5 @@
 /** Messages, replies, edits, deletions, reactions, pins, mentions, typing and read receipts. */
+import assert from 'node:assert/strict'
 import type { Stage } from '../stage.ts'
 import { until } from '../until.ts'
 
@@ -122,7 +123,7 @@ export const readMessages = async (stage: Stage): Promise<void> => {
     const all = (await ada.page.evaluate('shown')) as string[]
     return all.length > 0 && all
   })
-  if (shown.join() !== 'Chat: You were mentioned in Plans for May') throw new Error(`Notifications: ${shown.join()}`)
+  assert.deepEqual(shown, ['Chat: You were mentioned in Plans for May'])
   await ada.page.evaluate('delete document.hasFocus')
   await ada.link(/^Plans .*1 mention.*2 unread/).waitFor()
   await ada.open('Plans')

@@ -5,12 +5,13 @@ import type { Stage } from '../stage.ts'
 const COUNT = 12
 const textsOf = (name: string): string[] => Array.from({ length: COUNT }, (_, at) => `${name} counts ${at + 1}.`)
 
-/** Everybody posts. After a third, the process of ada and bob is killed. It starts again before the last posts. */
+/**
+ * Everybody posts. After a third of bob’s posts, the process of ada and bob is killed. It is started again when all have posted, and then
+ * every message is there once, in the order of its author.
+ */
 export const kill = async ({ ada, bob, mia, mias, api, first, acks }: Stage): Promise<void> => {
   for (const page of [ada, mia]) await page.open('Tea')
-  for (const terminal of [bob, mias]) {
-    await terminal.go('tea', '#tea')
-  }
+  for (const terminal of [bob, mias]) await terminal.go('tea', '#tea')
   const from = acks.length
   let killing: Promise<void> | undefined
   const post = async (name: string, send: (text: string) => Promise<void>): Promise<void> => {

@@ -81,16 +81,9 @@ export const leaveRoom = async ({ ada, bob, api, asAda, asBob, idOf }: Stage): P
   const dialog = ada.page.getByRole('dialog')
   const leave = dialog.getByRole('button', { name: 'Leave', exact: true }).click()
   await Promise.all([leave, bob.type('/leave')])
-  const hasAdaLeft = await Promise.race([
-    dialog
-      .locator('.refusal')
-      .waitFor()
-      .then(() => false),
-    ada
-      .link(/^Pair/)
-      .waitFor({ state: 'detached' })
-      .then(() => true)
-  ])
+  const refusal = dialog.locator('.refusal').waitFor()
+  const departure = ada.link(/^Pair/).waitFor({ state: 'detached' })
+  const hasAdaLeft = await Promise.race([refusal.then(() => false), departure.then(() => true)])
   await bob.sees(hasAdaLeft ? 'owner' : 'You are no longer a member of this room.')
   const { members } = await api.call('GET', `/rooms/${room}/members`)
   const owners = members.filter(({ role }: { role: string }) => role === 'owner')
