@@ -7,7 +7,7 @@ import { createRequire } from 'node:module'
 import { resolve as absolute, basename } from 'node:path'
 import { build } from 'esbuild'
 import { componentsOf, LINE, noticesOf, packagesOf } from './notices.js'
-import { buildPageWithModules } from './page.js'
+import { buildPageForRelease } from './page.js'
 import { prebuiltNotices } from './prebuilt.js'
 
 const { resolve } = createRequire(import.meta.url)
@@ -51,7 +51,7 @@ for (const asset of [
 }
 
 mkdirSync('dist/web/app', { recursive: true })
-const { files, modules } = await buildPageWithModules()
+const { files, modules } = await buildPageForRelease()
 for (const [name, bytes] of files) writeFileSync(`dist/web/${name}`, bytes)
 
 // Writes the names and the license texts of all packages whose code the bundles contain. Adds the license of zxcvbn, because

@@ -3,6 +3,7 @@
 // file has changed.
 import { readdirSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { minify } from 'terser'
 import { build } from 'vite'
 
 const root = resolve(import.meta.dirname, '..')
@@ -36,6 +37,8 @@ const bundle = async () => {
     build: {
       write: false,
       target: 'es2022',
+      // The first versions with `light-dark()`. For older ones, the colours would be written twice.
+      cssTarget: ['chrome123', 'firefox120', 'safari17.5'],
       assetsDir: 'app',
       assetsInlineLimit: 0,
       modulePreload: { polyfill: false },
@@ -55,8 +58,16 @@ const filesOf = output =>
 /** Returns `[name, bytes]` of each file: `index.html`, and `app/…` with a hash of the content in every name. */
 export const buildPage = async () => filesOf(await bundle())
 
-/** Returns the files of the page, and the paths of the modules whose code they contain. */
-export const buildPageWithModules = async () => {
+// Terser saves another 0.5 kB, and takes several times as long as the rest.
+const smaller = async ([name, bytes]) => {
+  if (!name.endsWith('.js')) return [name, bytes]
+  const { code } = await minify(String(bytes), { module: true, ecma: 2020, compress: { passes: 2 } })
+  return [name, Buffer.from(code)]
+}
+
+/** Returns the files of the page as they are shipped, and the paths of the modules whose code they contain. */
+export const buildPageForRelease = async () => {
   const output = await bundle()
-  return { files: filesOf(output), modules: output.flatMap(file => (file.type === 'chunk' ? file.moduleIds : [])) }
+  const files = await Promise.all(filesOf(output).map(smaller))
+  return { files, modules: output.flatMap(file => (file.type === 'chunk' ? file.moduleIds : [])) }
 }

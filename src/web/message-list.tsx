@@ -158,7 +158,7 @@ export const MessageList = (props: MessageListProps) => {
         </div>
       </div>
       <p class="hidden" id="list-hint">
-        The arrow keys move between messages, and Enter opens the actions of a message.
+        The arrow keys move between messages. Enter opens the actions.
       </p>
       <p class="hidden" role="status">
         {latest && views && <views.NoteText note={latest} names={names} me={me.id} />}

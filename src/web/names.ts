@@ -27,11 +27,8 @@ export const initialsOf = (username: string): string => {
   return letters.join('').toUpperCase()
 }
 
-/** The number of colours in the style sheet. */
-const HUES = 10
-
 /**
- * Returns the number of a user's colour. Ten consecutive ids have ten different colours, and adjacent ids have clearly
+ * Returns the hue of a user's colour in degrees. Ten consecutive ids have ten different colours, and adjacent ids have clearly
  * different colours.
  */
-export const hueOf = (userId: number): number => (userId * 3) % HUES
+export const hueOf = (userId: number): number => 15 + ((userId * 3) % 10) * 36

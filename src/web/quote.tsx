@@ -1,5 +1,5 @@
 /** Renders the quote in a reply as a button. The button jumps to the quoted message. */
-import { Reply } from './actions/icons.tsx'
+import { Reply } from './actions/icons.ts'
 import type { Quote } from './quotes.ts'
 
 interface QuoteButtonProps {

@@ -166,7 +166,7 @@ describe.skipIf(!hasChromium())('the account dialog', { timeout: 600_000 }, () =
     await openAccount(page, 'Profile')
     await page.keyboard.press('Escape')
     await openAccount(page, 'Two-step login')
-    await page.getByText('This passkey was added at another address of the service').waitFor()
+    await page.getByText('This passkey works only at another address of the service').waitFor()
     await chat.database.client.query(`update ${chat.database.schema}.passkeys set rp_id = 'localhost'`)
     await page.keyboard.press('Escape')
     await press(page, 'Log out')

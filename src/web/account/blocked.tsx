@@ -20,10 +20,7 @@ export const BlockedSection = ({ session, onBlocked }: BlockedSectionProps) => {
   return (
     <>
       <h3>Blocked people</h3>
-      <p class="hint">
-        The menu of a message blocks its author. Neither of you can post in your direct messages, and a blocked user
-        can’t add you to rooms.
-      </p>
+      <p class="hint">The menu of a message blocks its author. Neither of you can post in your direct messages.</p>
       <List pages={pages} label="Blocked people" empty="You have blocked nobody.">
         {({ id, username }) => (
           <li key={id}>

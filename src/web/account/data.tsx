@@ -18,7 +18,7 @@ export const DataSection = ({ account, me, withProof, onEnded }: SectionProps & 
     <>
       <SectionForm
         title="Download your data"
-        text="Your account and all your messages, as lines of JSON. You can download them once an hour."
+        text="Your account and all your messages, as lines of JSON, once an hour."
         button="Download"
         action={exporting}
         onSubmit={() => void exporting.run(save)}

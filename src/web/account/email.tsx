@@ -36,14 +36,14 @@ export const EmailSection = ({ account, me, withProof, onChange }: SectionProps)
           value={email}
           autoComplete="email"
           inputMode="email"
-          hint="The new address takes effect when you open the link in the mail."
+          hint="It takes effect when you open the link in the mail."
           onInput={value => setEmail(value.trim())}
         />
       </SectionForm>
       {(me.email ?? me.pending_email) !== undefined && (
         <SectionForm
           title="Remove the address"
-          text="Without an address, you can’t set a new password if you forget yours."
+          text="Without it, you can’t reset a forgotten password."
           button="Remove the address"
           action={remove}
           isDangerous

@@ -9,7 +9,7 @@ export interface NotificationsProps {
 export const NotificationsSection = ({ isNotifying, onNotifying }: NotificationsProps) => {
   const [isDenied, setDenied] = useState(false)
   if (!('Notification' in window) || !isSecureContext) {
-    return <p class="hint">This browser shows notifications only for pages that are loaded with HTTPS.</p>
+    return <p class="hint">This browser shows notifications only with HTTPS.</p>
   }
   const isOn = isNotifying && Notification.permission === 'granted'
   const toggle = async (): Promise<void> => {
@@ -22,14 +22,13 @@ export const NotificationsSection = ({ isNotifying, onNotifying }: Notifications
     <div class="section-form">
       <h3>Notifications</h3>
       <p class="hint">
-        While the window does not have the focus, this browser shows a notification of each direct message and mention.
-        It names the person or the room, and never contains the text of a message.
+        Shows direct messages and mentions while the window does not have the focus, without their texts.
       </p>
       <button type="button" class="primary" onClick={() => void toggle()}>
         {isOn ? 'Turn off' : 'Turn on'}
       </button>
       <p role="status" class={isDenied ? 'refusal' : 'success'}>
-        {isDenied && 'The browser refused notifications. Allow them for this page in the settings of the browser.'}
+        {isDenied && 'The browser refused. Allow notifications for this page in its settings.'}
         {!isDenied && isOn && 'Notifications are on.'}
       </p>
     </div>

@@ -26,7 +26,7 @@ export const Passkeys = ({ account, factors, withProof, onChange, onCodes }: Fac
   return (
     <SectionForm
       title="Passkeys"
-      text="Log in with your fingerprint, your face, the lock of your device, or a security key."
+      text="Log in with the lock of your device or a security key."
       button="Add a passkey"
       action={adding}
       isComplete={name.trim() !== ''}
@@ -42,9 +42,7 @@ export const Passkeys = ({ account, factors, withProof, onChange, onCodes }: Fac
                 added {fullDate(Date.parse(passkey.created_at))}
                 {passkey.last_used_at && `, last used ${fullDate(Date.parse(passkey.last_used_at))}`}
               </p>
-              {!passkey.is_usable && (
-                <p class="note">This passkey was added at another address of the service, and doesn’t work here.</p>
-              )}
+              {!passkey.is_usable && <p class="note">This passkey works only at another address of the service.</p>}
             </div>
             <button
               type="button"

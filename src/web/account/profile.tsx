@@ -35,7 +35,7 @@ export const ProfileSection = ({ account, me, onChange }: SectionProps) => {
         name="display-name"
         label="Display name"
         value={name}
-        hint="Administrators see this name beside your username. All others see only your username. Leave it empty to remove the name."
+        hint="Only administrators see this name. Leave it empty to remove it."
         onInput={setName}
       />
     </SectionForm>

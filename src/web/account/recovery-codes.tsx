@@ -16,7 +16,7 @@ export const RecoveryCodes = ({ codes, username, onDone }: RecoveryCodesProps) =
     <div class="section-form">
       <h3>Save your recovery codes</h3>
       <p class="hint">
-        Each code replaces your app or passkey in one login. They are not shown again, and earlier codes no longer work.
+        Each code replaces your app or passkey in one login. They are not shown again. Earlier codes no longer work.
       </p>
       <ul class="codes">
         {codes.map(code => (

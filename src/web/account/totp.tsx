@@ -15,7 +15,7 @@ export const TotpSetUp = ({ account, withProof, onCodes }: FactorSetUpProps) => 
     return (
       <SectionForm
         title="Authenticator app"
-        text="Off. With an app, a login needs your password and a code that changes every 30 seconds."
+        text="Off. With an app, a login needs your password and a code of the app."
         button="Set up an app"
         action={action}
         onSubmit={() => void action.run(async () => setSecret(await account.startTotp()))}

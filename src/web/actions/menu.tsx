@@ -1,7 +1,7 @@
 /** Renders the menu of a message (the WAI-ARIA pattern "Menu"): some reactions, and the actions that the user may take. */
 import { type Message, reactionKeyOf } from '../../../client/src/index.ts'
 import { Pin, Plus } from '../icons.tsx'
-import { Block, Copy, Flag, Pencil, Reply, Trash } from './icons.tsx'
+import { Block, Copy, Flag, Pencil, Reply, Trash } from './icons.ts'
 import { MenuBox, MenuItem } from './menu-box.tsx'
 import type { MessageActions, Permissions } from './message-actions.ts'
 import { QUICK_REACTIONS } from './reaction-keys.ts'

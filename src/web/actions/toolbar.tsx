@@ -5,7 +5,7 @@
 import { useRef, useState } from 'preact/hooks'
 import { More } from '../icons.tsx'
 import { moveFocus } from '../item-focus.ts'
-import { Reply, Smile } from './icons.tsx'
+import { Reply, Smile } from './icons.ts'
 import type { Permissions } from './message-actions.ts'
 
 interface ToolbarProps {

@@ -122,7 +122,7 @@ export const Credentials = (props: CredentialsProps) => {
           value={email}
           autoComplete="email"
           inputMode="email"
-          hint="You need it to set a new password if you forget yours."
+          hint="You need it to reset a forgotten password."
           onInput={value => setEmail(value.trim())}
         />
       )}

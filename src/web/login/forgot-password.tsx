@@ -24,7 +24,7 @@ export const ForgotPassword = ({ account, onCancel }: ForgotPasswordProps) => {
     return (
       <Card
         title="Check your mail"
-        lead="If an account has this address, a link to set a new password is on its way. It works for 30 minutes."
+        lead="If an account has this address, a link is on its way. It works for 30 minutes."
         action={action}
         after={back}
       />

@@ -82,6 +82,6 @@ export const SecondFactor = ({ page, refusal, shouldRemember, onLogIn, onCancel 
 const leadOf = (isRecovery: boolean, hasCode: boolean): string => {
   if (!hasCode) return 'Confirm that it’s you with your passkey.'
   return isRecovery
-    ? 'Enter one of the recovery codes that you have saved. Each works once.'
+    ? 'Enter one of your recovery codes. Each works once.'
     : 'Enter the six digits that your authenticator app shows.'
 }

@@ -26,7 +26,7 @@ export const UnverifiedEmail = ({ account, refusal, onCancel }: UnverifiedEmailP
   return (
     <Card
       title="Verify your e-mail"
-      lead="Open the link in the mail that we have sent to you, then log in."
+      lead="Open the link in the mail, then log in."
       button="Send the mail again"
       action={action}
       onSubmit={submit}

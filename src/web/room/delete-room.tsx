@@ -37,7 +37,7 @@ export const DeleteRoom = ({ session, room, rooms, entry, onDeleted }: DeleteRoo
       {isOpen && (
         <>
           <p class="note">
-            All messages of the room are deleted, for everybody. This can’t be undone. Enter the title to confirm:{' '}
+            All messages are deleted, for everybody. This can’t be undone. Enter the title to confirm:{' '}
             <bdi>{entry.title}</bdi>
           </p>
           <Field name="delete-title" label="Title of the room" value={title} onInput={setTitle} />

@@ -46,7 +46,7 @@ export const InvitationsSection = ({ session, room }: Pick<RoomSectionProps, 'se
   return (
     <>
       <form class="spaced" onSubmit={submit}>
-        <p class="hint">Everybody who has the link can join the room, also people whom no member knows.</p>
+        <p class="hint">Everybody who has the link can join the room.</p>
         <Choice name="invitation-hours" label="Valid for" value={hours} options={DURATIONS} onChange={setHours} />
         <Choice name="invitation-uses" label="Can be used by" value={uses} options={USES} onChange={setUses} />
         <Refusal error={action.error} />

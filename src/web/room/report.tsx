@@ -31,7 +31,7 @@ const ReportDialog = ({ session, message, onClose }: CommonProps) => {
       }}
     >
       {isDone ? (
-        <p role="status">The message was reported. The moderators decide whether to delete it.</p>
+        <p role="status">The message was reported.</p>
       ) : (
         <>
           <p class="hint">
@@ -73,8 +73,8 @@ const BlockDialog = ({ session, message, blocked, onChange, onClose }: BlockDial
     >
       <p class="hint">
         {isBlocked
-          ? 'The page shows the messages of this user again, and you can write to each other.'
-          : 'Neither of you can post in your direct messages, and this user can’t add you to rooms. In other rooms, the page hides the messages of this user.'}
+          ? 'You see the messages of this user again, and can write to each other.'
+          : 'Neither of you can post in your direct messages. In other rooms, the page hides the messages of this user.'}
       </p>
     </Dialog>
   )
