@@ -27,7 +27,7 @@ export const lazy = <Props extends object>(load: () => Promise<FunctionComponent
       const { onClose } = props as { readonly onClose?: () => void }
       return (
         <p class="refusal toast" role="alert">
-          This part of the page can’t be loaded. Check the connection, then reload the page. Your drafts are kept.{' '}
+          This part of the page can’t be loaded. Check the connection, then reload the page.{' '}
           <button type="button" onClick={() => location.reload()}>
             Reload
           </button>{' '}

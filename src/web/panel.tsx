@@ -1,6 +1,7 @@
 /** Renders a large dialog with sections. Shows one section at a time. On a phone, the dialog fills the screen. */
 import type { ComponentChildren } from 'preact'
-import { useLayoutEffect, useRef, useState } from 'preact/hooks'
+import { useState } from 'preact/hooks'
+import { useModal } from './dialog.tsx'
 import { Cross } from './icons.tsx'
 
 /** A section, by its label in the navigation. */
@@ -19,9 +20,8 @@ interface PanelProps {
 
 export const Panel = ({ title, sections, onClose, children }: PanelProps) => {
   const [label, setLabel] = useState(sections[0]?.label)
-  const dialog = useRef<HTMLDialogElement>(null)
+  const dialog = useModal()
   const shown = sections.find(section => section.label === label) ?? sections[0]
-  useLayoutEffect(() => dialog.current?.showModal(), [])
 
   return (
     <dialog ref={dialog} class="panel" onClose={onClose} aria-labelledby="panel-title">

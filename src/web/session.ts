@@ -8,7 +8,7 @@ import { browserStorage, KEY_PREFIX } from './user-storage.ts'
 /** The URL of the service, which is the URL of the page (`<prefix>/app`) without `app`. */
 export const serviceUrl = new URL('.', location.href).href
 
-const EFFECT = 'so this browser can’t stay logged in: a reload of the page ends the session.'
+const EFFECT = 'so a reload of the page ends the session.'
 const NOT_SECURE = `This page was loaded without HTTPS, ${EFFECT}`
 const OTHER_ORIGIN = `The service doesn’t know this address as its own (PUBLIC_URL), ${EFFECT}`
 

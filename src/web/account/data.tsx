@@ -25,7 +25,7 @@ export const DataSection = ({ account, me, withProof, onEnded }: SectionProps & 
       />
       <SectionForm
         title="Delete your account"
-        text="You can’t log in again, and nobody can restore the account."
+        text="Nobody can restore the account."
         button="Delete the account"
         action={deleting}
         isComplete={name.toLowerCase() === me.username.toLowerCase()}

@@ -43,7 +43,7 @@ export const NewRoom = ({ rooms, onClose }: NewRoomProps) => {
         isChecked={isPrivate}
         onChange={setPrivate}
       />
-      <p class="address">{isPrivate ? 'You can add members when the room is created.' : <PublicName name={name} />}</p>
+      <p class="hint">{isPrivate ? 'You can add members when the room is created.' : <PublicName name={name} />}</p>
     </Dialog>
   )
 }

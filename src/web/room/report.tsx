@@ -35,8 +35,8 @@ const ReportDialog = ({ session, message, onClose }: CommonProps) => {
       ) : (
         <>
           <p class="hint">
-            The moderators of the room and the administrators can read the message of <bdi>{username}</bdi> as it is
-            now, your name and the reason. In direct messages, only administrators can.
+            Moderators and administrators (in direct messages, only administrators) can read the message of{' '}
+            <bdi>{username}</bdi> as it is now, your name and the reason.
           </p>
           <p class="reported" dir="auto">
             {excerptOf(content ?? '')}

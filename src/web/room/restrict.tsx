@@ -53,7 +53,7 @@ export const Restrict = ({ session, room, kind, user, onDone }: RestrictProps) =
     })
   }
   return (
-    <form class="restrict" onSubmit={submit}>
+    <form class="spaced" onSubmit={submit}>
       <p class="hint">{EFFECTS[kind]}</p>
       <Choice name="restriction-hours" label="Duration" value={hours} options={DURATIONS} onChange={setHours} />
       {kind === 'ban' && (
