@@ -4,6 +4,7 @@
  */
 import { createEmitter } from './emitter.ts'
 import { TEMPORARY_ERRORS } from './errors.ts'
+import { isItem, markedRead, merged, totalOf, type Update, withAllRead, withUnread } from './inbox-items.ts'
 import type { Inbox, InboxEvents, InboxItem, InboxOptions, InboxState, InboxTotal } from './inbox-types.ts'
 import { systemTimers } from './platform.ts'
 import type { InboxPage } from './protocol.ts'
@@ -17,9 +18,6 @@ const RESPONSE_MS = 10_000
 /** Maximum number of rooms of the first frame and of a page. */
 const PAGE = 200
 
-/** What a frame says about a room: everything, or the fields that changed. */
-type Update = Pick<InboxItem, 'room'> & Partial<Omit<InboxItem, 'title'>> & { readonly title?: string | null }
-
 interface InboxFrame {
   readonly first?: boolean
   readonly rooms?: readonly Update[]
@@ -29,8 +27,6 @@ interface InboxFrame {
   readonly next?: string
 }
 
-const isItem = (update: Update): update is Update & InboxItem => update.visibility !== undefined
-
 /** The place of a room in the list: the time of its newest message, and the order of rooms with equal times. */
 interface Place {
   readonly time: string
@@ -39,30 +35,6 @@ interface Place {
 
 const latestFirst = (one: Place, other: Place): number =>
   one.time === other.time ? other.rank - one.rank : one.time < other.time ? 1 : -1
-
-const withUnread = (item: InboxItem): InboxItem =>
-  Object.freeze({ ...item, unread: Math.max(0, item.messages - item.read_messages) })
-
-/** Returns the item after this user has read all its messages. */
-const withAllRead = (item: InboxItem): InboxItem => withUnread({ ...item, read_messages: item.messages, mentions: 0 })
-
-/** Returns the item after this user has marked all its messages as read. */
-const markedRead = (item: InboxItem): InboxItem => withAllRead({ ...item, marked_unread: false })
-
-const merged = ({ title: before, ...item }: InboxItem, { title = before, ...given }: Update): InboxItem => ({
-  ...item,
-  ...given,
-  ...(title == null ? {} : { title })
-})
-
-const totalOf = (items: Iterable<InboxItem>): InboxTotal => {
-  const total = { unread_rooms: 0, mentions: 0 }
-  for (const { unread, mentions, marked_unread } of items) {
-    if (unread > 0 || marked_unread) total.unread_rooms++
-    total.mentions += mentions
-  }
-  return total
-}
 
 /** Opens the inbox of a client, and opens it again after each reconnection. */
 export const createInbox = (client: ChatClient, { timers = systemTimers }: InboxOptions = {}): Inbox => {

@@ -2,37 +2,33 @@
  * Implements the public `Room`: its state, its events and the loops over `messages()`. Composes the subscription, the timeline,
  * people and the outbox.
  */
-import type { ChatApi } from './api.ts'
 import { createEmitter } from './emitter.ts'
 import { withEntry } from './fold.ts'
 import { changeOf, type Erasure, erasureOf, messageOf, withErasure } from './message.ts'
-import type { Outbox } from './outbox.ts'
 import { type Draft, isChange } from './outgoing.ts'
 import { createPaging } from './paging.ts'
 import { createPeople } from './people.ts'
-import type { Timers } from './platform.ts'
-import type { ClientFrame, MembershipFrame, RoomFrame } from './protocol.ts'
+import type { MembershipFrame, RoomFrame } from './protocol.ts'
 import { createQueues } from './queue.ts'
 import { reactionKeyOf } from './reaction-key.ts'
 import { createReadHistory } from './read-history.ts'
-import { createReceipts, type Receipts } from './receipts.ts'
+import { createReceipts } from './receipts.ts'
 import type { LogEntry } from './refill.ts'
+import type { OwnedRoom, RoomOptions } from './room-options.ts'
 import type {
   Message,
   MessageChange,
   Outgoing,
   Refusal,
   Resync,
-  Room,
   RoomEvents,
   RoomSettings,
   RoomState
 } from './room-types.ts'
 import { createSingleLoads } from './single-loads.ts'
 import type { Frame } from './socket.ts'
-import { createSubscription, type Mark, type Subscription } from './subscription.ts'
+import { createSubscription } from './subscription.ts'
 import { createTimeline } from './timeline.ts'
-import type { Timing } from './types.ts'
 
 /** The fields of a room that entries of type `room` change. */
 const SETTINGS: readonly string[] = ['title', 'topic', 'slow_mode_seconds', 'archived', 'invite', 'retention_days']
@@ -43,41 +39,6 @@ const UNREADABLE = ['room_not_found', 'not_allowed', 'removed', 'banned', 'priva
 
 /** Minimum time in milliseconds between typing frames. The service shows typing for five seconds. */
 const TYPING_MS = 3000
-
-export interface RoomOptions {
-  readonly name: string
-  readonly api: Pick<ChatApi, 'history' | 'log' | 'members'>
-  readonly outbox: Outbox
-  readonly timers: Timers
-  readonly timing: Timing
-  readonly backfill: number
-  readonly keep: number
-  readonly send: (frame: ClientFrame) => boolean
-  readonly nextRef: () => string
-  /** Returns the id of the user of this client, or undefined if it is not known yet. */
-  readonly myId: () => number | undefined
-  readonly onMark: (mark: Mark) => void
-  /** Called when this user has read up to the entry `upTo`, or has marked the room as unread (undefined). */
-  readonly onRead: (upTo: number | undefined) => void
-  /** Called with an entry of a type that the SDK doesn't handle. */
-  readonly onUnknown: (frame: Frame) => void
-  readonly onLeave: () => void
-}
-
-/** A room with the methods that only the client uses. */
-export interface OwnedRoom
-  extends Room,
-    Pick<Subscription, 'restore' | 'online' | 'offline' | 'head'>,
-    Pick<Receipts, 'flush'> {
-  /** Handles a frame of this room. Returns false if the type of the frame is unknown. */
-  handle(frame: Frame): boolean
-  /** Handles a changed outgoing message. Called with undefined after an outgoing message was removed. */
-  outgoing(message: Outgoing | undefined): void
-  /** Returns true until the entry `seq` has been delivered. Returns false after `leave()`. */
-  isAhead(seq: number): boolean
-  /** Ends all loops over `messages()`. */
-  end(): void
-}
 
 export const createRoom = (options: RoomOptions): OwnedRoom => {
   const { name, api, outbox, timers, send } = options

@@ -34,7 +34,7 @@ export const Shield = icon('M10 2.5l6.5 2.3v4.7c0 4-2.7 6.7-6.5 8-3.8-1.3-6.5-4-
 export const Send = icon('M10 16V4M4.5 9.5L10 4l5.5 5.5')
 export const Down = icon('M10 4v12M4.5 10.5L10 16l5.5-5.5', 16)
 export const Clock = icon('M10 5.5V10l3 2M10 2.5a7.5 7.5 0 1 0 0 15a7.5 7.5 0 1 0 0-15', 14)
-export const More = icon('M4.25 10h.5M9.75 10h.5M15.25 10h.5', 18)
+export const More = icon('M4 10h1M9.5 10h1M15 10h1', 18)
 export const Pin = icon('M7.5 3h5l-.6 5.5 3.1 3V13H5v-1.5l3.1-3zM10 13v4.5', 14)
 export const Lock = icon('M4.5 9h11v8h-11zM7 9V6a3 3 0 0 1 6 0v3', 14)
 
