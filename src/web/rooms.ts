@@ -17,9 +17,9 @@ import {
   type RoomEntry,
   type RoomHead,
   settingsOf,
+  UNKNOWN_HEAD,
   untitledOf
 } from './room-entry.ts'
-import { createHeads } from './room-heads.ts'
 import type { UserStorage } from './user-storage.ts'
 
 export interface Rooms {
@@ -70,7 +70,7 @@ export const createRooms = (
   { browser, tab }: Pick<UserStorage, 'browser' | 'tab'>,
   inbox: Inbox
 ): Rooms => {
-  const { heads, updateHead, markChanged, changes, hasChangedSince } = createHeads()
+  const heads = new Map<string, RoomHead>()
   const subscribed = new Map<string, Room>()
   /** The rooms of the inbox at its last change, by name. */
   let items = new Map<string, InboxItem>()
@@ -81,6 +81,10 @@ export const createRooms = (
   let isListKnown = positions.isRestored
   const names = createDirectNames(client)
   const listeners = new Set<() => void>()
+  // When each room was last changed by something other than the list, as a count of these changes. A list that was requested
+  // before is out of date.
+  const changedAt = new Map<string, number>()
+  let changes = 0
   let list: readonly RoomEntry[] = []
   let current = ''
   /** The current room, if the user has marked it as unread since it was opened. Stored, so that a reload does not mark it as read. */
@@ -144,6 +148,14 @@ export const createRooms = (
     changed()
   }
 
+  const updateHead = (name: string, head: Partial<RoomHead>): void => {
+    const known = heads.get(name) ?? { ...UNKNOWN_HEAD, title: name }
+    heads.set(name, { ...known, ...head, seq: Math.max(known.seq, head.seq ?? 0) })
+  }
+
+  const markChanged = (name: string): void => void changedAt.set(name, ++changes)
+  const hasChangedSince = (name: string, since: number): boolean => (changedAt.get(name) ?? 0) > since
+
   const show = (shown: RoomShown): void => updateHead(shown.room, headOf(shown, names.of(shown.room)))
 
   /** Removes the unsent texts of a room that the user may no longer read. */
@@ -185,12 +197,12 @@ export const createRooms = (
 
   const refresh = async (): Promise<void> => {
     if (client.state.status !== 'online' || document.visibilityState !== 'visible') return
-    const startedAt = changes()
+    const startedAt = changes
     const missing = new Set(heads.keys())
     let after: string | undefined
     const direct: RoomShown[] = []
     do {
-      const since = changes()
+      const since = changes
       const page = await client.api.rooms({ limit: PAGE, ...(after === undefined ? {} : { after }) })
       for (const shown of page.rooms) {
         missing.delete(shown.room)

@@ -15,9 +15,7 @@ export const RecoveryCodes = ({ codes, username, onDone }: RecoveryCodesProps) =
   return (
     <div class="section-form">
       <h3>Save your recovery codes</h3>
-      <p class="hint">
-        Each code replaces your app or passkey in one login. They are not shown again. Earlier codes no longer work.
-      </p>
+      <p class="hint">Each code works for one login, and is not shown again. Earlier codes no longer work.</p>
       <ul class="codes">
         {codes.map(code => (
           <li key={code}>

@@ -25,7 +25,7 @@ export const TotpSetUp = ({ account, withProof, onCodes }: FactorSetUpProps) => 
   return (
     <SectionForm
       title="Set up your authenticator app"
-      text="Scan the QR code with the app, or enter the key in the app."
+      text="Scan the code with the app, or enter the key."
       button="Turn on"
       action={action}
       isComplete={code.trim().length >= 6}

@@ -33,7 +33,7 @@ export const ForgotPassword = ({ account, onCancel }: ForgotPasswordProps) => {
   return (
     <Card
       title="Forgot your password?"
-      lead="We send a link to the verified address of your account."
+      lead="We send a link to your verified address."
       button="Send the link"
       action={action}
       isComplete={email.includes('@')}

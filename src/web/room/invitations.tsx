@@ -87,7 +87,7 @@ const NewLink = ({ link }: { readonly link: string }) => {
     )
   return (
     <div class="note new-link">
-      <p>Send this link to the people. The page does not show it again.</p>
+      <p>Send this link to the people. It is shown only once.</p>
       <code>{link}</code>
       {isSecureContext && (
         <button type="button" class="plain" onClick={copy}>
