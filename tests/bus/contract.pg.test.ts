@@ -32,11 +32,20 @@ const onPostgres: Driver = async () => {
   return { make: () => make(name), other: () => make(`${name} other`) }
 }
 
+/** Returns a bus that listens when Redis works. Before, events may arrive over both buses, and out of order. */
+const untilWorking = (bus: Bus): Bus => ({
+  ...bus,
+  async listen(listener) {
+    await bus.listen(listener)
+    await untilRedisWorks(bus)
+  }
+})
+
 /** Redis, and PostgreSQL too, because every process sends over both after its start. */
 const onBoth: Driver = async () => {
   const server = await sharedRedis()
   const name = randomUUID()
-  const make = (instance: string) => openRedisBus({ server, instance })
+  const make = async (instance: string) => untilWorking(await openRedisBus({ server, instance }))
   return { make: () => make(name), other: () => make(`${name} other`) }
 }
 
@@ -44,16 +53,8 @@ const onBoth: Driver = async () => {
 const onRedis: Driver = async () => {
   const server = await sharedRedis()
   const name = randomUUID()
-  const make = async (instance: string): Promise<Bus> => {
-    const bus = await openRedisBus({ server, instance, losesPayloads: () => true })
-    return {
-      ...bus,
-      async listen(listener) {
-        await bus.listen(listener)
-        await untilRedisWorks(bus)
-      }
-    }
-  }
+  const make = async (instance: string) =>
+    untilWorking(await openRedisBus({ server, instance, losesPayloads: () => true }))
   return { make: () => make(name), other: () => make(`${name} other`) }
 }
 

@@ -22,6 +22,8 @@ export interface Senders {
 interface Sender {
   /** Payloads up to this number are not accepted any more. */
   floor: number
+  /** The number that this process heard of first. Redis may deliver earlier payloads only if they are recent. */
+  readonly first: number
   readonly seen: Map<number, Via>
   newestOnRedis: number
   heardAt: number
@@ -37,12 +39,12 @@ export const createSenders = (clock: Pick<Clock, 'monotonic'>): Senders => {
   const senders = new Map<string, Sender>()
   let expected: { readonly from: string; readonly sent: number; readonly dueAt: number }[] = []
 
-  const heard = (from: string, floor: number): Sender => {
+  const heard = (from: string, first: number): Sender => {
     let sender = senders.get(from)
     if (!sender) {
       const [oldest] = senders.keys()
       if (senders.size >= MAX_SENDERS && oldest !== undefined) senders.delete(oldest)
-      sender = { floor, seen: new Map(), newestOnRedis: 0, heardAt: 0 }
+      sender = { floor: first - WINDOW, first, seen: new Map(), newestOnRedis: 0, heardAt: 0 }
       senders.set(from, sender)
     }
     sender.heardAt = clock.monotonic()
@@ -59,9 +61,11 @@ export const createSenders = (clock: Pick<Clock, 'monotonic'>): Senders => {
   return {
     accept(from, number, via, isFresh) {
       if (!senders.has(from) && !isFresh) return 'replayed'
-      const sender = heard(from, number - 1)
+      // PostgreSQL may deliver the payloads before this one later than Redis delivers this one.
+      const sender = heard(from, number)
       const before = sender.seen.get(number)
-      if (before === via || number <= sender.floor) return 'replayed'
+      const isOld = via === 'redis' && number <= sender.first && !isFresh
+      if (before === via || number <= sender.floor || isOld) return 'replayed'
       // A message that arrived over both buses is remembered as one of Redis, so that a replay of it is recognized.
       if (before !== 'redis') remember(sender, number, via)
       if (via === 'redis') sender.newestOnRedis = Math.max(sender.newestOnRedis, number)
