@@ -48,6 +48,11 @@ program
   )
   .action(load(() => import('./cli/dev.ts'), 'dev'))
 
+program
+  .command('check')
+  .description('try everything on which the service depends: the settings, the database, mail, the proxy, and more')
+  .action(load(() => import('./cli/check.ts'), 'check'))
+
 const migrate = program.command('migrate').description('apply or revert database migrations')
 migrate.command('up').description('apply every pending migration').action(migration('up'))
 migrate

@@ -18,7 +18,7 @@ const BASE_BYTES = 256 * 2 ** 20
  */
 const BYTES_PER_CONNECTION = 64 * 1024
 /** Open files that are not connections of clients: the database, the log, files of the page, requests. */
-const OTHER_FILES = 200
+export const OTHER_FILES = 200
 const MIN_CONNECTIONS = 100
 
 /** Returns min((memory - 256 MiB) / 64 KiB, open files - 200), but at least 100. */

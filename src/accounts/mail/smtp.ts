@@ -41,6 +41,22 @@ export interface SmtpOptions {
 /** Timeouts of a connection in milliseconds. The worker also limits the duration of the whole delivery. */
 const TIMEOUTS = { connectionTimeout: 10_000, greetingTimeout: 10_000, socketTimeout: 20_000, dnsTimeout: 5_000 }
 
+/** Connects and logs in to a server without sending a mail. Rejects if that fails. */
+export const checkSmtp = async (url: string): Promise<void> => {
+  const { createTransport } = await loadNodemailer()
+  const transport = createTransport({ ...connectionOf(url), ...TIMEOUTS })
+  try {
+    await transport.verify()
+  } catch (error) {
+    const { code } = toMailError(error)
+    throw new Error(
+      `The SMTP server cannot be used (${code}). Check SMTP_URL: the name, the port, the user and the password.`
+    )
+  } finally {
+    transport.close()
+  }
+}
+
 /** Creates a function that sends mails. Rejects if nodemailer is not installed. */
 export const createSmtp = async ({ url, from }: SmtpOptions): Promise<SendMail> => {
   const { createTransport } = await loadNodemailer()

@@ -1,6 +1,6 @@
 /**
  * Limits how many WebSockets this process has, and how many new ones it opens per second. After a restart, all clients come back
- * at once. Those beyond the limits are told to try again after a random time, which grows with their number.
+ * at once. Those beyond the limits receive a random time after which to try again, which grows with their number.
  */
 import type { Clock } from '../../lib/clock.ts'
 import { ChatError } from '../../protocol/errors.ts'
