@@ -24,6 +24,7 @@ const ALLOWED: Record<string, { times: number; why: string }> = {
   'src/accounts/issuers/issuer-tokens.ts': { times: 2, why: '`exp` and `nbf` of a token of another issuer' },
   'src/accounts/sessions/proof.ts': { times: 1, why: '`auth_time` or `iat` of a token of another issuer' },
   'src/cli/check/database.ts': { times: 3, why: 'the clock of this machine, compared with that of the database' },
+  'src/cli/import-fastapi.ts': { times: 1, why: 'the time in a Fernet token' },
   'src/cli/print.ts': { times: 1, why: 'the time of a log line' },
   'src/accounts/host-users.ts': { times: 1, why: 'the `expiresAt` that a host returns' },
   'src/accounts/two-factor/codes.ts': { times: 1, why: 'the time step of a code (RFC 6238)' },
