@@ -61,7 +61,11 @@ export const buildPage = async () => filesOf(await bundle())
 // Terser saves another 0.5 kB, and takes several times as long as the rest.
 const smaller = async ([name, bytes]) => {
   if (!name.endsWith('.js')) return [name, bytes]
-  const { code } = await minify(String(bytes), { module: true, ecma: 2020, compress: { passes: 2, unsafe_arrows: true, keep_fargs: false } })
+  const { code } = await minify(String(bytes), {
+    module: true,
+    ecma: 2020,
+    compress: { passes: 2, unsafe_arrows: true, keep_fargs: false }
+  })
   return [name, Buffer.from(code)]
 }
 
