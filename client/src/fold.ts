@@ -88,14 +88,12 @@ const withOwn = (held: Held, own: OutgoingChange): Held => {
 export const shownOf = (held: Held, changes: readonly OutgoingChange[] = [], reply: Reply | undefined): Message => {
   const isErased = held.message.unavailable === 'erased'
   const { message, reactions, mine, isPinned } = isErased ? held : changes.reduce(withOwn, held)
-  // A deletion also removes the reactions. Hides the reactions if the deletion has not been applied to them yet (`reactedSeq`
-  // is lower).
-  const isReacted = reactions.length > 0 && !(isErased && held.reactedSeq < changedSeqOf(held.message))
+  // The end of a message also ends its reactions and its pin, also if their entries arrive later.
+  const isReacted = reactions.length > 0 && !isErased
   return Object.freeze({
     ...message,
     ...(isReacted ? { reactions: reactions.slice(0, MAX_KEYS) } : {}),
     ...(isReacted && mine.length > 0 ? { mine } : {}),
-    // The end of a message also ends its pin.
     ...(isPinned && message.unavailable !== 'erased' ? { pinned: true as const } : {}),
     ...(reply ? { reply } : {}),
     ...(isErased || changes.length === 0 ? {} : { pending: true as const })

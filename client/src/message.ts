@@ -46,14 +46,14 @@ const isAffected = (
   user_id === erasure.userId && seq < erasure.seq && (unavailable !== 'erased' || username !== erasure.username)
 
 /**
- * Applies an erasure to a message: removes the content and the user's name from a message of the user, and the excerpt from a
- * reply to one. Returns the message itself if nothing changes.
+ * Applies an erasure to a message: removes the content, the mentions and the user's name from a message of the user, and the excerpt
+ * from a reply to one. Returns the message itself if nothing changes.
  */
 export const withErasure = (message: Message, erasure: Erasure): Message => {
   const reply = message.reply && withReplyErased(message.reply, erasure)
   const next = reply && reply !== message.reply ? Object.freeze({ ...message, reply }) : message
   if (!isAffected(message, erasure)) return next
-  return Object.freeze({ ...withoutContent(next, 'erased'), username: erasure.username })
+  return Object.freeze({ ...withoutText(next), username: erasure.username })
 }
 
 /** Applies an erasure to the excerpt of a message that replies show. Returns the excerpt itself if nothing changes. */
@@ -79,7 +79,7 @@ const withoutContent = (message: Message, unavailable: NonNullable<Message['unav
   return { ...rest, content: null, unavailable }
 }
 
-/** Returns a deleted message: without its content and mentions. fold.ts removes the reactions. */
+/** Returns a deleted or erased message: without its content and mentions. fold.ts removes the reactions. */
 export const withoutText = (message: Message): Message => {
   const { mentions: _, ...rest } = withoutContent(message, 'erased')
   return rest

@@ -258,7 +258,7 @@ export interface Room {
    */
   older(limit?: number): Promise<boolean>
   /**
-   * Marks everything up to the entry `upTo` as read. Default: the last received entry. Call it whenever the user sees new
+   * Marks everything up to the entry `upTo` as read. Default and maximum: the last received entry. Call it whenever the user sees new
    * messages: the SDK sends at most one frame a second, and nothing for a lower `upTo`. Without a connection, sends the mark
    * after the reconnection. Only members have a read mark. A service without read marks ignores it.
    */

@@ -283,7 +283,11 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
     retry: outbox.retry,
     discard: outbox.discard,
     older: paging.older,
-    markRead: (upTo = subscription.mark?.seq) => upTo && mark(upTo),
+    markRead(upTo) {
+      // A higher mark would cover later messages here, but not on the service, which limits it to its newest entry.
+      const newest = subscription.mark?.seq
+      if (newest) mark(Math.min(upTo ?? newest, newest))
+    },
     markUnread: () => mark(undefined),
     async loadReads() {
       // Asks first, so that no mark is missed in between.

@@ -1,8 +1,9 @@
 /** Tests that the checker of the chaos run finds each kind of error. */
 import { expect, test } from 'vitest'
 import { check } from './check.ts'
-import type { ClientRecord } from './client.ts'
 import { fold, type LogEntry, type Message } from './fold.ts'
+import type { ClientRecord } from './room-reader.ts'
+import { type RulesOptions, rulesOf } from './rules.ts'
 
 const entry = (seq: number, type: string, more: Partial<LogEntry>): LogEntry => ({ seq, type, user_id: 1, ...more })
 const log: LogEntry[] = [
@@ -31,7 +32,6 @@ const record = (changed: Partial<ClientRecord> = {}): ClientRecord => ({
   messages: new Map(listed),
   faults: [],
   resyncs: 0,
-  reconnects: 0,
   ...changed
 })
 
@@ -92,4 +92,54 @@ test('finds a list that differs from the log, and a reaction whose count is wron
   expect(fold([...log, entry(7, 'reaction', { target: 2, key: 'x', action: 'added', count: 2 })]).faults).toEqual([
     'the reaction 7 has the count 2 instead of 1'
   ])
+})
+
+const join = entry(7, 'membership', { subject: 2, event: 'added', role: 'member' })
+const ban = entry(8, 'membership', { subject: 2, event: 'banned' })
+
+test('finds entries that were sent to somebody who was banned', () => {
+  const entries = [...log, join, ban, entry(9, 'message', { content: 'two' })]
+  const sent = (...seqs: number[]) => [
+    [{ type: 'subscribed', seq: 6 }, ...seqs.map(seq => ({ type: String(entries[seq - 1]?.type), seq }))]
+  ]
+  const banned = (...seqs: number[]) =>
+    record({ name: 'b', userId: 2, delivered: [], messages: new Map(), connections: sent(...seqs) })
+  const mayRead = () => false
+  const newer = new Map([...listed, [9, { content: 'two', reactions: [] }]])
+  expect(check(entries, [record(), banned(7, 8)], newer, undefined, mayRead)).toEqual([])
+  expect(check(entries, [record(), banned(7, 8, 9)], newer, undefined, mayRead)).toEqual([
+    'b: was sent message 9 after a removal'
+  ])
+})
+
+test.for<[string, LogEntry[], RegExp]>([
+  [
+    'an entry of a banned user',
+    [ban, entry(9, 'message', { user_id: 2 })],
+    /message 9 is by a user \(2\) who is not a member/
+  ],
+  [
+    'an entry of a muted user',
+    [entry(8, 'membership', { subject: 2, event: 'muted' }), entry(9, 'message', { user_id: 2 })],
+    /message 9 .* muted/
+  ],
+  [
+    'an entry of a former member',
+    [entry(8, 'membership', { subject: 2, event: 'removed' }), entry(9, 'message', { user_id: 2 })],
+    /not a member/
+  ],
+  ['an entry in an archived room', [entry(8, 'room', { archived: true }), entry(9, 'message', {})], /archived/],
+  ['a room without an owner', [entry(8, 'membership', { subject: 1, event: 'left' })], /after 8 the room has no owner/],
+  [
+    'a message that slow mode forbids',
+    [
+      entry(8, 'room', { slow_mode_seconds: 1, timestamp: '2026-01-31T12:00:00.000Z' }),
+      entry(9, 'message', { user_id: 2, timestamp: '2026-01-31T12:00:01.000Z' }),
+      entry(10, 'message', { user_id: 2, timestamp: '2026-01-31T12:00:01.900Z' })
+    ],
+    /message 10 .* too early/
+  ]
+])('finds %s', ([, entries, found]) => {
+  const options: RulesOptions = { visibility: 'private', roles: new Map([[1, 'owner']]) }
+  expect(rulesOf([join, ...entries], options).faults.join('\n')).toMatch(found)
 })

@@ -1,28 +1,37 @@
 /** Checks the log and the clients' records of a chaos run against the guarantees of docs/protocol.md. */
 import { isDeepStrictEqual } from 'node:util'
-import type { ClientRecord } from './client.ts'
 import { fold, type LogEntry, type Message } from './fold.ts'
+import { leaksOf, rightsOf } from './rights.ts'
+import type { ClientRecord } from './room-reader.ts'
+import { type RulesOptions, rulesOf } from './rules.ts'
+
+/** What is known about a room before its first entry. */
+const PUBLIC: RulesOptions = { visibility: 'public', roles: new Map() }
 
 /**
- * Returns a description of each violation of a guarantee. The list is empty if there are no violations. `listed` are the messages
- * of the HTTP list, by `seq`.
+ * Returns a description of each violation of a guarantee in one room. The list is empty if there are no violations. `listed` are the
+ * messages of the HTTP list, by `seq`. `mayRead` returns whether a client may read the room at the end, and must have all entries.
  */
 export const check = (
   log: readonly LogEntry[],
   records: readonly ClientRecord[],
-  listed: ReadonlyMap<number, Message>
+  listed: ReadonlyMap<number, Message>,
+  options: RulesOptions = PUBLIC,
+  mayRead: (record: ClientRecord) => boolean = () => true
 ): string[] => {
   const { messages, faults } = fold(log)
   return [
+    ...rulesOf(log, options).faults,
+    ...records.flatMap(record => leaks(log, record, options.visibility === 'public')),
     ...gaps(log),
     ...lost(log, records),
     ...doubles(log),
     ...invented(log, records),
-    ...records.flatMap(record => deliveredWrongly(log, record)),
+    ...records.flatMap(record => deliveredWrongly(log, record, mayRead(record))),
     ...faults,
     ...differences('the list', listed, messages),
     ...[...messages.keys()].filter(seq => !listed.has(seq)).map(seq => `the list lacks the message ${seq}`),
-    ...records.flatMap(({ name, messages: seen }) => differences(name, seen, messages))
+    ...records.filter(mayRead).flatMap(({ name, messages: seen }) => differences(name, seen, messages))
   ]
 }
 
@@ -64,13 +73,28 @@ const invented = (log: readonly LogEntry[], records: readonly ClientRecord[]): s
   )
 }
 
-const deliveredWrongly = (log: readonly LogEntry[], { name, delivered, faults }: ClientRecord): string[] => {
+const leaks = (
+  log: readonly LogEntry[],
+  { name, userId, connections = [] }: ClientRecord,
+  isPublic: boolean
+): string[] => {
+  if (userId === undefined) return []
+  const rights = rightsOf(log, userId, isPublic)
+  return connections.flatMap(frames => leaksOf(frames, rights).map(what => `${name}: was sent ${what}`))
+}
+
+const deliveredWrongly = (
+  log: readonly LogEntry[],
+  { name, delivered, faults }: ClientRecord,
+  isReader: boolean
+): string[] => {
   const wrong = faults.map(fault => `${name}: ${fault}`)
   for (const { seq, type } of delivered) {
     if (log[seq - 1]?.type !== type) wrong.push(`${name}: was delivered another ${seq} than the log has`)
   }
   const last = delivered.at(-1)?.seq ?? 0
-  if (delivered.length > 0 && last !== log.length) wrong.push(`${name}: was delivered up to ${last} of ${log.length}`)
+  if (isReader && delivered.length > 0 && last !== log.length)
+    wrong.push(`${name}: was delivered up to ${last} of ${log.length}`)
   return wrong
 }
 

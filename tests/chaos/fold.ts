@@ -1,7 +1,7 @@
 /**
- * Computes the messages of a room from the entries of its log, without code of the service. A message has the text of its newest
- * edit. A message without an edit has its first text, and a deleted message has no text. A message has the reactions that were
- * added and not removed.
+ * Computes the messages of a room from the entries of its log, without code of the service. A message has the text and the mentions
+ * of its newest edit. A message without an edit has its first text, and an erased message has no text. A message has the reactions
+ * and the pin that were added and not removed.
  */
 
 /** An entry of the log, as in the frames that subscribers receive. */
@@ -9,6 +9,7 @@ export interface LogEntry {
   readonly type: string
   readonly seq: number
   readonly user_id: number
+  readonly timestamp?: string
   readonly content?: string | null
   readonly unavailable?: string
   readonly nonce?: string
@@ -16,43 +17,84 @@ export interface LogEntry {
   readonly key?: string
   readonly action?: string
   readonly count?: number
+  readonly mentions?: readonly number[]
+  readonly subject?: number
+  readonly event?: string
+  readonly role?: string
+  readonly until?: string
+  readonly title?: string | null
+  readonly topic?: string | null
+  readonly slow_mode_seconds?: number
+  readonly archived?: boolean
+  readonly invite?: string
 }
 
-/** The state of a message: its text, or null after a deletion, and its reactions as `key=count`, sorted by key. */
+/** The state of a message: its text, or null after an erasure, and its reactions as `key=count`, sorted by key. */
 export interface Message {
   readonly content: string | null | undefined
   readonly reactions: readonly string[]
+  readonly pinned?: true
+  readonly mentions?: readonly number[]
 }
 
-/** Returns the messages by `seq`, and a description of each reaction whose `count` is wrong. */
+interface Folded {
+  readonly author: number
+  content: string | null | undefined
+  mentions: readonly number[]
+  isPinned: boolean
+  readonly reactions: Map<string, Set<number>>
+}
+
+/** Removes what a message loses when it is deleted, or erased with the account of its author. */
+const erase = (message: Folded): void => {
+  message.content = null
+  message.mentions = []
+  message.isPinned = false
+  message.reactions.clear()
+}
+
+/** Returns the messages by `seq`, and a description of each entry that contradicts the entries before it. */
 export const fold = (log: readonly LogEntry[]): { messages: Map<number, Message>; faults: string[] } => {
-  const contents = new Map<number, string | null | undefined>()
-  const reactions = new Map<number, Map<string, Set<number>>>()
+  const folded = new Map<number, Folded>()
   const faults: string[] = []
-  for (const { type, seq, target = 0, content, key = '', action, count, user_id } of log) {
-    if (type === 'message') contents.set(seq, content)
-    if (type === 'edit') contents.set(target, content)
-    if (type === 'deletion') {
-      contents.set(target, null)
-      reactions.delete(target)
-    }
-    if (type === 'reaction') {
-      const ofMessage = reactions.get(target) ?? new Map<string, Set<number>>()
-      const users = ofMessage.get(key) ?? new Set()
-      if (action === 'added') users.add(user_id)
-      else users.delete(user_id)
-      if (users.size !== count) faults.push(`the reaction ${seq} has the count ${count} instead of ${users.size}`)
-      reactions.set(target, ofMessage.set(key, users))
-    }
+  for (const entry of log) {
+    const { type, seq, content, mentions = [], user_id: author } = entry
+    if (type === 'message') folded.set(seq, { author, content, mentions, isPinned: false, reactions: new Map() })
+    if (type === 'erasure') for (const one of folded.values()) if (one.author === entry.subject) erase(one)
+    const message = folded.get(entry.target ?? 0)
+    if (message) faults.push(...change(message, entry))
+    else if (entry.target !== undefined) faults.push(`the ${type} ${seq} has no message ${entry.target}`)
   }
-  const messages = new Map(
-    [...contents].map(([seq, content]) => [seq, { content, reactions: shown(countsOf(reactions.get(seq))) }])
-  )
-  return { messages, faults }
+  return { messages: new Map([...folded].map(([seq, message]) => [seq, stateOf(message)])), faults }
 }
 
-const countsOf = (users: ReadonlyMap<string, ReadonlySet<number>> = new Map()): Map<string, number> =>
-  new Map([...users].map(([key, { size }]) => [key, size]))
+/** Applies an entry to its message. Returns what is wrong with it. */
+const change = (message: Folded, { type, seq, user_id, target, ...entry }: LogEntry): string[] => {
+  const wrong: string[] = []
+  if (type === 'edit') {
+    if (user_id !== message.author) wrong.push(`the edit ${seq} is not by the author of ${target}`)
+    message.content = entry.content
+    message.mentions = entry.mentions ?? []
+  }
+  if (type === 'deletion') erase(message)
+  if (type === 'pin') message.isPinned = entry.action === 'added'
+  if (type === 'reaction') {
+    const users = message.reactions.get(entry.key ?? '') ?? new Set()
+    if (entry.action === 'added') users.add(user_id)
+    else users.delete(user_id)
+    if (users.size !== entry.count)
+      wrong.push(`the reaction ${seq} has the count ${entry.count} instead of ${users.size}`)
+    message.reactions.set(entry.key ?? '', users)
+  }
+  return wrong
+}
+
+const stateOf = ({ content, mentions, isPinned, reactions }: Folded): Message => ({
+  content,
+  reactions: shown(new Map([...reactions].map(([key, { size }]) => [key, size]))),
+  ...(isPinned ? { pinned: true } : {}),
+  ...(mentions.length > 0 ? { mentions: [...mentions].sort((one, other) => one - other) } : {})
+})
 
 /** Returns counts as `key=count`, sorted by key. Omits keys that nobody uses. */
 export const shown = (counts: ReadonlyMap<string, number>): string[] =>

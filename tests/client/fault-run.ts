@@ -1,380 +1,158 @@
 /**
- * Performs one seeded run. Three users send, edit and delete messages, reply to them, react to them, pin them and mark them as
- * read, and change the title of the room. Their connections are cut, stalled or left half open, or lose frames, and one of the
- * users reloads the page. After the faults, compares the entries that each user received with the log, the messages that each
- * user sees with the messages over HTTP, and the read marks with the last message.
+ * Performs one seeded run. Five users send, edit and delete messages, reply to them, react to them, pin them and mark them as read, in
+ * a public room, a private room and direct rooms. They change members, roles, restrictions and settings, and one account is deleted.
+ * Their connections are cut, stalled or left half open, or lose frames; processes restart; notifications are lost; apps are reloaded.
+ * After the faults, compares what each user received, sees and may see with the logs and with HTTP.
  */
-import { randomBytes } from 'node:crypto'
-import { isDeepStrictEqual } from 'node:util'
-import {
-  type ChatApi,
-  type ChatClient,
-  createChatApi,
-  createChatClient,
-  type Room,
-  type Storage
-} from '../../client/src/index.ts'
-import { type FaultProxy, startProxy } from '../chaos/proxy.ts'
-import { PASSWORD } from '../support/start-chat.ts'
-import { fastTimers } from './compressed-time.ts'
-import { type Loss, lossySocket } from './lossy-socket.ts'
+import type { App } from './faults/app.ts'
+import { checkEvents, checkForgotten, checkOutgoing, checkSettings, checkView, leaksTo } from './faults/check-app.ts'
+import { checkInbox } from './faults/check-inbox.ts'
+import { checkHttp, type FoldedRoom, readRoom } from './faults/check-log.ts'
+import { type Counts, count } from './faults/counts.ts'
+import { govern } from './faults/govern.ts'
+import { causeFault } from './faults/network.ts'
+import { pause, pick, type Random, seeded, until } from './faults/random.ts'
+import type { Services } from './faults/services.ts'
+import { headsOf, settle, sql } from './faults/settle.ts'
+import { talk } from './faults/talk.ts'
+import { isClosed } from './faults/track.ts'
+import { type Caller, createWorld, type World } from './faults/world.ts'
 
-/** Returns the users of a run. Parallel runs have different users. */
-export const peopleOf = (lane: number): string[] => ['ada', 'bob', 'eve'].map(name => `${name}-${lane}`)
-
-const MESSAGES = 12
-const FAULTS = 5
-/** The number of changes after each message. */
-const CHANGES = 2
-const KEYS = ['👍', '❤', '+1']
-const DEADLINE_MS = 120_000
-/**
- * Timeouts that are longer than the defaults. On a clock that is 20 times as fast as real time, the default timeouts would be
- * too short for a busy machine.
- */
-const TIMING = { connect: 30_000, pongTimeout: 20_000 }
-
-/** Totals over all runs. */
-export interface Counts {
-  messages: number
-  changes: number
-  /** The number of entries of each kind. */
-  kinds: Record<string, number>
-  deliveries: number
-  connections: number
-  faults: Record<string, number>
-}
-
-export const noCounts = (): Counts => ({
-  messages: 0,
-  changes: 0,
-  kinds: {},
-  deliveries: 0,
-  connections: 0,
-  faults: {}
-})
-
-/** Returns a seeded random number generator (Mulberry32). */
-export const seeded = (seed: number): (() => number) => {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let t = Math.imul(state ^ (state >>> 15), 1 | state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296
-  }
-}
-
-const pause = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))
-
-/** The app of one user: a client behind its own proxy, and everything that the client received. */
-interface App {
-  readonly name: string
-  readonly proxy: FaultProxy
-  readonly loss: Loss
-  /** The sent messages with their last text. The text is null after a deletion. */
-  readonly typed: { readonly nonce: string; content: string | null }[]
-  /** `received` has each `seq` from the event `message`, and `looped` has each `seq` from a loop over `messages()`. */
-  readonly received: number[]
-  /** The `seq` of each event `update`, `membership` and `room`. */
-  readonly updated: number[]
-  readonly looped: number[]
-  readonly wrong: string[]
-  /** Whether the user is a moderator. */
-  readonly mayPin: boolean
-  client: ChatClient
-  room: Room
-}
-
-const memoryStorage = (): Storage => {
-  const kept = new Map<string, string>()
-  return {
-    get: async key => kept.get(key),
-    set: (key, value) => void kept.set(key, value),
-    remove: key => void kept.delete(key)
-  }
-}
-
-const startApp = async (
-  { name, mayPin }: Pick<App, 'name' | 'mayPin'>,
-  target: number,
-  roomName: string,
-  random: () => number,
-  counts: Counts
-) => {
-  const proxy = await startProxy(target)
-  const url = `http://127.0.0.1:${proxy.port}`
-  const loss: Loss = { percent: 0 }
-  const timers = fastTimers(random)
-  const login = createChatApi({ url, timers, timeout: TIMING.connect })
-  const storage = memoryStorage()
-  const app: Omit<App, 'client' | 'room'> = {
-    name,
-    proxy,
-    loss,
-    typed: [],
-    received: [],
-    updated: [],
-    looped: [],
-    wrong: [],
-    mayPin
-  }
-
-  const open = (): Pick<App, 'client' | 'room'> => {
-    const client = createChatClient({
-      url,
-      token: async () => (await login.login(name, PASSWORD)).access_token,
-      storage,
-      timers,
-      timing: TIMING,
-      WebSocket: lossySocket(loss, random)
-    })
-    client.on('state', state => {
-      if (state.status === 'online') counts.connections++
-      if (state.status === 'offline' && state.reason !== 'closed')
-        app.wrong.push(`offline: ${state.reason} ${state.detail}`)
-    })
-    const room = client.room(roomName)
-    room.on('message', ({ seq }) => app.received.push(seq))
-    for (const event of ['update', 'membership', 'room'] as const)
-      room.on(event, ({ seq }: { readonly seq: number }) => app.updated.push(seq))
-    room.on('resync', resync => app.wrong.push(`resync ${JSON.stringify(resync)}`))
-    room.on('outgoing', one => {
-      // A user may delete a message before the reaction or the pin of another user arrives.
-      const isLate = ['react', 'pin'].includes(one.type) && one.error?.code === 'already_deleted'
-      if (one.status === 'failed' && !isLate) app.wrong.push(`failed: ${one.type} ${one.content} ${one.error?.code}`)
-    })
-    void (async () => {
-      for await (const { seq } of room.messages()) app.looped.push(seq)
-    })()
-    return { client, room }
-  }
-
-  return { app: Object.assign(app, open()) as App, reopen: open }
-}
-
-const until = async (what: string, isSo: () => boolean | Promise<boolean>): Promise<void> => {
-  const deadline = performance.now() + DEADLINE_MS
-  while (!(await isSo())) {
-    if (performance.now() > deadline) throw new Error(`Not within ${DEADLINE_MS / 1000} s: ${what}`)
-    await pause(10)
-  }
-}
-
-const causeFault = async (app: App, random: () => number, counts: Counts): Promise<void> => {
-  const faults: Record<string, () => Promise<void> | void> = {
-    cut: () => app.proxy.cut(),
-    delay: () => holdBack(20 + random() * 150),
-    stall: () => holdBack(500 + random() * 700),
-    halfOpen: () => app.proxy.halfOpen(),
-    lose: async () => {
-      app.loss.percent = 20 + random() * 30
-      await pause(100 + random() * 400)
-      app.loss.percent = 0
-    }
-  }
-  const holdBack = async (ms: number): Promise<void> => {
-    app.proxy.stall()
-    await pause(ms)
-    app.proxy.resume()
-  }
-  const names = Object.keys(faults)
-  const name = names[Math.floor(random() * names.length)] ?? 'cut'
-  counts.faults[name] = (counts.faults[name] ?? 0) + 1
-  await faults[name]?.()
-}
+const STEPS = 16
+/** The average number of faults of one user. */
+const FAULTS = 4
+/** How long an action may delay the next one, in milliseconds. */
+const STEP_MS = 800
 
 export interface FaultRunOptions {
-  readonly url: string
+  readonly services: Services
   readonly seed: number
-  readonly people: readonly string[]
-  /** Creates the room. The first two of the `people` are moderators of it, and the others are members. */
-  readonly createRoom: (name: string) => Promise<unknown>
   readonly counts: Counts
 }
 
 /** Performs one run. Returns a description of each violated guarantee. */
-export const faultRun = async ({ url, seed, people, createRoom, counts }: FaultRunOptions): Promise<string[]> => {
+export const faultRun = async ({ services, seed, counts }: FaultRunOptions): Promise<string[]> => {
   const random = seeded(seed)
-  const roomName = `run-${seed}-${randomBytes(3).toString('hex')}`
-  await createRoom(roomName)
-  const target = Number(new URL(url).port)
-  const started = await Promise.all(
-    people.map((name, at) => startApp({ name, mayPin: at < 2 }, target, roomName, random, counts))
-  )
-  const apps = started.map(({ app }) => app)
+  const world = await createWorld({ services, seed, random, counts })
+  const { apps, wrong } = world
   try {
-    await until('everyone is in the room', () => apps.every(({ room }) => room.state.status === 'live'))
-    await Promise.all(started.map(({ app, reopen }, at) => talk(app, at === 0 ? reopen : undefined, random, counts)))
-    for (const { proxy, loss } of apps) {
-      loss.percent = 0
-      proxy.resume()
-    }
-    const isAcknowledged = ({ room }: App) =>
-      [...room.state.outgoing, ...room.state.changes].every(({ status }) => status !== 'pending')
-    await until('everything is acknowledged', () => apps.every(isAcknowledged))
-    const last = await sendLastMessage(apps, url)
-    await until('nothing is on its way', () => apps.every(({ room }) => room.state.outgoing.length === 0))
-    await until('everyone has seen everything', () => apps.every(({ looped }) => (looped.at(-1) ?? 0) >= last))
-    for (const { room } of apps) room.markRead()
-    const isRead = ({ client, room }: App) => (room.state.reads[client.identity?.user_id ?? 0] ?? 0) >= last
-    await until('everyone has marked everything as read', () => apps.every(isRead))
-    const { access_token: token } = await createChatApi({ url }).login(apps[0]?.name ?? '', PASSWORD)
-    const api = createChatApi({ url, token })
-    await until('the service has all marks', () => hasMarks(api, roomName, last))
-    return await check(apps, url, roomName, counts)
+    await Promise.all([...apps.map((app, at) => act(app, at === 0, world)), leave(world), interrupt(world, seed)])
+    const callers = await Promise.all(apps.map(({ name }) => world.callAs(name)))
+    await settle(world, callers)
+    for (const app of apps) markAll(app, random)
+    await check(world, callers)
   } catch (error) {
-    return [
-      String(error),
-      ...apps.map(describe),
-      ...apps.flatMap(({ name, wrong }) => wrong.map(what => `${name}: ${what}`))
-    ]
+    wrong.push(error instanceof Error ? `${error.stack}` : String(error))
   } finally {
-    for (const { client, proxy } of apps) {
+    for (const { client, inbox, proxy } of apps) {
+      inbox.close()
       client.close()
       proxy.close()
     }
   }
-}
-
-const pick = <One>(from: readonly One[], random: () => number): One | undefined =>
-  from[Math.floor(random() * from.length)]
-
-const answerTo = ({ room }: App, random: () => number): { replyTo?: number } => {
-  const answered = random() < 0.3 ? pick(room.state.messages, random) : undefined
-  return answered ? { replyTo: answered.seq } : {}
-}
-
-/** Makes a random change of a message that the app shows. */
-const changeOne = ({ room, typed, client, mayPin }: App, random: () => number): void => {
-  const message = pick(
-    room.state.messages.filter(({ content }) => content !== null),
-    random
-  )
-  if (!message) return
-  const { seq, mine = [], pinned = false } = message
-  const own = message.user_id === client.identity?.user_id && typed.find(({ nonce }) => nonce === message.nonce)
-  const chance = random()
-  if (own && chance < 0.5) {
-    own.content = `${message.content}!`
-    room.edit(seq, own.content)
-  } else if (own && chance < 0.55) {
-    own.content = null
-    room.delete(seq)
-  } else if (mayPin && chance > 0.9 && client.identity?.features.includes('pin')) room.pin(seq, { remove: pinned })
-  else {
-    const key = pick(KEYS, random) ?? ''
-    room.react(seq, key, { remove: mine.includes(key) })
-  }
-}
-
-/** Sends messages and causes faults at the same time. With `reopen`, closes the app in the middle and opens it again. */
-const talk = async (
-  app: App,
-  reopen: (() => Pick<App, 'client' | 'room'>) | undefined,
-  random: () => number,
-  counts: Counts
-): Promise<void> => {
-  const typing = async (): Promise<void> => {
-    for (let count = 1; count <= MESSAGES; count++) {
-      await pause(random() * 120)
-      if (reopen && count === MESSAGES / 2) {
-        app.client.close()
-        Object.assign(app, reopen())
-      }
-      const content = `${app.name} says ${count}`
-      const { nonce } = app.room.send(content, answerTo(app, random))
-      app.typed.push({ nonce, content })
-      for (let changes = 0; changes < CHANGES; changes++) changeOne(app, random)
-      if (random() < 0.2) void app.room.older(5).catch(() => {})
-      if (random() < 0.5) app.room.markRead()
-      // The connection may be lost before the response.
-      if (app.mayPin && count % 5 === 0)
-        void app.client.api.changeRoom(app.room.name, { title: `Title ${count}` }).catch(() => {})
-    }
-  }
-  const failing = async (): Promise<void> => {
-    for (let count = 0; count < FAULTS; count++) {
-      await pause(random() * 150)
-      await causeFault(app, random, counts)
-    }
-  }
-  await Promise.all([typing(), failing()])
+  return [...wrong, ...apps.flatMap(({ name, wrong }) => wrong.map(what => `${name}: ${what}`))]
 }
 
 /**
- * Sends a last message. The message is lost on the connections of the other users. Only a `heads` frame reveals the gap to their
- * clients. Returns the `seq` of the message.
+ * Lets one user talk and act, while faults happen to their connection. Each action waits until the one before has an outcome, but not
+ * for long, so that a slow machine has as many changes as a fast one. With `isReloaded`, the app is reloaded in the middle.
  */
-const sendLastMessage = async (apps: readonly App[], url: string): Promise<number> => {
-  const [speaker, ...others] = apps
-  if (!speaker) return 0
-  for (const { loss } of others) loss.percent = 100
-  const content = `${speaker.name} sends the last message`
-  const { nonce } = speaker.room.send(content)
-  speaker.typed.push({ nonce, content })
-  await speaker.room.settled(nonce)
-  await pause(50)
-  for (const { loss } of others) loss.percent = 0
-  const { access_token: token } = await createChatApi({ url }).login(speaker.name, PASSWORD)
-  return (await createChatApi({ url, token }).showRoom(speaker.room.name)).seq
-}
-
-const hasMarks = async (api: ChatApi, roomName: string, last: number): Promise<boolean> => {
-  await pause(200)
-  const { members } = await api.members(roomName)
-  return members.every(({ read_seq = 0 }) => read_seq >= last)
-}
-
-const describe = ({ name, client, room, looped }: App): string =>
-  `${name}: ${JSON.stringify(client.state)}, room ${room.state.status}, ${room.state.outgoing.length} outgoing, last ${looped.at(-1)}`
-
-const check = async (apps: readonly App[], url: string, roomName: string, counts: Counts): Promise<string[]> => {
-  const { access_token: token } = await createChatApi({ url }).login(apps[0]?.name ?? '', PASSWORD)
-  const { messages: log } = await createChatApi({ url, token }).history(roomName, { limit: 1000 })
-  const { entries } = await createChatApi({ url, token }).log(roomName, { limit: 1000 })
-  const all = log.map(({ seq }) => seq)
-  const changes = entries.filter(({ type }) => type !== 'message').map(({ seq }) => seq)
-  const wrong = apps.flatMap(({ name, wrong }) => wrong.map(what => `${name}: ${what}`))
-  const compare = (what: string, found: readonly unknown[], expected: readonly unknown[]): void => {
-    if (JSON.stringify(found) !== JSON.stringify(expected)) wrong.push(`${what}: ${found} instead of ${expected}`)
+const act = async (app: App, isReloaded: boolean, world: World): Promise<void> => {
+  const { random } = world
+  const faults: Promise<void>[] = []
+  for (let step = 1; step <= STEPS; step++) {
+    await pause(random() * 150)
+    if (isReloaded && step === STEPS / 2) app.reopen()
+    if (random() < FAULTS / STEPS) faults.push(causeFault(app, world))
+    const outcome = random() < 0.6 ? talk(app, world) : govern(app, world)
+    await Promise.race([outcome, pause(STEP_MS)])
   }
-  counts.messages += log.length
-  counts.changes += changes.length
-  for (const { type } of entries) counts.kinds[`${type}`] = (counts.kinds[`${type}`] ?? 0) + 1
-  for (const { name, typed, received, updated, looped, room } of apps) {
-    counts.deliveries += looped.length
-    // Fails if a message was lost, stored twice, or stored in another order.
-    compare(
-      `${name}'s messages in the log`,
-      log.filter(({ username }) => username === name).map(one => one.content),
-      typed.map(({ content }) => content)
+  await Promise.all(faults)
+}
+
+/** Posts in the public room, and deletes the account with its messages. */
+const leave = async ({ leaver: { api, account }, publicRoom, random }: World): Promise<void> => {
+  // The room may be archived, and the process may be restarting.
+  for (let at = 0; at < 3; at++) {
+    await api.post(publicRoom, `a message that is erased, ${at}`).catch(() => {})
+    await pause(random() * 200)
+  }
+  await until('the account is deleted', () =>
+    account.deleteAccount(true).then(
+      () => true,
+      ({ status }: { status: number }) => status === 401
     )
-    compare(`${name} received`, received, all)
-    compare(`${name} was notified of changes`, updated, changes)
-    compare(`${name} looped over`, looped, all)
-    wrong.push(...(await compareView(name, room, url)))
-  }
-  return wrong
+  )
 }
 
-/** Loads the whole history, and compares the messages of the room with the messages that the user receives over HTTP. */
-const compareView = async (name: string, room: Room, url: string): Promise<string[]> => {
-  // A request on a half-open connection gets no response.
-  while (await room.older(20).catch(() => true));
-  const { access_token: token } = await createChatApi({ url }).login(name, PASSWORD)
-  const { messages, mine = {} } = await createChatApi({ url, token }).history(room.name, { limit: 1000 })
-  const expected = messages.map(message => ({ ...message, ...(mine[message.seq] ? { mine: mine[message.seq] } : {}) }))
-  const found = () => room.state.messages.map(message => ({ ...message }))
-  const deadline = performance.now() + 10_000
-  // After a short random delay, the SDK loads the messages that replies refer to.
-  while (!isDeepStrictEqual(found(), expected) && performance.now() < deadline) await pause(20)
-  const shown = found()
-  return isDeepStrictEqual(shown, expected)
-    ? []
-    : expected.flatMap((message, at) =>
-        isDeepStrictEqual(shown[at], message)
-          ? []
-          : [`${name} is shown ${JSON.stringify(shown[at])} instead of ${JSON.stringify(message)}`]
-      )
+/** Restarts a process in some runs, ends restrictions, and gives a room another epoch, as after a restore. */
+const interrupt = async (world: World, seed: number): Promise<void> => {
+  const { services, counts, random, publicRoom, privateRoom } = world
+  await pause(800 + random() * 800)
+  const ended = `update @restrictions set until = clock_timestamp()
+    where until is not null and room_id in (select id from @rooms where name = any($1))`
+  await sql(world, ended, [[publicRoom, privateRoom]])
+  if (seed % 4 === 1) {
+    await sql(world, `update @rooms set epoch = epoch || 'x' where name = $1`, [publicRoom])
+    count(counts.faults, 'changeEpoch')
+  }
+  if (seed % 2 === 0) return
+  // A process reads the epoch when it starts.
+  for (let process = 0; process < (seed % 4 === 1 ? services.count : 1); process++) {
+    await services.restart(process)
+    count(counts.faults, 'restart')
+  }
+}
+
+const markAll = ({ tracks }: App, random: Random): void => {
+  for (const track of tracks.values()) {
+    if (isClosed(track)) continue
+    const chance = random()
+    if (chance < 0.3) track.room.markRead()
+    else if (chance < 0.6) track.room.markRead(Math.ceil(random() * 10))
+    else if (chance < 0.75) track.room.markUnread()
+  }
+}
+
+const check = async (world: World, callers: readonly Caller[]): Promise<void> => {
+  const { apps, rooms, wrong, privateRoom, counts } = world
+  const heads = await Promise.all(callers.map(caller => headsOf(world, caller)))
+  const folded = new Map<string, FoldedRoom>()
+  for (const info of rooms.values()) {
+    const readers = callers.filter((_, at) => heads[at]?.has(info.name))
+    const reader = readers.find(({ id }) => info.roles.get(id) === 'owner') ?? readers[0]
+    if (!reader) continue
+    const room = await readRoom(world, info, reader)
+    folded.set(info.name, room)
+    await checkHttp(world, room, readers.find(({ id }) => room.rules.roles.get(id) === 'owner') ?? reader)
+  }
+  for (const [at, app] of apps.entries()) {
+    const caller = callers[at] as Caller
+    for (const track of app.tracks.values()) {
+      const room = folded.get(track.name)
+      if (!room) continue
+      const found = [...leaksTo(app, room), ...checkEvents(track, room), ...checkOutgoing(app, track, room)]
+      if (heads[at]?.has(track.name)) found.push(...(await checkView(track, caller)), ...checkSettings(track, room))
+      else found.push(...checkForgotten(track))
+      counts.deliveries += track.looped.length
+      wrong.push(...found.map(what => `${app.name} in ${track.name}: ${what}`))
+    }
+    wrong.push(...(await checkInbox(app, caller, [...folded.values()])).map(what => `${app.name}: ${what}`))
+  }
+  const owner = callers.find(({ id }) => folded.get(privateRoom)?.rules.roles.get(id) === 'owner')
+  if (owner) await checkDeletion(world, owner)
+}
+
+/** Deletes the private room. Every client must forget it. */
+const checkDeletion = async ({ apps, privateRoom, wrong, random }: World, { moderation }: Caller): Promise<void> => {
+  await moderation.deleteRoom(privateRoom)
+  const tracks = apps.flatMap(({ tracks }) => tracks.get(privateRoom) ?? [])
+  await until('everyone has left the deleted room', () => tracks.every(isClosed))
+  wrong.push(...tracks.flatMap(checkForgotten))
+  const app = pick(apps, random)
+  if (app?.inbox.state.rooms.some(({ room }) => room === privateRoom))
+    await until(
+      'the deleted room is not in the inbox',
+      () => !app.inbox.state.rooms.some(({ room }) => room === privateRoom)
+    )
 }

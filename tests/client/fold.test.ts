@@ -5,7 +5,7 @@
 import { expect, test } from 'vitest'
 import { fakeService, type Sent, settled, subscribedFrame } from '../support/fake-service.ts'
 import { SEED } from '../support/properties.ts'
-import { seeded } from './fault-run.ts'
+import { seeded } from './faults/random.ts'
 import { createModelLog } from './model-log.ts'
 
 const HISTORIES = Number(process.env.FOLD_HISTORIES ?? 60)

@@ -7,7 +7,8 @@ import { engine } from '../support/database.ts'
 import { SEED } from '../support/properties.ts'
 import { type Person, type RunningChat, startChat } from '../support/start-chat.ts'
 import { startTwoProcesses } from '../support/two-processes.ts'
-import { seeded } from './fault-run.ts'
+import { viewOf } from './faults/check-inbox.ts'
+import { seeded } from './faults/random.ts'
 
 interface App {
   readonly person: Person
@@ -43,16 +44,6 @@ const expectEqual = async ({ client, inbox, person }: App): Promise<void> => {
 const reconnect = ({ client }: App): void => {
   client.close()
   client.connect()
-}
-
-/**
- * Returns what is compared. The live frames report neither the newest entry of a room, nor when the user has joined a room without
- * messages, by which the service sorts it.
- */
-const viewOf = ({ rooms, total }: Pick<Inbox['state'], 'rooms' | 'total'>) => {
-  const shown = rooms.map(({ seq: _, ...room }) => room)
-  const empty = shown.filter(({ last }) => !last).sort((one, other) => (one.room < other.room ? -1 : 1))
-  return JSON.parse(JSON.stringify({ rooms: [...shown.filter(({ last }) => last), ...empty], total }))
 }
 
 const unreadIn = ({ inbox }: App, room: string): number | undefined =>

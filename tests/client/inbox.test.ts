@@ -1,7 +1,7 @@
 /** Tests how the SDK counts unread messages, sorts the rooms of the inbox, and keeps the inbox over lost connections. */
 import { expect, test } from 'vitest'
 import { createInbox } from '../../client/src/index.ts'
-import { fakeService, type Sent, settled, subscribedFrame } from '../support/fake-service.ts'
+import { fakeService, messageFrame, type Sent, settled, subscribedFrame } from '../support/fake-service.ts'
 
 const at = (minute: number): string => `2026-01-31T12:${String(minute).padStart(2, '0')}:00.000+00:00`
 
@@ -129,6 +129,7 @@ test('counts a message as read that was read before the inbox knew it', async ()
   const room = client.room('a')
   const [subscribe = {} as Sent] = first.take('subscribe')
   first.receive(subscribedFrame(5, subscribe, { room: 'a' }), firstFrame([item('a', 1)]))
+  first.receive(messageFrame(6, { room: 'a' }))
   room.markRead(6)
   first.receive({ type: 'inbox', rooms: [message('a', 6, 2)] })
   expect(shown()).toEqual(['a 0 0'])

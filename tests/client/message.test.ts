@@ -20,6 +20,7 @@ test('removes the text and the name of an erased user from their messages, and f
   expect(JSON.stringify(withErasure(message({ user_id: 1, meta: { a: 'secret' }, reply }), erasure))).not.toContain(
     'secret'
   )
+  expect(withErasure(message({ user_id: 1, mentions: [2] }), erasure)).not.toHaveProperty('mentions')
 })
 
 test('removes the text of an edit and the reason of a deletion of an erased user', () => {

@@ -33,7 +33,7 @@ export const createModelLog = (random: Random, me: number) => {
     const edit = changes.findLast(({ type }) => type === 'edit')
     const erasure = isErasedBy(log[seq - 1] ?? {}, known)
     const reacted = new Map<string, number[]>()
-    for (const { type, key, action, user_id } of deletion ? [] : changes) {
+    for (const { type, key, action, user_id } of deletion || erasure ? [] : changes) {
       if (type !== 'reaction') continue
       const others = (reacted.get(key) ?? []).filter(user => user !== user_id)
       reacted.delete(key)
@@ -53,7 +53,7 @@ export const createModelLog = (random: Random, me: number) => {
             ...(current.meta ? { meta: current.meta } : {}),
             ...(edit ? { edited_at: edit.timestamp } : {})
           }),
-      ...(current.mentions && !deletion ? { mentions: current.mentions } : {}),
+      ...(current.mentions && !deletion && !erasure ? { mentions: current.mentions } : {}),
       ...(changedSeq === undefined ? {} : { changed_seq: changedSeq })
     }
     const all = [...reacted].map(([key, users]) => ({ key, count: users.length })).filter(({ count }) => count > 0)
@@ -66,7 +66,7 @@ export const createModelLog = (random: Random, me: number) => {
       timestamp,
       reactions: all,
       isPinned: !deletion && !erasure && changes.findLast(({ type }) => type === 'pin')?.action === 'added',
-      mine: deletion ? [] : mine.filter((key, at) => mine.lastIndexOf(key) === at)
+      mine: deletion || erasure ? [] : mine.filter((key, at) => mine.lastIndexOf(key) === at)
     }
   }
 

@@ -1,6 +1,6 @@
 /** Tests how the SDK sends how far its user has read a room, and shows how far others have read. */
 import { expect, test } from 'vitest'
-import { fakeService, type Sent, settled, subscribedFrame } from '../support/fake-service.ts'
+import { fakeService, messageFrame, type Sent, settled, subscribedFrame } from '../support/fake-service.ts'
 
 const readFrame = (reads: [number, number][], more: object = {}) => ({
   type: 'read',
@@ -33,6 +33,7 @@ test('sends the newest mark at once, and then at most one frame a second with th
   const { room, first, timers } = await start()
   room.markRead()
   expect(first.take('read')).toMatchObject([{ room: 'general', up_to: 9, epoch: 'e1' }])
+  first.receive(messageFrame(10), messageFrame(11), messageFrame(12))
   room.markRead(10)
   room.markRead(12)
   room.markRead(11)
@@ -43,6 +44,19 @@ test('sends the newest mark at once, and then at most one frame a second with th
   await timers.advance(5000)
   expect(first.take('read')).toEqual([])
   expect(room.state.reads).toEqual({ 1: 12 })
+})
+
+test('marks nothing above the newest received entry, so that later messages are unread and can be marked', async () => {
+  const { room, client, first, timers } = await start()
+  const marked: unknown[] = []
+  client.on('read', ({ upTo }) => marked.push(upTo))
+  room.markRead(20)
+  expect(first.take('read')).toMatchObject([{ up_to: 9 }])
+  first.receive(messageFrame(10))
+  room.markRead()
+  await timers.advance(1000)
+  expect(first.take('read')).toMatchObject([{ up_to: 10 }])
+  expect(marked).toEqual([9, 10])
 })
 
 test('shows the marks of others, which never move back, whatever the order of the frames', async () => {

@@ -1,0 +1,59 @@
+/** Computes from the log of a room who could read it when, and finds what was sent to somebody who could not. */
+import type { LogEntry } from './fold.ts'
+
+/** The entries, by `seq`, with which a user lost the right to read a room, and those after which the user may have it again. */
+export interface Rights {
+  readonly removals: readonly number[]
+  readonly additions: readonly number[]
+}
+
+/** A frame that a client received, or was sent. */
+export interface SeenFrame {
+  readonly type: string
+  readonly room?: string
+  readonly seq?: number
+}
+
+const MEMBER_REMOVALS = ['removed', 'left', 'banned']
+const MEMBER_ADDITIONS = ['added', 'joined']
+
+/**
+ * In a public room, only a ban takes the right to read away. A ban with an end also counts as an addition, because no entry reports
+ * its end.
+ */
+export const rightsOf = (log: readonly LogEntry[], userId: number, isPublic: boolean): Rights => {
+  const own = log.filter(({ type, subject }) => type === 'membership' && subject === userId)
+  const seqsOf = (isWanted: (entry: LogEntry) => boolean) => own.filter(isWanted).map(({ seq }) => seq)
+  const removals = isPublic ? ['banned'] : MEMBER_REMOVALS
+  const additions = isPublic ? [...MEMBER_ADDITIONS, 'unbanned'] : MEMBER_ADDITIONS
+  return {
+    removals: seqsOf(({ event = '' }) => removals.includes(event)),
+    additions: seqsOf(
+      ({ event = '', until }) => additions.includes(event) || (isPublic && event === 'banned' && until !== undefined)
+    )
+  }
+}
+
+/** Whether a user who has seen the log up to `seq` can have had the right to read it when it was sent. */
+export const mayHaveSeen = ({ removals, additions }: Rights, seq: number): boolean => {
+  const removedAt = Math.max(0, ...removals.filter(at => at < seq))
+  // Either the last change up to `seq` was an addition, or the user was added later.
+  return removedAt === 0 || additions.some(at => at >= removedAt)
+}
+
+/** Returns what the frames of one connection about one room show that they must not show. */
+export const leaksOf = (frames: readonly SeenFrame[], rights: Rights): string[] => {
+  const found: string[] = []
+  let from: number | undefined
+  for (const { type, seq } of frames) {
+    if (type === 'unsubscribed') from = undefined
+    else if (type === 'subscribed' || type === 'resync') {
+      from = seq
+      if (!mayHaveSeen(rights, (seq ?? 0) + 1)) found.push(`subscribed at ${seq} after a removal`)
+    } else if (seq !== undefined && type !== 'ack') {
+      if (from === undefined) found.push(`${type} ${seq} without a subscription`)
+      else if (rights.removals.some(at => at > (from ?? 0) && at < seq)) found.push(`${type} ${seq} after a removal`)
+    }
+  }
+  return found
+}

@@ -1,0 +1,125 @@
+/** Compares what a user sent to a room, received and sees with the log of the room. */
+import { isDeepStrictEqual } from 'node:util'
+import type { Outgoing } from '../../../client/src/index.ts'
+import type { LogEntry } from '../../chaos/fold.ts'
+import { leaksOf, rightsOf } from '../../chaos/rights.ts'
+import type { App } from './app.ts'
+import type { FoldedRoom } from './check-log.ts'
+import { pause } from './random.ts'
+import { isClosed, lastSeqOf, type Track } from './track.ts'
+import type { Caller } from './world.ts'
+
+const VIEW_MS = 10_000
+const LOST = ['room_not_found', 'banned']
+
+/** Returns what was sent to a user who could not read the room. */
+export const leaksTo = ({ id, connections }: App, { name, log, visibility }: FoldedRoom): string[] => {
+  const rights = rightsOf(log, id, visibility === 'public')
+  return connections.flatMap(frames =>
+    leaksOf(
+      frames.filter(({ room }) => room === name),
+      rights
+    )
+  )
+}
+
+/** Compares the events of a room with its log. Fails if an entry was lost, delivered twice, or delivered in another order. */
+export const checkEvents = (track: Track, { log }: FoldedRoom): string[] => {
+  const { received, updated, looped, skipped } = track
+  const last = lastSeqOf(track)
+  const from =
+    track.from ?? Math.min(received[0] ?? last, updated[0] ?? last, ...skipped.map(({ after }) => after + 1)) - 1
+  const isExpected = ({ seq }: LogEntry): boolean =>
+    seq > from && seq <= last && !skipped.some(({ after, upTo }) => seq > after && seq <= upTo)
+  const expected = log.filter(isExpected)
+  const seqsOf = (isMessage: boolean) =>
+    expected.filter(one => (one.type === 'message') === isMessage).map(one => one.seq)
+  const compare = (what: string, found: readonly number[], wanted: readonly number[]): string[] =>
+    isDeepStrictEqual(found, wanted) ? [] : [`${what} ${found} instead of ${wanted}`]
+  return [
+    ...compare('received', received, seqsOf(true)),
+    ...compare('looped over', looped, seqsOf(true)),
+    ...compare('was notified of', updated, seqsOf(false))
+  ]
+}
+
+/**
+ * Checks that each message and change is in the log once, or was reported as failed. What failed is not in the log, unless the
+ * acknowledgement was lost and then the user lost the room.
+ */
+export const checkOutgoing = ({ id }: App, { sent, outgoing }: Track, { log }: FoldedRoom): string[] => {
+  const wrong: string[] = []
+  const stored = new Map<string, LogEntry>()
+  for (const entry of log) {
+    if (entry.nonce === undefined || entry.user_id !== id) continue
+    if (stored.has(entry.nonce)) wrong.push(`${entry.nonce} is stored again at ${entry.seq}`)
+    stored.set(entry.nonce, entry)
+  }
+  for (const one of outgoing.values()) wrong.push(...outcomeOf(one, stored.get(one.nonce), log[(one.seq ?? 0) - 1], id))
+  const seqs = sent
+    .map(nonce => (outgoing.get(nonce)?.status === 'sent' ? outgoing.get(nonce)?.seq : stored.get(nonce)?.seq))
+    .filter(seq => seq !== undefined)
+  if (
+    !isDeepStrictEqual(
+      seqs,
+      [...seqs].sort((a, b) => a - b)
+    )
+  )
+    wrong.push(`the messages are in the order ${seqs}`)
+  const own = log.filter(({ type, user_id }) => type === 'message' && user_id === id).map(({ seq }) => seq)
+  if (!isDeepStrictEqual(own, seqs)) wrong.push(`the log has the messages ${own} instead of ${seqs}`)
+  return wrong
+}
+
+const outcomeOf = (one: Outgoing, stored: LogEntry | undefined, at: LogEntry | undefined, id: number): string[] => {
+  const what = `${one.type} ${one.nonce} (${one.content})`
+  if (one.status === 'failed') {
+    // A service does not confirm anything in a room that the user may not read anymore.
+    const isUnknown = LOST.includes(`${one.error?.code}`)
+    return stored && !isUnknown ? [`${what} failed with ${one.error?.code}, and is stored at ${stored.seq}`] : []
+  }
+  if (one.status === 'pending') return [`${what} is pending`]
+  if (at?.nonce === one.nonce && at.user_id === id) return []
+  // An erased entry has no nonce. A change without an effect is acknowledged with an earlier entry, or with its message.
+  if (at?.unavailable !== undefined && at.user_id === id) return []
+  if ((one.type === 'react' || one.type === 'pin') && (at?.target === one.target || at?.seq === one.target)) return []
+  return [`${what} was acknowledged as ${one.seq}, which is ${JSON.stringify(at)}`]
+}
+
+/** Loads the whole history, and compares the messages that the user sees with those over HTTP. */
+export const checkView = async ({ room }: Track, { api }: Caller): Promise<string[]> => {
+  // A request on a half-open connection gets no response.
+  while (await room.older(20).catch(() => true));
+  const { messages, mine = {} } = await api.history(room.name, { limit: 1000 })
+  const expected = messages.map(message => ({ ...message, ...(mine[message.seq] ? { mine: mine[message.seq] } : {}) }))
+  const found = () => room.state.messages.map(message => ({ ...message }))
+  const deadline = performance.now() + VIEW_MS
+  // After a short random delay, the SDK loads the messages that replies refer to.
+  while (!isDeepStrictEqual(found(), expected) && performance.now() < deadline) await pause(20)
+  const shown = found()
+  if (isDeepStrictEqual(shown, expected)) return []
+  return [
+    `shows ${shown.length} messages of ${expected.length}`,
+    ...expected.flatMap((message, at) =>
+      isDeepStrictEqual(shown[at], message)
+        ? []
+        : [`shows ${JSON.stringify(shown[at])} instead of ${JSON.stringify(message)}`]
+    )
+  ]
+}
+
+/** Checks that the settings that the user sees are those of the room. A client that joined later does not know all of them. */
+export const checkSettings = ({ room: { state } }: Track, { rules }: FoldedRoom): string[] =>
+  Object.entries(rules.settings).flatMap(([name, value]) => {
+    const found = state[name as keyof typeof state]
+    return found === undefined || found === value ? [] : [`shows the ${name} ${found} instead of ${value}`]
+  })
+
+/** Checks that the client has forgotten a room that the user may not read anymore. */
+export const checkForgotten = (track: Track): string[] => {
+  const { messages, title, topic, status } = track.room.state
+  const isForgotten = messages.length === 0 && title === undefined && topic === undefined
+  return isClosed(track) && isForgotten
+    ? []
+    : [`is ${status}, and shows ${messages.length} messages and the title ${title}`]
+}

@@ -1,0 +1,62 @@
+/** Compares the live inbox of a user with the inbox over HTTP, and its counts with the logs of the rooms. */
+import { isDeepStrictEqual } from 'node:util'
+import type { Inbox } from '../../../client/src/index.ts'
+import type { App } from './app.ts'
+import type { FoldedRoom } from './check-log.ts'
+import { pause } from './random.ts'
+import type { Caller } from './world.ts'
+
+const INBOX_MS = 20_000
+
+/**
+ * Returns what is compared. The live frames report neither the newest entry of a room, nor when the user has joined a room without
+ * messages, by which the service sorts it.
+ */
+export const viewOf = ({ rooms, total }: Pick<Inbox['state'], 'rooms' | 'total'>) => {
+  const shown = rooms.map(({ seq: _, ...room }) => room)
+  const empty = shown.filter(({ last }) => !last).sort((one, other) => (one.room < other.room ? -1 : 1))
+  return JSON.parse(JSON.stringify({ rooms: [...shown.filter(({ last }) => last), ...empty], total })) as Pick<
+    Inbox['state'],
+    'rooms' | 'total'
+  >
+}
+
+export const checkInbox = async (
+  { inbox, id }: App,
+  { api }: Caller,
+  rooms: readonly FoldedRoom[]
+): Promise<string[]> => {
+  const deadline = performance.now() + INBOX_MS
+  const load = async () => viewOf(await api.inbox({ limit: 200 }))
+  let expected = await load()
+  while (!isDeepStrictEqual(viewOf(inbox.state), expected) && performance.now() < deadline) {
+    await pause(300)
+    expected = await load()
+  }
+  const shown = viewOf(inbox.state)
+  const wrong = isDeepStrictEqual(shown, expected)
+    ? []
+    : [`the inbox (${inbox.state.status}) is ${JSON.stringify(shown)} instead of ${JSON.stringify(expected)}`]
+  for (const item of expected.rooms) {
+    const room = rooms.find(({ name }) => name === item.room)
+    if (room) wrong.push(...(await checkCounts(item, room, id, api)))
+  }
+  return wrong
+}
+
+const checkCounts = async (
+  item: Inbox['state']['rooms'][number],
+  { name, log, messages }: FoldedRoom,
+  id: number,
+  api: Caller['api']
+): Promise<string[]> => {
+  const { members } = await api.members(name)
+  const mark = members.find(({ user_id }) => user_id === id)?.read_seq ?? 0
+  const later = log.filter(({ type, seq }) => type === 'message' && seq > mark)
+  const mentions = later.filter(({ seq }) => messages.get(seq)?.mentions?.includes(id))
+  const wrong: string[] = []
+  if (item.unread !== later.length) wrong.push(`${name} has ${item.unread} unread messages instead of ${later.length}`)
+  if (item.mentions !== mentions.length)
+    wrong.push(`${name} has ${item.mentions} mentions instead of ${mentions.length}`)
+  return wrong
+}
