@@ -26,6 +26,7 @@ export const changeMessages = async (stage: Stage): Promise<void> => {
       .getByRole('button', { name: /In reply to ada Shall we ship/ })
       .waitFor()
   )
+  await bob.numberOf('Tomorow')
   await bob.command('/edit Tomorrow', () => ada.sees('Tomorrow (edited)'))
   await bob.command(`/react #${ship} 🚀`, () => ada.page.getByRole('button', { name: '🚀 1 reaction' }).waitFor())
   await ada.page.getByRole('button', { name: '🚀 1 reaction' }).click()

@@ -56,7 +56,7 @@ export const kill = async ({ ada, bob, mia, mias, api, first, acks }: Stage): Pr
   }
 }
 
-/** A planned restart tells the clients when to reconnect. */
+/** A planned restart notifies the clients when to reconnect. */
 export const restart = async ({ ada, mia, mias, second, checklist }: Stage): Promise<void> => {
   const ended = second.end('SIGTERM')
   await mia.composer().fill('Sent during the restart')
