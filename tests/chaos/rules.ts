@@ -48,7 +48,8 @@ export const rulesOf = (log: readonly LogEntry[], { visibility, roles: first }: 
     if (restrictions.has(`ban:${author}`) && !(isOwn && entry.event === 'left')) return 'banned'
     if (restrictions.has(`mute:${author}`) && !isOwn) return 'muted'
     // Afterwards, a message from before may make its author a member, and the end of an account ends memberships.
-    if (settings.archived === true && type !== 'room' && !['joined', 'left'].includes(entry.event ?? '')) return 'in an archived room'
+    const isLate = entry.event === 'joined' || entry.event === 'left'
+    if (settings.archived === true && type !== 'room' && !isLate) return 'in an archived room'
     const seconds = Number(settings.slow_mode_seconds ?? 0)
     if (type !== 'message' || seconds === 0) return undefined
     const before = lastPosts.get(author)
