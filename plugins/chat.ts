@@ -14,6 +14,7 @@ import { createOptionsReader, type SettingOptions } from '../src/config/plugin-o
 import { chatSettings } from '../src/config/settings/chat.ts'
 import { redisSettings } from '../src/config/settings/redis.ts'
 import { faultOf } from '../src/db/client/errors.ts'
+import type { BusState } from '../src/db/repositories/processes.ts'
 import { waitOnce } from '../src/http/first-request.ts'
 import { type Clock, systemClock } from '../src/lib/clock.ts'
 import { version } from '../src/lib/package.ts'
@@ -78,7 +79,8 @@ export default fp(
       log: withoutRepeats(fastify.server, fastify.log, options.clock),
       version,
       keyId: fastify.chatCrypto.currentKeyId,
-      keyIds: fastify.chatCrypto.keyIds
+      keyIds: fastify.chatCrypto.keyIds,
+      state: () => ({ connections: chat.connections.count, bus: bus.stats?.().map(busState) ?? [] })
     })
     // The steps of an upgrade are known when the record was written for the first time.
     const isUpgradeFinished = (step?: string): boolean => record.isUpgradeFinished(step)
@@ -132,6 +134,12 @@ export default fp(
   },
   { name: 'chat-core', fastify: '5.x', dependencies: ['chat-metrics', 'chat-db', 'chat-crypto', 'chat-auth'] }
 )
+
+const busState = ({ driver, lagMs, isFailing }: BusStats): BusState => ({
+  driver,
+  lagMs: lagMs === undefined ? undefined : Math.round(lagMs),
+  isFailing
+})
 
 /** Each value is read when the metrics are collected. */
 const measureBus = ({ chatMetrics }: FastifyInstance, bus: Bus): void => {

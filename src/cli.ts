@@ -53,6 +53,11 @@ program
   .description('try everything on which the service depends: the settings, the database, mail, the proxy, and more')
   .action(load(() => import('./cli/check.ts'), 'check'))
 
+program
+  .command('status')
+  .description('show the running processes: their versions, keys, connections, and the lag of the bus')
+  .action(load(() => import('./cli/status.ts'), 'showStatus'))
+
 const migrate = program.command('migrate').description('apply or revert database migrations')
 migrate.command('up').description('apply every pending migration').action(migration('up'))
 migrate

@@ -1,6 +1,7 @@
 /** Keeps the row of this process in the table `processes` up to date, and reads which steps of a rolling upgrade are finished. */
 import { randomUUID } from 'node:crypto'
-import type { ProcessesRepository, ProcessRow } from '../db/repositories/processes.ts'
+import { hostname } from 'node:os'
+import type { ProcessesRepository, ProcessRow, ProcessState } from '../db/repositories/processes.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Log } from '../lib/logging.ts'
 import { withTimeout } from '../lib/timeout.ts'
@@ -14,6 +15,8 @@ export interface ProcessRecordOptions extends Omit<ProcessRow, 'id'> {
   readonly repository: ProcessesRepository
   readonly clock: Clock
   readonly log: Log
+  /** Returns what changes while the process runs. Called before each write of the row. */
+  readonly state: () => Pick<ProcessState, 'connections' | 'bus'>
 }
 
 export interface ProcessRecord {
@@ -25,8 +28,15 @@ export interface ProcessRecord {
   stop(): Promise<void>
 }
 
-export const createProcessRecord = ({ repository, clock, log, ...about }: ProcessRecordOptions): ProcessRecord => {
+export const createProcessRecord = ({
+  repository,
+  clock,
+  log,
+  state,
+  ...about
+}: ProcessRecordOptions): ProcessRecord => {
   const row: ProcessRow = { id: randomUUID(), ...about }
+  const [host, { pid }, createdAt] = [hostname(), process, clock.monotonic()]
   let finished: readonly string[] = []
   let refreshing: Promise<void> | undefined
   let stopTimer: (() => void) | undefined
@@ -44,7 +54,8 @@ export const createProcessRecord = ({ repository, clock, log, ...about }: Proces
 
   const refresh = (): Promise<void> => {
     refreshing ??= attempt(async () => {
-      finished = (await repository.refresh(row)).finishedSteps
+      const now = { host, pid, uptimeMs: clock.monotonic() - createdAt, ...state() }
+      finished = (await repository.refresh(row, now)).finishedSteps
     }).finally(() => {
       refreshing = undefined
     })

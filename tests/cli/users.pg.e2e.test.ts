@@ -296,6 +296,10 @@ describe('keys', () => {
     expect((await run(['keys', 'status'], '', rotating)).output).toMatch(
       /must stay: 1 running process encrypts with it/
     )
+    expect(await run(['status'])).toEqual({
+      code: 0,
+      output: expect.stringMatching(/^PROCESS .*\n\S+:\d+ .* postgres.* s ago\n\n1 process, 0 connections\.\n$/)
+    })
     const refused = await run(['keys', 'rotate'], '', rotating)
     expect(refused).toMatchObject({ code: 1, output: expect.stringContaining('1 running process has no key') })
     service.child.kill('SIGTERM')
