@@ -17,6 +17,7 @@ import { faultOf } from '../src/db/client/errors.ts'
 import type { BusState } from '../src/db/repositories/processes.ts'
 import { waitOnce } from '../src/http/first-request.ts'
 import { type Clock, systemClock } from '../src/lib/clock.ts'
+import type { Instruments } from '../src/lib/instruments.ts'
 import { version } from '../src/lib/package.ts'
 import { withoutRepeats } from '../src/lib/repeated-log.ts'
 import { defaultMaxConnections } from '../src/ops/max-connections.ts'
@@ -25,6 +26,7 @@ import { createProcessRecord } from '../src/ops/process-record.ts'
 import { shutdownOf } from '../src/shutdown.ts'
 import { callerOf } from './auth.ts'
 import { createDefaultBus } from './chat/bus.ts'
+import { metricsOf } from './metrics.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -73,6 +75,7 @@ export default fp(
       readOptions(options)
     const { messageRetentionDays, maxConnections, ...limits } = others
     const { authorize, authorizeActions, beforeMessage, onMessage, onEntry, appendQueue, joinsPosters } = options
+    const metrics = metricsOf(fastify)
     const record = createProcessRecord({
       repository: fastify.chatDb.processes,
       clock: options.clock ?? systemClock,
@@ -109,7 +112,7 @@ export default fp(
       keyring: fastify.chatCrypto,
       clock: options.clock ?? systemClock,
       log: withoutRepeats(fastify.server, fastify.log, options.clock),
-      instruments: fastify.chatMetrics.isOn ? fastify.chatMetrics : undefined,
+      instruments: metrics.isOn ? metrics : undefined,
       authenticate: token => fastify.chatAuth.renew(token),
       appendQueue,
       joinsPosters
@@ -127,12 +130,12 @@ export default fp(
     fastify.addHook('onListen', startOnce)
     fastify.addHook('onRequest', waitOnce(startOnce))
     fastify.addHook('onReady', () => chat.start())
-    measureBus(fastify, bus)
+    measureBus(metrics, bus)
     addShutdown(fastify, chat)
     startRetention(fastify, messageRetentionDays, options.clock)
     shutdownOf(fastify).add('leave the bus', record.stop)
   },
-  { name: 'chat-core', fastify: '5.x', dependencies: ['chat-metrics', 'chat-db', 'chat-crypto', 'chat-auth'] }
+  { name: 'chat-core', fastify: '5.x', dependencies: ['chat-db', 'chat-crypto', 'chat-auth'] }
 )
 
 const busState = ({ driver, lagMs, isFailing }: BusStats): BusState => ({
@@ -142,31 +145,31 @@ const busState = ({ driver, lagMs, isFailing }: BusStats): BusState => ({
 })
 
 /** Each value is read when the metrics are collected. */
-const measureBus = ({ chatMetrics }: FastifyInstance, bus: Bus): void => {
+const measureBus = (metrics: Instruments, bus: Bus): void => {
   const read = (measure: (stats: BusStats) => number | undefined) => () =>
     Object.fromEntries((bus.stats?.() ?? []).map(stats => [stats.driver, measure(stats)]))
   const inSeconds = (ms: number | undefined): number | undefined => (ms === undefined ? undefined : ms / 1000)
-  chatMetrics.read(
+  metrics.read(
     'bus_lag_seconds',
     read(({ lagMs }) => inSeconds(lagMs))
   )
-  chatMetrics.read(
+  metrics.read(
     'bus_silent_seconds',
     read(({ silentMs }) => inSeconds(silentMs))
   )
-  chatMetrics.read(
+  metrics.read(
     'bus_failing',
     read(({ isFailing }) => Number(isFailing))
   )
-  chatMetrics.read(
+  metrics.read(
     'bus_reconnects_total',
     read(({ reconnects }) => reconnects)
   )
-  chatMetrics.read(
+  metrics.read(
     'bus_failures_total',
     read(({ failures }) => failures)
   )
-  chatMetrics.read(
+  metrics.read(
     'bus_dropped_total',
     read(({ dropped }) => dropped)
   )
@@ -176,7 +179,7 @@ const measureBus = ({ chatMetrics }: FastifyInstance, bus: Bus): void => {
 const startRetention = (fastify: FastifyInstance, days: number, clock: Clock = systemClock): void => {
   const log = withoutRepeats(fastify.server, fastify.log, clock)
   const retention = createMessageRetention({ repository: fastify.chatDb.messageRetention, days, clock, log })
-  fastify.chatMetrics.read('expired_entries_total', () => retention.deletedEntries)
+  metricsOf(fastify).read('expired_entries_total', () => retention.deletedEntries)
   fastify.addHook('onListen', async () => retention.start())
   shutdownOf(fastify).add('stop background work', () => retention.stop())
 }

@@ -1,10 +1,14 @@
-/** Creates the Fernet keyring that encrypts messages at rest. Decorates `chatCrypto`. */
+/**
+ * Creates the Fernet keyring that encrypts messages at rest. If the db plugin was registered before, checks that the keys are
+ * those of the database. Decorates `chatCrypto`.
+ */
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { createOptionsReader, type SettingOptions } from '../src/config/plugin-options.ts'
 import { cryptoSettings } from '../src/config/settings/auth.ts'
 import { createKeyring, type Keyring } from '../src/crypto/keyring.ts'
 import { type Clock, systemClock } from '../src/lib/clock.ts'
+import { checkKeys } from '../src/ops/key-check.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -19,13 +23,15 @@ export interface ChatCryptoOptions extends SettingOptions<typeof cryptoSettings,
 
 const readOptions = createOptionsReader('chat-crypto', { settings: cryptoSettings })
 
-/** Decorates the instance with the keyring. Rejects if a key is not a Fernet key. */
+/** Decorates the instance with the keyring. Rejects if a key is not a Fernet key, or if no key decrypts the newest texts. */
 export default fp(
   async function chatCrypto(fastify: FastifyInstance, options: ChatCryptoOptions) {
     const { encryptionKey, encryptionKeyPrevious } = readOptions(options)
     const { clock = systemClock } = options
     const keyring = createKeyring({ current: encryptionKey, previous: [...encryptionKeyPrevious], now: clock.now })
     fastify.decorate('chatCrypto', keyring)
+    if (!fastify.hasDecorator('chatDbAtStart')) return
+    await fastify.chatDbAtStart(({ keys }) => checkKeys({ keys, keyring, log: fastify.log }))
   },
   { name: 'chat-crypto', fastify: '5.x' }
 )

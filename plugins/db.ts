@@ -1,6 +1,6 @@
 /**
- * Opens the database, or uses the client of a host application. Applies the migrations if `migrateOnStart` is true. If the crypto
- * plugin was registered before, checks that its keys are those of the database. Decorates `chatDb`.
+ * Opens the database, or uses the client of a host application. Applies the migrations if `migrateOnStart` is true. Decorates
+ * `chatDb` and `chatDbAtStart`.
  */
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
@@ -13,12 +13,17 @@ import type { SqlClient } from '../src/db/client/types.ts'
 import { type ChatDatabase, createDatabase } from '../src/db/database.ts'
 import { migrateUp, requireMigrated } from '../src/db/migrate.ts'
 import type { NewAuditEvent } from '../src/db/repositories/audit.ts'
-import { checkKeys } from '../src/ops/key-check.ts'
 import { shutdownOf } from '../src/shutdown.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
     chatDb: ChatDatabase
+    /**
+     * Runs work during the start, on a connection that is closed afterwards. So if the start fails later, no open connection
+     * keeps the process running. Does nothing with a host application's client and without `migrateOnStart`, because the host
+     * may not be connected yet.
+     */
+    chatDbAtStart: (work: (database: ChatDatabase) => Promise<void>) => Promise<void>
   }
 }
 
@@ -44,10 +49,17 @@ export default fp(
   async function chatDb(fastify: FastifyInstance, options: ChatDbOptions) {
     const settings = readOptions(options)
     const client = options.client ? await adopt(fastify, options.client, settings) : await open(fastify, settings)
+    const { databaseSchema, migrateOnStart } = settings
     // A client that the host application passed in stays open.
     if (!options.client) shutdownOf(fastify).add('close the database', () => client.close())
     const audit = { days: settings.auditDays, onRecorded: (event: NewAuditEvent) => logEvent(fastify.log, event) }
-    fastify.decorate('chatDb', createDatabase(client, settings.databaseSchema, { audit }))
+    fastify.decorate('chatDb', createDatabase(client, databaseSchema, { audit }))
+    fastify.decorate('chatDbAtStart', async (work: (database: ChatDatabase) => Promise<void>) => {
+      if (options.client && !migrateOnStart) return
+      const isShared = options.client !== undefined || client.engine === 'pglite'
+      const own = isShared ? client : await openClient({ ...reachOf(settings), poolMax: 1 })
+      await work(createDatabase(own, databaseSchema)).finally(() => (isShared ? undefined : own.close()))
+    })
   },
   { name: 'chat-db', fastify: '5.x' }
 )
@@ -71,17 +83,8 @@ const adopt = async (fastify: FastifyInstance, handle: DatabaseHandle, settings:
   const { databaseSchema, databaseListenUrl, migrateOnStart } = settings
   const client = await withoutLostNotifications(fastify, await adoptClient(handle, databaseListenUrl))
   // Without `migrateOnStart`, the start sends no query, because the host may not be connected yet.
-  if (migrateOnStart) {
-    await migrateUp(client, databaseSchema)
-    await checkKeysOf(fastify, client, databaseSchema)
-  }
+  if (migrateOnStart) await migrateUp(client, databaseSchema)
   return client
-}
-
-/** Throws if the keys of this process are not those of the database. */
-const checkKeysOf = async (fastify: FastifyInstance, client: SqlClient, schema: string): Promise<void> => {
-  if (!fastify.hasDecorator('chatCrypto')) return
-  await checkKeys({ keys: createDatabase(client, schema).keys, keyring: fastify.chatCrypto, log: fastify.log })
 }
 
 /**
@@ -90,13 +93,7 @@ const checkKeysOf = async (fastify: FastifyInstance, client: SqlClient, schema: 
  * client connects with its first query. So if the start fails later, no open connection keeps the process running.
  */
 const open = async (fastify: FastifyInstance, settings: Settings): Promise<SqlClient> => {
-  if (!settings.databaseUrl) throw new TypeError('The plugin chat-db requires `databaseUrl` or `client`.')
-  const reach = {
-    url: settings.databaseUrl,
-    ssl: settings.databaseSsl,
-    ca: settings.databaseCa,
-    listenUrl: settings.databaseListenUrl
-  }
+  const reach = reachOf(settings)
   const first = await openClient({ ...reach, poolMax: 1, onWarning: sentence => fastify.log.warn(sentence) })
   let notifications: SqlClient['notifications']
   try {
@@ -120,5 +117,10 @@ const prepare = async (fastify: FastifyInstance, client: SqlClient, settings: Se
   })
   if (migrateOnStart) await migrateUp(client, databaseSchema)
   else await requireMigrated(client, databaseSchema)
-  await checkKeysOf(fastify, client, databaseSchema)
+}
+
+/** Returns how to reach the database. Throws a TypeError without a URL. */
+const reachOf = ({ databaseUrl, databaseSsl, databaseCa, databaseListenUrl }: Settings) => {
+  if (!databaseUrl) throw new TypeError('The plugin chat-db requires `databaseUrl` or `client`.')
+  return { url: databaseUrl, ssl: databaseSsl, ca: databaseCa, listenUrl: databaseListenUrl }
 }

@@ -42,6 +42,14 @@ export interface ChatMetricsOptions extends SettingOptions<typeof metricsSetting
   readonly metrics?: { readonly registry: MetricsRegistry } | undefined
 }
 
+type ChatMetrics = FastifyInstance['chatMetrics']
+
+const off: ChatMetrics = { ...noInstruments, isOn: false }
+
+/** Returns the instruments of an instance. They measure nothing if the metrics plugin was not registered before. */
+export const metricsOf = (fastify: FastifyInstance): ChatMetrics =>
+  fastify.hasDecorator('chatMetrics') ? fastify.chatMetrics : off
+
 const readOptions = createOptionsReader('chat-metrics', { settings: metricsSettings })
 
 /** Decorates the instance. Rejects if metrics are configured but prom-client is not installed. */
@@ -50,8 +58,7 @@ export default fp(
     const { metricsToken, metricsPort, metricsHost } = readOptions(options)
     if (host && typeof host.registry?.registerMetric !== 'function')
       throw new TypeError('The option `metrics` must be an object with a `registry` of prom-client.')
-    if (!host && metricsToken === undefined && metricsPort === 0)
-      return void fastify.decorate('chatMetrics', { ...noInstruments, isOn: false })
+    if (!host && metricsToken === undefined && metricsPort === 0) return void fastify.decorate('chatMetrics', off)
 
     const metrics = createMetrics(await loadPrometheus(), host?.registry)
     metrics.read('info', () => ({ [version]: 1 }))

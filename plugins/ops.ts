@@ -15,6 +15,7 @@ import { createLoadMeter, type Load, type LoadMeter } from '../src/ops/load.ts'
 import { createSampler, type Sampler } from '../src/ops/metrics/sampler.ts'
 import type { Health, Liveness } from '../src/protocol/http/service.ts'
 import { shutdownOf } from '../src/shutdown.ts'
+import { metricsOf } from './metrics.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -67,7 +68,7 @@ export default fp(
     fastify.addHook('onRequest', waitOnce(startOnce))
     measure(fastify, monitor, meter)
     const samples = sampleDatabase(fastify, clock, log)
-    if (fastify.chatMetrics.isOn) fastify.addHook('onListen', async () => samples.start())
+    if (metricsOf(fastify).isOn) fastify.addHook('onListen', async () => samples.start())
     shutdownOf(fastify).add('stop monitoring', () => {
       samples.stop()
       monitor.stop()
@@ -89,35 +90,31 @@ export default fp(
       load: () => meter.level()
     })
   },
-  { name: 'chat-ops', fastify: '5.x', dependencies: ['chat-metrics', 'chat-db', 'chat-core'] }
+  { name: 'chat-ops', fastify: '5.x', dependencies: ['chat-db', 'chat-core'] }
 )
 
 /** Each value is read when the metrics are collected. */
-const measure = (
-  { chatMetrics, chatDb, chatCore, chatCrypto }: FastifyInstance,
-  monitor: HealthMonitor,
-  meter: LoadMeter
-) => {
+const measure = (fastify: FastifyInstance, monitor: HealthMonitor, meter: LoadMeter) => {
+  const { chatDb, chatCore, chatCrypto } = fastify
   const { client } = chatDb
-  chatMetrics.read('ready', () => Number(monitor.isReady && !chatCore.isDraining))
-  chatMetrics.read('check_failing', () => ({
+  const metrics = metricsOf(fastify)
+  metrics.read('ready', () => Number(monitor.isReady && !chatCore.isDraining))
+  metrics.read('check_failing', () => ({
     database_unavailable: Number(monitor.latest.database === 'unavailable'),
     database_read_only: Number(monitor.latest.database === 'read_only'),
     listening: Number(monitor.latest.listening !== 'ok')
   }))
-  chatMetrics.read('loop_delay_seconds', () => meter.loopDelayMs / 1000)
-  chatMetrics.read('pool_connections', () => client.maxConnections ?? 1)
-  chatMetrics.read('pool_in_use', () => client.inUse?.())
-  chatMetrics.read('pool_waiting', () => client.waiting?.())
-  chatMetrics.read('undecryptable_total', () => chatCrypto.failures)
+  metrics.read('loop_delay_seconds', () => meter.loopDelayMs / 1000)
+  metrics.read('pool_connections', () => client.maxConnections ?? 1)
+  metrics.read('pool_in_use', () => client.inUse?.())
+  metrics.read('pool_waiting', () => client.waiting?.())
+  metrics.read('undecryptable_total', () => chatCrypto.failures)
 }
 
 /** Measures what only the database knows. */
-const sampleDatabase = (
-  { chatMetrics, chatDb, chatCrypto }: FastifyInstance,
-  clock: Clock,
-  log: Log
-): Sampler<Samples> => {
+const sampleDatabase = (fastify: FastifyInstance, clock: Clock, log: Log): Sampler<Samples> => {
+  const { chatDb, chatCrypto } = fastify
+  const metrics = metricsOf(fastify)
   const sampler = createSampler({
     clock,
     sample: async (): Promise<Samples> => ({
@@ -126,9 +123,9 @@ const sampleDatabase = (
     }),
     onFailure: err => log.warn({ err }, 'failed to read metrics from the database; retrying')
   })
-  chatMetrics.read('encryption_key_age_seconds', () => sampler.latest?.keyAgeSeconds)
-  chatMetrics.read('outbox_mails', () => sampler.latest?.outbox.mails)
-  chatMetrics.read('outbox_oldest_seconds', () => sampler.latest?.outbox.oldestSeconds)
+  metrics.read('encryption_key_age_seconds', () => sampler.latest?.keyAgeSeconds)
+  metrics.read('outbox_mails', () => sampler.latest?.outbox.mails)
+  metrics.read('outbox_oldest_seconds', () => sampler.latest?.outbox.oldestSeconds)
   return sampler
 }
 

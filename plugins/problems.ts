@@ -14,6 +14,7 @@ import { ChatError, type ErrorCode } from '../src/protocol/errors.ts'
 import { EmbeddedProblem, Problem } from '../src/protocol/http/problems.ts'
 import { compile, compileCoercing } from '../src/protocol/validation.ts'
 import { sendRequestId } from './headers.ts'
+import { metricsOf } from './metrics.ts'
 
 /**
  * Compiles the validators of requests. They convert path parameters, query parameters and headers to the types in the schema,
@@ -85,7 +86,7 @@ export const sendProblem = (error: unknown, request: FastifyRequest, reply: Fast
   const refusal = refusalOf(error, { replyStatus: reply.statusCode, isUnavailable })
   const { code, status } = refusal
   const log = withoutRepeats(request.server.server, request.log)
-  if (LIMITS.has(code)) request.server.chatMetrics.count('rejections_total', 1, { limit: code })
+  if (LIMITS.has(code)) metricsOf(request.server).count('rejections_total', 1, { limit: code })
   if (LIMITS.has(code)) log.warn({ code, address: clientAddress(request) }, 'a limit rejected a request')
   else if (code === UPGRADE_PENDING) log.warn({ code }, 'an entry was refused because the upgrade is not finished')
   else if (status >= 500) log.error({ err: error }, 'the request failed')

@@ -1,9 +1,10 @@
 /** Serves the metrics to whoever has METRICS_TOKEN. */
 import type { FastifyPluginAsync } from 'fastify'
+import { metricsOf } from '../plugins/metrics.ts'
 import { ChatError } from '../src/protocol/errors.ts'
 
 const metricsRoute: FastifyPluginAsync = async fastify => {
-  const { collect, isAllowed } = fastify.chatMetrics
+  const { collect, isAllowed } = metricsOf(fastify)
   if (!collect || !isAllowed) return
   fastify.get(
     '/metrics',

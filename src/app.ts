@@ -161,8 +161,8 @@ const assemble = async (fastify: FastifyInstance, options: ChatServiceOptions): 
   await fastify.register(configPlugin, { ...given, ...(resolved ? { resolved } : {}), without })
   const config = fastify.chatConfig
   if (!fastify.hasPlugin('chat-metrics')) await fastify.register(metricsPlugin, { ...config, metrics })
-  await fastify.register(cryptoPlugin, { ...config, clock })
   await fastify.register(dbPlugin, { ...config, client })
+  await fastify.register(cryptoPlugin, { ...config, clock })
   // The users of a host application have no addresses here.
   if (!authenticate) await fastify.register(mailPlugin, { ...config, clock, printMail, mailLimits })
   await fastify.register(authPlugin, { ...config, authenticate, clock })
