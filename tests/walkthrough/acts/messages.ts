@@ -38,8 +38,12 @@ export const changeMessages = async (stage: Stage): Promise<void> => {
   await ada.page.getByRole('searchbox').fill('party')
   await ada.page.keyboard.press('Enter')
   await mias.sees('🥳 1')
-  await ada.page.getByRole('button', { name: '🚀 1 reaction' }).hover()
-  await ada.page.getByRole('tooltip').getByText('ada').waitFor()
+  await until('ada’s page shows who reacted', async () => {
+    // The reaction moves away from the pointer when a receipt appears above it.
+    await ada.page.getByRole('button', { name: '🚀 1 reaction' }).hover()
+    await ada.page.getByRole('tooltip').getByText('ada').waitFor({ timeout: 2000 })
+    return true
+  })
   await ada.composer().focus()
   await ada.page.keyboard.press('ArrowUp')
   await ada.page.getByRole('textbox', { name: 'Edit your message' }).fill('Shall we ship today?')

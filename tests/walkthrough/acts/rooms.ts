@@ -1,6 +1,7 @@
 /** Public and private rooms, members and roles. */
 import assert from 'node:assert/strict'
 import type { Stage } from '../stage.ts'
+import { until } from '../until.ts'
 
 /** The moderator creates a public and a private room in the page, and everybody comes in. */
 export const createRooms = async ({ ada, bob, mia, mias }: Stage): Promise<void> => {
@@ -24,7 +25,13 @@ export const createRooms = async ({ ada, bob, mia, mias }: Stage): Promise<void>
   await ada.press('Join the room')
   await ada.press('Close')
   await bob.sees('ada became a member')
-  await bob.command('/who', () => bob.sees(/\d here: .*ada/))
+  await bob.command('/who', () =>
+    // The list of who is present is sent at most once per second.
+    until('bob’s terminal lists ada', async () => {
+      await bob.type('/who')
+      return /\d here: .*ada/.test(await bob.screen())
+    })
+  )
 
   await mia.press('New room')
   await mia.fill('Title', 'Plans')
