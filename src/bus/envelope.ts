@@ -86,7 +86,7 @@ const groupsOf = (events: readonly { event: BusEvent; bytes: number }[]): BusEve
 
 /**
  * Passes the contents of a payload to a listener, unless this process (`ourselves`) sent the payload. Ignores a payload that is
- * not JSON, because the listener finds the changes when it polls.
+ * not valid, because the listener finds the changes when it polls.
  */
 export const deliver = (payload: string, listener: BusListener, ourselves: string): void => {
   const envelope = readEnvelope(payload)
@@ -95,11 +95,25 @@ export const deliver = (payload: string, listener: BusListener, ourselves: strin
   for (const event of envelope.events ?? []) if (isBusEvent(event)) listener.event(event, envelope.from)
 }
 
-/** Returns the content of a payload, or undefined if the payload is not JSON. */
+/**
+ * Returns the content of a payload, or undefined if no process of this service sends such a payload. Every role of the database
+ * can send notifications, and an error in their handler would end the process.
+ */
 export const readEnvelope = (payload: string): Envelope | undefined => {
   try {
-    return JSON.parse(payload)
+    const parsed: unknown = JSON.parse(payload)
+    return isEnvelope(parsed) ? parsed : undefined
   } catch {
     return undefined
   }
 }
+
+const isEnvelope = (value: unknown): value is Envelope => {
+  if (typeof value !== 'object' || value === null) return false
+  const { from, n, sent, grown = [], events = [] } = value as Record<string, unknown>
+  const isList = Array.isArray(events) && Array.isArray(grown) && grown.every(isPair)
+  return typeof from === 'string' && isList && [n, sent].every(number => number === undefined || isCount(number))
+}
+
+const isCount = (value: unknown): boolean => Number.isSafeInteger(value)
+const isPair = (value: unknown): boolean => Array.isArray(value) && value.length === 2 && value.every(isCount)

@@ -90,3 +90,18 @@ test('it ignores events of an unknown kind or without valid fields, and delivers
   expect(delivered(JSON.stringify({ from: 'p', events }))).toEqual([{ kind: 'present', room: 1, added_later: true }])
   expect(delivered('not JSON')).toEqual([])
 })
+
+test('it ignores a payload that no process sends, which any role of the database can send', () => {
+  const payloads = [
+    '{}',
+    '5',
+    'null',
+    '[]',
+    '{"from":5}',
+    '{"from":"p","grown":5}',
+    '{"from":"p","grown":[5,null]}',
+    '{"from":"p","events":{}}',
+    '{"from":"p","events":[null,5,{}]}'
+  ]
+  for (const payload of payloads) expect(delivered(payload), payload).toEqual([])
+})
