@@ -23,9 +23,9 @@ const start = async (count: number) => {
   const chat = await startChat({ settings: { messageRateLimit: 0 }, joinsPosters: false })
   const john = await chat.register('john')
   const writer = await chat.join(john)
-  const send = async (frame: object) => {
+  const send = async (frame: object, type = 'ack') => {
     writer.send({ ...frame, ref: 'r' })
-    return writer.nextOf('ack')
+    return writer.nextOf(type)
   }
   for (let n = 1; n <= count; n++) await send({ type: 'message', content: `text ${n}` })
   const get = async (path: string) => chat.call('GET', `/api/chat/rooms/general/${path}`, { token: john.token })
@@ -97,6 +97,27 @@ describe('expired entries', () => {
     expect((await list()).messages[1].reply).toEqual({ seq: 1, unavailable: 'expired' })
     expect((await get('messages/2')).status).toBe(404)
     expect((await get('messages/2/reactions?key=a')).status).toBe(404)
+  })
+
+  test('are neither pinned nor changed before their rows are deleted', async () => {
+    const { database, get, list, call, john, send, sql } = await start(4)
+    await sql(`update @users set role = 'admin' where id = ${john.id}`)
+    for (const seq of [2, 4])
+      expect((await call('PUT', `/api/chat/rooms/general/pins/${seq}`, { token: john.token })).status).toBe(201)
+    const { id } = (await database.rooms.findByName('general')) ?? { id: 0 }
+    await age(database, 3)
+    expect(await database.messageRetention.expire(id, 30)).toBe(true)
+    await knows(list, 4)
+    expect(seqs((await get('pins')).body)).toEqual([4])
+    const late = { token: john.token, body: { content: 'late' } }
+    expect((await call('PATCH', '/api/chat/rooms/general/messages/3', late)).status).toBe(404)
+    expect((await call('PUT', '/api/chat/rooms/general/pins/3', { token: john.token })).status).toBe(404)
+    const refused = async (frame: object) =>
+      expect(await send(frame, 'error')).toMatchObject({ code: 'message_not_found' })
+    await refused({ type: 'react', target: 3, key: 'a' })
+    await refused({ type: 'delete', target: 3 })
+    await refused({ type: 'message', content: 'a reply', reply_to: 3 })
+    expect((await send({ type: 'message', content: 'a reply', reply_to: 4 })).seq).toBe(7)
   })
 
   test('may be all entries of a room, which then continues', async () => {

@@ -135,7 +135,8 @@ export const createMessagesRepository = (client: SqlClient, schema: string): Mes
       ))
     )`
   const pins = `select seq::double precision, pin_seq::double precision as "pinSeq" from ${inSchema}.message_state
-    where room_id = $1 and pin_seq is not null and pin_seq < $2 and pin_seq <= $3 order by pin_seq desc limit $4`
+    where room_id = $1 and pin_seq is not null and pin_seq < $2 and pin_seq <= $3
+      and seq >= (select oldest_seq from ${inSchema}.rooms where id = $1) order by pin_seq desc limit $4`
   // Subqueries select the fields that most entries lack. A subquery is a look-up per entry, whereas a join could read whole
   // tables. All these fields are in one column, because receiving another column takes longer than the look-up.
   const entries = (source: string, condition: string): string => `
