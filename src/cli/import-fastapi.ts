@@ -3,12 +3,13 @@ import { readForCommand } from '../../plugins/config.ts'
 import { createUnlessHeld, hashOfName } from '../accounts/held-names.ts'
 import { createKeyring } from '../crypto/keyring.ts'
 import { openClient, waitForDatabase } from '../db/client/open.ts'
+import { exclusively } from '../db/exclusive.ts'
 import { createFastApiSource, type FastApiSource } from '../db/fastapi-source.ts'
 import { systemClock, timestamp } from '../lib/clock.ts'
 import { type ImportContext, importMessages, importUsers, verifyMessages } from '../ops/import-fastapi/import.ts'
 import { sourceKeyOf } from '../ops/import-fastapi/source-key.ts'
 import { isBcrypt, type Survey, survey } from '../ops/import-fastapi/survey.ts'
-import { safeText } from '../tui/safe-text.ts'
+import { safeLine } from '../tui/safe-text.ts'
 import { print } from './print.ts'
 import { type AccountTools, withDatabase } from './with-database.ts'
 
@@ -31,12 +32,18 @@ export const importFastApi = async (options: ImportOptions): Promise<void> => {
   try {
     await withDatabase(async tools => {
       await waitForDatabase(client, { seconds: tools.settings.databaseWaitSeconds })
-      await run(tools, createFastApiSource(client), { ...options, renames, key: given.fastapiEncryptionKey })
-    })
+      const { client: ours, schema } = tools.database
+      await exclusively(ours, { schema, name: 'import-fastapi' }, () =>
+        run(tools, createFastApiSource(client), { ...options, renames, key: given.fastapiEncryptionKey })
+      )
+    }, WITH_LOCK)
   } finally {
     await client.close()
   }
 }
+
+/** One connection holds the lock. */
+const WITH_LOCK = { poolMax: 2 }
 
 const renamesOf = (pairs: readonly string[]): Map<string, string> =>
   new Map(
@@ -59,11 +66,13 @@ const run = async (tools: AccountTools, source: FastApiSource, options: RunOptio
   const room = await roomOf(tools, options.room)
   const found = await survey({ database, source, sourceKeyring, renames: options.renames, isHeld })
   print(...reportOf(found))
+  if (room.isPrivate)
+    print('', 'The room is private. The imported users cannot read it before you add them as members.')
   refuse(found, options, room.lastAt)
   if (options.dryRun) return print('', 'Nothing was changed, because of --dry-run.')
 
   const context: ImportContext = { database, keyring: tools.keyring, source, sourceKeyring, createUser: creator(tools) }
-  await database.fastApiImport.begin(room.id)
+  await database.fastApiImport.begin({ roomId: room.id, lastId: found.lastId })
   const users = await importUsers(context, found.names, progress('users', found.users))
   const began = systemClock.monotonic()
   const { stored, skipped, moved } = await importMessages(context, progress('messages', found.messages))
@@ -74,7 +83,11 @@ const run = async (tools: AccountTools, source: FastApiSource, options: RunOptio
     ...(skipped > 0
       ? [`Skipped ${numbered(skipped, 'message')}: unreadable, or of an account that was deleted here.`]
       : []),
-    ...(moved > 0 ? [`${numbered(moved, 'message')} took the time of the entry before, which was later.`] : [])
+    ...(moved > 0
+      ? [
+          `${numbered(moved, 'message')} took the time of the entry before: theirs is earlier, in the future, or missing.`
+        ]
+      : [])
   )
   const reach = await database.rooms.reach(room.id)
   const { equal, gone, wrong } = await verifyMessages(context, found.lastId, (reach?.oldestSeq ?? 1) > 1)
@@ -88,10 +101,12 @@ const roomOf = async ({ database }: AccountTools, name: string) => {
   const room = await database.rooms.findByName(name)
   if (!room)
     throw new Error(`There is no room ${JSON.stringify(name)}. Create it in the service, or use another --room.`)
+  if (room.archived || room.visibility === 'direct')
+    throw new Error(`The room ${JSON.stringify(name)} is archived or direct. Use another --room.`)
   const progress = await database.fastApiImport.progress()
   if (progress && progress.roomId !== room.id)
     throw new Error('An earlier run imported messages into another room. Use the same --room as before.')
-  return { id: room.id, lastAt: await database.fastApiImport.lastAt(room.id) }
+  return { id: room.id, isPrivate: room.visibility === 'private', lastAt: await database.fastApiImport.lastAt(room.id) }
 }
 
 const creator =
@@ -108,6 +123,11 @@ const creator =
   }
 
 const SHOWN = 20
+/** Maximum length of a printed name. */
+const MAX_NAME = 100
+
+const shownName = (name: string): string =>
+  safeLine(name.length > MAX_NAME ? `${name.slice(0, MAX_NAME)}…` : name) || '(no name)'
 
 /** Describes what was found. */
 const reportOf = (found: Survey): string[] => [
@@ -115,14 +135,14 @@ const reportOf = (found: Survey): string[] => [
   `and ${numbered(found.messages, 'message')} to import.`,
   ...listOf(
     'These users have no bcrypt hash. They can log in after a reset of their password:',
-    found.withoutPassword.map(safeText)
+    found.withoutPassword.map(shownName)
   ),
   ...listOf(
     'These names need --rename OLD=NEW:',
-    found.nameProblems.map(({ name, problem }) => `${safeText(name)}: ${safeText(problem)}`)
+    found.nameProblems.map(({ name, problem }) => `${shownName(name)}: ${safeLine(problem)}`)
   ),
   ...listOf(
-    'These messages have no user, or FASTAPI_ENCRYPTION_KEY does not decrypt them (ids in the other service):',
+    'These messages have no user, are too long, or FASTAPI_ENCRYPTION_KEY does not decrypt them (ids in the other service):',
     found.unreadable.map(String)
   )
 ]

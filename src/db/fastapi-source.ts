@@ -2,9 +2,13 @@
  * Reads the tables of a FastAPI Chat Backend: `users(id, username, hashed_password, created_at)` and
  * `messages(id, user_id, content, created_at)`. Writes nothing.
  */
+import { codesOf } from './client/errors.ts'
 import type { SqlClient } from './client/types.ts'
 
-/** A user of the other service. `createdAt` is in milliseconds since the epoch. */
+/**
+ * A user of the other service. `username` is empty if it is null there. `createdAt` is in milliseconds since the epoch, and null
+ * if it is infinite there.
+ */
 export interface SourceUser {
   readonly id: number
   readonly username: string
@@ -12,7 +16,8 @@ export interface SourceUser {
   readonly createdAt: number | null
 }
 
-/** A message of the other service. `content` is a Fernet token. `createdAt` is in milliseconds since the epoch. */
+/** A message of the other service. `content` is a Fernet token, or empty if it is too
+ * long. `createdAt` is as that of a user. */
 export interface SourceMessage {
   readonly id: number
   readonly userId: number | null
@@ -28,20 +33,43 @@ export interface FastApiSource {
   messages(after: number): AsyncGenerator<readonly SourceMessage[]>
 }
 
+/** Less than every id. */
+export const BEFORE_FIRST = Number.MIN_SAFE_INTEGER
+/** Maximum size in bytes of a token. A message has at most 65,536 characters, which have at most 4 bytes each. */
+const MAX_TOKEN_BYTES = 350_000
 /** Maximum number of rows of a page. */
 const PAGE = 500
 
 // A time without a time zone is in UTC there. `extract` treats it so, whatever the time zone of the session is.
-const CREATED_AT = `floor(extract(epoch from created_at) * 1000)::double precision as "createdAt"`
-const USERS = `select id::double precision as id, username, hashed_password as "hashedPassword", ${CREATED_AT}
-  from users where id > $1 order by id limit ${PAGE}`
-const MESSAGES = `select id::double precision as id, user_id::double precision as "userId", content, ${CREATED_AT}
-  from messages where id > $1 order by id limit ${PAGE}`
+const CREATED_AT = `case when isfinite(created_at)
+  then floor(extract(epoch from created_at) * 1000)::double precision end as "createdAt"`
+const USERS = `select id::double precision as id, coalesce(username, '') as username, hashed_password as "hashedPassword", ${CREATED_AT}
+  from users where id > $1::bigint order by id limit ${PAGE}`
+const MESSAGES = `select id::double precision as id, user_id::double precision as "userId",
+    case when octet_length(content) > ${MAX_TOKEN_BYTES} then '' else content end as content, ${CREATED_AT}
+  from messages where id > $1::bigint order by id limit ${PAGE}`
 
-export const createFastApiSource = ({ query }: Pick<SqlClient, 'query'>): FastApiSource => {
+/** SQLSTATEs of a missing table, a missing column, and a column of another type. */
+const OTHER_TABLES = ['42P01', '42703', '42804', '42846', '42883']
+
+export const createFastApiSource = ({ query: run }: Pick<SqlClient, 'query'>): FastApiSource => {
+  const query = async <Row extends object>(text: string, values?: unknown[]): Promise<Row[]> => {
+    try {
+      return await run<Row>(text, values)
+    } catch (cause) {
+      if (!codesOf(cause).some(code => OTHER_TABLES.includes(code))) throw cause
+      // Without a cause, because the command would print the error of the database and not this one.
+      const reason = cause instanceof Error ? cause.message : 'unknown error'
+      throw new Error(
+        `The database of FASTAPI_DATABASE_URL has no tables of a FastAPI Chat Backend (${reason}). Check the setting.`
+      )
+    }
+  }
   const pages = async function* <Row extends { readonly id: number }>(text: string, after: number) {
     for (let last: number | undefined = after; last !== undefined; ) {
       const page: Row[] = await query<Row>(text, [last])
+      const unsafe = page.find(({ id }) => !Number.isSafeInteger(id))
+      if (unsafe) throw new Error(`An id in the other service is not between ±9007199254740991: about ${unsafe.id}.`)
       if (page.length > 0) yield page
       last = page.length < PAGE ? undefined : page.at(-1)?.id
     }
@@ -53,7 +81,7 @@ export const createFastApiSource = ({ query }: Pick<SqlClient, 'query'>): FastAp
       )
       return row ?? { users: 0, messages: 0 }
     },
-    users: () => pages<SourceUser>(USERS, -1),
+    users: () => pages<SourceUser>(USERS, BEFORE_FIRST),
     messages: after => pages<SourceMessage>(MESSAGES, after)
   }
 }

@@ -63,7 +63,7 @@ const start = async () => {
   }
   const other = postgres(String(url), { max: 1, onnotice: () => {} })
   onTestFinished(() => other.end())
-  return { env, write, count, other }
+  return { env, write, count, other, client }
 }
 
 const RENAMES = ['--rename', 'bob=bob2', '--rename', 'carol d=carol_d']
@@ -84,7 +84,7 @@ const runAndKill = async (env: Record<string, string>): Promise<void> => {
 }
 
 test.skipIf(!hasLibraries)('reports what needs a decision, and changes nothing', limit, async () => {
-  const { env, write, count, other } = await start()
+  const { env, write, count, other, client } = await start()
   write(10)
   await other`insert into messages (user_id, content) values (1, 'no token')`
   const refused = await runBuilt(['import-fastapi'], env)
@@ -102,6 +102,13 @@ test.skipIf(!hasLibraries)('reports what needs a decision, and changes nothing',
   const wrongKey = await runBuilt(['import-fastapi', ...RENAMES], { ...env, FASTAPI_ENCRYPTION_KEY: 'another' })
   expect(wrongKey.output).toContain('11 messages cannot be read.')
   expect((await runBuilt(['import-fastapi', ...RENAMES, '--skip-unreadable', '--dry-run'], env)).code).toBe(0)
+  await client.query(`update "${env.DATABASE_SCHEMA}".rooms set archived = true, guarded = true`)
+  expect((await runBuilt(['import-fastapi', ...RENAMES], env)).output).toContain('The room "general" is archived')
+  const ownTables = { ...env, FASTAPI_DATABASE_URL: env.DATABASE_URL }
+  await client.query(`update "${env.DATABASE_SCHEMA}".rooms set archived = false, guarded = false`)
+  expect((await runBuilt(['import-fastapi'], ownTables)).output).toContain(
+    'The database of FASTAPI_DATABASE_URL has no tables of a FastAPI Chat Backend'
+  )
   const { FASTAPI_ENCRYPTION_KEY: _, ...withoutKey } = env
   expect((await runBuilt(['import-fastapi'], withoutKey)).output).toContain('FASTAPI_ENCRYPTION_KEY is missing')
   expect([await count('users'), await count('messages'), await count('fastapi_import')]).toEqual([0, 0, 0])

@@ -25,12 +25,12 @@ export interface FastApiImportRepository {
   progress(): Promise<ImportProgress | undefined>
   /** Returns the time of the newest entry of a room, in milliseconds since the epoch. Returns undefined if it has none. */
   lastAt(roomId: number): Promise<number | undefined>
-  /** Stores the room of the import. Does nothing if the import has a room. */
-  begin(roomId: number): Promise<void>
+  /** Stores the room of the import, whose progress is `lastId`. Does nothing if the import has a room. */
+  begin(progress: ImportProgress): Promise<void>
   /**
    * Appends messages to the log of the room, and moves the progress from `from` to `to`. Must be called in a transaction. A
-   * message has its own time, unless the newest entry of the room is later. Then it has the time of that entry. Returns how many
-   * times were changed. Returns undefined, and changes nothing, if the progress is not `from`, because another import is running.
+   * message has its own time, unless the newest entry of the room is later, or the time is in the future. Then it has the time of
+   * that entry. Returns how many times were changed. Returns undefined, and changes nothing, if the progress is not `from`, because another import is running.
    */
   append(
     move: { readonly from: number; readonly to: number },
@@ -58,7 +58,8 @@ export const createFastApiImportRepository = (
   const [progress, users] = [inSchema('fastapi_import'), inSchema('fastapi_users')]
   const [rooms, messages] = [inSchema('rooms'), inSchema('messages')]
   const lockRoom = `select room.id, room.last_seq::double precision as "lastSeq",
-      (extract(epoch from room.last_at) * 1000)::double precision as "lastAt"
+      (extract(epoch from room.last_at) * 1000)::double precision as "lastAt",
+      (extract(epoch from clock_timestamp()) * 1000)::double precision as now
     from ${progress} as import join ${rooms} as room on room.id = import.room_id
     where import.last_id = $1 and room.deleted_at is null for no key update`
   const insert = `insert into ${messages} (room_id, seq, kind, user_id, content, key_id, write_id, created_at)
@@ -98,13 +99,13 @@ export const createFastApiImportRepository = (
       )
       return row?.ms
     },
-    async begin(roomId) {
-      await query(`insert into ${progress} (room_id) values ($1) on conflict do nothing`, [roomId])
+    async begin({ roomId, lastId }) {
+      await query(`insert into ${progress} (room_id, last_id) values ($1, $2) on conflict do nothing`, [roomId, lastId])
     },
     async append({ from, to }, batch) {
-      const [room] = await query<{ id: number; lastSeq: number; lastAt: number }>(lockRoom, [from])
+      const [room] = await query<{ id: number; lastSeq: number; lastAt: number; now: number }>(lockRoom, [from])
       if (!room) return undefined
-      const { times, moved } = timesOf(batch, room.lastAt)
+      const { times, moved } = timesOf(batch, room)
       await query(insert, [
         room.id,
         room.lastSeq,
@@ -126,12 +127,18 @@ export const createFastApiImportRepository = (
   }
 }
 
-/** Returns the times of a batch, none of which is earlier than the one before, and how many of them were changed. */
-const timesOf = (batch: readonly ImportedMessage[], lastAt: number): { times: number[]; moved: number } => {
+/**
+ * Returns the times of a batch, none of which is earlier than the one before, and how many of them were changed. A time in the
+ * future would become the time of every later message in the room.
+ */
+const timesOf = (
+  batch: readonly ImportedMessage[],
+  { lastAt, now }: { readonly lastAt: number; readonly now: number }
+): { times: number[]; moved: number } => {
   let latest = Math.max(lastAt, 0)
   let moved = 0
   const times = batch.map(({ createdAt }) => {
-    if (createdAt === null || createdAt < latest) moved++
+    if (createdAt === null || createdAt < latest || createdAt > now) moved++
     else latest = createdAt
     return latest
   })

@@ -6,7 +6,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Keyring } from '../../crypto/keyring.ts'
 import type { ChatDatabase } from '../../db/database.ts'
-import type { FastApiSource, SourceMessage, SourceUser } from '../../db/fastapi-source.ts'
+import { BEFORE_FIRST, type FastApiSource, type SourceMessage, type SourceUser } from '../../db/fastapi-source.ts'
 import type { ImportedMessage } from '../../db/repositories/fastapi-import.ts'
 import { systemClock } from '../../lib/clock.ts'
 
@@ -58,7 +58,7 @@ export const importMessages = async (
   const { database, source } = context
   const authors = await database.fastApiImport.users()
   const total = { stored: 0, skipped: 0, moved: 0 }
-  let from = (await database.fastApiImport.progress())?.lastId ?? -1
+  let from = (await database.fastApiImport.progress())?.lastId ?? BEFORE_FIRST
   for await (const page of source.messages(from)) {
     const began = systemClock.monotonic()
     const to = page.at(-1)?.id ?? from
@@ -78,15 +78,18 @@ export const importMessages = async (
   return total
 }
 
+const authorOf = (authors: ReadonlyMap<number, number>, userId: number | null): number | undefined =>
+  userId === null ? undefined : authors.get(userId)
+
 const batchOf = async (
   { database, keyring, sourceKeyring }: ImportContext,
   page: readonly SourceMessage[],
   authors: ReadonlyMap<number, number>
 ): Promise<ImportedMessage[]> => {
-  const userIds = [...new Set(page.map(({ userId }) => authors.get(userId ?? -1) ?? 0))]
+  const userIds = [...new Set(page.map(({ userId }) => authorOf(authors, userId) ?? 0))]
   const users = await database.users.findByIds(userIds)
   return page.flatMap(({ id: sourceId, userId: sourceUserId, content, createdAt }) => {
-    const user = users.get(authors.get(sourceUserId ?? -1) ?? 0)
+    const user = users.get(authorOf(authors, sourceUserId) ?? 0)
     const text = content === null ? undefined : sourceKeyring.decrypt(content)
     // The messages of a deleted account would come back.
     if (text === undefined || !user || user.status === 'deleting' || user.status === 'deleted') return []
@@ -117,14 +120,14 @@ export const verifyMessages = async (
   let lastSeq = 0
   for await (const page of source.messages(after)) {
     const wanted = page.flatMap(({ id: sourceId, userId }) => {
-      const author = authors.get(userId ?? -1)
+      const author = authorOf(authors, userId)
       return author === undefined ? [] : [{ sourceId, userId: author }]
     })
     const found = new Map((await database.fastApiImport.stored(wanted)).map(row => [row.sourceId, row]))
     const users = await database.users.findByIds([...new Set(wanted.map(({ userId }) => userId))])
     for (const { id, userId, content } of page) {
       const text = content === null ? undefined : sourceKeyring.decrypt(content)
-      const status = users.get(authors.get(userId ?? -1) ?? 0)?.status
+      const status = users.get(authorOf(authors, userId) ?? 0)?.status
       if (text === undefined || status === undefined) continue
       const stored = found.get(id)
       if (!stored ? isExpired || status === 'deleting' || status === 'deleted' : stored.content === null) gone++
