@@ -31,6 +31,8 @@ export const serveMetrics = ({ server, collect, host, port }: MetricsPortOptions
   server.requestTimeout = server.headersTimeout = TIMEOUT_MS
   server.setTimeout(TIMEOUT_MS)
   server.maxConnections = 20
+  // A client that sends many requests on a connection and reads nothing would make the process hold a response for each of them.
+  server.maxRequestsPerSocket = 1
   return {
     async open() {
       await new Promise<void>((resolve, reject) => {
