@@ -8,7 +8,7 @@ import { createSerializerCompiler } from '../src/http/serializers.ts'
 import { clientAddress } from '../src/lib/client-address.ts'
 import { brokenBound } from '../src/lib/json-bounds.ts'
 import { safePath } from '../src/lib/logging.ts'
-import { withoutRepeats } from '../src/lib/repeated-log.ts'
+import { requestLogOf } from '../src/lib/repeated-log.ts'
 import { components } from '../src/protocol/components.ts'
 import { ChatError, type ErrorCode } from '../src/protocol/errors.ts'
 import { EmbeddedProblem, Problem } from '../src/protocol/http/problems.ts'
@@ -85,7 +85,7 @@ const UPGRADE_PENDING: ErrorCode = 'upgrade_pending'
 export const sendProblem = (error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
   const refusal = refusalOf(error, { replyStatus: reply.statusCode, isUnavailable })
   const { code, status } = refusal
-  const log = withoutRepeats(request.server.server, request.log)
+  const log = requestLogOf(request)
   if (LIMITS.has(code)) metricsOf(request.server).count('rejections_total', 1, { limit: code })
   if (LIMITS.has(code)) log.warn({ code, address: clientAddress(request) }, 'a limit rejected a request')
   else if (code === UPGRADE_PENDING) log.warn({ code }, 'an entry was refused because the upgrade is not finished')

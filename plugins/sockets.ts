@@ -13,7 +13,7 @@ import { ofChatError, problemOf } from '../src/http/problems.ts'
 import { createSocketPaths } from '../src/http/socket-paths.ts'
 import { createUpgrades, type UpgradesOptions } from '../src/http/upgrades.ts'
 import type { Log } from '../src/lib/logging.ts'
-import { withoutRepeats } from '../src/lib/repeated-log.ts'
+import { requestLogOf } from '../src/lib/repeated-log.ts'
 import { CLOSE } from '../src/protocol/close-codes.ts'
 import { ChatError } from '../src/protocol/errors.ts'
 import { shutdownOf } from '../src/shutdown.ts'
@@ -73,7 +73,7 @@ export default fp(
           )
         handshake.open(upgrade, socket => {
           upgrades.accept(request.raw)
-          serve(socket, opened, withoutRepeats(fastify.server, request.log))
+          serve(socket, opened, requestLogOf(request))
         })
         reply.hijack()
       }
@@ -99,7 +99,7 @@ const serve = (socket: WebSocket, opened: (socket: OpenSocket) => void, log: Log
 /** Sends a problem directly on the response, because there may be no Fastify reply. */
 const refuse = (fastify: FastifyInstance, ...[response, error]: Parameters<UpgradesOptions['refuse']>): void => {
   const id = randomUUID()
-  const log = withoutRepeats(fastify.server, fastify.log)
+  const log = requestLogOf({ server: fastify, log: fastify.log, id })
   log.error({ err: error.cause ?? error, reqId: id }, 'no route responded to an upgrade')
   const refusal = ofChatError(error)
   const problem = problemOf(refusal, id)

@@ -4,7 +4,7 @@ import { callerOf } from '../plugins/auth.ts'
 import { clientNetwork } from '../src/lib/client-address.ts'
 import { safeHeader } from '../src/lib/logging.ts'
 import { createOrigins, isAllowedByCors, isOwnOrigin, type Origins } from '../src/lib/origins.ts'
-import { withoutRepeats } from '../src/lib/repeated-log.ts'
+import { requestLogOf } from '../src/lib/repeated-log.ts'
 import { ChatError } from '../src/protocol/errors.ts'
 import { GENERAL } from '../src/protocol/http/messages.ts'
 
@@ -55,7 +55,8 @@ const socketRoute: FastifyPluginAsync = async fastify => {
           rooms: roomsOf(request.query),
           hasInbox: request.query.inbox === 'true',
           absent: absent.get(request),
-          log: withoutRepeats(fastify.server, request.log)
+          log: requestLogOf(request),
+          requestId: request.id
         })
       )
     },
@@ -88,7 +89,7 @@ const checkOrigin = (request: FastifyRequest, reply: FastifyReply, origins: Orig
   // Cookies can authenticate only the users of a host, because the tokens of the service are not in cookies.
   const hasCookies = cookie !== undefined && request.server.chatAuth.accounts === null
   if (isAllowedByCors(reply.getHeaders(), origin, hasCookies)) return
-  const log = withoutRepeats(request.server.server, request.log)
+  const log = requestLogOf(request)
   log.warn({ origin: safeHeader(origin) }, 'rejected a WebSocket from an origin that is not allowed')
   const advice =
     'Add the origin to CORS_ORIGINS (in a host application: `corsOrigins`, or your own CORS headers with credentials).'

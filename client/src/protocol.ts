@@ -1016,6 +1016,8 @@ export type ErrorFrame = {
   retry_after_ms?: number
   /** A time in UTC with milliseconds, RFC 3339. */
   until?: string
+  /** The request id of the connection, if the log has a line about the error. */
+  instance?: string
 }
 
 export type PongFrame = {

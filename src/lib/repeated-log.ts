@@ -2,11 +2,13 @@
 import { type Clock, systemClock } from './clock.ts'
 import type { Log } from './logging.ts'
 
-/** Wraps a log so that repeated lines are merged. */
-export type WithoutRepeats = (log: Log) => Log
+/** Wraps a log so that repeated lines are merged. `requestId` is the id that the lines of the log have. */
+export type WithoutRepeats = (log: Log, requestId?: string) => Log
 
 interface Repeated {
-  readonly write: (count: number) => void
+  /** Writes the latest line, and begins to count again. */
+  readonly write: () => void
+  readonly requests: Set<string>
   count: number
 }
 
@@ -14,13 +16,16 @@ interface Repeated {
 const INTERVAL_MS = 10_000
 /** Maximum number of different lines that are tracked. A line that is not tracked is written each time it is logged. */
 const MAX_KINDS = 500
+/** Maximum number of request ids in a merged line. */
+const MAX_REQUESTS = 100
 /** Maximum number of nested causes of an error that are read. */
 const MAX_CAUSES = 8
 
 /**
  * Returns a function that wraps logs and merges repeated lines across them. The first occurrence of a line is written immediately.
  * While the line repeats, it is written once per interval with the latest fields and `count`, the number of occurrences since it
- * was last written. Two lines are the same if they have the same level, message, error code and place where the error was created.
+ * was last written. `requests` has the ids of the requests and connections of these occurrences, so that a search for the id that a
+ * user reports finds the line. Two lines are the same if they have the same level, message, error code and place where the error was created.
  */
 export const createRepeats = (clock: Clock = systemClock, intervalMs = INTERVAL_MS): WithoutRepeats => {
   const kinds = new Map<string, Repeated>()
@@ -29,31 +34,39 @@ export const createRepeats = (clock: Clock = systemClock, intervalMs = INTERVAL_
   const flush = (): void => {
     for (const [key, { write, count }] of kinds) {
       if (count === 0) kinds.delete(key)
-      else write(count)
+      else write()
     }
     if (kinds.size > 0) return
     stop?.()
     stop = undefined
   }
 
-  const writeTo: WriteTo = (log, level, fields, message) => {
+  const writeTo: WriteTo = (log, level, fields, message, requestId) => {
     const { err, code = '' } = fields as { err?: unknown; code?: unknown }
     const key = `${level} ${message} ${code} ${kindOf(err)}`
     const known = kinds.get(key)
     if (!known) log[level](fields, message)
     if (!known && kinds.size >= MAX_KINDS) return
-    const write = (count: number): void => {
-      kinds.set(key, { write, count: 0 })
-      log[level]({ ...fields, count }, message)
+    const { count = -1, requests = new Set<string>() } = known ?? {}
+    if (known && requestId !== undefined && requests.size < MAX_REQUESTS) requests.add(requestId)
+    const repeated = {
+      requests,
+      count: count + 1,
+      write() {
+        const ids = requests.size > 0 ? { requests: [...requests] } : {}
+        log[level]({ ...fields, count: repeated.count, ...ids }, message)
+        repeated.count = 0
+        requests.clear()
+      }
     }
-    kinds.set(key, { write, count: known ? known.count + 1 : 0 })
+    kinds.set(key, repeated)
     stop ??= clock.every(intervalMs, flush)
   }
 
-  return log => new MergedLog(log, writeTo)
+  return (log, requestId) => new MergedLog(log, writeTo, requestId)
 }
 
-type WriteTo = (log: Log, level: keyof Log, fields: object, message: string) => void
+type WriteTo = (log: Log, level: keyof Log, fields: object, message: string, requestId?: string) => void
 
 /**
  * A log without repeated lines. This is a class to save memory: each connection has such a log, and closures would need several
@@ -62,26 +75,28 @@ type WriteTo = (log: Log, level: keyof Log, fields: object, message: string) => 
 class MergedLog implements Log {
   readonly #log: Log
   readonly #writeTo: WriteTo
+  readonly #requestId: string | undefined
 
-  constructor(log: Log, writeTo: WriteTo) {
+  constructor(log: Log, writeTo: WriteTo, requestId: string | undefined) {
     this.#log = log
     this.#writeTo = writeTo
+    this.#requestId = requestId
   }
 
   debug(fields: object, message: string): void {
-    this.#writeTo(this.#log, 'debug', fields, message)
+    this.#writeTo(this.#log, 'debug', fields, message, this.#requestId)
   }
 
   info(fields: object, message: string): void {
-    this.#writeTo(this.#log, 'info', fields, message)
+    this.#writeTo(this.#log, 'info', fields, message, this.#requestId)
   }
 
   warn(fields: object, message: string): void {
-    this.#writeTo(this.#log, 'warn', fields, message)
+    this.#writeTo(this.#log, 'warn', fields, message, this.#requestId)
   }
 
   error(fields: object, message: string): void {
-    this.#writeTo(this.#log, 'error', fields, message)
+    this.#writeTo(this.#log, 'error', fields, message, this.#requestId)
   }
 }
 
@@ -91,10 +106,23 @@ const shared = new WeakMap<object, WithoutRepeats>()
  * Wraps `log` so that repeated lines are merged. Lines are merged across all logs with the same owner, which is the HTTP server.
  * Only the clock of the first call for an owner is used.
  */
-export const withoutRepeats = (owner: object, log: Log, clock?: Clock): Log => {
+export const withoutRepeats = (owner: object, log: Log, clock?: Clock): Log => repeatsOf(owner, clock)(log)
+
+/** Like `withoutRepeats`, for the log of a request or of the connection that a request opened. */
+export const requestLogOf = ({
+  server,
+  log,
+  id
+}: {
+  readonly server: { readonly server: object }
+  readonly log: Log
+  readonly id: string
+}): Log => repeatsOf(server.server)(log, id)
+
+const repeatsOf = (owner: object, clock?: Clock): WithoutRepeats => {
   const repeats = shared.get(owner) ?? createRepeats(clock)
   shared.set(owner, repeats)
-  return repeats(log)
+  return repeats
 }
 
 /** Returns a key that identifies a failure: the name and code of the innermost cause, and the first frame of its stack. */

@@ -9,7 +9,7 @@ const start = () => {
   const repeats = createRepeats(clock, 1000)
   const target = { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
   const log = repeats(target)
-  return { lines, clock, log, other: repeats(target) }
+  return { lines, clock, log, other: repeats(target), logOf: (id: string) => repeats(target, id) }
 }
 
 const coded = (code: string): Error => Object.assign(new Error(code), { code })
@@ -25,6 +25,18 @@ describe('a log without repeats', () => {
     clock.advance(1000)
     expect(lines[2]).toEqual(['error', { at: 241, count: 1 }, 'an append failed'])
     expect(lines).toHaveLength(3)
+  })
+
+  test('names the requests whose lines were merged, each once and at most 100', () => {
+    const { lines, clock, logOf } = start()
+    for (const id of ['a', 'b', 'b', 'c']) logOf(id).warn({}, 'failed')
+    clock.advance(1000)
+    for (let at = 0; at < 240; at++) logOf(`r${at}`).warn({}, 'failed')
+    clock.advance(1000)
+    const [first, second, third] = lines.map(([, fields]) => fields)
+    expect([first, second]).toEqual([{}, { count: 3, requests: ['b', 'c'] }])
+    expect(third).toMatchObject({ count: 240 })
+    expect(third?.requests).toEqual(Array.from({ length: 100 }, (_, at) => `r${at}`))
   })
 
   test('writes a line at once again after an interval without it', () => {

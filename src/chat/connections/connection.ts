@@ -12,7 +12,7 @@ import type { Subscription } from '../subscriptions/subscription.ts'
 import type { ConnectionContext, ConnectionOptions } from './context.ts'
 import type { Accepted, FrameMarks } from './decode.ts'
 import { type Encoded, encode } from './encoded.ts'
-import { errorFrame, isLimit } from './error-frame.ts'
+import { errorFrame, isFailure, isLimit } from './error-frame.ts'
 import type { FrameQuota } from './frame-quota.ts'
 import { FrameTasks } from './frame-tasks.ts'
 import { Incoming } from './incoming.ts'
@@ -26,6 +26,7 @@ export class Connection {
   readonly address: string
   readonly hasChatV1: boolean
   readonly log: Log
+  readonly #requestId: string | undefined
   /** The subscriptions of the connection, keyed by room name. */
   readonly subscriptions = new Map<string, Subscription>()
   principal: Principal
@@ -43,13 +44,17 @@ export class Connection {
   /** The code of the close frame that the server sent. */
   #closeCode: number | undefined
 
-  constructor({ socket, principal, hasChatV1, address, log }: ConnectionOptions, context: ConnectionContext) {
+  constructor(
+    { socket, principal, hasChatV1, address, log, requestId }: ConnectionOptions,
+    context: ConnectionContext
+  ) {
     this.#socket = socket
     this.#context = context
     this.principal = principal
     this.address = address
     this.hasChatV1 = hasChatV1
     this.log = log
+    this.#requestId = requestId
     const { clock, decode, maxFrameBytes, bytesPerSecond = 0, legacyLifetimeMs } = context
     this.#lifetime = new Lifetime({ clock, hasChatV1, expiresAt: principal.expiresAt, legacyLifetimeMs })
     this.#liveness = new Liveness(clock, socket)
@@ -92,8 +97,12 @@ export class Connection {
     if (isLimit(error)) {
       this.#context.limited?.(error.code)
       this.log.warn({ user_id: this.principal.userId, code: error.code }, 'a limit rejected a frame')
+    } else if (isFailure(error)) {
+      // Without a cause, the service refused the frame on purpose, for example because it is stopping.
+      const level = error.cause === undefined ? 'warn' : 'error'
+      this.log[level]({ err: error, code: error.code }, 'failed to handle a frame')
     }
-    this.send(errorFrame(error, marks))
+    this.send(errorFrame(error, marks, this.#requestId))
   }
 
   /** Performs a task after all earlier tasks, so that frames take effect in the order in which they arrived. */

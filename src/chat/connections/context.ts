@@ -55,4 +55,6 @@ export interface ConnectionOptions {
   readonly hasInbox?: boolean
   readonly absent?: ReadonlySet<string> | undefined
   readonly log: Log
+  /** The id of the request that opened the connection, which the lines of `log` have. */
+  readonly requestId?: string | undefined
 }

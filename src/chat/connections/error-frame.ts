@@ -16,11 +16,22 @@ const LIMITS: ReadonlySet<ErrorCode> = new Set([
 
 export const isLimit = ({ code }: ChatError): boolean => LIMITS.has(code)
 
-export const errorFrame = ({ word, detail, retryAfterMs, until }: ChatError, marks: FrameMarks): ServerFrame => ({
-  type: 'error',
-  code: word,
-  detail,
-  ...marks,
-  ...(retryAfterMs === undefined ? {} : { retry_after_ms: Math.ceil(retryAfterMs) }),
-  ...(until === undefined ? {} : { until: timestamp(until) })
-})
+/** Returns whether the service failed, and not the client. Such errors are logged with their cause. */
+export const isFailure = (error: ChatError): boolean => error.statusCode >= 500 && !isLimit(error)
+
+/**
+ * Creates the frame for an error. If the error is logged, the frame has `instance`: the id with which the operator finds the line.
+ */
+export const errorFrame = (error: ChatError, marks: FrameMarks, requestId?: string): ServerFrame => {
+  const { word, detail, retryAfterMs, until } = error
+  const isLogged = requestId !== undefined && (isLimit(error) || isFailure(error))
+  return {
+    type: 'error',
+    code: word,
+    detail,
+    ...marks,
+    ...(retryAfterMs === undefined ? {} : { retry_after_ms: Math.ceil(retryAfterMs) }),
+    ...(until === undefined ? {} : { until: timestamp(until) }),
+    ...(isLogged ? { instance: requestId } : {})
+  }
+}

@@ -77,12 +77,11 @@ export class FrameTasks implements TaskOwner<FrameMarks> {
   }
 
   onRefused(error: unknown, marks: FrameMarks): void {
-    const isKnown = error instanceof ChatError
-    if (!isKnown) this.#connection.log.error({ err: error }, 'failed to handle a frame')
-    this.#connection.refuse(
-      isKnown ? error : new ChatError('unavailable', 'The frame could not be handled. Send it again in a moment.'),
-      marks
-    )
+    const shown =
+      error instanceof ChatError
+        ? error
+        : new ChatError('unavailable', 'The frame could not be handled. Send it again in a moment.', { cause: error })
+    this.#connection.refuse(shown, marks)
     this.#incoming.charge(1)
   }
 }

@@ -26,11 +26,10 @@ export const renewPrincipal = async (
     connection.renew(principal)
     connection.send({ type: 'authenticated', expires_at: timestamp(principal.expiresAt), ...marks })
   } catch (error) {
-    if (!(error instanceof ChatError)) connection.log.error({ err: error }, 'failed to verify a token')
     const shown =
       error instanceof ChatError
         ? error
-        : new ChatError('unavailable', 'The token could not be verified. Send it again in a moment.')
+        : new ChatError('unavailable', 'The token could not be verified. Send it again in a moment.', { cause: error })
     connection.refuse(shown, marks)
   }
 }

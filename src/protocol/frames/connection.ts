@@ -87,7 +87,10 @@ export const ErrorFrame = Type.Object(
     nonce: Type.Optional(Type.String()),
     ref: repeatedRef,
     retry_after_ms: Type.Optional(Type.Integer({ minimum: 0 })),
-    until: Type.Optional(Timestamp)
+    until: Type.Optional(Timestamp),
+    instance: Type.Optional(
+      Type.String({ description: 'The request id of the connection, if the log has a line about the error.' })
+    )
   },
   { $id: 'ChatErrorFrame' }
 )
