@@ -19,6 +19,8 @@ const start = async () => {
     }
   })
   await bus.listen({ grown() {}, event() {}, reset() {} })
+  // The first heartbeat.
+  sent.length = 0
   onTestFinished(() => bus.close())
   const next = () => new Promise<void>(resolve => (onSent = resolve))
   return { bus, clock, sent, next }

@@ -183,6 +183,8 @@ export const createPostgresTransport = ({
       channel = name
       heardAt = clock.monotonic()
       await open(name, receiver)
+      // Tells processes with Redis at once whether they must send over PostgreSQL too.
+      beat()
       stopBeating = clock.every(HEARTBEAT_MS, () => {
         beat()
         check(name, receiver)

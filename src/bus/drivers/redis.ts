@@ -175,8 +175,6 @@ const createRedisTransport = ({
       const channel = `${prefix}:${postgres.channel}`
       const signature = createSignature({ keys, channel, now: clock.now })
       redis = { channel, signature }
-      // Asks the other processes to send over PostgreSQL until Redis works for this process.
-      postgres.beat()
       link.open(channel, {
         onMessage: message => fromRedis(message, signature, receiver),
         onUp: beat,
