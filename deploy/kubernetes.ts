@@ -46,7 +46,7 @@ const deployment: Deployment = {
             // DATABASE_URL, SECRET_KEY, ENCRYPTION_KEY, PUBLIC_URL, TRUST_PROXY, … (docs/settings.md)
             envFrom: [{ secretRef: { name } }],
             ports: [{ name: 'http', containerPort: 8000 }],
-            // While the database is away, a pod is not ready, but restarting it would only drop its connections.
+            // While the database is unavailable, a pod is not ready, but restarting it would only drop its connections.
             startupProbe: probe('/health/live', { periodSeconds: 2, failureThreshold: 60 }),
             livenessProbe: probe('/health/live', { periodSeconds: 10, failureThreshold: 3 }),
             readinessProbe: probe('/health/ready', { periodSeconds: 2, failureThreshold: 1 }),

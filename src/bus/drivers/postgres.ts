@@ -183,7 +183,7 @@ export const createPostgresTransport = ({
       channel = name
       heardAt = clock.monotonic()
       await open(name, receiver)
-      // Tells processes with Redis at once whether they must send over PostgreSQL too.
+      // Notifies processes with Redis at once whether they must send over PostgreSQL too.
       beat()
       stopBeating = clock.every(HEARTBEAT_MS, () => {
         beat()
