@@ -7,5 +7,5 @@ CREATE TABLE "public"."fastapi_users" (
 CREATE TABLE "public"."fastapi_import" (
 	"only" boolean PRIMARY KEY DEFAULT true NOT NULL CHECK ("only"),
 	"room_id" integer NOT NULL,
-	"last_id" bigint DEFAULT -1 NOT NULL
+	"last_id" bigint NOT NULL
 );

@@ -27,7 +27,8 @@ const start = (work: () => unknown) => {
 
 test('docs/operations.md lists the shutdown steps and their timeouts in order', () => {
   const text = readFileSync(resolve(import.meta.dirname, '../docs/operations.md'), 'utf8')
-  const rows = [...text.matchAll(/^\| ([a-z A-Z]+?) +\| ([\d.]+) s +\|/gm)].map(([, name, seconds]) => [
+  const [, section = ''] = /^## Shutdown\n([\s\S]*?)^## /m.exec(text) ?? []
+  const rows = [...section.matchAll(/^\| ([a-z A-Z]+?) +\| ([\d.]+) s +\|/gm)].map(([, name, seconds]) => [
     name,
     Number(seconds) * 1000
   ])

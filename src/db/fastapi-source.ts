@@ -16,8 +16,7 @@ export interface SourceUser {
   readonly createdAt: number | null
 }
 
-/** A message of the other service. `content` is a Fernet token, or empty if it is too
- * long. `createdAt` is as that of a user. */
+/** A message of the other service. `content` is a Fernet token, or empty if it is too long. `createdAt` is as that of a user. */
 export interface SourceMessage {
   readonly id: number
   readonly userId: number | null
@@ -26,6 +25,8 @@ export interface SourceMessage {
 }
 
 export interface FastApiSource {
+  /** Less than every id. */
+  readonly beforeFirst: number
   count(): Promise<{ readonly users: number; readonly messages: number }>
   /** Returns the users in the order of their ids, in pages. */
   users(): AsyncGenerator<readonly SourceUser[]>
@@ -33,8 +34,7 @@ export interface FastApiSource {
   messages(after: number): AsyncGenerator<readonly SourceMessage[]>
 }
 
-/** Less than every id. */
-export const BEFORE_FIRST = Number.MIN_SAFE_INTEGER
+const BEFORE_FIRST = Number.MIN_SAFE_INTEGER
 /** Maximum size in bytes of a token. A message has at most 65,536 characters, which have at most 4 bytes each. */
 const MAX_TOKEN_BYTES = 350_000
 /** Maximum number of rows of a page. */
@@ -75,6 +75,7 @@ export const createFastApiSource = ({ query: run }: Pick<SqlClient, 'query'>): F
     }
   }
   return {
+    beforeFirst: BEFORE_FIRST,
     async count() {
       const [row] = await query<{ users: number; messages: number }>(
         'select (select count(*) from users)::integer as users, (select count(*) from messages)::integer as messages'

@@ -350,6 +350,9 @@ describe('a rotation of the key', () => {
   })
 })
 
+/** The lock is held for as long as the commands take. */
+const UNLIMITED = { isUnlimited: true }
+
 /** Locks the message `seq` of the first room. Resolves with a function that releases the lock. */
 const lockRow = async ({ client, schema }: ChatDatabase, seq: number) => {
   const [locked, released] = [createDeferred(), createDeferred()]
@@ -357,7 +360,9 @@ const lockRow = async ({ client, schema }: ChatDatabase, seq: number) => {
     await transaction.query(`select from "${schema}".messages where room_id = 1 and seq = $1 for update`, [seq])
     locked.resolve()
     await released.promise
-  })
+  }, UNLIMITED)
+  // `release` reports the error.
+  ended.catch(() => {})
   await locked.promise
   return () => {
     released.resolve()

@@ -140,14 +140,16 @@ test('a room with a new title and a deleted room are reported, but not an unchan
   await run(`update rooms set title = 'Coffee' where id = $1`, [room.id])
   expect(await seen()).toEqual({
     ...NOTHING,
-    rooms: [{ id: room.id, title: 'Coffee', topic: null, guarded: false, archived: false, isDeleted: false }]
+    rooms: [
+      { id: room.id, title: 'Coffee', topic: null, oldestSeq: 1, guarded: false, archived: false, isDeleted: false }
+    ]
   })
   await run('update rooms set title = title, last_seq = last_seq')
   expect(await seen()).toEqual(NOTHING)
   await run('delete from rooms where id = $1', [room.id])
   expect(await seen()).toEqual({
     ...NOTHING,
-    rooms: [{ id: room.id, title: null, topic: null, guarded: false, archived: false, isDeleted: true }]
+    rooms: [{ id: room.id, title: null, topic: null, oldestSeq: 1, guarded: false, archived: false, isDeleted: true }]
   })
 })
 

@@ -174,7 +174,7 @@ test.each(['query', 'transaction', 'drizzle'])(
             $f$ begin raise exception 'read-only' using errcode = '25006'; end $f$;
           create view ${schema}.rooms as select ${schema}.fail() as id, 'x'::text as name, ''::text as title,
             ''::text as topic, ''::text as visibility, false as guarded, 0 as slow_mode_seconds, false as archived,
-            null::timestamptz as deleted_at, ''::text as invite, ''::text as epoch, 0::bigint as last_seq, 1::bigint as oldest_seq`)
+            null::timestamptz as deleted_at, ''::text as invite, null::integer as retention_days, ''::text as epoch, 0::bigint as last_seq, 1::bigint as oldest_seq`)
         )
         onTestFinished(async () => {
           await client.query(`drop schema ${schema} cascade`)

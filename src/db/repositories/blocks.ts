@@ -47,7 +47,7 @@ export const createBlocksRepository = ({ query }: Pick<SqlClient, 'query'>, sche
 /**
  * Returns the SQL condition that a room is a direct room of two users of whom one has blocked the other. The same as the function
  * `chat_is_blocked`, which PostgreSQL would plan again for each room. The subqueries return a value, because PostgreSQL could
- * replace an EXISTS by a scan of all blocks.
+ * replace an EXISTS by a scan of all blocks. The limit prevents a scan of the members of a large room.
  * @internal
  */
 export const isBlocked = (inSchema: string, roomId: string): string => {
@@ -58,7 +58,10 @@ export const isBlocked = (inSchema: string, roomId: string): string => {
       select pair.members = 2 and coalesce(${block('one', 'other')}, ${block('other', 'one')}, false)
       from (
         select count(*) as members, min(known.user_id) as one, max(known.user_id) as other
-        from ${inSchema}.members as known where known.room_id = ${roomId}
+        from (
+          select member.user_id from ${inSchema}.members as member
+          where member.room_id = ${roomId} order by member.user_id limit 3
+        ) as known
       ) as pair
     )
     else false

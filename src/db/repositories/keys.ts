@@ -1,4 +1,5 @@
 /** Records every encryption key that was ever used, and reads the newest stored tokens. */
+import { codesOf } from '../client/errors.ts'
 import type { SqlClient } from '../client/types.ts'
 
 /** A key that was used. Times are in milliseconds since the epoch. */
@@ -19,7 +20,7 @@ export interface StoredToken {
 export interface KeysRepository {
   /** Returns all keys, in the order of their first use. */
   list(): Promise<KeyRow[]>
-  /** Records that tokens are encrypted with these keys. */
+  /** Records that tokens are encrypted with these keys. Does nothing on a read-only server, where nothing is encrypted. */
   use(keyIds: readonly string[]): Promise<void>
   /** Records that no token is encrypted with a key, except with the keys `used`. */
   retire(used: readonly string[]): Promise<void>
@@ -30,6 +31,7 @@ export interface KeysRepository {
   newestTokens(): Promise<StoredToken[]>
 }
 
+const READ_ONLY = '25006'
 const ROOMS = 10
 const ENTRIES = 20
 
@@ -53,11 +55,14 @@ export const createKeysRepository = ({ query }: Pick<SqlClient, 'query'>, schema
          from ${inSchema('keys')} order by first_used_at, key_id`
       ),
     async use(keyIds) {
-      await query(
+      const used = query(
         `insert into ${inSchema('keys')} as known (key_id) select distinct unnest($1::text[])
          on conflict (key_id) do update set gone_at = null where known.gone_at is not null`,
         [[...keyIds]]
       )
+      await used.catch(error => {
+        if (!codesOf(error).includes(READ_ONLY)) throw error
+      })
     },
     async retire(used) {
       await query(

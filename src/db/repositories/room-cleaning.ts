@@ -47,6 +47,8 @@ export const ROOM_TABLES = [
   'restrictions',
   'last_posts',
   'ban_erasures',
+  // A later import into another room begins with the first message.
+  'fastapi_import',
   'members',
   'messages'
 ] as const

@@ -6,7 +6,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Keyring } from '../../crypto/keyring.ts'
 import type { ChatDatabase } from '../../db/database.ts'
-import { BEFORE_FIRST, type FastApiSource, type SourceMessage, type SourceUser } from '../../db/fastapi-source.ts'
+import type { FastApiSource, SourceMessage, SourceUser } from '../../db/fastapi-source.ts'
 import type { ImportedMessage } from '../../db/repositories/fastapi-import.ts'
 import { systemClock } from '../../lib/clock.ts'
 
@@ -58,7 +58,7 @@ export const importMessages = async (
   const { database, source } = context
   const authors = await database.fastApiImport.users()
   const total = { stored: 0, skipped: 0, moved: 0 }
-  let from = (await database.fastApiImport.progress())?.lastId ?? BEFORE_FIRST
+  let from = (await database.fastApiImport.progress())?.lastId ?? source.beforeFirst
   for await (const page of source.messages(from)) {
     const began = systemClock.monotonic()
     const to = page.at(-1)?.id ?? from

@@ -1,7 +1,7 @@
 /** Reads everything that would be imported from a FastAPI Chat Backend, and finds what cannot be imported. Writes nothing. */
 import type { Keyring } from '../../crypto/keyring.ts'
 import type { ChatDatabase } from '../../db/database.ts'
-import { BEFORE_FIRST, type FastApiSource, type SourceUser } from '../../db/fastapi-source.ts'
+import type { FastApiSource, SourceUser } from '../../db/fastapi-source.ts'
 import { type NameProblem, renamed } from './names.ts'
 
 export interface SurveyContext {
@@ -56,7 +56,7 @@ export const survey = async ({ database, source, sourceKeyring, renames, isHeld 
   }
 
   const known = new Set(users.map(({ id }) => id))
-  const lastId = (await database.fastApiImport.progress())?.lastId ?? BEFORE_FIRST
+  const lastId = (await database.fastApiImport.progress())?.lastId ?? source.beforeFirst
   const unreadable: number[] = []
   let messages = 0
   let earliest: number | undefined
