@@ -85,7 +85,7 @@ export default fp(
       keyIds: fastify.chatCrypto.keyIds,
       state: () => ({ connections: chat.connections.count, bus: bus.stats?.().map(busState) ?? [] })
     })
-    // The steps of an upgrade are known when the record was written for the first time.
+    // The finished steps of an upgrade are known only after the first write of the record.
     const isUpgradeFinished = (step?: string): boolean => record.isUpgradeFinished(step)
     const { bus, begin } = options.bus
       ? { bus: options.bus, begin: ignore }
@@ -144,7 +144,7 @@ const busState = ({ driver, lagMs, isFailing }: BusStats): BusState => ({
   isFailing
 })
 
-/** Each value is read when the metrics are collected. */
+/** Registers the metrics of the bus, which are read when the metrics are collected. */
 const measureBus = (metrics: Instruments, bus: Bus): void => {
   const read = (measure: (stats: BusStats) => number | undefined) => () =>
     Object.fromEntries((bus.stats?.() ?? []).map(stats => [stats.driver, measure(stats)]))

@@ -81,7 +81,7 @@ export default fp(
   { name: 'chat-metrics', fastify: '5.x' }
 )
 
-/** The outcome of a login: `ok`, the error code of the catalog, or `failed` for any other error. */
+/** Returns the outcome of a failed login: the error code of the catalog, or `failed` for any other error. */
 const loginOutcome = (error: unknown): string => {
   if (error instanceof ChatError) return error.code
   return typeof error === 'object' && error !== null && 'statusCode' in error && error.statusCode === 429

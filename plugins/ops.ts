@@ -93,7 +93,7 @@ export default fp(
   { name: 'chat-ops', fastify: '5.x', dependencies: ['chat-db', 'chat-core'] }
 )
 
-/** Each value is read when the metrics are collected. */
+/** Registers the metrics of the process, which are read when the metrics are collected. */
 const measure = (fastify: FastifyInstance, monitor: HealthMonitor, meter: LoadMeter) => {
   const { chatDb, chatCore, chatCrypto } = fastify
   const { client } = chatDb
@@ -111,7 +111,7 @@ const measure = (fastify: FastifyInstance, monitor: HealthMonitor, meter: LoadMe
   metrics.read('undecryptable_total', () => chatCrypto.failures)
 }
 
-/** Measures what only the database knows. */
+/** Registers the metrics that a timer reads from the database. */
 const sampleDatabase = (fastify: FastifyInstance, clock: Clock, log: Log): Sampler<Samples> => {
   const { chatDb, chatCrypto } = fastify
   const metrics = metricsOf(fastify)

@@ -46,7 +46,7 @@ export default fp(
   { name: 'chat-problems', fastify: '5.x' }
 )
 
-/** Clients that send `Content-Type: application/json` with every request send it without a body for these methods. */
+/** The methods that accept an empty body with `Content-Type: application/json`, which some clients send with every request. */
 const MAY_BE_EMPTY: ReadonlySet<string> = new Set(['PUT', 'DELETE'])
 
 /**

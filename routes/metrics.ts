@@ -1,4 +1,4 @@
-/** Serves the metrics to whoever has METRICS_TOKEN. */
+/** Serves the metrics to requests with METRICS_TOKEN. */
 import type { FastifyPluginAsync } from 'fastify'
 import { metricsOf } from '../plugins/metrics.ts'
 import { ChatError } from '../src/protocol/errors.ts'
@@ -8,7 +8,7 @@ const metricsRoute: FastifyPluginAsync = async fastify => {
   if (!collect || !isAllowed) return
   fastify.get(
     '/metrics',
-    // The route is not part of the API, and a shutdown can be watched.
+    // The API documents leave the route out. It responds during a shutdown too, so that Prometheus records the shutdown.
     { schema: { hide: true }, config: { chatWhileStopping: true }, exposeHeadRoute: false },
     async (request, reply) => {
       if (!isAllowed(request)) {

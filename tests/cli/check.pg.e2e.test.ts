@@ -48,7 +48,7 @@ test('reports that everything works, through the public URL of a running service
   const { url } = await startBuilt({ DATABASE_URL })
   const { code, output } = await runBuilt(['check'], { DATABASE_URL, PUBLIC_URL: url, MAX_CONNECTIONS: '100' })
   const lines = linesOf(output)
-  expect(Object.keys(lines)).toHaveLength(10)
+  expect(Object.keys(lines)).toHaveLength(11)
   expect(Object.values(lines).filter(line => !line.startsWith('ok'))).toEqual([])
   expect(code).toBe(0)
 })
@@ -87,6 +87,6 @@ test('stops after the settings or the connection, because nothing else can be ch
   const down = await runBuilt(['check'], { DATABASE_URL: `postgres://user:secret@127.0.0.1:${await freePort()}/chat` })
   expect([down.code, Object.keys(linesOf(down.output))]).toEqual([
     1,
-    ['settings', 'database', 'smtp', 'public url', 'open files']
+    ['settings', 'database', 'redis', 'smtp', 'public url', 'open files']
   ])
 })

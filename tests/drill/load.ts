@@ -20,7 +20,7 @@ export interface Load {
   /** Starts to count for a new step. */
   begin(): void
   seen(): Seen
-  /** Stops to send. Resolves when everything that was sent is acknowledged. */
+  /** Stops sending. Resolves when everything that was sent is acknowledged. */
   drain(): Promise<void>
   resume(): void
   /** Returns what is missing, stored twice or shown differently. Call it after `drain`. */

@@ -42,7 +42,7 @@ export interface RedisBusOptions extends Partial<RedisSettings> {
   readonly instance: string
   readonly prefix?: string
   readonly encryptionKeys?: readonly [string, ...string[]]
-  /** Returns whether everything but the heartbeats is lost that this process receives over PostgreSQL. */
+  /** Returns true to drop what this process receives over PostgreSQL, except heartbeats. */
   readonly losesPayloads?: () => boolean
   readonly isUpgradeFinished?: () => boolean
   readonly failures?: unknown[]

@@ -5,8 +5,8 @@ export const TIMEOUT_MS = 60_000
 const INTERVAL_MS = 50
 
 /**
- * Calls `check` until it returns a value other than undefined and false, and returns this value. Errors of `check` count as not
- * yet. Throws after `TIMEOUT_MS`, with the last error as the cause.
+ * Calls `check` until it returns a value other than undefined and false, and returns this value. An error of `check`
+ * counts as undefined. Throws after `TIMEOUT_MS`, with the last error as the cause.
  */
 export const until = async <Value>(
   what: string,

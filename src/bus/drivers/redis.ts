@@ -66,7 +66,7 @@ const createRedisTransport = ({
   let heartbeat = { n: 0, at: clock.monotonic() }
   let heardAt = clock.monotonic()
   let lagMs: number | undefined
-  // A fallback begins with a loss of notifications. The start has its own reset.
+  // True from the beginning of a fallback, which may have lost notifications, until the reset. The start resets by itself.
   let mustReset = false
   let stops: (() => void)[] = []
 
@@ -104,7 +104,7 @@ const createRedisTransport = ({
   const check = (): void => {
     const count = senders.overdue()
     fallback.missed(count)
-    // Redis accepts what it does not deliver, so one of the connections leads to another server, or to nowhere.
+    // Redis confirmed payloads that it did not deliver, so a connection may lead to another server, or no longer work.
     if (count > 0) link.replace()
   }
 

@@ -19,7 +19,7 @@ export interface FallbackOptions {
 const MINUTE_MS = 60_000
 /** The number of missed payloads within a minute from which Redis counts as failed. */
 const MAX_MISSED = 3
-/** Minimum duration in milliseconds, so that a connection that comes and goes does not make processes read all rooms again and again. */
+/** Minimum duration in milliseconds, so that an unstable connection does not make processes read all rooms repeatedly. */
 const MIN_MS = 15_000
 
 /** Creates the state of one process. A fallback is active until Redis has delivered the first heartbeat. */

@@ -46,7 +46,7 @@ export const optionsOf = ({ url: text, ca, sentinels = [], sentinelPassword }: R
   }
 }
 
-/** Nothing waits: a command fails if it cannot be sent now, and no command is sent again. */
+/** Queues no command: a command fails if it cannot be sent now, and is not sent again. */
 const COMMON: RedisOptions = {
   lazyConnect: true,
   enableOfflineQueue: false,

@@ -13,7 +13,7 @@ export interface Senders {
    * `isFresh` is whether the message is recent. A message of an unknown process must be recent.
    */
   accept(from: string, number: number, via: Via, isFresh: boolean): 'new' | 'copy' | 'replayed'
-  /** Called when PostgreSQL has delivered that Redis confirmed the payloads of a process up to `sent`. */
+  /** Called when a heartbeat over PostgreSQL says that Redis confirmed the payloads of a process up to `sent`. */
   confirmed(from: string, sent: number): void
   /** Returns how many confirmations are overdue: Redis did not deliver their payloads within 2 s. Called once a second. */
   overdue(): number
@@ -22,7 +22,7 @@ export interface Senders {
 interface Sender {
   /** Payloads up to this number are not accepted any more. */
   floor: number
-  /** The number that this process heard of first. Redis may deliver earlier payloads only if they are recent. */
+  /** The first number that this process received. Earlier payloads on Redis are accepted only if they are recent. */
   readonly first: number
   readonly seen: Map<number, Via>
   newestOnRedis: number
@@ -72,7 +72,7 @@ export const createSenders = (clock: Pick<Clock, 'monotonic'>): Senders => {
       return before === undefined ? 'new' : 'copy'
     },
     confirmed(from, sent) {
-      // Redis delivered the payloads before the first one that this process heard of to nobody who listens here.
+      // Payloads before the first one that this process received were sent before it listened, so they are not missing.
       const isKnown = senders.has(from)
       const sender = heard(from, sent)
       if (isKnown && sent > sender.newestOnRedis && expected.length < MAX_SENDERS)

@@ -1,6 +1,6 @@
 /**
- * Limits how many WebSockets this process has, and how many new ones it opens per second. After a restart, all clients come back
- * at once. Those beyond the limits receive a random time after which to try again, which grows with their number.
+ * Limits how many WebSockets this process has, and how many new ones it opens per second. After a restart, all clients reconnect
+ * at once. A WebSocket beyond a limit is rejected with a random `Retry-After`, whose range grows with the number of rejections.
  */
 import type { Clock } from '../../lib/clock.ts'
 import { ChatError } from '../../protocol/errors.ts'
@@ -32,7 +32,7 @@ export const createAdmission = (options: AdmissionOptions): (() => void) => {
   let rejected = 0
   let since = clock.monotonic()
 
-  /** Returns a delay within which the connections that are rejected now can all be opened. */
+  /** Returns a random delay. Its range is long enough to open all connections that were rejected recently. */
   const retryAfterMs = (): number => {
     const now = clock.monotonic()
     if (now - since > WINDOW_MS) {

@@ -94,7 +94,7 @@ export const createRoomChanges = (
     send(user, frameOf({ rooms: [{ room: row.room, ...personalOf(row) }] }))
   }
 
-  /** Takes what is known to have changed in a room. */
+  /** Removes and returns the recorded changes of a room. */
   const changeOf = (roomId: number): Change => {
     const isGrown = dirty.delete(roomId)
     const ofRoom = marked.get(roomId) ?? []
@@ -129,6 +129,6 @@ export const createRoomChanges = (
 
 const digestKey = randomBytes(32)
 
-/** Identifies a state that was sent. The key makes sure that no text can be found from it. */
+/** Returns a digest that identifies a state that was sent. With the key, a short text cannot be guessed from the digest. */
 const digestOf = (state: unknown): string =>
   createHmac('sha256', digestKey).update(JSON.stringify(state)).digest('base64')

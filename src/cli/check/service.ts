@@ -1,14 +1,16 @@
-/** The checks of what is around the service: the SMTP server, the proxy at PUBLIC_URL, and the limit of open files. */
+/** The checks of what is around the service: Redis, the SMTP server, the proxy at PUBLIC_URL, and the limit of open files. */
 import { randomUUID } from 'node:crypto'
 import { WebSocket } from 'ws'
 import { checkSmtp } from '../../accounts/mail/smtp.ts'
 import type { Settings } from '../../config/settings.ts'
 import { capacity, defaultMaxConnections, OTHER_FILES } from '../../ops/max-connections.ts'
 import type { Check } from './database.ts'
+import { checkRedis } from './redis.ts'
 
 const TIMEOUT_MS = 5000
 
-export const serviceChecks = ({ smtpUrl, publicUrl, maxConnections }: Settings): Check[] => [
+export const serviceChecks = ({ smtpUrl, publicUrl, maxConnections, ...settings }: Settings): Check[] => [
+  { name: 'redis', run: () => checkRedis(settings) },
   {
     name: 'smtp',
     run: async () => {

@@ -27,7 +27,7 @@ export const chatSettings = ownedBy('chat', {
       unit: 'connections',
       description:
         'The maximum number of WebSocket connections per process. Further ones are rejected with 503. 0 for no limit.',
-      derived: '(memory - 256 MiB) / 64 KiB, but not more than the limit of open files - 200'
+      derived: '(memory - 256 MiB) / 64 KiB, but not more than the limit of open files - 200, and at least 100'
     })
   ),
   connectRate: limit(200, {

@@ -30,7 +30,8 @@ export interface FastApiImportRepository {
   /**
    * Appends messages to the log of the room, and moves the progress from `from` to `to`. Must be called in a transaction. A
    * message has its own time, unless the newest entry of the room is later, or the time is in the future. Then it has the time of
-   * that entry. Returns how many times were changed. Returns undefined, and changes nothing, if the progress is not `from`, because another import is running.
+   * that entry. Returns the number of changed times. Returns undefined, and changes nothing, if the progress is not `from`,
+   * because another import is running.
    */
   append(
     move: { readonly from: number; readonly to: number },

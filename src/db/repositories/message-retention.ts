@@ -41,7 +41,7 @@ export const createMessageRetentionRepository = (
 ): MessageRetentionRepository => {
   const inSchema = (table: string): string => `"${schema.replaceAll('"', '""')}"."${table}"`
   const [rooms, messages, others] = [inSchema('rooms'), inSchema('messages'), inSchema('others')]
-  /** The first kept moment. Null if entries are kept without a limit. */
+  /** Returns SQL for the time from which entries are kept. The time is null if there is no limit. */
   const cutoff = (room: string, days: string): string =>
     `clock_timestamp() - least(nullif(${days}::integer, 0), nullif(${room}.retention_days, 0)) * interval '1 day'`
   const page = `select room.id, coalesce(oldest.created_at < room.cutoff, false) as "isDue",

@@ -55,8 +55,8 @@ export const finishIn = async (transaction: SqlTransaction, schema: string): Pro
 /** Reads and writes the processes of one schema. */
 export interface ProcessesRepository {
   /**
-   * Inserts the row of a process, or updates the time and the state in an existing row. Deletes the rows of other processes that were not
-   * updated for an hour. Returns the finished steps of the upgrade.
+   * Inserts the row of a process, or updates the time and the state in an existing row. Deletes the rows of other processes
+   * that were not updated for an hour. Returns the finished steps of the upgrade.
    */
   refresh(process: ProcessRow, state?: ProcessState): Promise<{ readonly finishedSteps: readonly string[] }>
   remove(id: string): Promise<void>

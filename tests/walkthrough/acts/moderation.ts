@@ -33,7 +33,7 @@ export const mute = async ({ ada, bob, mia, mias, services, idOf }: Stage): Prom
   await ada.note('mia unmuted bob').waitFor()
 }
 
-/** A banned and a removed person no longer see the room, and come back. */
+/** A banned and a removed person no longer see the room, and join it again. */
 export const ban = async ({ ada, bob, mia, mias }: Stage): Promise<void> => {
   await mias.command('/ban bob 7d spam', () => bob.sees(/banned[\s\S]* Go to another room with \/room NAME\./))
   await ada.note('mia banned bob').waitFor()
