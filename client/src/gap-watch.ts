@@ -4,8 +4,8 @@
  */
 import type { Timers } from './platform.ts'
 
-/** Maximum wait in milliseconds before a gap is reported again. The wait doubles with each report. */
-const MAX_WAIT_MS = 60_000
+/** Maximum wait in milliseconds before a room subscribes again. The wait doubles each time. */
+export const MAX_WAIT_MS = 60_000
 
 export interface GapWatchOptions {
   readonly timers: Timers

@@ -5,7 +5,7 @@
  */
 import type { ChatApi } from './api.ts'
 import { TEMPORARY_ERRORS } from './errors.ts'
-import { createGapWatch } from './gap-watch.ts'
+import { createGapWatch, MAX_WAIT_MS } from './gap-watch.ts'
 import type { Timers } from './platform.ts'
 import type { ClientFrame } from './protocol.ts'
 import { createRefill, type LogEntry } from './refill.ts'
@@ -57,6 +57,7 @@ export const createSubscription = (options: SubscriptionOptions): Subscription =
   const { room, timers, timing, send } = options
   let mark: Mark | undefined
   let ref: string | undefined
+  let wait = timing.answer
   let cancelTimeout = () => {}
 
   const cancel = (): void => {
@@ -71,7 +72,17 @@ export const createSubscription = (options: SubscriptionOptions): Subscription =
     const since = mark ? { after: mark.seq, epoch: mark.epoch } : {}
     if (!send({ type: 'subscribe', room, ...since, ref: next })) return
     ref = next
-    cancelTimeout = timers.after(timing.answer, subscribe)
+    // Only the response to the latest frame counts. If the wait did not grow, the responses of a slow service would always be late.
+    cancelTimeout = timers.after(wait, () => {
+      if (wait < MAX_WAIT_MS) wait = Math.min(wait * 2, MAX_WAIT_MS)
+      subscribe()
+    })
+  }
+
+  /** Ends the wait for a response, because it has arrived or the connection is lost. */
+  const answered = (): void => {
+    cancel()
+    wait = timing.answer
   }
 
   const reportStatus = (): void => options.onStatus(mark && mark.seq >= gap.target ? 'live' : 'catching_up')
@@ -123,7 +134,7 @@ export const createSubscription = (options: SubscriptionOptions): Subscription =
   }
 
   const refused = ({ code, detail, retry_after_ms }: Frame): void => {
-    cancel()
+    answered()
     if (TEMPORARY_ERRORS.includes(String(code))) {
       cancelTimeout = timers.after(Number(retry_after_ms ?? timing.gap), subscribe)
     } else options.onStatus('refused', { code: String(code), detail: String(detail) })
@@ -157,7 +168,7 @@ export const createSubscription = (options: SubscriptionOptions): Subscription =
     },
     offline() {
       refill.stop()
-      cancel()
+      answered()
       options.onStatus(mark ? 'catching_up' : 'joining')
     },
     handle(frame) {
@@ -170,7 +181,7 @@ export const createSubscription = (options: SubscriptionOptions): Subscription =
       if (type === 'subscribed' || type === 'resync') {
         // The frame is the response to an earlier subscribe frame. The response to the latest one arrives later.
         if (frame.ref !== undefined && frame.ref !== ref) return true
-        cancel()
+        answered()
         if (type === 'subscribed') subscribed(frame as unknown as RoomHead)
         else resync(frame.reason as Resync['reason'], frame as unknown as RoomHead)
         return true
@@ -178,7 +189,7 @@ export const createSubscription = (options: SubscriptionOptions): Subscription =
       if (type === 'unsubscribed') {
         // A frame with a ref is the response to an earlier `leave()`.
         if (frame.ref !== undefined) return true
-        cancel()
+        answered()
         const code = String(frame.reason ?? 'not_allowed')
         const ended = ENDED[code]
         if (ended) options.onRemoved({ code, detail: ended })

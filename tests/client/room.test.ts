@@ -96,6 +96,21 @@ test('ignores the response to an earlier subscribe frame', async () => {
   expect(resyncs).toHaveLength(1)
 })
 
+test('becomes live if every response of a slow service is late, because the wait doubles', async () => {
+  const { first, again, timers, room } = await start(1, { timing: { pingInterval: 1e9 } })
+  first.end(1006)
+  const { socket, subscribe } = await again()
+  const latency = 25_000
+  const asked = [{ frame: subscribe, at: 0 }]
+  for (let at = 0; at < 300_000 && room.state.status !== 'live'; at += 1000) {
+    for (const frame of socket.take('subscribe')) asked.push({ frame, at })
+    for (const one of asked) if (one.at + latency === at) socket.receive(subscribedFrame(1, one.frame))
+    await timers.advance(1000)
+  }
+  expect(room.state.status).toBe('live')
+  expect(asked.length).toBeLessThan(5)
+})
+
 test.for([
   ['the SDK', { type: 'poll', room: 'general', seq: 2, target: 1 }],
   ['the service', { type: 'unknown', kind: 'poll', room: 'general', seq: 2 }]
