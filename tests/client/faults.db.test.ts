@@ -45,7 +45,10 @@ test(`keeps every guarantee in ${runs} runs from seed ${firstSeed} on`, {
   await Promise.all(Array.from({ length: Math.min(LANES, runs) }, lane))
 
   const seconds = Math.round((performance.now() - began) / 1000)
-  if (isPrinted) process.stdout.write(`${runs} runs in ${seconds} s: ${JSON.stringify(counts, null, 1)}\n`)
+  if (isPrinted)
+    process.stdout.write(
+      `${runs} runs in ${seconds} s: ${JSON.stringify({ ...counts, failures: services.failures() }, null, 1)}\n`
+    )
   expect(violations).toEqual([])
   expect(counts.messages).toBeGreaterThan(runs * 20)
   expect(counts.connections).toBeGreaterThan(runs * 5)

@@ -10,6 +10,8 @@ import { isClosed, lastSeqOf, type Track } from './track.ts'
 import type { Caller } from './world.ts'
 
 const VIEW_MS = 10_000
+/** Longer than the client waits for the answer to a lost frame. */
+const FORGET_MS = 30_000
 const LOST = ['room_not_found', 'banned']
 
 /** Returns what was sent to a user who could not read the room. */
@@ -116,10 +118,14 @@ export const checkSettings = ({ room: { state } }: Track, { rules }: FoldedRoom)
   })
 
 /** Checks that the client has forgotten a room that the user may not read anymore. */
-export const checkForgotten = (track: Track): string[] => {
-  const { messages, title, topic, status } = track.room.state
-  const isForgotten = messages.length === 0 && title === undefined && topic === undefined
-  return isClosed(track) && isForgotten
-    ? []
-    : [`is ${status}, and shows ${messages.length} messages and the title ${title}`]
+export const checkForgotten = async (track: Track): Promise<string[]> => {
+  const isForgotten = (): boolean => {
+    const { messages, title, topic } = track.room.state
+    return isClosed(track) && messages.length === 0 && title === undefined && topic === undefined
+  }
+  const deadline = performance.now() + FORGET_MS
+  // After a new connection, the client asks again, and is `catching_up` until the service refuses it.
+  while (!isForgotten() && performance.now() < deadline) await pause(20)
+  const { messages, title, status } = track.room.state
+  return isForgotten() ? [] : [`is ${status}, and shows ${messages.length} messages and the title ${title}`]
 }

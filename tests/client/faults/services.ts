@@ -7,6 +7,7 @@ import { createMemoryBus, createMemoryNetwork } from '../../../src/bus/drivers/m
 import type { ChatDatabase } from '../../../src/db/database.ts'
 import { type RunningChat, startChat } from '../../support/start-chat.ts'
 import { fastClock } from '../compressed-time.ts'
+import { count } from './counts.ts'
 
 export interface Services {
   readonly count: number
@@ -17,7 +18,21 @@ export interface Services {
   restart(process: number): Promise<void>
   /** Loses all notifications between the processes while `work` runs. */
   withoutNotifications(work: () => Promise<void>): Promise<void>
+  /** Returns how often a request failed (status 500 or more), by the error that was logged. */
+  failures(): Record<string, number>
 }
+
+interface LogLine {
+  readonly msg?: string
+  readonly err?: { readonly type?: string; readonly message?: string }
+}
+
+const failuresIn = (log: string): string[] =>
+  log
+    .split('\n')
+    .filter(line => line.includes('the request failed'))
+    .map(line => (JSON.parse(line) as LogLine).err)
+    .map(err => `${err?.type}: ${err?.message?.slice(0, 300)}`)
 
 const PROCESSES = 2
 /** On the fast clock, these tokens expire within seconds of real time, and fast senders reach this rate limit. */
@@ -48,6 +63,7 @@ export const startServices = async (): Promise<Services> => {
   for (let at = 1; at < PROCESSES; at++) running.push(await start(first.database))
   const portOf = ({ url }: RunningChat): number => Number(new URL(url).port)
   const ports = running.map(portOf)
+  const started = [...running]
   let restarted = Promise.resolve()
 
   return {
@@ -58,7 +74,9 @@ export const startServices = async (): Promise<Services> => {
     restart(process) {
       restarted = restarted.then(async () => {
         await running[process]?.server.close()
-        running[process] = await start(first.database, ports[process])
+        const next = await start(first.database, ports[process])
+        running[process] = next
+        started.push(next)
       })
       return restarted
     },
@@ -66,6 +84,11 @@ export const startServices = async (): Promise<Services> => {
       losing++
       await work()
       losing--
+    },
+    failures() {
+      const found: Record<string, number> = {}
+      for (const { log } of started) for (const failure of failuresIn(log())) count(found, failure)
+      return found
     }
   }
 }
