@@ -462,6 +462,8 @@ describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
     const [page] = pages as [Page]
     await say(page, 'only a message')
     await line(page, 'only a message').hover()
+    // The first toolbar appears one render after the pointer is on the message, because it is a part that is loaded later.
+    await page.getByRole('toolbar').waitFor()
     expect(await page.getByRole('toolbar').getByRole('button').count()).toBe(2)
     await openMenu(page, 'only a message')
     expect(await page.getByRole('menuitem').allTextContents()).toEqual([' Reply', ' Copy text'])
@@ -504,6 +506,7 @@ describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
       for (const width of [360, 768, 1280]) {
         await page.setViewportSize({ width, height: 740 })
         await line(page, 'Hi @ada').first().hover()
+        await line(page, 'Hi @ada').first().getByRole('toolbar').waitFor()
         expect(await problemsOf(page)).toEqual([])
         await openMenu(page, 'Hello')
         expect(await problemsOf(page)).toEqual([])
