@@ -1,9 +1,14 @@
-/** Identifies the set of a user’s memberships. The database computes the same text. See `InboxRepository.digests`. */
+/** Identifies a user’s memberships and roles. The database computes the same text. See `InboxRepository.digests`. */
 import type { InboxRow } from '../../db/database.ts'
 
 /** The digest of a user without rooms. */
-export const NO_ROOMS = '0 0'
+export const NO_ROOMS = '0 0 0'
 
-/** Returns the number of rooms and the sum of their ids. */
-export const membershipsDigest = (rows: readonly Pick<InboxRow, 'roomId'>[]): string =>
-  `${rows.length} ${rows.reduce((sum, { roomId }) => sum + roomId, 0)}`
+const RANKS = { member: 0, moderator: 1, owner: 2 }
+
+/** Returns the number of rooms, the sum of their ids, and the sum of their ids weighted with the rank of the role. */
+export const membershipsDigest = (rows: readonly Pick<InboxRow, 'roomId' | 'role'>[]): string => {
+  const ids = rows.reduce((sum, { roomId }) => sum + roomId, 0)
+  const ranks = rows.reduce((sum, { roomId, role }) => sum + roomId * RANKS[role], 0)
+  return `${rows.length} ${ids} ${ranks}`
+}

@@ -60,7 +60,7 @@ export interface InboxRepository {
   rooms(roomIds: readonly number[]): Promise<InboxRoom[]>
   /** Returns the `seq` of the newest entry of each room that exists. */
   heads(roomIds: readonly number[]): Promise<InboxHead[]>
-  /** Returns a text that identifies the memberships of each user who has any: the number of rooms, and the sum of their ids. */
+  /** Returns a text that identifies the memberships and roles of each user who has any. See `membershipsDigest`. */
   digests(userIds: readonly number[]): Promise<MembershipsDigest[]>
   /** Returns the members of direct rooms, except the user. */
   people(roomIds: readonly number[], userId: number): Promise<InboxPerson[]>
@@ -123,7 +123,8 @@ export const createInboxRepository = ({ query }: Pick<SqlClient, 'query'>, schem
     ) as known`)
   const rooms = `select ${roomFields} from unnest($1::integer[]) as wanted (id) ${lookUp('wanted.id')} where room.deleted_at is null`
   const heads = `select id as "roomId", ${number('last_seq', 'lastSeq')} from ${inSchema('rooms')} where id = any($1::integer[])`
-  const digests = `select member.user_id as "userId", count(*) || ' ' || sum(member.room_id) as digest
+  const digests = `select member.user_id as "userId", count(*) || ' ' || sum(member.room_id) || ' ' ||
+      sum(member.room_id::bigint * case member.role when 'owner' then 2 when 'moderator' then 1 else 0 end) as digest
     from ${members} as member where member.user_id = any($1::integer[]) group by member.user_id`
   const people = `select member.room_id as "roomId", member.user_id as "userId", users.username
     from ${members} as member join ${inSchema('users')} as users on users.id = member.user_id
