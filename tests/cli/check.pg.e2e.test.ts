@@ -13,7 +13,7 @@ const linesOf = (output: string): Record<string, string> =>
     output
       .split('\n')
       .map(line =>
-        /^(ok|failed) +(settings|database|migrations|grants|listen|keys|clock|smtp|public url|open files) +(.*)$/.exec(
+        /^(ok|failed) +(settings|database|migrations|grants|listen|keys|clock|redis|smtp|public url|open files) +(.*)$/.exec(
           line
         )
       )
