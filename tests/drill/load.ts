@@ -2,6 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { WebSocket } from 'ws'
 import { type ChatClient, createChatApi, createChatClient } from '../../client/src/index.ts'
+import { until } from './programs.ts'
 
 const PASSWORD = 'SecurePass123'
 const ROOM = 'general'
@@ -42,7 +43,7 @@ export const startLoad = async (url: string, users: number): Promise<Load> => {
   const api = createChatApi({ url })
   const login = async (name: string): Promise<string> => (await api.login(name, PASSWORD)).access_token
   let lost = 0
-  let isSending = true
+  let isSending = false
   let isClosed = false
 
   const startUser = async (name: string): Promise<User> => {
@@ -72,7 +73,10 @@ export const startLoad = async (url: string, users: number): Promise<Load> => {
     return user
   }
   const all = await Promise.all(Array.from({ length: users }, (_, at) => startUser(`user-${at}`)))
+  // Everybody is subscribed before the first message, so that everybody must be shown every message.
+  await until('every user is in the room', () => all.every(({ chat }) => chat.room(ROOM).state.status === 'live'))
   const probe = await startProbe(url, login, api, () => isSending && !isClosed)
+  isSending = true
 
   const isDrained = (): boolean =>
     probe.isIdle() && all.every(({ chat }) => chat.room(ROOM).state.outgoing.length === 0)
@@ -87,7 +91,10 @@ export const startLoad = async (url: string, users: number): Promise<Load> => {
       isSending = false
       const deadline = performance.now() + 120_000
       while (!isDrained()) {
-        if (performance.now() > deadline) throw new Error('The messages were not acknowledged within 120 s.')
+        if (performance.now() > deadline) {
+          const waiting = all.flatMap(({ chat }) => chat.room(ROOM).state.outgoing.map(({ status }) => status))
+          throw new Error(`Not acknowledged within 120 s: ${waiting.join(', ') || 'a message of the probe'}.`)
+        }
         await delay(200)
       }
     },
