@@ -175,7 +175,7 @@ export const createLink = (options: LinkOptions): Link => {
     const isCurrent = startRun()
     try {
       await options.api.me()
-      if (isCurrent()) wait('refused', 'The service does not accept connections at the moment.', backoff.next())
+      if (isCurrent()) wait('refused', 'The connection was refused.', backoff.next())
     } catch (error) {
       if (!isCurrent()) return
       if (!(error instanceof ChatApiError) || error.code === 'no_token') return failed(error)

@@ -102,7 +102,7 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
   /** Removes what this user may not read anymore. Nothing older can be loaded. */
   const forget = (): void => {
     isForgotten = true
-    timeline.begin(subscription.mark?.seq ?? 0, Number.MAX_SAFE_INTEGER)
+    timeline.begin(subscription.mark?.seq ?? 0, Number.POSITIVE_INFINITY)
     details = {}
     receipts.clear()
   }
@@ -143,15 +143,9 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
   const describe = (entry: RoomFrame): void => {
     const given = Object.entries(entry).filter(([field]) => SETTINGS.includes(field))
     details = { ...details, ...Object.fromEntries(given) }
-    if (entry.slow_mode_seconds !== undefined) outbox.hurry(name)
+    if (entry.slow_mode_seconds != null) outbox.hurry(name)
     changed()
     events.emit('room', entry)
-  }
-
-  const moved = (entry: MembershipFrame): void => {
-    // Slow mode does not apply to moderators.
-    if (isMe(entry.subject)) outbox.hurry(name)
-    events.emit('membership', entry)
   }
 
   /** Removes an outgoing message or change after its entry was delivered. */
@@ -171,7 +165,12 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
     if (erasure) return erase(erasure)
     const changing = changeOf(entry)
     if (changing) return change(changing)
-    if (entry.type === 'membership') return moved(entry as unknown as MembershipFrame)
+    if (entry.type === 'membership') {
+      const frame = entry as unknown as MembershipFrame
+      // Slow mode does not apply to moderators.
+      if (isMe(frame.subject)) outbox.hurry(name)
+      return events.emit('membership', frame)
+    }
     if (entry.type === 'room') return describe(entry as unknown as RoomFrame)
     const given = messageOf(entry)
     if (!given) return options.onUnknown(entry as Frame)
@@ -283,11 +282,8 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
     retry: outbox.retry,
     discard: outbox.discard,
     older: paging.older,
-    markRead(upTo) {
-      // A higher mark would cover later messages here, but not on the service, which limits it to its newest entry.
-      const newest = subscription.mark?.seq
-      if (newest) mark(Math.min(upTo ?? newest, newest))
-    },
+    // A higher mark would cover later messages here, but not on the service, which limits it to its newest entry.
+    markRead: (upTo, newest = subscription.mark?.seq) => newest && mark(Math.min(upTo ?? newest, newest)),
     markUnread: () => mark(undefined),
     async loadReads() {
       // Asks first, so that no mark is missed in between.

@@ -57,7 +57,6 @@ export const createSubscription = (options: SubscriptionOptions): Subscription =
   const { room, timers, timing, send } = options
   let mark: Mark | undefined
   let ref: string | undefined
-  let wait = timing.answer
   let cancelTimeout = () => {}
 
   const cancel = (): void => {
@@ -66,23 +65,14 @@ export const createSubscription = (options: SubscriptionOptions): Subscription =
     ref = undefined
   }
 
-  const subscribe = (): void => {
+  /** Only the response to the latest frame counts. If the wait did not grow, the responses of a slow service would always be late. */
+  const subscribe = (wait = timing.answer): void => {
     cancel()
     const next = options.nextRef()
     const since = mark ? { after: mark.seq, epoch: mark.epoch } : {}
     if (!send({ type: 'subscribe', room, ...since, ref: next })) return
     ref = next
-    // Only the response to the latest frame counts. If the wait did not grow, the responses of a slow service would always be late.
-    cancelTimeout = timers.after(wait, () => {
-      if (wait < MAX_WAIT_MS) wait = Math.min(wait * 2, MAX_WAIT_MS)
-      subscribe()
-    })
-  }
-
-  /** Ends the wait for a response, because it has arrived or the connection is lost. */
-  const answered = (): void => {
-    cancel()
-    wait = timing.answer
+    cancelTimeout = timers.after(wait, () => subscribe(Math.min(wait * 2, MAX_WAIT_MS)))
   }
 
   const reportStatus = (): void => options.onStatus(mark && mark.seq >= gap.target ? 'live' : 'catching_up')
@@ -134,7 +124,7 @@ export const createSubscription = (options: SubscriptionOptions): Subscription =
   }
 
   const refused = ({ code, detail, retry_after_ms }: Frame): void => {
-    answered()
+    cancel()
     if (TEMPORARY_ERRORS.includes(String(code))) {
       cancelTimeout = timers.after(Number(retry_after_ms ?? timing.gap), subscribe)
     } else options.onStatus('refused', { code: String(code), detail: String(detail) })
@@ -168,7 +158,7 @@ export const createSubscription = (options: SubscriptionOptions): Subscription =
     },
     offline() {
       refill.stop()
-      answered()
+      cancel()
       options.onStatus(mark ? 'catching_up' : 'joining')
     },
     handle(frame) {
@@ -181,7 +171,7 @@ export const createSubscription = (options: SubscriptionOptions): Subscription =
       if (type === 'subscribed' || type === 'resync') {
         // The frame is the response to an earlier subscribe frame. The response to the latest one arrives later.
         if (frame.ref !== undefined && frame.ref !== ref) return true
-        answered()
+        cancel()
         if (type === 'subscribed') subscribed(frame as unknown as RoomHead)
         else resync(frame.reason as Resync['reason'], frame as unknown as RoomHead)
         return true
@@ -189,7 +179,7 @@ export const createSubscription = (options: SubscriptionOptions): Subscription =
       if (type === 'unsubscribed') {
         // A frame with a ref is the response to an earlier `leave()`.
         if (frame.ref !== undefined) return true
-        answered()
+        cancel()
         const code = String(frame.reason ?? 'not_allowed')
         const ended = ENDED[code]
         if (ended) options.onRemoved({ code, detail: ended })

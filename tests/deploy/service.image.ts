@@ -70,7 +70,15 @@ test('the image’s labels contain the version and the revision, and its configu
 })
 
 test('the image contains only the files that the service needs, and the service cannot write to them', () => {
-  expect(readdirSync(join(root, 'app')).sort()).toEqual(['LICENSE', 'dist', 'drizzle', 'node_modules', 'package.json'])
+  expect(readdirSync(join(root, 'app')).sort()).toEqual([
+    'LICENSE',
+    'dist',
+    'drizzle',
+    'node_modules',
+    'package.json',
+    'sbom.cdx.json'
+  ])
+  expect(readFileSync(join(root, 'app/sbom.cdx.json'), 'utf8')).toContain('pkg:npm/fastify@')
   const modules = join(root, 'app/node_modules')
   for (const name of ['fastify', '@node-rs/bcrypt']) expect(existsSync(join(modules, name)), name).toBe(true)
   for (const name of ['typescript', '@electric-sql/pglite', 'pino-pretty', 'redoc', 'vitest']) {

@@ -32,6 +32,10 @@ const NOT_HERE: readonly (readonly [RegExp, string])[] = [
     /^npx fastify-chat (users|sessions) /,
     'needs the installed package; tests/cli/users.pg.e2e.test.ts runs these commands'
   ],
+  [
+    /deploy\/(backup|restore)\.sh|^fastify-chat epochs renew$/,
+    'needs a server to back up; tests/deploy/backup.pg.e2e.test.ts runs the scripts'
+  ],
   [/^npm install ioredis/, 'installs an optional library; tests/bus uses it'],
   [/^npm install nodemailer/, 'installs an optional library; tests/accounts/mail sends mails with it'],
   [/^npx fastify-chat client/, 'needs a terminal; tests/tui tests the screens'],

@@ -99,8 +99,8 @@ export class Connection {
       this.log.warn({ user_id: this.principal.userId, code: error.code }, 'a limit rejected a frame')
     } else if (isFailure(error)) {
       // Without a cause, the service refused the frame on purpose, for example because it is stopping.
-      const level = error.cause === undefined ? 'warn' : 'error'
-      this.log[level]({ err: error, code: error.code }, 'failed to handle a frame')
+      if (error.cause === undefined) this.log.warn({ code: error.code }, 'failed to handle a frame')
+      else this.log.error({ err: error, code: error.code }, 'failed to handle a frame')
     }
     this.send(errorFrame(error, marks, this.#requestId))
   }
