@@ -25,7 +25,8 @@ export const run = (path: string, args: readonly string[], env: Readonly<Record<
     stream.on('data', data => {
       output = `${output}${data}`.slice(-20_000)
     })
-  const ended = once(child, 'close')
+  // Not `close`, because a program may have children that keep its output open.
+  const ended = once(child, 'exit')
   const program: Program = {
     child,
     output: () => output,
@@ -44,7 +45,8 @@ export const run = (path: string, args: readonly string[], env: Readonly<Record<
 
 /** Stops every program that is still running. */
 export const stopAll = async (): Promise<void> => {
-  await Promise.all([...running].map(program => program.stop('SIGKILL')))
+  // Not SIGKILL, which would leave the workers of nginx running.
+  await Promise.all([...running].map(program => program.stop()))
 }
 
 /** Resolves when a condition holds. Rejects after 90 seconds. */
