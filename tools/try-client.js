@@ -76,7 +76,7 @@ export const tryClient = async ({ project, pack }) => {
   // Node 20 has no global WebSocket.
   writeFileSync(join(cwd, 'start.js'), "delete globalThis.WebSocket\nawait import('./out/app.js')\n")
   const alone = runFile(cwd, 'start.js')
-  for (const text of ['offline unsupported', 'npm install ws', 'network_error']) expectIn(alone, text)
+  for (const text of ['offline unsupported', 'Install `ws`', 'network_error']) expectIn(alone, text)
   install(cwd, `ws@${devDependencies['@types/ws'].split('.')[0]}`, `@types/node@${devDependencies['@types/node']}`)
   expectIn(runFile(cwd, 'start.js'), 'waiting unreachable')
   compile({ ...STRICT, types: ['node'] })
