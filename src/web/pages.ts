@@ -47,7 +47,22 @@ export const usePages = <Item extends { readonly id: unknown }>(
   const loading = useProtectedAction(withProof)
   const action = useProtectedAction(withProof)
   const list = useRef<HTMLUListElement>(null)
-  const reload = (): void => void loading.run(async () => setPages(await load({})))
+  const latest = useRef(load)
+  latest.current = load
+  const isDue = useRef(false)
+  // `run` does nothing while something is being loaded. Then whoever loads reloads too.
+  const run = (work?: () => Promise<unknown>): void =>
+    void loading.run(async () => {
+      await work?.()
+      while (isDue.current) {
+        isDue.current = false
+        setPages(await latest.current({}))
+      }
+    })
+  const reload = (): void => {
+    isDue.current = true
+    run()
+  }
   useEffect(reload, [])
   return {
     items,
@@ -58,7 +73,7 @@ export const usePages = <Item extends { readonly id: unknown }>(
     list,
     reload,
     loadMore: () =>
-      void loading.run(async () => {
+      run(async () => {
         const page = await load({ after: next as number })
         setPages({ ...page, items: [...items, ...page.items] })
       }),

@@ -111,12 +111,24 @@ describe.skipIf(!hasChromium())('moderation', { timeout: 300_000 }, () => {
   test('creates an invitation link, which shows the room and lets somebody join, and revokes it', async () => {
     const { page, chat, complaints } = await startRoom()
     await chat.register('carol')
+    // The list is still being loaded when the link is created. It must be loaded again.
+    const code = page.locator('.new-link code')
+    await page.route(
+      url => url.pathname.endsWith('/invitations'),
+      async route => {
+        const isList = route.request().method() === 'GET'
+        const response = await route.fetch()
+        if (isList) await code.waitFor()
+        await route.fulfill({ response })
+      }
+    )
     await press(page, 'Room details')
     await press(page, 'Invitations')
     await press(page, 'Create a link')
-    const url = String(await page.locator('.new-link code').textContent())
+    const url = String(await code.textContent())
     expect(url).toContain('#invite=')
     await page.getByText('10 uses left').waitFor()
+    await page.unrouteAll()
     expect(await problemsOf(page)).toEqual([])
 
     const carol = await newTab()

@@ -4,9 +4,18 @@ import type { ReadChange } from '../../db/database.ts'
 /** Maximum number of changes that are kept. Each takes about 200 bytes. */
 const MAX_PENDING = 20_000
 
+/** A change that waits. */
+export interface PendingChange extends ReadChange {
+  /**
+   * Whether it replaced a change that marked the room differently as unread. The client of the replaced change shows that change,
+   * although it is never written.
+   */
+  readonly isReplacement?: boolean
+}
+
 export class PendingMarks {
   /** The changes by user and by the name of the room. */
-  readonly #users = new Map<number, Map<string, ReadChange>>()
+  readonly #users = new Map<number, Map<string, PendingChange>>()
   #size = 0
 
   get size(): number {
@@ -24,7 +33,7 @@ export class PendingMarks {
   }
 
   /** Adds changes again that could not be written. The changes that were added since are later. */
-  restore(changes: readonly ReadChange[]): void {
+  restore(changes: readonly PendingChange[]): void {
     for (const change of changes) {
       const later = this.#get(change)
       this.#set(later ? merge(change, later) : change)
@@ -32,22 +41,22 @@ export class PendingMarks {
   }
 
   /** Removes a change of this user and room, and returns the given later change together with it. */
-  takeWith(change: ReadChange): ReadChange {
+  takeWith(change: ReadChange): PendingChange {
     const earlier = this.#get(change)
     if (earlier) this.#delete(earlier)
     return earlier ? merge(earlier, change) : change
   }
 
   /** Removes and returns the changes of a user. */
-  takeOf(userId: number): ReadChange[] {
+  takeOf(userId: number): PendingChange[] {
     const taken = [...(this.#users.get(userId)?.values() ?? [])]
     for (const change of taken) this.#delete(change)
     return taken
   }
 
   /** Removes and returns at most `count` changes, those of the longest waiting users first. */
-  take(count: number): ReadChange[] {
-    const taken: ReadChange[] = []
+  take(count: number): PendingChange[] {
+    const taken: PendingChange[] = []
     for (const changes of this.#users.values()) {
       for (const change of changes.values()) {
         if (taken.length === count) return taken
@@ -58,12 +67,12 @@ export class PendingMarks {
     return taken
   }
 
-  #get({ userId, room }: ReadChange): ReadChange | undefined {
+  #get({ userId, room }: ReadChange): PendingChange | undefined {
     return this.#users.get(userId)?.get(room)
   }
 
-  #set(change: ReadChange): void {
-    const ofUser = this.#users.get(change.userId) ?? new Map<string, ReadChange>()
+  #set(change: PendingChange): void {
+    const ofUser = this.#users.get(change.userId) ?? new Map<string, PendingChange>()
     if (!ofUser.has(change.room)) {
       if (this.isFull) return
       this.#size++
@@ -80,8 +89,11 @@ export class PendingMarks {
   }
 }
 
-const merge = (earlier: ReadChange, later: ReadChange): ReadChange => {
+const merge = (earlier: PendingChange, later: PendingChange): PendingChange => {
+  const isReplacement = earlier.isUnread !== later.isUnread || earlier.isReplacement || later.isReplacement || false
   // The numbers of two incarnations of a log cannot be compared.
-  if (earlier.epoch !== undefined && later.epoch !== undefined && earlier.epoch !== later.epoch) return later
-  return { ...later, upTo: Math.max(earlier.upTo, later.upTo), epoch: later.epoch ?? earlier.epoch }
+  if (earlier.epoch !== undefined && later.epoch !== undefined && earlier.epoch !== later.epoch)
+    return { ...later, isReplacement }
+  const upTo = Math.max(earlier.upTo, later.upTo)
+  return { ...later, upTo, epoch: later.epoch ?? earlier.epoch, isReplacement }
 }

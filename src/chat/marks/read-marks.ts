@@ -13,7 +13,7 @@ import { encode } from '../connections/encoded.ts'
 import { refusalOf } from '../log/refusals.ts'
 import type { RoomRegistry } from '../rooms/registry.ts'
 import type { Room } from '../rooms/room.ts'
-import { PendingMarks } from './pending-marks.ts'
+import { type PendingChange, PendingMarks } from './pending-marks.ts'
 
 /** Interval in milliseconds at which changes are written. */
 const WRITE_MS = 2000
@@ -79,10 +79,12 @@ export const createReadMarks = (options: ReadMarksOptions): ReadMarks => {
     unsent.set(roomId, room)
   }
 
-  const publish = (marks: readonly ReadMark[]): void => {
+  /** Notifies of the marks that were changed. Also of those that a client shows differently, because its change was replaced. */
+  const publish = (marks: readonly ReadMark[], changes: readonly PendingChange[]): void => {
     const byRoom = new Map<number, ReadMark[]>()
+    const replacements = new Set(changes.filter(({ isReplacement }) => isReplacement).map(keyOf))
     for (const mark of marks) {
-      if (!mark.isChanged) continue
+      if (!mark.isChanged && (mark.isLocked || !replacements.has(keyOf(mark)))) continue
       const ofRoom = byRoom.get(mark.roomId) ?? []
       ofRoom.push(mark)
       byRoom.set(mark.roomId, ofRoom)
@@ -108,12 +110,12 @@ export const createReadMarks = (options: ReadMarksOptions): ReadMarks => {
     }
   }
 
-  const writeSome = async (changes: readonly ReadChange[]): Promise<void> => {
+  const writeSome = async (changes: readonly PendingChange[]): Promise<void> => {
     try {
       const marks = await repository.write(changes)
-      const locked = new Set(marks.filter(({ isLocked }) => isLocked).map(({ userId, room }) => `${userId} ${room}`))
-      pending.restore(changes.filter(({ userId, room }) => locked.has(`${userId} ${room}`)))
-      publish(marks)
+      const locked = new Set(marks.filter(({ isLocked }) => isLocked).map(keyOf))
+      pending.restore(changes.filter(change => locked.has(keyOf(change))))
+      publish(marks, changes)
     } catch (error) {
       pending.restore(changes)
       throw error
@@ -159,7 +161,7 @@ export const createReadMarks = (options: ReadMarksOptions): ReadMarks => {
         const marks = await repository.write([whole])
         const [mark] = marks
         if (!mark) throw notMember()
-        publish(marks)
+        publish(marks, [whole])
         if (!mark.isLocked) return mark
         await new Promise(resolve => setTimeout(resolve, DELAY_MS))
       }
@@ -182,6 +184,8 @@ export const createReadMarks = (options: ReadMarksOptions): ReadMarks => {
     }
   }
 }
+
+const keyOf = ({ userId, room }: Pick<ReadChange, 'userId' | 'room'>): string => `${userId} ${room}`
 
 const notMember = (): ChatError => new ChatError('not_allowed', 'You are not a member of this room. Join it first.')
 

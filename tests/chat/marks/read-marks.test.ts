@@ -14,7 +14,7 @@ const start = ({ isLocked = false, mayShare = true } = {}) => {
   const written: ReadChange[][] = []
   const published: BusEvent[] = []
   const sent: { to: number; frame: { reads: { user_id: number; read_seq: number }[] } }[] = []
-  const state = { isLocked, isFailing: false }
+  const state = { isLocked, isFailing: false, hasEffect: true }
   const subscriber = (userId: number, showsReads = true) =>
     testSubscriber({
       userId,
@@ -34,8 +34,8 @@ const start = ({ isLocked = false, mayShare = true } = {}) => {
             roomId: 7,
             readSeq: upTo,
             isUnread,
-            isChanged: !state.isLocked,
-            isMoved: !isUnread,
+            isChanged: !state.isLocked && state.hasEffect,
+            isMoved: !isUnread && state.hasEffect,
             mayShare,
             isLocked: state.isLocked
           })
@@ -112,6 +112,19 @@ describe('createReadMarks', () => {
     await advance(2000)
     await advance(1000)
     expect(sent).toMatchObject([{ to: 1, frame: { reads: [{ user_id: 1, read_seq: 5 }] } }])
+  })
+
+  test('sends the mark to the connections of the user if a change replaced another one before it was written', async () => {
+    const { marks, add, advance, sent, state } = start()
+    state.hasEffect = false
+    // One device shows the room as read already, and another one marks it as unread. In the database, nothing changes.
+    add(1, 5)
+    await marks.write({ userId: 1, room: 'team', upTo: 0, isUnread: true })
+    await advance(1000)
+    expect(sent).toMatchObject([{ to: 1, frame: { reads: [{ user_id: 1 }] } }])
+    add(1, 5)
+    await advance(3000)
+    expect(sent).toHaveLength(1)
   })
 
   test('writes a change again if the member was locked, or if the database failed', async () => {
