@@ -21,11 +21,7 @@ export const useStore = <T>(subscribe: (changed: () => void) => () => void, read
  * Returns the name of the current room from the fragment of the URL (after the `#`). The name is in the URL so that links, the
  * browser's history and reloads work.
  */
-export const useHash = (): string => {
-  const [hash, setHash] = useState(readHash)
-  useEffect(() => listen(window, 'hashchange', () => setHash(readHash())), [])
-  return hash
-}
+export const useHash = (): string => useStore(changed => listen(window, 'hashchange', changed), readHash)
 
 const readHash = (): string => {
   try {

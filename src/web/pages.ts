@@ -49,18 +49,20 @@ export const usePages = <Item extends { readonly id: unknown }>(
   const list = useRef<HTMLUListElement>(null)
   const latest = useRef(load)
   latest.current = load
-  const isDue = useRef(false)
+  /** The number of requested reloads. It stays if a reload fails, because `withProof` then repeats the work. */
+  const due = useRef(0)
   // `run` does nothing while something is being loaded. Then whoever loads reloads too.
   const run = (work?: () => Promise<unknown>): void =>
     void loading.run(async () => {
       await work?.()
-      while (isDue.current) {
-        isDue.current = false
+      while (due.current > 0) {
+        const count = due.current
         setPages(await latest.current({}))
+        due.current -= count
       }
     })
   const reload = (): void => {
-    isDue.current = true
+    due.current++
     run()
   }
   useEffect(reload, [])

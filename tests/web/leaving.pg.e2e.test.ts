@@ -65,6 +65,19 @@ describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
     expect(await composer(page).inputValue()).toBe('an unfinished secret')
   })
 
+  test('shows the room of a Back that comes right after the first rendering', async () => {
+    const { chat, page, tab } = await start()
+    await logIn(tab, chat.url, 'ada', PASSWORD)
+    // Runs after the chat was rendered, and before its effects, which add the listeners.
+    await page.addInitScript(`new MutationObserver((_, observer) => {
+      if (!document.querySelector('textarea')) return
+      observer.disconnect()
+      history.replaceState(null, '', '#tea')
+    }).observe(document, { childList: true, subtree: true })`)
+    await page.reload()
+    await page.getByRole('textbox', { name: 'Message to Tea' }).waitFor()
+  })
+
   test('stores nothing of a user after the log-out, and shows nothing of that user to the next user', async () => {
     const { chat, page, tab } = await start()
     await logIn(tab, chat.url, 'ada', PASSWORD)
