@@ -6,12 +6,12 @@ import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { request } from 'node:https'
-import { connect as connectTcp } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { connect as connectTls } from 'node:tls'
 import { onTestFinished } from 'vitest'
+import { acceptsConnections } from '../support/accepts-connections.ts'
 import { freePort } from '../support/free-port.ts'
 
 export const DOMAIN = 'chat.example.com'
@@ -82,13 +82,6 @@ const startProgram = async (path: string, args: string[], { env = {}, isUp }: St
   return () => output
 }
 
-const listens = (port: number): Promise<boolean> =>
-  new Promise(resolve => {
-    const socket = connectTcp(port, '127.0.0.1')
-    socket.once('connect', () => resolve(true)).once('error', () => resolve(false))
-    socket.once('connect', () => socket.destroy())
-  })
-
 const completesTlsHandshake = (port: number): Promise<boolean> =>
   new Promise(resolve => {
     const socket = connectTls({ port, host: '127.0.0.1', servername: DOMAIN, rejectUnauthorized: false })
@@ -132,7 +125,7 @@ export const nginx: Proxy = {
       http { ${temporary.join(' ')} include ${folder}/site.conf; }`
     writeFileSync(join(folder, 'main.conf'), main)
     const output = await startProgram(this.program ?? 'nginx', ['-p', folder, '-e', 'stderr', '-c', 'main.conf'], {
-      isUp: () => listens(port)
+      isUp: () => acceptsConnections(port)
     })
     const logs = ['fastify-chat.log', 'error.log'].map(name => join(folder, name))
     const log = () => [output(), ...logs.map(path => readFileSync(path, 'utf8'))].join('')

@@ -2,12 +2,12 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, chownSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createConnection } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseDatabaseUrl } from '../../src/lib/database-url.ts'
 import { owner } from '../chaos/cluster.ts'
+import { acceptsConnections } from './accepts-connections.ts'
 import { freePort } from './free-port.ts'
 
 const PROGRAM = '/usr/sbin/pgbouncer'
@@ -73,17 +73,5 @@ export const startPgbouncer = async (server: string, options: PgbouncerOptions =
       await ended
       rmSync(folder, { recursive: true, force: true })
     }
-  }
-}
-
-const acceptsConnections = async (port: number): Promise<boolean> => {
-  const socket = createConnection(port, '127.0.0.1')
-  try {
-    await once(socket, 'connect')
-    return true
-  } catch {
-    return false
-  } finally {
-    socket.destroy()
   }
 }

@@ -2,10 +2,10 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createConnection } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { acceptsConnections } from './accepts-connections.ts'
 import { freePort } from './free-port.ts'
 
 const isInstalled = (program: string): boolean => {
@@ -96,17 +96,5 @@ export const startRedis = async (options: RedisOptions = {}): Promise<RedisServe
       await kill()
       rmSync(folder, { recursive: true, force: true })
     }
-  }
-}
-
-const acceptsConnections = async (port: number): Promise<boolean> => {
-  const socket = createConnection(port, '127.0.0.1')
-  try {
-    await once(socket, 'connect')
-    return true
-  } catch {
-    return false
-  } finally {
-    socket.destroy()
   }
 }

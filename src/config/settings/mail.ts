@@ -1,24 +1,12 @@
 /** The settings of e-mail. Without `smtpUrl`, the service sends no mail. */
 import { flag, optional, ownedBy, text } from './define.ts'
+import { ENCODING, isServiceUrl } from './service-url.ts'
 
 const SMTP_FORM = 'smtp://USER:PASSWORD@HOST:PORT, or smtps:// for TLS from the start'
 
 /** Returns an error for a URL that cannot be parsed, or whose user or password cannot be decoded. */
-const isSmtpUrl = (value: unknown): string[] => {
-  const url = URL.canParse(String(value)) ? new URL(String(value)) : undefined
-  const isWhole = url !== undefined && url.hostname !== '' && /^\/?$/.test(url.pathname)
-  const isRight = isWhole && isEncoded(url.username) && isEncoded(url.password)
-  return isRight ? [] : [`must be ${SMTP_FORM}. Encode special characters (@ as %40, / as %2F, # as %23, % as %25)`]
-}
-
-const isEncoded = (text: string): boolean => {
-  try {
-    decodeURIComponent(text)
-    return true
-  } catch {
-    return false
-  }
-}
+const isSmtpUrl = (value: unknown): string[] =>
+  isServiceUrl(value, /^\/?$/) ? [] : [`must be ${SMTP_FORM}. ${ENCODING}`]
 
 const isUrl = (value: unknown): string[] => (URL.canParse(String(value)) ? [] : ['cannot be read as a URL'])
 

@@ -1,27 +1,12 @@
 /** The settings of Redis, over which processes can notify each other. Without `redisUrl`, they use PostgreSQL. */
 import { checkItems, list, optional, ownedBy, text } from './define.ts'
+import { ENCODING, isServiceUrl } from './service-url.ts'
 
 const FORM = 'redis://USER:PASSWORD@HOST:PORT, or rediss:// for TLS'
 
 /** Returns an error for a URL that cannot be parsed, or whose user or password cannot be decoded. */
-const isRedisUrl = (value: unknown): string[] => {
-  const url = URL.canParse(String(value)) ? new URL(String(value)) : undefined
-  const isRight =
-    url !== undefined &&
-    url.hostname !== '' &&
-    /^\/?0?$/.test(url.pathname) &&
-    [url.hostname, url.username, url.password].every(isEncoded)
-  return isRight ? [] : [`must be ${FORM}. Encode special characters (@ as %40, / as %2F, # as %23, % as %25)`]
-}
-
-const isEncoded = (text: string): boolean => {
-  try {
-    decodeURIComponent(text)
-    return true
-  } catch {
-    return false
-  }
-}
+const isRedisUrl = (value: unknown): string[] =>
+  isServiceUrl(value, /^\/?0?$/) ? [] : [`must be ${FORM}. ${ENCODING}`]
 
 const areAddresses = (value: unknown): string[] =>
   checkItems(value, address => {
