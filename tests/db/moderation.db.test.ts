@@ -121,7 +121,7 @@ describe('a mute', () => {
     const until = Date.now() + 3_600_000
     await change('moderator', 'mute', 'member', { until })
     expect(await full(entry('member', 'message'))).toEqual({ refused: 'muted', until })
-    await sql(`update @restrictions set until = clock_timestamp()`)
+    await sql(`update @restrictions set until = clock_timestamp() - interval '1 second'`)
     expect(await append(entry('member', 'message'))).toEqual(['stored'])
   })
 })
@@ -161,7 +161,7 @@ describe('a ban', () => {
     const { entry, append, change, sql } = await start('public')
     await change('moderator', 'ban', 'stranger', { until: Date.now() + 3_600_000 })
     expect(await append(entry('stranger', 'message'))).toEqual(['banned'])
-    await sql(`update @restrictions set until = clock_timestamp()`)
+    await sql(`update @restrictions set until = clock_timestamp() - interval '1 second'`)
     expect(await append(entry('stranger', 'message'))).toEqual(['stored'])
     expect(await change('stranger', 'put', 'stranger')).toBe('joined')
   })
