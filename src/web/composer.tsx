@@ -56,6 +56,8 @@ export const Composer = (props: ComposerProps) => {
   const [draft, setDraft] = useState(() => drafts.getItem(key) ?? '')
   const [editText, setEditText] = useState('')
   const chosen = useRef(new Map<number, string>())
+  /** Where the caret must be after the next rendering, because a rendered text moves it to the end. */
+  const caret = useRef<number>()
   const field = useRef<HTMLTextAreaElement>(null)
   const text = edited ? editText : draft
   const left = limit > 0 ? limit - [...text].length : Number.POSITIVE_INFINITY
@@ -73,8 +75,7 @@ export const Composer = (props: ComposerProps) => {
     onInsert(person, { text, position }) {
       chosen.current.set(person.id, person.username)
       write(text)
-      // The caret can be moved only after the new text was rendered.
-      requestAnimationFrame(() => field.current?.setSelectionRange(position, position))
+      caret.current = position
     }
   })
   const send = (event: Event): void => {
@@ -130,6 +131,11 @@ export const Composer = (props: ComposerProps) => {
     field.current.style.height = 'auto'
     field.current.style.height = `${field.current.scrollHeight}px`
   }, [text])
+  // Moves the caret at once. Before the next frame, the user may have typed more.
+  useLayoutEffect(() => {
+    if (caret.current !== undefined) field.current?.setSelectionRange(caret.current, caret.current)
+    caret.current = undefined
+  })
 
   const description = [subject && 'subject', left < COUNT_FROM && 'left'].filter(Boolean).join(' ')
   return (

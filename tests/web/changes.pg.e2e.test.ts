@@ -209,6 +209,21 @@ describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
     expect(body.messages[0].mentions).toEqual([people[1]?.id])
   })
 
+  test('keeps the caret where the user types after a completion, even before the next frame', async () => {
+    const { pages } = await start(['ada', 'bob'])
+    const [ada] = pages as [Page]
+    await ada.getByRole('heading', { name: '2 people here' }).waitFor()
+    // A busy machine or a background tab delays the next frame while the user types on.
+    await ada.evaluate('requestAnimationFrame = next => setTimeout(next, 500)')
+    await composer(ada).fill('Hi  and others')
+    for (const key of ['Home', 'ArrowRight', 'ArrowRight', 'ArrowRight']) await ada.keyboard.press(key)
+    await composer(ada).pressSequentially('@b')
+    await ada.getByRole('option', { name: 'bob' }).waitFor()
+    await ada.keyboard.press('Enter')
+    await composer(ada).pressSequentially('there', { delay: 150 })
+    expect(await composer(ada).inputValue()).toBe('Hi @bob thereand others')
+  })
+
   test('removes the text of a deleted message from the list, the quotes, the composer and the announcements', async () => {
     const { chat, people, pages } = await start(['ada'])
     const [page] = pages as [Page]
