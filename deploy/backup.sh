@@ -64,7 +64,7 @@ counts=$(on_verify psql --no-psqlrc --quiet --tuples-only --no-align --dbname="$
 mv "$partial" "$dir/$name.dump"
 echo "$dir/$name.dump: $(wc -c <"$dir/$name.dump") bytes, verified: $counts"
 
-# The names are in the order of their times.
+# The names contain the times of the backups, so the order of the names is the order of the times.
 find "$dir" -maxdepth 1 -name 'fastify-chat-*.dump' | sort -r | tail -n "+$((keep + 1))" | while IFS= read -r old; do
   rm -f "$old"
   echo "$old: deleted"

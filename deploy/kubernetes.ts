@@ -27,7 +27,7 @@ const deployment: Deployment = {
     template: {
       metadata: { labels },
       spec: {
-        // The pause before SIGTERM, the shutdown of at most 10 s, and a reserve.
+        // The sum of the pause before SIGTERM, the shutdown of at most 10 s, and a reserve.
         terminationGracePeriodSeconds: 30,
         automountServiceAccountToken: false,
         securityContext: { runAsNonRoot: true, runAsUser: 1000, seccompProfile: { type: 'RuntimeDefault' } },

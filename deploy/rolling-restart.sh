@@ -1,8 +1,8 @@
 #!/bin/sh
 # Restarts the processes on the given ports one by one, each after the one before is ready:
 #   deploy/rolling-restart.sh 8000 8001
-# Stops with status 1 if a process is not ready within READY_SECONDS (60). The processes after it still run the old release.
-# RESTART is the command that restarts the process on a port, which is appended to it.
+# Stops with status 1 if a process is not ready within READY_SECONDS (60). The remaining processes still run the old release.
+# RESTART is the command that restarts a process. The script appends the port to the command.
 set -eu
 
 : "${RESTART:=systemctl restart fastify-chat@}" "${READY_SECONDS:=60}" "${HOST:=127.0.0.1}"

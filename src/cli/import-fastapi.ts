@@ -15,7 +15,7 @@ import { type AccountTools, withDatabase } from './with-database.ts'
 
 export interface ImportOptions {
   readonly dryRun?: true
-  /** Pairs `OLD=NEW`. */
+  /** New names for users whose names cannot be imported, as `OLD=NEW`. */
   readonly rename: readonly string[]
   readonly room: string
   readonly skipUnreadable?: true
@@ -42,7 +42,7 @@ export const importFastApi = async (options: ImportOptions): Promise<void> => {
   }
 }
 
-/** One connection holds the lock. */
+/** The maximum number of connections: one holds the lock, and one does the work. */
 const WITH_LOCK = { poolMax: 2 }
 
 const renamesOf = (pairs: readonly string[]): Map<string, string> =>
@@ -129,7 +129,7 @@ const MAX_NAME = 100
 const shownName = (name: string): string =>
   safeLine(name.length > MAX_NAME ? `${name.slice(0, MAX_NAME)}…` : name) || '(no name)'
 
-/** Describes what was found. */
+/** Returns the lines that describe what the survey found. */
 const reportOf = (found: Survey): string[] => [
   `The other service has ${numbered(found.users, 'user')}, of whom ${shown(found.importedUsers)} were imported before,`,
   `and ${numbered(found.messages, 'message')} to import.`,
@@ -172,7 +172,7 @@ const refuse = (found: Survey, options: ImportOptions, lastAt: number | undefine
     )
 }
 
-/** The least part of the total after which progress is printed again. */
+/** Minimum part of the total between two lines about the progress. */
 const STEP = 0.05
 
 const progress = (noun: string, total: number) => {

@@ -1,4 +1,7 @@
-/** Runs `fastify-chat keys status` and `keys rotate`: shows and changes which keys encrypt the stored tokens. */
+/**
+ * Runs `fastify-chat keys status`, which shows which keys encrypt the stored tokens, and `keys rotate`, which encrypts them
+ * with the current key.
+ */
 import { setTimeout as delay } from 'node:timers/promises'
 import { exclusively } from '../db/exclusive.ts'
 import { reencryptOnce } from '../db/reencrypt.ts'
@@ -11,7 +14,7 @@ import { print } from './print.ts'
 import { createProgress, type Progress } from './progress.ts'
 import { type AccountTools, withDatabase } from './with-database.ts'
 
-/** Interval in milliseconds at which the running processes are looked up. */
+/** Interval in milliseconds between two look-ups of the running processes. */
 const WAIT_MS = 5000
 
 /** Runs `keys status`. */

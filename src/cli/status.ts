@@ -25,7 +25,10 @@ export const statusOf = (processes: readonly ReportedProcess[]): string[] => {
   ]
 }
 
-/** Names a process as the lines of its log do, by `hostname` and `pid`. Older releases report neither. */
+/**
+ * Returns the name of a process, composed of `hostname` and `pid` as in its log. Older releases report neither, so their id is
+ * used.
+ */
 const nameOf = ({ id, state }: ReportedProcess): string => (state ? `${state.host}:${state.pid}` : id)
 
 const cellsOf = (process: ReportedProcess): string[] => {
@@ -54,7 +57,10 @@ const versionWarning = (processes: readonly ReportedProcess[]): string[] => {
   ]
 }
 
-/** Each process must decrypt what the others encrypt. */
+/**
+ * Returns a warning for each key that encrypts texts and that some processes lack, because each process must decrypt what the
+ * others encrypt.
+ */
 const keyWarnings = (processes: readonly ReportedProcess[]): string[] =>
   [...new Set(processes.flatMap(({ keyId }) => keyId ?? []))].flatMap(key => {
     const unable = processes.filter(({ keyIds }) => !keyIds.includes(key))

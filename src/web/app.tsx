@@ -23,7 +23,7 @@ import {
   type UserStorage
 } from './user-storage.ts'
 
-// A user who is logged in needs no login form.
+// Loaded later, because a user who is logged in needs no login form.
 const Login = part(parts => parts.Login)
 const MailLinkForm = part(parts => parts.MailLinkForm)
 
@@ -43,7 +43,7 @@ export const App = ({ link: given }: { readonly link: MailLink | undefined }) =>
     return user && open(user.username)
   })
   const saved = useRef<UserData>()
-  /** Stores what the chat has not sent. */
+  /** Stores the messages that the chat has not sent. `Chat` sets the function. */
   const beforeEnd = useRef(() => {})
   const { session, memoryReason } = page
 
@@ -54,7 +54,7 @@ export const App = ({ link: given }: { readonly link: MailLink | undefined }) =>
     restoreUserData(saved.current, username)
     saved.current = undefined
     if (memoryReason === undefined) saveUser({ username })
-    // An invitation to a room is shown after the login.
+    // Keeps an invitation to a room, because the page shows it after the login.
     if (link?.purpose !== 'invite') setLink(undefined)
     setCurrent(open(username))
   }
@@ -99,7 +99,7 @@ export const App = ({ link: given }: { readonly link: MailLink | undefined }) =>
     }
   }, [session])
 
-  // Also after a login and a log-out, because both clear the storage.
+  // Runs again after a login or a log-out, because both clear the storage.
   useEffect(() => keepLink(link), [link, current])
 
   const invited = link?.purpose === 'invite' ? link.token : undefined

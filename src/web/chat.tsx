@@ -26,7 +26,7 @@ interface ChatProps {
   readonly page: PageSession
   readonly username: string
   readonly storage: UserStorage
-  /** Set to a function that the page calls when the session ends, before it takes the data out of the storage. */
+  /** Set to a function that the page calls when the session ends, before the page clears the storage. */
   readonly beforeEnd: { current: () => void }
   /** Called if the session does not belong to the expected user. `username` is the user of the session. */
   readonly onOtherUser: (username: string) => void
@@ -95,7 +95,7 @@ const useUserCheck = (client: ChatClient, onOtherUser: (username: string) => voi
     [client]
   )
 
-/** The key under which the browser's storage has whether notifications are on. They are off by default. */
+/** The storage key that is set while notifications are on. They are off by default. */
 const NOTIFY_KEY = 'notify'
 
 /** Returns whether notifications are on, and a function that turns them on and off. */
@@ -103,7 +103,7 @@ const useNotifier = (rooms: Rooms, storage: WebStorage): [isOn: boolean, set: (i
   const [isOn, setOn] = useState(() => storage.getItem(NOTIFY_KEY) !== null)
   useEffect(() => {
     if (!isOn) return
-    // Without the part, there are no notifications until the page is loaded again.
+    // If the parts can't be loaded, no notifications are shown until the page is reloaded.
     const started = loadParts()
       .then(parts => parts.startNotifier(rooms))
       .catch(() => () => {})

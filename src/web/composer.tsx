@@ -105,7 +105,7 @@ export const Composer = (props: ComposerProps) => {
     if (isSendKey(event, isTouch())) return send(event)
     const isPlain = !event.shiftKey && !event.ctrlKey && !event.metaKey && !event.altKey && !event.isComposing
     if (subject && isEscape(event)) {
-      // Escape must not also close the list of people.
+      // Stops the event, because Escape must not also close the list of people.
       event.stopPropagation()
       onEnd()
     } else if (event.key === 'ArrowUp' && isPlain && text === '' && !subject && onEditLast()) event.preventDefault()
@@ -119,7 +119,7 @@ export const Composer = (props: ComposerProps) => {
   }, [])
   useLayoutEffect(() => {
     setEditText(subject?.kind === 'edit' ? subject.text : '')
-    // The list belongs to the caret in the text that the field no longer shows.
+    // Closes the list of users, because it completes a mention in a text that the field no longer shows.
     completion.close()
   }, [edited?.seq])
   useEffect(() => {

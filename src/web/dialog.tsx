@@ -12,12 +12,12 @@ interface DialogProps {
   readonly isDangerous?: boolean
   /** Whether the button can't be used now. */
   readonly isDisabled?: boolean
-  /** The element, for a component that sets the focus itself. */
+  /** A reference to the dialog element, for a component that sets the focus itself. */
   readonly box?: RefObject<HTMLDialogElement>
   /** Runs when the form is submitted. */
   readonly work?: () => Promise<unknown>
   readonly onClose: () => void
-  /** Other buttons, before the others. */
+  /** Additional buttons, shown before the standard ones. */
   readonly buttons?: ComponentChildren
   readonly children: ComponentChildren
 }
@@ -34,7 +34,7 @@ export const Dialog = (props: DialogProps) => {
   const { title, action, button, isDangerous, isDisabled, work, buttons, children } = props
   const dialog = useModal(props.box)
   const hasButton = !!button
-  // When the button disappears, the focus must not disappear with it.
+  // Moves the focus to another button, because a removed button loses the focus.
   useLayoutEffect(() => {
     if (!hasButton) dialog.current?.querySelector<HTMLElement>('.buttons button')?.focus()
   }, [hasButton])

@@ -6,13 +6,13 @@ interface DirectNames {
   /** Returns the names of the other members, such as `grace, linus`. Returns undefined if they are not loaded. */
   of(room: string): string | undefined
   /**
-   * Loads at most `MAX_ROOMS` names that are not loaded yet. Stops at an error without reporting it, because a later call loads
-   * the rest.
+   * Loads the names for at most `MAX_ROOMS` rooms whose names are not loaded yet. Stops at an error without reporting it,
+   * because a later call loads the rest.
    */
   load(rooms: readonly string[]): Promise<void>
 }
 
-/** Maximum number of requests at a time, so that the names leave enough of the user's read limit for messages. */
+/** Maximum number of requests per call of `load`, so that the names leave enough of the user's read limit for messages. */
 const MAX_ROOMS = 20
 
 export const createDirectNames = (client: ChatClient): DirectNames => {

@@ -1,2 +1,2 @@
-/** Returns the key under which the storage of the tab has the draft of a room. */
+/** Returns the key of a room's draft in the tab's storage. */
 export const draftKey = (room: string): string => `draft:${room}`

@@ -1,4 +1,4 @@
-/** Hides the errors of changes whose message was deleted. Nothing is left to change, so such an error would only confuse. */
+/** Hides the errors of changes whose message was deleted. The errors would only confuse, because nothing is left to change. */
 import { useEffect, useMemo } from 'preact/hooks'
 import type { Message, OutgoingChange, Room, RoomState } from '../../client/src/index.ts'
 
@@ -9,7 +9,7 @@ export const isObsolete = ({ status, error, target }: OutgoingChange, messages: 
   (error?.code === 'already_deleted' ||
     messages.some(({ seq, content, unavailable }) => seq === target && content === null && unavailable === 'erased'))
 
-/** Returns the user's unconfirmed changes without the obsolete ones, and discards those. */
+/** Returns the user's unconfirmed changes without the obsolete ones. Discards the obsolete ones. */
 export const useCurrentChanges = (room: Room, { changes, messages }: RoomState): readonly OutgoingChange[] => {
   const current = useMemo(() => changes.filter(change => !isObsolete(change, messages)), [changes, messages])
   useEffect(() => {

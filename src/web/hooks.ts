@@ -61,7 +61,7 @@ export interface Action {
 
 export const useAction = (): Action => {
   const [isBusy, setBusy] = useState(false)
-  // A handler may call `run` of an earlier render, in which `isBusy` has the value of that time.
+  // A ref, because a handler may call the `run` of an earlier render, whose `isBusy` is out of date.
   const isRunning = useRef(false)
   const [error, setError] = useState<ChatApiError>()
   return {

@@ -1,10 +1,16 @@
-/** Keeps an invitation over reloads of the tab until the user has logged in and opened it, because the URL no longer has it. */
+/**
+ * Keeps an invitation across reloads of the tab until the user has logged in and opened it. The URL no longer contains the
+ * invitation.
+ */
 import { type MailLink, mailLinkOf } from './mail-links.ts'
 import { tabStorage } from './user-storage.ts'
 
 const KEY = 'link'
 
-/** Stores an invitation. Removes the stored one if `link` is another link, whose token is not stored because it proves more. */
+/**
+ * Stores the link if it is an invitation, and otherwise removes the stored one. The tokens of other links are not stored,
+ * because they give access to an account.
+ */
 export const keepLink = (link: MailLink | undefined): void => {
   if (link?.purpose.startsWith('invit')) tabStorage.setItem(KEY, `#${link.purpose}=${link.token}`)
   else tabStorage.removeItem(KEY)

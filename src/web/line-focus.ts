@@ -2,8 +2,8 @@
 import { isEscape } from './keys.ts'
 
 /**
- * Handles a key in the list of messages. The arrow up and down keys move between the messages, and scroll within a message that is
- * larger than the view. Home and End move to the first and the last message. Escape moves to the composer.
+ * Handles a key in the list of messages. The up and down arrow keys move between the messages, and scroll within a message that
+ * is larger than the view. Home and End move to the first and the last message. Escape moves to the composer.
  */
 export const onListKey = (event: KeyboardEvent, box: HTMLElement): void => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.shiftKey || event.defaultPrevented) return

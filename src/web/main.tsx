@@ -1,4 +1,4 @@
-/** The entry point of the page: renders the app into the document. */
+/** Renders the app into the document. This file is the entry point of the page. */
 import { render } from 'preact'
 import { App } from './app.tsx'
 import { type MailLink, mailLinkOf } from './mail-links.ts'
@@ -11,7 +11,10 @@ const takeMailLink = (): MailLink | undefined => {
 }
 
 const root = document.getElementById('root')
-/** The number of links that were opened. The key of the app, so that a link that is opened again is shown again. */
+/**
+ * The number of links opened since the page was loaded. As the key of the app, it makes the app show a link again that is
+ * opened twice.
+ */
 let opened = 0
 // This listener is added before the listeners of all components, so that no component reads the token of a link as the name of
 // a room.

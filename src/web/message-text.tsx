@@ -12,7 +12,7 @@ interface MessageTextProps {
   readonly mentioned: readonly string[]
 }
 
-/** Scrolls the button into view when the text is collapsed. */
+/** Renders the content of a message. Scrolls the button into view when the user collapses the text. */
 export const MessageText = ({ content, mentioned }: MessageTextProps) => {
   const [isExpanded, setExpanded] = useState(false)
   const button = useRef<HTMLButtonElement>(null)

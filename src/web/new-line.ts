@@ -15,7 +15,7 @@ interface NewLineOptions {
   readonly onSeen: (seq: number) => void
 }
 
-/** The messages up to `seen` were seen. The line is before the message `from`. */
+/** The messages up to `seen` were seen. The page shows the line before the message `from`. */
 export interface Seen {
   readonly seen: number
   readonly from: number | undefined
@@ -23,7 +23,7 @@ export interface Seen {
 
 type Messages = RoomState['messages']
 
-/** Returns what was seen before the room was opened. The last `unread` messages were not. */
+/** Returns the state when the room is opened: all messages except the last `unread` were seen. */
 export const seenAtStart = (messages: Messages, unread: number): Seen => {
   const newest = messages.at(-1)?.seq ?? 0
   if (unread === 0) return { seen: newest, from: undefined }
@@ -56,7 +56,7 @@ export const useNewLine = ({ list, state, me, unread, onSeen }: NewLineOptions):
     if (!seen.current) {
       seen.current = seenAtStart(messages, unread)
       setFrom(seen.current.from)
-      // The list scrolls to the line first, so it may not be at its end.
+      // Waits until the list has scrolled to the line, because the list may then not be at its end.
       if (seen.current.from !== undefined) return
     }
     const isWatched = document.visibilityState === 'visible' && document.hasFocus() && isAtEnd(list.current)
@@ -71,7 +71,7 @@ export const useNewLine = ({ list, state, me, unread, onSeen }: NewLineOptions):
   useEffect(look, [messages, status, unread === undefined, from])
   useEffect(() => {
     const update = (): void => current.current()
-    // Later than the list's own listener, which keeps the list at its end.
+    // Added after the list's own listener, which keeps the list at its end.
     const stops = [
       listen(window, 'focus', update),
       listen(document, 'visibilitychange', update),
@@ -81,7 +81,7 @@ export const useNewLine = ({ list, state, me, unread, onSeen }: NewLineOptions):
       for (const stop of stops) stop()
     }
   }, [])
-  // Who writes has read the other messages.
+  // A user who sends a message has read the other messages.
   useEffect(() => {
     if (!seen.current || outgoing.length === 0) return
     seen.current = { ...seen.current, from: undefined }

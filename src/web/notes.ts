@@ -42,7 +42,7 @@ type Entry = Readonly<Record<string, unknown>>
 /** Maximum number of notes in memory. */
 export const MAX_NOTES = 1000
 
-/** Returns undefined for an entry of another type. */
+/** Converts an entry to a note. Returns undefined if the entry has another type. */
 export const noteOf = (entry: Entry): Note | undefined => {
   const { type, seq, timestamp, user_id: userId, username } = entry
   if (type !== 'membership' && type !== 'room' && type !== 'pin') return undefined

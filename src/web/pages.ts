@@ -10,7 +10,7 @@ export interface Page<Item> {
   readonly next?: string | number | null | undefined
 }
 
-/** What a request for a page has in addition to its filters. Empty for the first page. */
+/** The parameters of a request that select the page. Empty for the first page. */
 export interface After {
   readonly after?: number
 }
@@ -49,9 +49,9 @@ export const usePages = <Item extends { readonly id: unknown }>(
   const list = useRef<HTMLUListElement>(null)
   const latest = useRef(load)
   latest.current = load
-  /** The number of requested reloads. It stays if a reload fails, because `withProof` then repeats the work. */
+  /** The number of requested reloads. Reduced only after a successful reload, because `withProof` repeats a failed one. */
   const due = useRef(0)
-  // `run` does nothing while something is being loaded. Then whoever loads reloads too.
+  // While something is being loaded, `run` does nothing, and the run in progress also does the reload.
   const run = (work?: () => Promise<unknown>): void =>
     void loading.run(async () => {
       await work?.()

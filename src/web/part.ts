@@ -1,4 +1,4 @@
-/** Returns the components that are not needed at first, and loads them, all together, when the first of them is shown. */
+/** Loads the components that the page does not need at first. All of them are loaded together when the first one is shown. */
 import type { FunctionComponent } from 'preact'
 import { lazy } from './lazy.tsx'
 

@@ -1,7 +1,7 @@
 /** Asks the browser for a passkey (WebAuthn). The browser itself converts between binary values and the JSON of the service. */
 import { ChatApiError } from '../../client/src/index.ts'
 
-/** Returns whether the browser has passkeys, and converts them from and to JSON (WebAuthn Level 3). */
+/** Returns whether the browser supports passkeys and their conversion from and to JSON (WebAuthn Level 3). */
 export const hasPasskeys = (): boolean =>
   'PublicKeyCredential' in window && 'parseRequestOptionsFromJSON' in PublicKeyCredential
 

@@ -23,13 +23,13 @@ export const PeopleList = ({ presence, me }: { readonly presence: Presence; read
   </aside>
 )
 
-/** Renders who is typing. The line keeps its height when nobody is typing, so that nothing moves when somebody starts. */
 interface TypingProps {
   readonly typing: RoomState['typing']
-  /** Shown while nobody is typing. */
+  /** The text that is shown while nobody is typing. */
   readonly note: string
 }
 
+/** Renders who is typing. The line keeps its height when nobody is typing, so that nothing moves when somebody starts. */
 export const Typing = ({ typing, note }: TypingProps) => (
   <p class="typing">
     {typing.length === 0 && note}

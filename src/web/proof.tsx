@@ -30,7 +30,7 @@ export const useProof = (account: AccountApi, factors: Factors | undefined) => {
   return { withProof, dialog }
 }
 
-/** An action whose calls are repeated after a proof. */
+/** Returns an action whose calls are repeated after a proof. */
 export const useProtectedAction = (withProof: WithProof): Action => {
   const action = useAction()
   return { ...action, run: work => action.run(() => withProof(work)) }

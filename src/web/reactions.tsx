@@ -29,7 +29,7 @@ export const Reactions = ({ message, actions, isActive }: ReactionsProps) => {
   const [tip, setTip] = useState<{ readonly key: string; readonly anchor: HTMLElement }>()
   const timer = useRef<ReturnType<typeof setTimeout>>()
   const { seq, reactions = [], mine = [] } = message
-  /** Shows or hides the names after a delay. During the delay, the pointer may move from the button to the names. */
+  /** Shows or hides the names after a delay, so that the pointer can move from the button to the names. */
   const show = (next: typeof tip, delay: number): void => {
     clearTimeout(timer.current)
     timer.current = setTimeout(() => setTip(next), delay)

@@ -6,7 +6,7 @@ interface ReadPositions {
   begin(name: string, seq: number): void
   /** Marks everything up to the entry `seq` as read. */
   read(name: string, seq: number): void
-  /** Counts the entry `seq`, which is not a message, such as an edit. It does not count as unread. */
+  /** Records that the entry `seq` is not a message (for example, an edit), so that `unread` does not count it. */
   countChange(name: string, seq: number): void
   /** Returns the number of unread messages if the newest entry is `head`. */
   unread(name: string, head: number): number

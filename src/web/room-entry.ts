@@ -33,7 +33,9 @@ export interface RoomEntry extends Omit<RoomHead, 'seq'> {
   readonly at: string
 }
 
-/** The codes of the errors after which the user may not read a room. With the first four, the service has ended a subscription. */
+/**
+ * The codes of the errors after which the user may not read a room. The service ends a subscription with one of the first four.
+ */
 const GONE: readonly string[] = ['removed', 'banned', 'private', 'deleted', 'room_not_found', 'not_allowed']
 
 const UNTITLED: { readonly [visibility in Visibility]?: string } = { private: 'Private room', direct: 'Direct message' }
@@ -48,7 +50,7 @@ const NOBODY = 'Deleted user'
 export const directTitleOf = (others: readonly { readonly username: string }[]): string =>
   others.map(({ username }) => username).join(', ') || NOBODY
 
-/** What the page knows of a room that it only subscribes to. */
+/** The values for a room that the page subscribes to but has not loaded. */
 export const UNKNOWN_HEAD = {
   seq: 0,
   visibility: 'public',
@@ -77,7 +79,7 @@ export const headOf = (room: RoomShown & RoomSettings, names: string | undefined
   ...settingsOf(room)
 })
 
-/** Returns what a room of the inbox says about the room. */
+/** Returns what an item of the inbox contains about its room. */
 export const headOfItem = ({ room, title, visibility, role, seq, people }: InboxItem): Partial<RoomHead> => ({
   title: people ? directTitleOf(people) : (title ?? untitledOf(room, visibility)),
   visibility,

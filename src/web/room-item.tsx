@@ -23,7 +23,7 @@ export const RoomItem = ({ rooms, entry, isCurrent, onChoose }: RoomItemProps) =
   const [isHovered, setHovered] = useState(false)
   const [hasFocus, setFocus] = useState(false)
   const [anchor, setAnchor] = useState<HTMLElement>()
-  // The service stores what is unread only for members.
+  // The menu changes what is unread, which the service stores only for members.
   const hasMenu = rooms.hasInbox && role !== undefined
   return (
     <li

@@ -41,7 +41,10 @@ interface RoomViewProps {
   readonly onDetails: () => void
 }
 
-/** The parent sets `key` to the room's name, so that each room mounts a new component without the state of another room. */
+/**
+ * Renders one room. The parent sets `key` to the room's name, so that each room mounts a new component without the state of
+ * another room.
+ */
 export const RoomView = (props: RoomViewProps) => {
   const { room, title, entry, unread, areOthersUnread, isAdmin, safety, onSeen, client, drafts, deletions } = props
   const { onMenu, onDetails } = props
@@ -70,7 +73,7 @@ export const RoomView = (props: RoomViewProps) => {
   const notes = useNotes(client, room, state, isMember)
   const isLive = state.status === 'live'
   useEffect(() => {
-    // If the positions can't be loaded, the page shows none.
+    // If the read positions can't be loaded, the page shows no readers.
     if (isMember && isLive) void room.loadReads().catch(() => {})
   }, [isMember, isLive])
   useEscape(() => showPeople(false))
@@ -159,7 +162,7 @@ export const RoomView = (props: RoomViewProps) => {
         />
       )}
       {presence && <PeopleList presence={presence} me={me} />}
-      {/* The announcer contains texts, which a removed user must not have on the page. */}
+      {/* The announcer contains texts of messages, which must not stay on the page of a removed user. */}
       {!state.error && <Announcer room={room} messages={state.messages} me={me} notice={notice} />}
     </div>
   )

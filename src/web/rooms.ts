@@ -64,7 +64,9 @@ const MAX_SUBSCRIBED = 20
 const PAGE = 100
 const HELD_KEY = 'held'
 
-/** Creates the list. The browser's storage has the read position of each room, and the tab's storage has the drafts. */
+/**
+ * Creates the list. The browser's storage contains the read position of each room, and the tab's storage contains the drafts.
+ */
 export const createRooms = (
   client: ChatClient,
   { browser, tab }: Pick<UserStorage, 'browser' | 'tab'>,
@@ -77,12 +79,12 @@ export const createRooms = (
   /** The `seq` of the newest message that the user has seen, by room. */
   const seen = new Map<string, number>()
   const positions = createReadPositions(browser)
-  // Rooms of the first list in a browser that the user has not used before do not count as unread.
+  // In a browser that the user has not used before, the rooms of the first list do not count as unread.
   let isListKnown = positions.isRestored
   const names = createDirectNames(client)
   const listeners = new Set<() => void>()
-  // When each room was last changed by something other than the list, as a count of these changes. A list that was requested
-  // before is out of date.
+  // The value of `changes` at the last change of each room by something other than a loaded list. A list that was requested
+  // before a room changed is out of date for this room.
   const changedAt = new Map<string, number>()
   let changes = 0
   let list: readonly RoomEntry[] = []
@@ -106,7 +108,7 @@ export const createRooms = (
   const entryOf = (name: string, { seq, ...head }: RoomHead): RoomEntry => {
     const item = items.get(name)
     const counted = item ? item.unread : isReady ? positions.unread(name, seq) : 0
-    // The inbox may not have the read position yet that the client has sent.
+    // The inbox may not contain the read position yet that the client has just sent.
     const isSeen = item?.last !== undefined && (seen.get(name) ?? 0) >= item.last.seq
     return {
       name,
@@ -170,7 +172,7 @@ export const createRooms = (
     const { visibility } = heads.get(name) ?? {}
     if (visibility === 'public') return updateHead(name, { role: undefined })
     heads.delete(name)
-    // A direct room was hidden, and can still be read.
+    // A direct room leaves the inbox when the user hides it, and can still be read.
     if (visibility === 'private') forgetTexts(name, subscribed.get(name)?.state)
   }
 
@@ -180,13 +182,13 @@ export const createRooms = (
     for (const [name, item] of next) {
       const known = items.get(name)
       if (known && known.title === item.title && known.role === item.role) continue
-      // The inbox does not have the topic and the settings of a room.
+      // The inbox does not contain the topic and the settings of a room.
       if (!heads.has(name)) isIncomplete = true
       markChanged(name)
       updateHead(name, headOfItem(item))
       if (!known) reopen(name)
     }
-    // After a reconnection, the inbox has only the first rooms, and loads the others again.
+    // After a reconnection, the inbox contains only the first rooms, and loads the others again.
     if (!inbox.state.hasMore) for (const name of items.keys()) if (!next.has(name)) removeMembership(name)
     items = next
     changed()
@@ -221,7 +223,7 @@ export const createRooms = (
     for (const [name, item] of items) if (item.people) updateHead(name, { title: directTitleOf(item.people) })
     changed()
     isListKnown = true
-    // The inbox contains the names of the people of its direct rooms.
+    // The inbox contains the names of the members of its direct rooms.
     const shown = hasInbox() ? direct.filter(({ room }) => room === current) : direct
     await names.load(shown.map(({ room }) => room))
     for (const one of shown)

@@ -33,7 +33,7 @@ const RETRY_MS = 5000
 export const useNotes = (client: ChatClient, room: Room, state: RoomState, isMember: boolean): Notes => {
   const [notes, setNotes] = useState<readonly Note[]>([])
   const [latest, setLatest] = useState<Note>()
-  /** The lowest `seq` from which on the notes are loaded. */
+  /** The `seq` of the first entry whose notes are loaded. */
   const loadedFrom = useRef<number>()
   /** Increases when notes that could not be loaded must be loaded again. */
   const [attempt, setAttempt] = useState(0)
@@ -123,7 +123,7 @@ const useMembers = (
       }),
     []
   )
-  // In advance, because a mention may be of a member who is not online, and the list does not contain a member who was removed.
+  // Loads the members in advance, because a message may mention a member who is not online.
   useEffect(() => {
     if (isMember) load()
   }, [isMember])
@@ -142,7 +142,7 @@ const useMembers = (
 
 interface Range {
   readonly first: number
-  /** Undefined for the end of the log. */
+  /** The `seq` of the last entry. Undefined if the range has no end. */
   readonly last: number | undefined
 }
 

@@ -147,10 +147,11 @@ describe('the deletion of an account', () => {
        where table_schema = $1 and column_name in ('user_id', 'actor_id', 'uid', 'subject')`,
       [database.schema]
     )
-    // A later import must find whom an earlier one has imported, or it would create the deleted user again.
+    // This table is kept, because a later import must find the users that an earlier import created. Otherwise, it would create
+    // the deleted user again.
     const imported = ['fastapi_users']
     const kept = ['audit', 'deletions', 'identities', 'log_changes', 'messages', 'reactions', 'reports', 'revocations']
-    // The entries that end the memberships and the sweeps of the rooms remove these rows.
+    // The entries that end the memberships, and the sweeps of the rooms, remove the rows of these tables.
     const left = ['members', 'restrictions', 'ban_erasures']
     expect(tables.map(({ table }) => table).sort()).toEqual([...kept, ...imported, ...left, ...PERSONAL_TABLES].sort())
   })
@@ -189,7 +190,7 @@ describe('the memberships of a deleted account', () => {
       { type: 'membership', subject: john.id, event: 'left', username: `deleted user ${john.id}` }
     ])
     expect((await as(jane, 'GET', `/api/chat/rooms/${direct}`)).status).toBe(200)
-    // Nobody is left who could moderate the room.
+    // The service archives a room in which nobody is left who could moderate it.
     expect((await as(jane, 'GET', '/api/chat/rooms/alone')).body).toMatchObject({ archived: true })
     expect((await as(jane, 'GET', '/api/chat/rooms/team')).body).not.toHaveProperty('archived')
   })

@@ -13,7 +13,7 @@ export const fernet = async ({ rounds }: Effort): Promise<Row[]> => {
   const secret = new peer.Secret(secretText)
   const perSecond = (work: () => string | undefined) => async () => {
     const took = await seconds(() => {
-      for (let at = 0; at < TIMES; at++) if (work() !== text) throw new Error('a token did not open')
+      for (let at = 0; at < TIMES; at++) if (work() !== text) throw new Error('A Fernet token was not decrypted.')
     })
     return TIMES / took
   }

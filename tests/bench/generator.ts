@@ -1,6 +1,7 @@
 /**
- * The load generator in C. Compiles load.c in a temporary folder, runs the program and reads the JSON that it prints. All its
- * sockets belong to one user, because the service then sends no changes of presence. Such frames would count as deliveries.
+ * Runs the load generator in C: compiles load.c in a temporary folder, starts the program and reads the JSON that it prints.
+ * All sockets of the generator belong to one user, because the service then sends no changes of presence. Such frames would
+ * count as deliveries.
  */
 import { execFile, spawn, spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'

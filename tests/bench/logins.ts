@@ -51,7 +51,8 @@ const measure = async (url: string): Promise<Map<string, number[]>> => {
         body
       })
       await response.text()
-      if (response.status !== 401) throw new Error(`A login of ${kind} was responded to with ${response.status}.`)
+      if (response.status !== 401)
+        throw new Error(`A login with the kind of name "${kind}" returned ${response.status} instead of 401.`)
       if (at >= WARM_UP) times.get(kind)?.push(performance.now() - startedAt)
     }
   }

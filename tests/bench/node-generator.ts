@@ -1,6 +1,6 @@
 /**
- * The load generator in this Node.js process. The clients are divided among the users that the benchmark has registered, at
- * most 1,000.
+ * Generates load in this Node.js process. The clients are divided among the users that the benchmark has registered, at most
+ * 1,000.
  */
 import { closeAll, connectMany, framesOf } from './clients.ts'
 import { type Crowd, type Generator, type Latency, type Saturation, TEXT } from './load.ts'
@@ -15,7 +15,7 @@ const saturate = async (
   seconds: number
 ): Promise<Saturation> => {
   const [sender] = clients
-  if (!sender) throw new Error('no clients')
+  if (!sender) throw new Error('The crowd has no clients.')
   const frame = subject.message(TEXT)
   let isOver = false
   sender.onFrames = count => {
@@ -52,7 +52,7 @@ const latency = async (
   seconds: number
 ): Promise<Latency> => {
   const [sender] = clients
-  if (!sender) throw new Error('no clients')
+  if (!sender) throw new Error('The crowd has no clients.')
   const frame = subject.message(TEXT)
   const sentAt: number[] = []
   const all: number[] = []
@@ -71,7 +71,8 @@ const latency = async (
   }
   await pause(500)
   for (const client of clients) client.onFrames = () => {}
-  if (all.length !== clients.length * sentAt.length) throw new Error(`${subject.name} delivered ${all.length} messages`)
+  if (all.length !== clients.length * sentAt.length)
+    throw new Error(`${subject.name} delivered ${all.length} messages instead of ${clients.length * sentAt.length}`)
   return { p50: percentile(all, 0.5), p99: percentile(all, 0.99) }
 }
 

@@ -8,7 +8,7 @@ import { type Effort, interleave, pause, percentile, type Row } from './rows.ts'
 import { type Service, startService } from './service.ts'
 
 const MESSAGES = 200
-/** A process sends over PostgreSQL too for this time in milliseconds after the start of a process. */
+/** Time in milliseconds after the start of a process during which processes with Redis also send over PostgreSQL. */
 const BOTH_MS = 16_000
 
 /**
@@ -38,7 +38,8 @@ const delays = async (from: Service, to: Service): Promise<number[]> => {
 
 export const processes = async ({ rounds }: Effort): Promise<Row[]> => {
   const database = await createBenchDatabase()
-  // Processes with Redis have a database of their own, because they use PostgreSQL too beside a process without Redis.
+  // Processes with Redis have a database of their own, because they would also use PostgreSQL if a process without Redis ran on
+  // the same database.
   const redisDatabase = hasRedis ? await createBenchDatabase() : undefined
   const redis = redisDatabase && (await startRedis())
   const env = { REDIS_URL: `redis://127.0.0.1:${redis?.port}` }

@@ -1,6 +1,6 @@
 /**
- * A WebSocket client with little overhead. The client counts frames by their headers and parses no JSON. So one process can run a
- * thousand readers, and is not the bottleneck.
+ * Implements a WebSocket client with little overhead. The client counts frames by their headers and parses no JSON, so that one
+ * process can run a thousand readers and is not the bottleneck.
  */
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'

@@ -32,7 +32,7 @@ const onPostgres: Driver = async () => {
   return { make: () => make(name), other: () => make(`${name} other`) }
 }
 
-/** Returns a bus that listens when Redis works. Before, events may arrive over both buses, and out of order. */
+/** Returns a bus whose `listen` resolves when Redis works. Before that, events may arrive over both buses, and out of order. */
 const untilWorking = (bus: Bus): Bus => ({
   ...bus,
   async listen(listener) {
@@ -41,7 +41,7 @@ const untilWorking = (bus: Bus): Bus => ({
   }
 })
 
-/** Redis, and PostgreSQL too, because every process sends over both after its start. */
+/** Creates buses over Redis that also send over PostgreSQL, because every process sends over both after its start. */
 const onBoth: Driver = async () => {
   const server = await sharedRedis()
   const name = randomUUID()
@@ -49,7 +49,7 @@ const onBoth: Driver = async () => {
   return { make: () => make(name), other: () => make(`${name} other`) }
 }
 
-/** Only Redis: what the processes send over PostgreSQL is lost, except for the heartbeats. */
+/** Creates buses over Redis that lose what they receive over PostgreSQL, except heartbeats. */
 const onRedis: Driver = async () => {
   const server = await sharedRedis()
   const name = randomUUID()

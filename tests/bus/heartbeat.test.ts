@@ -47,7 +47,7 @@ const start = async () => {
 
 test('it receives its own heartbeat at once and every 5 s, and does not deliver it as an event', async () => {
   const { bus, state, received, seconds } = await start()
-  // Processes with Redis send over PostgreSQL too from this heartbeat on, because it has no number.
+  // This heartbeat has no number, which makes processes with Redis send over PostgreSQL too.
   expect(state.sent).toEqual([JSON.stringify({ from: bus.processId })])
   await seconds(60)
   expect(state.sent).toHaveLength(13)

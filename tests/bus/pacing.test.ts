@@ -19,7 +19,7 @@ const start = async () => {
     }
   })
   await bus.listen({ grown() {}, event() {}, reset() {} })
-  // The first heartbeat.
+  // Discards the first heartbeat.
   sent.length = 0
   onTestFinished(() => bus.close())
   const next = () => new Promise<void>(resolve => (onSent = resolve))

@@ -11,7 +11,7 @@ test('says which package is missing, without the URL', async () => {
   await expect(missing).rejects.toThrow('REDIS_URL is set, but ioredis is not installed. Run `npm install ioredis`.')
 })
 
-/** Opens the connections. `received` are the messages, and `isUp` changes with the connections. */
+/** Opens the connections. `received` contains the messages. `isUp` waits until the connections are open. */
 const openLink = (link: RedisLink) => {
   const received: string[] = []
   link.open('channel', { onMessage: message => received.push(message), onUp() {}, onDown() {}, onError() {} })

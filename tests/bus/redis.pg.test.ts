@@ -1,4 +1,4 @@
-/** Tests the bus over Redis against a real server that fails in every way, and against messages of others. */
+/** Tests the bus over Redis with a real server, which fails in every way, and with messages of other senders. */
 import { randomUUID } from 'node:crypto'
 import { Redis } from 'ioredis'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -27,7 +27,7 @@ const ownRedis = async (options: RedisOptions = {}) => {
 type Options = Omit<RedisBusOptions, 'instance'>
 const openBus = async (options: Options, instance: string) => listening(await openRedisBus({ ...options, instance }))
 
-/** Starts two processes and waits until Redis works for both, or only until they listen. */
+/** Starts two processes. Waits until Redis works for both or, if `waits` is false, only until both listen. */
 const startTwo = async (first: Options, second: Options = first, waits = true) => {
   const instance = randomUUID()
   const [one, two] = [await openBus(first, instance), await openBus(second, instance)]
@@ -219,7 +219,7 @@ describe.skipIf(!hasRedis)('the bus over Redis', () => {
     const one = await openBus({ server }, instance)
     const two = await listening(createPostgresBus({ database, instance: async () => [instance], clock: fastClock }))
     await untilRedisWorks(one.bus)
-    // Waits until the first process does not send over PostgreSQL because of its start.
+    // Waits until the first process no longer sends over PostgreSQL because of its start.
     const startedAt = fastClock.monotonic()
     await expect.poll(() => fastClock.monotonic() - startedAt, { interval: 50 }).toBeGreaterThan(16_000)
     one.bus.announce(1, 1)

@@ -1,4 +1,4 @@
-/** Waits until all clients have everything, and compares each room and inbox at the end of a chaos run. */
+/** Waits until all clients have received everything, and compares each room and inbox at the end of a chaos run. */
 import { isDeepStrictEqual } from 'node:util'
 import { check } from './check.ts'
 import type { ChaosClient } from './client.ts'

@@ -1,7 +1,7 @@
 /**
- * A chat client that uses the protocol correctly. It sends messages with and without nonces, edits and deletes messages, reacts to
- * them and marks them as read, in several rooms. It resends each frame with a nonce until the frame is acknowledged or refused for
- * good, resumes after a reconnection, and keeps an inbox.
+ * Implements a chat client that uses the protocol correctly. The client sends messages with and without nonces, edits and
+ * deletes messages, reacts to them and marks them as read, in several rooms. It resends each frame with a nonce until the frame
+ * is acknowledged or refused for good, resumes after a reconnection, and keeps an inbox.
  */
 import { WebSocket } from 'ws'
 import { createInboxView, type InboxItem } from './inbox-view.ts'
@@ -17,7 +17,7 @@ export interface ChaosClient {
   /** Whether every frame that was sent with a nonce is acknowledged or refused. */
   readonly isSettled: boolean
   inbox(): InboxItem[]
-  /** Follows another room. */
+  /** Subscribes to another room. */
   follow(room: string): void
   send(): void
   /** Stops reading from the connection for `ms` milliseconds. */

@@ -1,4 +1,7 @@
-/** Functions that each inject one kind of fault into a service process, its network or the database, keyed by the name of the fault. */
+/**
+ * Provides functions that each inject one kind of fault into a service process, its network or the database, keyed by the name
+ * of the fault.
+ */
 import type { ChaosClient } from './client.ts'
 import type { Cluster } from './cluster.ts'
 import type { Service } from './service.ts'

@@ -1,6 +1,6 @@
 /**
- * Changes members, roles, restrictions, settings, pins, blocks and direct rooms at random over HTTP, as users of all roles, on both
- * processes. The service decides who may.
+ * Changes members, roles, restrictions, settings, pins, blocks and direct rooms at random over HTTP, as users of all roles, on
+ * both processes. The service decides which actions are allowed.
  */
 import type { HttpUser } from './http.ts'
 
@@ -68,7 +68,7 @@ export const createGovernor = ({ users, publicRoom, privateRoom, random, onDirec
     hide: () => (directs.size === 0 ? undefined : ['PUT', `/api/chat/rooms/${oneOf([...directs.values()])}/hidden`]),
     mark: () => ['PUT', `${room()}/read`, random() < 0.2 ? { unread: true } : {}]
   }
-  /** What gives a right, and what takes one away, balance each other. */
+  /** The names of the actions. Repeated names make actions that give a right as frequent as actions that remove one. */
   const names = [
     ...Object.keys(actions),
     ...[
@@ -97,7 +97,7 @@ export const createGovernor = ({ users, publicRoom, privateRoom, random, onDirec
   ): void => {
     const outcome = `${name} ${status < 300 ? 'ok' : (body?.code ?? status)}`
     outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1)
-    // A request with an end may arrive after this end, because the process was paused.
+    // A request for a mute or ban may arrive after the end that it contains, because the process was paused.
     const isLate = status === 422 && body.errors?.[0]?.path === '/body/until'
     if (status >= 300 && !isLate && !EXPECTED.includes(status))
       faults.push(`${request[0]} ${request[1]}: ${status} ${JSON.stringify(body)}`)
@@ -117,7 +117,7 @@ export const createGovernor = ({ users, publicRoom, privateRoom, random, onDirec
     faults,
     async act() {
       const name = oneOf(names)
-      // The first three users are owners and a moderator in the beginning.
+      // The first three users are the owners and the moderator at the beginning.
       const user = oneOf(random() < 0.5 ? users.slice(0, 3) : users)
       const other = oneOf(users)
       if (user === other && !['leave', 'join', 'mark', 'changeRole'].includes(name)) return

@@ -41,7 +41,7 @@ export const registerUser = async (urls: readonly string[], name: string): Promi
       const { body } = await request(`${url}/api/auth/login`, 'POST', credentials).catch(() => ({ body: undefined }))
       if (body?.access_token) return body.access_token
     }
-    throw new Error('no token')
+    throw new Error(`${name} could not log in at any service.`)
   }
   return {
     id: body.id,

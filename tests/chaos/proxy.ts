@@ -1,4 +1,4 @@
-/** A TCP proxy that injects faults: it closes connections, or holds back bytes in both directions. */
+/** Runs a TCP proxy that injects faults: it closes connections, or holds back bytes in both directions. */
 import { connect, createServer, type Socket } from 'node:net'
 
 export interface FaultProxy {

@@ -1,4 +1,6 @@
-/** Computes from the log of a room who could read it when, and finds what was sent to somebody who could not. */
+/**
+ * Computes from the log of a room when each user could read the room, and finds frames that were sent to users who could not.
+ */
 import type { LogEntry } from './fold.ts'
 
 /** The entries, by `seq`, with which a user lost the right to read a room, and those after which the user may have it again. */
@@ -18,8 +20,8 @@ const MEMBER_REMOVALS = ['removed', 'left', 'banned']
 const MEMBER_ADDITIONS = ['added', 'joined']
 
 /**
- * In a public room, only a ban takes the right to read away. A ban with an end also counts as an addition, because no entry reports
- * its end.
+ * Returns when a user lost and regained the right to read a room. In a public room, only a ban removes this right. A ban with
+ * an end also counts as an addition, because no entry reports its end.
  */
 export const rightsOf = (log: readonly LogEntry[], userId: number, isPublic: boolean): Rights => {
   const own = log.filter(({ type, subject }) => type === 'membership' && subject === userId)
@@ -34,14 +36,14 @@ export const rightsOf = (log: readonly LogEntry[], userId: number, isPublic: boo
   }
 }
 
-/** Whether a user who has seen the log up to `seq` can have had the right to read it when it was sent. */
+/** Returns whether a user can have had the right to read the log at `seq` when it was sent. */
 export const mayHaveSeen = ({ removals, additions }: Rights, seq: number): boolean => {
   const removedAt = Math.max(0, ...removals.filter(at => at < seq))
   // Either the last change up to `seq` was an addition, or the user was added later.
   return removedAt === 0 || additions.some(at => at >= removedAt)
 }
 
-/** Returns what the frames of one connection about one room show that they must not show. */
+/** Returns a description of each frame of a connection that was sent although the user had no right to read the room. */
 export const leaksOf = (frames: readonly SeenFrame[], rights: Rights): string[] => {
   const found: string[] = []
   let from: number | undefined

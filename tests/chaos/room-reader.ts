@@ -1,6 +1,6 @@
 /**
- * Follows one room over all connections of a client: subscribes after the last received entry, and records entries, acks and errors for
- * check.ts. Keeps the state of each received message by the rules of docs/protocol.md.
+ * Reads one room over all connections of a client: subscribes after the last received entry, and records entries, acks and
+ * errors for check.ts. Keeps the state of each received message by the rules of docs/protocol.md.
  */
 import { type LogEntry, type Message, shown } from './fold.ts'
 import type { SeenFrame } from './rights.ts'
@@ -34,7 +34,7 @@ export interface RoomReader {
   readonly record: ClientRecord
   readonly lastSeq: number
   readonly isSubscribed: boolean
-  /** The `seq` of the last messages, of which one may change. */
+  /** The `seq` of each of the last messages. A change refers to one of them. */
   readonly recent: number[]
   readonly own: readonly number[]
   /** Handles the beginning of a connection. */

@@ -1,13 +1,13 @@
 /**
- * Computes the members, roles, restrictions and settings of a room from its log, and finds entries that they forbid: of somebody
- * who was banned, muted or not a member, in an archived room, or without an owner left.
+ * Computes the members, roles, restrictions and settings of a room from its log. Finds entries that violate them: entries of
+ * users who were banned, muted or not members, entries in an archived room, and changes that leave a room without an owner.
  */
 import type { LogEntry } from './fold.ts'
 
 type Role = 'member' | 'moderator' | 'owner'
 type Restriction = 'ban' | 'mute'
 
-/** What the log says about the room after its last entry. */
+/** The state of the room after the last entry of its log. */
 export interface RoomRules {
   readonly roles: ReadonlyMap<number, string>
   /** The restrictions as `ban:7`. Those with an end are absent. */
@@ -42,12 +42,12 @@ export const rulesOf = (log: readonly LogEntry[], { visibility, roles: first }: 
     const { type, user_id: author, timestamp = '' } = entry
     // A ban may delete messages later, in the name of a moderator, and the service appends erasures.
     if (type === 'deletion' || type === 'erasure') return undefined
-    // Whoever joins, or joins with an invitation, is not a member yet.
+    // A user who joins the room, for example with an invitation, is not a member yet.
     const isOwn = type === 'membership' && entry.subject === author
     if (visibility !== 'public' && !isOwn && !roles.has(author)) return 'not a member'
     if (restrictions.has(`ban:${author}`) && !(isOwn && entry.event === 'left')) return 'banned'
     if (restrictions.has(`mute:${author}`) && !isOwn) return 'muted'
-    // Afterwards, a message from before may make its author a member, and the end of an account ends memberships.
+    // In an archived room, an earlier message may still make its author a member, and the end of an account ends memberships.
     const isLate = entry.event === 'joined' || entry.event === 'left'
     if (settings.archived === true && type !== 'room' && !isLate) return 'in an archived room'
     const seconds = Number(settings.slow_mode_seconds ?? 0)
@@ -64,7 +64,7 @@ export const rulesOf = (log: readonly LogEntry[], { visibility, roles: first }: 
     const [kind, isOn] = RESTRICTIONS[event] ?? []
     if (!kind) return
     restrictions.delete(`${kind}:${subject}`)
-    // No entry reports the end of a restriction, so it can't be said who it restricts when.
+    // Ignores restrictions with an end, because no entry shows when they end.
     if (isOn && until === undefined) restrictions.add(`${kind}:${subject}`)
     if (event === 'banned') roles.delete(subject)
   }

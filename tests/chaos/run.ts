@@ -92,7 +92,7 @@ const governor = createGovernor({
   random: randomOf(seed + 1000),
   onDirect(room, people) {
     rooms.set(room, { visibility: 'direct', roles: new Map(people.map(id => [id, 'member' as const])) })
-    // A client may follow 128 rooms, and a few direct rooms are enough.
+    // A client may subscribe to 128 rooms, but a few direct rooms are enough.
     for (const client of clients) if (people.includes(client.userId) && client.readers.size < 8) client.follow(room)
   }
 })

@@ -1,4 +1,4 @@
-/** Tests `fastify-chat check` with the built program: what is right, what is wrong, and the exit code. */
+/** Tests `fastify-chat check` with the built program: the result of each check, and the exit code. */
 import { randomBytes } from 'node:crypto'
 import postgres from 'postgres'
 import { expect, onTestFinished, test } from 'vitest'
@@ -27,7 +27,7 @@ const post = async (url: string, body: object, token?: string) => {
   return (await fetch(url, { method: 'POST', headers, body: JSON.stringify(body) })).json()
 }
 
-/** Creates a role that may only read. Returns the URL with the role. It is dropped when the test ends. */
+/** Creates a role that may only read, which is dropped when the test ends. Returns the database URL with this role. */
 const createRole = async (databaseUrl: string): Promise<string> => {
   const sql = postgres(databaseUrl, { max: 1, onnotice: () => {} })
   const role = `chat_check_${randomBytes(6).toString('hex')}`

@@ -337,7 +337,7 @@ describe('a rotation of the key', () => {
     first.kill('SIGKILL')
     await once(first, 'exit')
     await release()
-    // An erasure between the runs.
+    // Simulates an erasure between the runs.
     await client.query(`update "${schema}".messages set content = null, key_id = null where seq = 499`)
     await expect
       .poll(async () => (await run(['keys', 'rotate'], '', rotating)).output, { timeout: 60_000 })
@@ -350,7 +350,7 @@ describe('a rotation of the key', () => {
   })
 })
 
-/** The lock is held for as long as the commands take. */
+/** Removes the time limit of a transaction, because the lock is held for as long as the commands take. */
 const UNLIMITED = { isUnlimited: true }
 
 /** Locks the message `seq` of the first room. Resolves with a function that releases the lock. */

@@ -76,7 +76,7 @@ test.runIf(hasCommit(BEFORE_SESSIONS.commit))(
     const messages = await round()
     await expect.poll(() => seen).toEqual(messages)
 
-    // A resumed subscription.
+    // Resumes the subscription.
     old.close()
     messages.push(...(await round()))
     old.connect()
@@ -143,7 +143,7 @@ test.runIf(hasCommit(BEFORE_CHANGES.commit))(
       'live'
     ])
 
-    // A resumed subscription.
+    // Resumes the subscription.
     old.close()
     await change()
     old.connect()

@@ -6,9 +6,9 @@ import { createSingleLoads } from '../../client/src/single-loads.ts'
 import { fakeTimers, settled } from '../support/fake-service.ts'
 
 const TIMING = { gap: 3000, backoffBase: 500, backoffMax: 30_000 }
-/** The delay before the first request. */
+/** The delay before the first request, in milliseconds. */
 const JITTER = 500
-/** The part of the delay after the first failure that is random. */
+/** The random part of the delay after the first failure, in milliseconds. */
 const BACKOFF = 250
 
 const failure = (status: number, retryAfterMs?: number): ChatApiError =>

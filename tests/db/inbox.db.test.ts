@@ -1,4 +1,4 @@
-/** Tests the numbers of the inbox, which follow from positions, against counting. */
+/** Tests that the unread numbers of the inbox, which are computed from positions, match a count of the messages. */
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { MAX_MENTIONS } from '../../src/db/repositories/inbox.ts'

@@ -51,7 +51,7 @@ test('it waits for an append that has locked its room, without a deadlock', asyn
   while ((await migrateDown(client, schema)) !== '0005_changes');
   const sql = postgres(await testDatabaseUrl(), { max: 1, onnotice: () => {} })
   onTestFinished(() => sql.end({ timeout: 1 }))
-  // The statements of an append, in its order.
+  // Executes the statements of an append in the same order as the service.
   await sql.unsafe(`begin; select from "${schema}".rooms where id = 1 for no key update`)
   const attempt = migrateUp(client, schema, { lockMs: 30_000, pausesMs: [] })
   const waits = `select from pg_locks where not granted and relation in

@@ -109,7 +109,7 @@ const pagesOf = async (url: string, token: string, room: string, upTo: number): 
       headers: { authorization: `Bearer ${token}` }
     })
     const text = await response.text()
-    // The bytes of the items, without the fields beside them, which newer releases add.
+    // Keeps only the items, because newer releases add fields beside them.
     pages.push(text.slice(text.indexOf('['), text.lastIndexOf(']') + 1))
     before = JSON.parse(pages.at(-1) ?? '')[0].seq
   }
@@ -151,7 +151,7 @@ test.runIf(hasCommit(FIRST_RELEASE))(
     const reader = collect(await join(older.url, eve.token, 'general'))
     const first = talk(await join(older.url, ada.token), 'ada')
 
-    // The migration, beside a process that appends.
+    // Migrates the database while a process appends.
     expect(await migrate('up')).toMatchObject({ code: 0 })
     const newer = await startBuilt(env)
     const call = httpOf(newer.url)
@@ -213,7 +213,7 @@ test.runIf(hasCommit(FIRST_RELEASE))(
     const isReady = async () => (await call('PUT', `${inGeneral}/members/me`, { token: bob.token, body: {} })).status
     await expect.poll(isReady, { interval: 500 }).toBe(200)
 
-    // Every kind, on messages that the first release stored.
+    // Appends entries of every kind that refer to messages of the first release.
     const as = async (user: { token: string }, method: string, path: string, body?: object) => {
       const { status, body: result } = await call(method, path, { token: user.token, body })
       expect([method, path, status, result?.code]).toEqual([
@@ -242,7 +242,7 @@ test.runIf(hasCommit(FIRST_RELEASE))(
     expect(await call('GET', inSecret, { token: bob.token })).toMatchObject({ status: 404 })
     await as(ada, 'POST', '/api/chat/direct', { users: [bob.id] })
 
-    // The numbers of the inbox count messages of the first release by their position.
+    // The unread numbers count messages of the first release by their position.
     await as(bob, 'PUT', '/api/chat/rooms/news/members/me', {})
     const inboxOf = async (room: string) =>
       (await as(bob, 'GET', '/api/chat/inbox')).rooms.find((item: { room: string }) => item.room === room)

@@ -13,7 +13,7 @@ test('the bill of materials lists dependencies and bundled packages, each once',
   )
   expect(bomFormat).toBe('CycloneDX')
   const names: string[] = components.map(({ name }: { name: string }) => name)
-  // A dependency, and a package of the page.
+  // `drizzle-orm` is a dependency. `preact` and `react` are bundled.
   expect(names).toEqual(expect.arrayContaining(['drizzle-orm', 'preact', 'react']))
   expect(names).not.toContain('vitest')
   const refs: string[] = components.map((component: Record<string, string>) => component['bom-ref'])

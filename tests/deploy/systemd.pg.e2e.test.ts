@@ -40,7 +40,7 @@ test.skipIf(!existsSync(ANALYZE))('systemd accepts the unit, and rates its expos
   copyFileSync(unit, instance)
   const verified = spawnSync(ANALYZE, ['verify', '--man=no', instance], { encoding: 'utf8' })
   expect([verified.status, verified.stderr]).toEqual([0, ''])
-  // Systemd counts from 0 to 10. The threshold is in tenths.
+  // systemd rates the exposure from 0 to 10. The threshold is in tenths.
   execFileSync(ANALYZE, ['security', '--offline=yes', '--no-pager', '--threshold=20', instance], { stdio: 'pipe' })
 })
 

@@ -1,4 +1,6 @@
-/** The load of the drill: users who chat with the SDK through nginx, and a probe that posts over HTTP without a pause. */
+/**
+ * Creates the load of the drill: users who chat with the SDK through nginx, and a probe that posts over HTTP without a pause.
+ */
 import { setTimeout as delay } from 'node:timers/promises'
 import { WebSocket } from 'ws'
 import { type ChatClient, createChatApi, createChatClient } from '../../client/src/index.ts'
@@ -73,7 +75,7 @@ export const startLoad = async (url: string, users: number): Promise<Load> => {
     return user
   }
   const all = await Promise.all(Array.from({ length: users }, (_, at) => startUser(`user-${at}`)))
-  // Everybody is subscribed before the first message, so that everybody must be shown every message.
+  // All users are subscribed before the first message, so every user must be shown every message.
   await until('every user is in the room', () => all.every(({ chat }) => chat.room(ROOM).state.status === 'live'))
   const probe = await startProbe(url, login, api, () => isSending && !isClosed)
   isSending = true

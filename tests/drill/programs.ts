@@ -25,7 +25,7 @@ export const run = (path: string, args: readonly string[], env: Readonly<Record<
     stream.on('data', data => {
       output = `${output}${data}`.slice(-20_000)
     })
-  // Not `close`, because a program may have children that keep its output open.
+  // Waits for `exit` and not for `close`, because a program may have children that keep its output open.
   const ended = once(child, 'exit')
   const program: Program = {
     child,
@@ -45,7 +45,7 @@ export const run = (path: string, args: readonly string[], env: Readonly<Record<
 
 /** Stops every program that is still running. */
 export const stopAll = async (): Promise<void> => {
-  // Not SIGKILL, which would leave the workers of nginx running.
+  // Does not use SIGKILL, because SIGKILL would leave the workers of nginx running.
   await Promise.all([...running].map(program => program.stop()))
 }
 
@@ -53,7 +53,7 @@ export const stopAll = async (): Promise<void> => {
 export const until = async (what: string, holds: () => Promise<boolean> | boolean): Promise<void> => {
   const deadline = performance.now() + 90_000
   while (!(await holds())) {
-    if (performance.now() > deadline) throw new Error(`${what}: not within 90 s.`)
+    if (performance.now() > deadline) throw new Error(`This did not happen within 90 s: ${what}.`)
     await delay(100)
   }
 }

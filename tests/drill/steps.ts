@@ -1,4 +1,4 @@
-/** The faults of the drill, in their order. Each step ends when the service works again. */
+/** Defines the faults of the drill, in order. Each step ends when the service works again. */
 import { closeSync, mkdtempSync, openSync, readdirSync, rmSync, writeFileSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -145,7 +145,7 @@ export const steps: readonly Step[] = [
   {
     name: 'restore of a backup',
     async run({ world, load }) {
-      // What is stored after the backup is lost in any restore, so nothing is sent in between.
+      // Sends nothing between the backup and the restore, because a restore loses what was stored after the backup.
       await load.drain()
       const folder = mkdtempSync(join(tmpdir(), 'chat-drill-backups-'))
       await world.script('backup.sh', [], { DATABASE_NAME: 'postgres', BACKUP_DIR: folder })
@@ -171,7 +171,7 @@ const fill = (path: string): void => {
     try {
       for (;;) writeSync(file, Buffer.alloc(size))
     } catch {
-      // Full.
+      // The file system is full.
     }
   }
   closeSync(file)

@@ -9,7 +9,7 @@ const ROOMS = '/support/api/chat/rooms'
 const start = async (options = {}) => {
   const host = await startHost(options)
   const get = (as: string, path: string) => host.call('GET', `${ROOMS}/${path}`, { as })
-  /** Returns the roles in a room by username, as the database has them. */
+  /** Returns the stored roles in a room, by username. */
   const roles = async (room: string) => {
     const { schema, client } = host.database
     const rows = await client.query<{ username: string; role: string }>(

@@ -157,9 +157,10 @@ test('does not delay other rooms, and retries appends to the locked room', async
       await chat.post({ as: bot, room: 'other', content: `later ${at}` })
       took.push(performance.now() - startedAt)
     }
-    // A wait for the lock takes a second.
+    // A post that waited for the lock would take a second.
     expect(took.sort((one, other) => one - other)[4]).toBeLessThan(900)
-    // A second transaction of the host gives up after a while, and can still be committed.
+    // A post in a second transaction of the host stops waiting for the lock after a while. The transaction can still be
+    // committed.
     await sql.begin(async second => {
       const posting = chat.post({ as: bot, content: 'busy', transaction: second })
       await expect(posting).rejects.toMatchObject({ code: 'busy' })

@@ -78,7 +78,7 @@ test('host.ts: runs the chat inside an application with its own login and rules'
   await host.untilPrinted(`Order ${placed.order} is in orders.dora`)
   const room = `http://localhost:${port}/support/api/chat/rooms/orders.dora/log?after=0`
   const { entries } = (await (await fetch(room, { headers: { cookie: dora } })).json()) as { entries: object[] }
-  // Before these, the entries of the members.
+  // The entries before these two are about the members.
   expect(entries.slice(-2)).toMatchObject([
     { type: 'acme.order', data: placed },
     { type: 'message', content: 'Thank you for your order.' }

@@ -1,6 +1,6 @@
 /**
- * Runs the rotation of the key and the deletion of expired messages while a user edits and deletes messages. Afterwards, each message
- * must be what its author made of it.
+ * Runs the rotation of the key and the deletion of expired messages while a user edits and deletes messages. Afterwards, each
+ * message must be in the state in which its author left it.
  */
 import { expect, test } from 'vitest'
 import { generateKey } from '../../src/crypto/fernet.ts'

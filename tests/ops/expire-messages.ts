@@ -1,4 +1,4 @@
-/** Runs the retention of messages once. Its test kills this process. */
+/** Runs the retention of messages once. message-retention.pg.e2e.test.ts kills this process. */
 import { openClient } from '../../src/db/client/open.ts'
 import { createDatabase } from '../../src/db/database.ts'
 import { systemClock } from '../../src/lib/clock.ts'

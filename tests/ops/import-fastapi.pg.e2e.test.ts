@@ -23,7 +23,7 @@ if (!hasLibraries) {
 
 const PASSPHRASE = 'a passphrase, not a key'
 const MESSAGES = 3000
-/** The command is started many times. */
+/** The timeout is long because the tests start the command many times. */
 const limit = { timeout: 300_000 }
 
 beforeAll(async () => {

@@ -34,7 +34,7 @@ test('names are problems if they break the rules or differ only in case, and ren
   expect(renamed(users.slice(5), new Map([['Bob', 'bob2']])).problems).toEqual([
     { name: 'Bob', problem: 'is renamed, but the other service has no such user' }
   ])
-  // A rename can itself collide.
+  // A new name can also conflict with the name of another user.
   expect(renamed(usersOf('Ann', 'zoe'), new Map([['zoe', 'ANN']])).problems).toEqual([
     { name: 'zoe', problem: 'differs from Ann only in case' }
   ])

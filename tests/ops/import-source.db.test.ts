@@ -1,4 +1,4 @@
-/** Tests what an import makes of rows that the FastAPI Chat Backend does not write, but that its tables can contain. */
+/** Tests how an import handles rows that the FastAPI Chat Backend does not write, but that its tables can contain. */
 import { expect, onTestFinished, test } from 'vitest'
 import { generateKey } from '../../src/crypto/fernet.ts'
 import { createKeyring } from '../../src/crypto/keyring.ts'

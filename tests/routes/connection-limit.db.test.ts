@@ -1,4 +1,4 @@
-/** Tests that WebSockets beyond the limits of the process are rejected before anything is done for them. */
+/** Tests that WebSockets beyond the limits of the process are rejected before the service does any other work for them. */
 import { once } from 'node:events'
 import { expect, test } from 'vitest'
 import { WebSocket } from 'ws'

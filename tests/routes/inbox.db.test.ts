@@ -129,7 +129,7 @@ test('counts the unread messages that mention the user, until they are read, edi
   expect(await mentioned()).toBe(2)
   await remove(bob, 'one', second)
   expect(await mentioned()).toBe(1)
-  // The user who is not a member has no row, and what was read has none either.
+  // Mentions of users who are not members, and mentions that were read, have no row.
   expect(await sql('select user_id from @mentions')).toEqual([{ user_id: ann.id }])
   await read(ann, 'one', {})
   expect(await mentioned()).toBe(0)

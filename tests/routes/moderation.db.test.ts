@@ -6,7 +6,7 @@ import type { Person } from '../support/start-chat.ts'
 
 const NAMES = ['ann', 'bob', 'cat', 'dan']
 
-/** Returns the frames that have arrived, without the users who came and went. */
+/** Returns the frames that have arrived, without the `system` frames about users who join or leave. */
 const logOf = async (socket: SocketClient) => (await socket.untilPong()).filter(({ type }) => type !== 'system')
 
 const start = async (room: object = { room: 'team' }) => {
@@ -220,7 +220,7 @@ test('a host application that is asked about moderation decides who deletes mess
   expect(await socket.nextOf('error')).toMatchObject({ code: 'not_allowed', ref: 'r' })
   expect(asked).toEqual(['bob', 'bob'])
   expect((await as(ann, 'DELETE', one)).status).toBe(201)
-  // Nobody is asked about messages of one's own, and a denied action does not reveal whether a message exists.
+  // `authorize` is not called for the user's own messages. A denied action does not reveal whether a message exists.
   expect((await as(bob, 'DELETE', two)).status).toBe(201)
   expect((await as(cat, 'DELETE', three)).status).toBe(201)
   expect(asked).toEqual(['bob', 'bob', 'ann'])

@@ -20,7 +20,7 @@ const start = async (settings = {}) => {
   return { ...chat, ann, bob, cat, read, post, marks }
 }
 
-/** The marks of those who have read nothing but the entry about their membership. */
+/** The read mark of a member who has read only the entry about their membership. */
 const UNREAD = 1
 
 /** Returns the next `read` frame in which somebody has read a message. */

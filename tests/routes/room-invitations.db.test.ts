@@ -163,7 +163,7 @@ test('a banned user, a muted creator and an archived room make an invitation inv
     await end()
     expect((await show(cat, code)).status).toBe(200)
   }
-  // Whoever is muted may still join.
+  // A muted user may still join.
   await restrict(cat, 'mute')
   expect((await join(cat, code)).status).toBe(200)
   await remove(cat, room, 'me')

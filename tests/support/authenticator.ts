@@ -1,4 +1,4 @@
-/** A passkey in software (WebAuthn, ES256). Creates the responses that a browser would send. */
+/** Implements a passkey in software (WebAuthn, ES256), which creates the responses that a browser would send. */
 import { createHash, generateKeyPairSync, randomBytes, sign } from 'node:crypto'
 
 /** The parts of a response that a test can change. */

@@ -71,7 +71,7 @@ export const enterAs = async (
   await page.getByRole('textbox', { name: /^Message to/ }).waitFor()
 }
 
-/** Runs in the browser. */
+/** Logs in from the page. Playwright runs this function in the browser. */
 const logInByCookie = async (credentials: { username: string; password: string }): Promise<void> => {
   const response = await fetch('api/auth/login', {
     method: 'POST',

@@ -83,9 +83,7 @@ export const startBuilt = async (env: Record<string, string>): Promise<BuiltServ
   return serve([program], env)
 }
 
-/**
- * Starts the service of an earlier commit from its sources. They use the packages of this commit, which `folder` has as a link.
- */
+/** Starts the service of an earlier commit from its sources in `folder`. Links the packages of this commit into the folder. */
 export const startFormer = (folder: string, env: Record<string, string>): Promise<BuiltService> => {
   symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'))
   return serve(['--import', import.meta.resolve('tsx'), join(folder, 'src/cli.ts')], env)

@@ -19,7 +19,7 @@ export const openTestClient = async (): Promise<SqlClient & { readonly notificat
   const client = await openClient({ url: await testDatabaseUrl(), poolMax: 2 })
   onTestFinished(() => client.close())
   const { notifications } = client
-  if (!notifications) throw new Error('no notifications')
+  if (!notifications) throw new Error('The test database sends no notifications.')
   return { ...client, notifications }
 }
 
@@ -27,7 +27,7 @@ export const openNotifications = async (): Promise<Notifications> => (await open
 
 let shared: Promise<RedisServer> | undefined
 
-/** Returns the server of the tests that do not break it. */
+/** Returns a server that tests share. Tests that stop or change a server start one of their own. */
 export const sharedRedis = (): Promise<RedisServer> => {
   shared ??= startRedis()
   return shared
@@ -49,7 +49,10 @@ export interface RedisBusOptions extends Partial<RedisSettings> {
   readonly onFallback?: (isFallingBack: boolean) => void
 }
 
-/** Runs five times as fast, so that tests do not wait for the intervals and the minimum time of a fallback. */
+/**
+ * A clock that runs five times as fast as real time, so that tests do not wait for the intervals and the minimum time of a
+ * fallback.
+ */
 export const fastClock: Clock = {
   ...systemClock,
   monotonic: () => 5 * systemClock.monotonic(),
@@ -92,10 +95,10 @@ export const openRedisBus = async ({
   })
 }
 
-/** Returns what a bus measures of Redis. */
+/** Returns the Redis statistics of a bus. */
 export const redisStats = (bus: Bus): BusStats => {
   const stats = bus.stats?.().find(({ driver }) => driver === 'redis')
-  if (!stats) throw new Error('no statistics of Redis')
+  if (!stats) throw new Error('The bus has no Redis statistics.')
   return stats
 }
 

@@ -1,6 +1,6 @@
 /**
- * Provides databases for tests on the engine of their Vitest project, with one schema per test. On PostgreSQL, a client per test
- * file. On PGlite, one database in memory per worker, because opening a database takes as long as many tests.
+ * Provides databases for tests on the engine of their Vitest project, with one schema per test. On PostgreSQL, each test file
+ * has a client. On PGlite, each worker has one database in memory, because opening a database takes as long as many tests.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

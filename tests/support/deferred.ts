@@ -1,4 +1,4 @@
-/** A promise that a test resolves. Replaces `Promise.withResolvers`, which Node 20 doesn't have. */
+/** Creates promises that a test resolves. Replaces `Promise.withResolvers`, which Node 20 doesn't have. */
 export interface Deferred<Value> {
   readonly promise: Promise<Value>
   resolve(value: Value): void

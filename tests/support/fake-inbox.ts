@@ -1,4 +1,4 @@
-/** A fake of the SDK's inbox for tests of the page. */
+/** Provides a fake of the SDK's inbox for tests of the page. */
 import type { Inbox, InboxItem, InboxState } from '../../client/src/index.ts'
 
 export interface FakeInbox extends Inbox {

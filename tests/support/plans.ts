@@ -39,7 +39,7 @@ export const lastQuery = (): { readonly query: string; readonly params: readonly
 /** Returns how many statements were recorded so far. */
 export const recordedQueries = (): number => queries.length
 
-/** Returns the plan of the last statement that `look` runs, with the plan for all values (`generic`) or for these. */
+/** Returns the plan of the last statement that `look` runs: the generic plan, or a custom plan for its values. */
 export const preparedPlanOf = async (
   client: SqlClient,
   mode: 'custom' | 'generic',

@@ -20,14 +20,14 @@ export const withRooms = (chat: RunningChat) => {
       const { body } = await as(person, 'GET', `${ROOMS}/${room}/members`)
       return Object.fromEntries(body.members.map(({ username, role }: Record<string, string>) => [username, role]))
     },
-    /** Makes a user a member of so many rooms that do not exist. */
+    /** Makes a user a member of `count` rooms that do not exist. */
     fillRooms: ({ id }: Person, count: number) =>
       chat.database.client.query(
         `insert into "${chat.database.schema}".members (room_id, user_id)
          select 1000000 + n, $1 from generate_series(1, $2::integer) as n`,
         [id, count]
       ),
-    /** Makes an administrator of a user. */
+    /** Makes a user an administrator. */
     promote: ({ id }: Person) =>
       chat.database.client.query(`update "${chat.database.schema}".users set role = 'admin' where id = $1`, [id])
   }

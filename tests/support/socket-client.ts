@@ -1,4 +1,4 @@
-/** A WebSocket client for tests: a real `ws` socket that buffers frames until the test reads them. */
+/** Creates WebSocket clients for tests: real `ws` sockets that buffer frames until the test reads them. */
 import { once } from 'node:events'
 import { onTestFinished } from 'vitest'
 import { type ClientOptions, WebSocket } from 'ws'

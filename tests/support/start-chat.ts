@@ -60,7 +60,7 @@ export const startChat = async ({
     settings,
     client: database.client,
     logTo: { write: line => lines.push(line) },
-    // Most tests count the entries of a room.
+    // Most tests count the entries of a room, and a join would be another entry.
     joinsPosters: false,
     ...injected
   })

@@ -23,7 +23,7 @@ export interface TwoProcesses {
 
 const ROWS = ['users', 'one_time_tokens', 'challenges'].map(table => `select from @${table} for update`)
 
-/** Options of both processes. If `isNotified` is false, the processes do not hear of each other. */
+/** Options of both processes. If `isNotified` is false, the processes do not notify each other. */
 interface TwoOptions extends Omit<StartOptions, 'database' | 'bus'> {
   readonly isNotified?: boolean
 }

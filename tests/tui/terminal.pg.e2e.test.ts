@@ -9,7 +9,7 @@ import { builtProgram } from '../support/built-service.ts'
 import { PASSWORD, startChat } from '../support/start-chat.ts'
 
 const hasTmux = spawnSync('tmux', ['-V']).status === 0
-// Does not block, because the service runs in this process.
+// Runs commands asynchronously, because the service runs in this process.
 const run = promisify(execFile)
 
 /** Starts a tmux server of its own, which is stopped when the test ends. */
@@ -23,7 +23,7 @@ const startTmux = () => {
   })
   /** Runs a command in a window of 100 columns and 40 rows. */
   const open = async (name: string, command: readonly string[]) => {
-    // With CI=true, the screen would be written only at the end.
+    // With CI=true, Ink would write the screen only at the end.
     const variables = [`FASTIFY_CHAT_PASSWORD=${PASSWORD}`, `XDG_CONFIG_HOME=${folder}`, 'NO_COLOR=1', 'CI=false']
     const env = variables.flatMap(variable => ['-e', variable])
     await tmux('new-session', '-d', '-x', '100', '-y', '40', '-s', name, ...env, ...command)

@@ -1,4 +1,4 @@
-/** A client of the HTTP API and of the WebSocket, without the SDK. */
+/** Implements a client of the HTTP API and of the WebSocket without the SDK. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { WebSocket } from 'ws'
@@ -20,7 +20,7 @@ export interface Api {
   }>
 }
 
-/** Access tokens live for one minute. */
+/** Time in milliseconds after which a token is renewed. Access tokens expire after one minute. */
 const TOKEN_MS = 30_000
 
 /** Registers a user. */

@@ -1,6 +1,6 @@
 /**
- * A proxy between one client and the service. It passes every byte on, and reports requests and WebSocket frames. The client keeps
- * its address when the service process behind the proxy is replaced.
+ * Runs a proxy between one client and the service. The proxy passes every byte on, and reports requests and WebSocket frames.
+ * The address of the proxy stays the same when the service process behind it is replaced.
  */
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, request } from 'node:http'

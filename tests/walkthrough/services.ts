@@ -29,7 +29,9 @@ export interface Services {
 
 export const program = join(import.meta.dirname, '../../dist/src/cli.js')
 
-/** The limits of a person would end the walkthrough, which acts faster than people do. Tokens are renewed every 30 seconds. */
+/**
+ * Settings without the rate limits, because the walkthrough acts faster than people do. Tokens are renewed every 30 seconds.
+ */
 const SETTINGS = {
   SECRET_KEY,
   ENCRYPTION_KEY,

@@ -40,7 +40,7 @@ export interface Terminals {
 }
 
 const run = promisify(execFile)
-/** So high that the screen shows every message of a room. */
+/** The size of the window, so large that the screen shows every message of a room. */
 const SIZE = ['-x', '120', '-y', '150']
 
 const escaped = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')

@@ -1,6 +1,6 @@
 /** Waits for conditions. */
 
-/** Long enough for a busy machine. */
+/** A timeout in milliseconds that is long enough for a busy machine. */
 export const TIMEOUT_MS = 60_000
 const INTERVAL_MS = 50
 

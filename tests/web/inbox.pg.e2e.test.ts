@@ -69,7 +69,7 @@ describe.skipIf(!hasChromium())('the inbox', { timeout: 300_000 }, () => {
     await bubble(page, 'Second').waitFor()
     const line = page.locator('.new-line')
     await line.waitFor()
-    // The line is after the message that was there before ada.
+    // The line is below the message that was posted before ada joined.
     expect(await page.locator('.group:has-text("Before ada") ~ .new-line').count()).toBe(1)
     expect(await problemsOf(page)).toEqual([])
     for (const one of [page, second.page]) {
@@ -129,7 +129,7 @@ describe.skipIf(!hasChromium())('the inbox', { timeout: 300_000 }, () => {
     await page.keyboard.press('Enter')
     await link(page, 'bob marked as unread').waitFor()
     expect(await direct.evaluate('document.activeElement.textContent')).toContain('bob')
-    // Another room, and back again.
+    // Goes to another room and back.
     await link(page, /^general/i).click()
     await link(page, 'bob marked as unread').click()
     await expect.poll(() => direct.textContent()).toBe('@bob')

@@ -1,4 +1,4 @@
-/** Tests about what the page shows notifications. */
+/** Tests for which messages the page shows notifications. */
 import { expect, test } from 'vitest'
 import { newsOf, sentenceOf } from '../../src/web/notifier.ts'
 import { type RoomEntry, UNKNOWN_HEAD } from '../../src/web/room-entry.ts'

@@ -1,4 +1,4 @@
-/** The checks of the database: the connection, migrations, rights, notifications, keys and the clock. */
+/** Defines the checks of the database: the connection, migrations, rights, notifications, keys and the clock. */
 import type { Settings } from '../../config/settings.ts'
 import { createKeyring } from '../../crypto/keyring.ts'
 import type { SqlClient } from '../../db/client/types.ts'
@@ -75,7 +75,7 @@ const checkClock = async (client: SqlClient): Promise<string> => {
   const sentAt = systemClock.now()
   const time = await databaseTime(client)
   const receivedAt = systemClock.now()
-  // The database has read its clock between the two times of this machine.
+  // The database read its clock at a time between `sentAt` and `receivedAt`.
   const difference = Math.round(Math.max(sentAt - time, time - receivedAt, 0))
   if (difference <= MAX_CLOCK_DIFFERENCE_MS) return 'the same as the clock of the database'
   throw new Error(

@@ -1,4 +1,4 @@
-/** The check of Redis: a message that is published arrives at a subscriber, with the settings of the service. */
+/** Checks Redis with the settings of the service: a published message must arrive at a subscriber. */
 import { loadRedisLink } from '../../bus/redis/link.ts'
 import type { Settings } from '../../config/settings.ts'
 import { withTimeout } from '../../lib/timeout.ts'

@@ -1,4 +1,7 @@
-/** The checks of what is around the service: Redis, the SMTP server, the proxy at PUBLIC_URL, and the limit of open files. */
+/**
+ * Defines the checks of the service's environment: Redis, the SMTP server, the proxy at PUBLIC_URL, and the limit of open
+ * files.
+ */
 import { randomUUID } from 'node:crypto'
 import { WebSocket } from 'ws'
 import { checkSmtp } from '../../accounts/mail/smtp.ts'
@@ -32,7 +35,7 @@ export const serviceChecks = ({ smtpUrl, publicUrl, maxConnections, ...settings 
   { name: 'open files', run: async () => checkOpenFiles(maxConnections) }
 ]
 
-/** Sends a request with an id, which the service repeats. A page of another server does not. */
+/** Sends a request with a request id, which the service returns in a header. Another server does not return the id. */
 const checkHttp = async (base: string): Promise<void> => {
   const id = randomUUID()
   const response = await fetch(`${base}/health/live`, {

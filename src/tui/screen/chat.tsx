@@ -56,7 +56,7 @@ export const Chat = ({ conversation, draft, host }: ChatProps) => {
   )
 }
 
-/** Returns the `seq` of the lowest message in the rows. */
+/** Returns the `seq` of the last message in the rows, or 0 if the rows contain no message. */
 const lastSeqOf = (rows: readonly Row[]): number =>
   Number(/^m(\d+)/.exec(rows.findLast(({ key }) => key.startsWith('m'))?.key ?? '')?.[1] ?? 0)
 

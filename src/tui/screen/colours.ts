@@ -1,8 +1,8 @@
 /** Assigns a colour to each username. A username has the same colour in every session and on every machine. */
 
 /**
- * Colours of the terminal's palette, so that the terminal's theme applies. Omits the colours that are unreadable on black or
- * white.
+ * The colours of the terminal's palette, so that the terminal's theme applies. Colours that are unreadable on black or white
+ * are left out.
  */
 const PALETTE = [
   'red',

@@ -119,7 +119,7 @@ export const createConversation = ({ client, apis, userOf, ...options }: Convers
   const notifyError = (at: Room, error: unknown): void =>
     notifyIn(at, error instanceof Error ? error.message : String(error))
 
-  /** Removes what the screen and the directory have of a room that the user may no longer read. */
+  /** Removes the notices and the cached names of a room that the user may no longer read. */
   const forget = (at: Room): void => {
     notices.delete(at.name)
     directory.forget(at.name)
@@ -136,7 +136,7 @@ export const createConversation = ({ client, apis, userOf, ...options }: Convers
     changed()
   }
 
-  /** Loads the blocked users. A service without accounts of its own has none. */
+  /** Loads the blocked users. Ignores errors, because a service without accounts of its own has no blocks. */
   const loadBlocked = async (): Promise<void> => {
     const blocks = await apis.safety.blocks().catch(() => undefined)
     if (!blocks?.blocks) return

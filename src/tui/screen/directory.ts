@@ -1,4 +1,4 @@
-/** Knows the titles of rooms and the names of users, as far as the service has sent them. Loads what is missing over HTTP. */
+/** Caches the titles of rooms and the names of users that the service has sent. Loads missing ones over HTTP. */
 import type { ChatApi, ChatClient, Inbox, InboxItem, MembershipFrame, Room } from '../../../client/src/index.ts'
 import { safeLine } from '../safe-text.ts'
 import { countsOf } from './unread.ts'
@@ -15,7 +15,7 @@ const ROOM_NAME = /^[a-z0-9][a-z0-9._:-]{0,63}$/
 export interface Directory {
   /** Returns the text that identifies a room for the user: its title, the names of its other members, or `#` and its name. */
   labelOf(room: Room): string
-  /** Returns the same text for a room of the inbox. */
+  /** Returns the text that identifies a room of the inbox for the user, like `labelOf`. */
   labelOfItem(item: InboxItem): string
   /**
    * Resolves with the name of the room that the user means by a name or a title. Prefers a room with exactly this name, then one

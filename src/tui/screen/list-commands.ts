@@ -1,11 +1,11 @@
-/** The commands that list restrictions, reports and invitations, for those who may see them, and that end reports and invitations. */
+/** Defines the commands that list restrictions, reports and invitations, and that end reports and invitations. */
 import type { Report, ReportDecision, Restriction, RoomInvitationList } from '../../../client/src/index.ts'
 import { safeLine } from '../safe-text.ts'
 import { cut } from './cells.ts'
 import { type Command, type CommandOptions, NOTHING } from './command-types.ts'
 import { dayAndTimeOf } from './times.ts'
 
-/** Maximum number of users or reports that a list has, and the width of each line in cells. */
+/** Maximum number of users or reports in a list, and maximum width of a line in cells. */
 const LIMIT = 50
 const WIDTH = 160
 const NUMBER = /^(\d{1,15})$/
@@ -28,7 +28,7 @@ const reportLine = ({ id, seq, author, reporter, content, reason }: Report): str
 const invitationLine = ({ id, username, uses_left, expires_at }: RoomInvitationList['invitations'][number]): string =>
   lineOf(`Invitation ${id}: by ${username}, ${uses_left} left, until ${dayAndTimeOf(expires_at)}`)
 
-/** Shows a list with a title, or the sentence `none` if it is empty. */
+/** Shows a list with a title, or the sentence `none` if the list is empty. */
 const show = (
   { notify }: CommandOptions,
   { title, lines, none, hasMore = false }: { title: string; lines: string[]; none: string; hasMore?: boolean }

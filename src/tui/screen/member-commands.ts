@@ -1,4 +1,4 @@
-/** The commands about members, private rooms, direct rooms and invitations. */
+/** Defines the commands about members, private rooms, direct rooms and invitations. */
 import type { Member } from '../../../client/src/index.ts'
 import { type Command, NAME, NOTHING, TEXT } from './command-types.ts'
 import { dayAndTimeOf } from './times.ts'

@@ -1,4 +1,4 @@
-/** The commands of moderators: mutes, bans, slow mode and the archive. */
+/** Defines the commands of moderators: mutes, bans, slow mode and the archive. */
 import type { Restriction, RestrictionList, RestrictionTerms } from '../../../client/src/index.ts'
 import { type Command, type CommandOptions, NAME, NOTHING } from './command-types.ts'
 import { dayAndTimeOf, durationOf } from './times.ts'
@@ -9,7 +9,10 @@ const RESTRICTION = /^(\S+)(?:\s+(\d{1,4})([mhdw])(?=\s|$))?(?:\s+(.+))?$/s
 const UNIT_MS = { m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 }
 const MAX_SLOW_MODE_SECONDS = 21_600
 
-/** Returns the command that mutes or bans a user. Notifies, because rooms with many members get no entry about it. */
+/**
+ * Returns the command that mutes or bans a user. Notifies the moderator, because the log of a room with many members gets no
+ * entry.
+ */
 const restrict = (kind: 'mute' | 'ban'): Command => ({
   usage: `Type /${kind} NAME, or /${kind} NAME 1h REASON. The units are m, h, d and w.`,
   pattern: RESTRICTION,

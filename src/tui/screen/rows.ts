@@ -141,7 +141,7 @@ const reactionRows = ({ seq, reactions = [], mine = [] }: Message, width: number
 }
 
 /**
- * Returns a key as an emoji. The service removes U+FE0F from keys. Adds it to characters that are shown as text without it.
+ * Returns a key as an emoji. Adds U+FE0F, which the service removes from keys, to characters that are shown as text without it.
  */
 const emojiOf = (key: string): string =>
   /^(?!\p{Emoji_Presentation})\p{Extended_Pictographic}$/u.test(key) ? `${key}\uFE0F` : key

@@ -1,4 +1,6 @@
-/** The commands with which users protect themselves: blocks and reports. Also hides direct rooms and lists pinned messages. */
+/**
+ * Defines the commands with which users protect themselves (blocks and reports), hide direct rooms and list pinned messages.
+ */
 import type { ChatApi } from '../../../client/src/index.ts'
 import { safeLine } from '../safe-text.ts'
 import { cut } from './cells.ts'

@@ -21,7 +21,7 @@ export interface AccountProps extends NotificationsProps {
   readonly onClose: () => void
   /** Called when the user's own session has ended. */
   readonly onEnded: () => void
-  /** Called with the users whom the user has blocked. */
+  /** Called with the ids of all blocked users when the list of blocked users is loaded. */
   readonly onBlocked: (blocked: ReadonlySet<number>) => void
 }
 

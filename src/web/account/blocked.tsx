@@ -6,7 +6,7 @@ import { safetyOf } from '../room/apis.ts'
 
 interface BlockedSectionProps {
   readonly session: Session
-  /** Called with the users who are blocked now. */
+  /** Called with the ids of all blocked users when the list is loaded. */
   readonly onBlocked: (blocked: ReadonlySet<number>) => void
 }
 

@@ -1,8 +1,8 @@
 /** Derives the name of a device from its User-Agent, for the list of sessions. */
 
 /**
- * What the User-Agents of browsers contain, and the names of the browsers. The order matters, because the User-Agent of a browser
- * also names other, compatible browsers.
+ * Maps a part of a User-Agent header to the name of the browser. The order matters, because the User-Agent of a browser also
+ * names other, compatible browsers.
  */
 const BROWSERS: readonly (readonly [part: string, name?: string])[] = [
   ['Edg', 'Edge'],

@@ -14,7 +14,7 @@ export interface FactorsProps extends SectionProps {
 }
 
 export interface FactorSetUpProps extends FactorsProps {
-  /** Shows new recovery codes. */
+  /** Called with new recovery codes, to show them. */
   readonly onCodes: (codes: readonly string[]) => void
 }
 

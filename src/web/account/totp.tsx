@@ -1,4 +1,4 @@
-/** Renders the set-up of an authenticator app: the secret as a QR code and as text, and the first code. */
+/** Renders the set-up of an authenticator app: the secret as a QR code and as text, and the field for the first code. */
 import { useState } from 'preact/hooks'
 import type { TotpSecret } from '../../../client/src/index.ts'
 import { Field } from '../field.tsx'

@@ -21,7 +21,7 @@ export const UNDO_MS = 5000
 
 const NONE: ReadonlySet<number> = new Set()
 
-/** Creates the list. `onFlush` is called with each deletion that `flush` sends. */
+/** Creates the list of delayed deletions. `flush` calls `onFlush` with each deletion that it sends. */
 export const createDeletions = (onFlush: (deletion: Outgoing) => void = () => {}): Deletions => {
   const rooms = new Map<string, ReadonlySet<number>>()
   const jobs = new Map<string, { room: Room; seq: number; timer: ReturnType<typeof setTimeout> | undefined }>()

@@ -6,7 +6,7 @@ import { Popup } from './popup.tsx'
 
 interface MenuBoxProps {
   readonly anchor: HTMLElement
-  /** Called to close the menu and to set the focus to what it belongs to. */
+  /** Called to close the menu and to return the focus to the element that the menu belongs to. */
   readonly onDone: () => void
   readonly onClose: () => void
   readonly children: ComponentChildren

@@ -1,4 +1,4 @@
-/** Renders the form that creates an invitation, and its link. */
+/** Renders the form that creates an invitation, and the link of the created invitation. */
 import { useState } from 'preact/hooks'
 import { SectionForm } from '../account/section.tsx'
 import { useProtectedAction } from '../proof.tsx'

@@ -1,4 +1,4 @@
-/** Renders what an administrator can do with a user: role, suspension, log-out, password and deletion. */
+/** Renders the actions on a user: change the role, suspend, end the sessions, reset the password and delete. */
 import { useState } from 'preact/hooks'
 import type { ManagedUser } from '../../../client/src/index.ts'
 import { CheckBox } from '../check-box.tsx'
@@ -9,7 +9,7 @@ import type { AdminSectionProps } from './users.tsx'
 
 interface UserActionsProps extends AdminSectionProps {
   readonly user: ManagedUser
-  /** Called with the changed user; with undefined after a deletion. */
+  /** Called with the changed user, or with undefined after the user was deleted. */
   readonly onChange: (user: ManagedUser | undefined) => void
 }
 
@@ -42,7 +42,7 @@ export const UserActions = ({ admin, withProof, user, onChange }: UserActionsPro
         <button type="button" class="plain" onClick={change({ status: isSuspended ? 'active' : 'suspended' })}>
           {isSuspended ? 'Restore' : 'Suspend'}
         </button>
-        {/* A suspended user has no sessions. */}
+        {/* A suspended user has no sessions to end. */}
         {!isSuspended && (
           <button
             type="button"

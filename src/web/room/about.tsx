@@ -39,7 +39,7 @@ export const AboutSection = ({ session, api, room, rooms, rights, entry, onDelet
 )
 
 const ChangeForm = ({ api, room, rooms, entry }: Pick<AboutSectionProps, 'api' | 'room' | 'rooms' | 'entry'>) => {
-  // Compared with the saved texts and not with `entry`, which another owner may change in the meantime.
+  // The inputs are compared with these texts and not with `entry`, which another owner may change in the meantime.
   const [saved, setSavedTexts] = useState({ title: entry.title, topic: entry.topic ?? '' })
   const [title, setTitle] = useState(saved.title)
   const [topic, setTopic] = useState(saved.topic)

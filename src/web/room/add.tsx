@@ -13,7 +13,7 @@ export const AddSection = ({ api, room, me }: RoomSectionProps) => {
     void action.run(async () => {
       await api.putMember(room, user.user_id)
       setAdded(before => [...before, user])
-      // The pressed button disappears.
+      // Sets the focus to the search, because the pressed button disappears.
       box.current?.querySelector('input')?.focus()
     })
   return (

@@ -1,4 +1,4 @@
-/** Creates the APIs that only dialogs use, so that they are loaded with them. */
+/** Creates the API clients that only dialogs use. In a file of their own, so that they are loaded with the dialogs. */
 import {
   createInvitationApi,
   createModerationApi,

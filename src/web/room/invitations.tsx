@@ -11,7 +11,7 @@ import { shortTime } from '../times.ts'
 import { invitationsOf } from './apis.ts'
 import type { RoomSectionProps } from './members.tsx'
 
-/** In hours. */
+/** Lifetimes of an invitation in hours, with their labels. */
 const DURATIONS = [
   ['24', '1 day'],
   ['168', '7 days'],
@@ -77,7 +77,7 @@ export const InvitationsSection = ({ session, room }: Pick<RoomSectionProps, 'se
   )
 }
 
-/** Shows a new link once, because the service stores no code. */
+/** Renders the link of a new invitation. It is shown only once, because the service does not store the code. */
 const NewLink = ({ link }: { readonly link: string }) => {
   const [isCopied, setCopied] = useState(false)
   const copy = (): void =>

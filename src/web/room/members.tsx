@@ -42,11 +42,11 @@ export const MembersSection = (props: MembersSectionProps) => {
     const target = button ?? pages.list.current
     target?.focus()
   }
-  // The pressed button disappears, and with it the focus.
+  // Replaces a member in the list. Sets the focus, because the pressed button, which has the focus, disappears.
   const changed = (member: Member): void => {
     setSelected(undefined)
     pages.replace({ ...member, id: member.user_id })
-    // With another role, users may lose the right to manage themselves.
+    // With another role, the user may no longer have a button for their own membership.
     focus(member.user_id === me ? undefined : member.user_id)
   }
   const removed = (id: number): void => {
@@ -116,7 +116,7 @@ const OwnMembership = (props: MembersSectionProps & { readonly onJoined: () => v
   const leave = (): void =>
     void action.run(async () => {
       await api.removeMember(room, 'me')
-      // A public room can still be read.
+      // The list keeps a public room, because the user can still read it.
       if (rights.isPublic) rooms.update(await api.showRoom(room))
       else {
         goTo(DEFAULT_ROOM)

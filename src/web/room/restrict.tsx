@@ -13,7 +13,7 @@ export interface RestrictProps extends Pick<RoomSectionProps, 'room' | 'session'
   readonly onDone: () => void
 }
 
-/** In hours. An empty value stands for no end. */
+/** Durations in hours, with their labels. An empty value means that the restriction has no end. */
 const DURATIONS = [
   ['1', '1 hour'],
   ['24', '1 day'],
@@ -21,7 +21,7 @@ const DURATIONS = [
   ['720', '30 days'],
   ['', 'Without an end']
 ] as const
-/** In hours. */
+/** The age in hours of the oldest message to delete, with its label. */
 const ERASURES = [
   ['', 'Keep the messages'],
   ['1', 'Delete the messages of the last hour'],

@@ -24,8 +24,8 @@ export const ROLES: readonly MemberRole[] = ['member', 'moderator', 'owner']
 const rankOf = (role: MemberRole | undefined): number => (role === undefined ? -1 : ROLES.indexOf(role))
 
 /**
- * `role` is the user's role in the room, and `invite` who may add people to a private room. `isAdmin` is true for an
- * administrator of the service.
+ * Returns what the user may do in the room. `role` is the user's role in the room. `invite` is who may add people to a private
+ * room. `isAdmin` is true for an administrator of the service.
  */
 export const rightsOf = (
   visibility: Visibility,

@@ -15,7 +15,7 @@ interface SettingsFormProps extends Pick<RoomSectionProps, 'api' | 'room' | 'rig
   readonly entry: RoomEntry
 }
 
-/** In seconds. */
+/** The offered intervals of slow mode, in seconds. */
 const INTERVALS = [0, 5, 30, 60, 300, 3600]
 
 export const SettingsForm = ({ api, room, rights, rooms, entry }: SettingsFormProps) => {

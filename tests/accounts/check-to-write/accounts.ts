@@ -17,8 +17,8 @@ import {
 } from './subject.ts'
 
 /**
- * Makes the user and a second user administrators, and creates a third user. Returns `actor`, which is the first user as routes
- * pass an administrator, and `other`, which is the third user.
+ * Makes the user and a second user administrators, and creates a third user. Returns `actor`, the first user in the form in
+ * which routes pass an administrator, and `other`, the third user.
  */
 const adminOf = async ({ database, user, sessionId, sql }: Subject) => {
   const root = await database.users.create({ username: `root${user.id}`, hashedPassword: null })

@@ -83,13 +83,13 @@ export const subjectOf = async (database: ChatDatabase, username: string): Promi
 export const codeOf = (secret: string, steps = 0): string =>
   new TOTP({ secret: Secret.fromBase32(secret) }).generate({ timestamp: Date.now() + steps * 30_000 })
 
-/** Returns the user, the session and the client as routes pass them to the accounts. */
+/** Returns the user, the session and the client in the form in which routes pass them to the accounts. */
 export const actorOf = ({ user: { id, username, generation }, sessionId }: Subject) => ({
   user: { id, username, generation, sessionId },
   client
 })
 
-/** Returns the user as routes pass the user to a write that needs a proof of identity. */
+/** Returns the user in the form in which routes pass the user to a write that needs a proof of identity. */
 export const ownerOf = ({ user: { id, generation }, sessionId }: Subject) => ({
   id,
   generation,

@@ -18,7 +18,7 @@ const create = (limits: { maxConnections?: number; connectRate?: number }) => {
     onRejected: limit => rejected.push(limit),
     random: () => state.random
   })
-  /** Returns 0, or the milliseconds to wait. */
+  /** Returns 0 if the connection is admitted, or else the wait in milliseconds. */
   const attempt = (): number => {
     try {
       admit()

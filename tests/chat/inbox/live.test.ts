@@ -35,7 +35,7 @@ const start = () => {
   const rows = new Map<string, InboxRow>()
   const texts = new Map<number, string>()
   const counts = { rooms: 0, members: 0 }
-  /** Called after the texts were read, and before the members are read. */
+  /** `afterTexts` is called after the texts were read, and before the members are read. */
   const state = { afterTexts: () => {}, isFailing: false }
   const put = (row: InboxRow) => rows.set(`${row.roomId} ${row.userId}`, row)
   const rowsIn = (roomId: number) => [...rows.values()].filter(row => row.roomId === roomId)

@@ -464,8 +464,8 @@ describe.skipIf(engine === 'pglite')('two processes', () => {
         [body.seq]
       )
       expect(rows).toHaveLength(0)
-      // The first process may show the message until it has heard of the deletion. The `seq` of a list is that of the newest entry
-      // that its messages include.
+      // The first process may show the message until it is notified of the deletion. The `seq` of a list is that of the newest
+      // entry that its messages include.
       let list = await first.list(`?after=${body.seq - 1}&limit=1`)
       while (list.seq < deletion.seq) list = await first.list(`?after=${body.seq - 1}&limit=1`)
       const [message] = list.messages

@@ -120,7 +120,7 @@ test('a list of messages with many other entries between them reads only these m
   const expected = upTo(1, 35).map(at => at * 60 + 300)
   expect(seqs((await list({ limit: 35 })).items)).toEqual(expected)
   expect(queries).toMatchObject({ total: 0, rows: 35 })
-  // Reads no message again that is in the page cache.
+  // A message in the page cache is not read again.
   await reading.pages.past(room.id, 2400, 2400)
   queries.rows = 0
   expect(seqs((await list({ limit: 35 })).items)).toEqual(expected)

@@ -1,4 +1,7 @@
-/** Tests that a private room interrupts its subscribers when it cannot read all entries, because one may be a removal. */
+/**
+ * Tests that a private room interrupts its subscribers when it cannot read all entries, because a missing entry may be a
+ * removal.
+ */
 import { expect, test } from 'vitest'
 import type { Entry } from '../../../src/chat/log/entry.ts'
 import type { PageCache } from '../../../src/chat/log/page-cache.ts'

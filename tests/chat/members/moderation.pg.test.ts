@@ -1,4 +1,4 @@
-/** Tests that two processes apply bans, mutes, archives and deletions in one order with what others do at the same time. */
+/** Tests that two processes put bans, mutes, archives and deletions in one order with concurrent actions of other users. */
 import { expect, test } from 'vitest'
 import { createMemoryBus } from '../../../src/bus/drivers/memory.ts'
 import type { Person } from '../../support/start-chat.ts'

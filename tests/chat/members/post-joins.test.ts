@@ -9,7 +9,7 @@ import { ENCRYPTION_KEY } from '../../support/settings.ts'
 
 const room = { id: 1, name: 'general' }
 
-/** Creates the part with a database in which the users with an even id are members. */
+/** Creates post joins on a fake database in which the users with an even id are members. */
 const start = ({ isFinished = true, failures = [] as ChatError[] } = {}) => {
   const clock = fakeClock()
   const appended: NewEntry[] = []

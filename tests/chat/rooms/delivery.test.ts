@@ -1,4 +1,4 @@
-/** Tests that a removal ends the subscriptions of the removed user, and delays or hastens nothing for the others. */
+/** Tests that a removal ends the subscriptions of the removed user, and does not affect deliveries to other users. */
 import { expect, test } from 'vitest'
 import { Delivery } from '../../../src/chat/rooms/delivery.ts'
 import { entryAt } from '../../support/entry.ts'

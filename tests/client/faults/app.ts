@@ -1,4 +1,7 @@
-/** The app of one user in a fault run: a client with an inbox behind a proxy of its own, and everything that it received. */
+/**
+ * Runs the app of one user in a fault run: a client with an inbox behind a proxy of its own. Records everything that the client
+ * receives.
+ */
 import {
   type ChatClient,
   createChatApi,
@@ -100,7 +103,8 @@ export const startApp = async ({ id, name, port, random, counts }: AppOptions): 
         wrong.push(`offline: ${state.reason} ${state.detail}`)
     })
     const inbox = createInbox(client, { timers })
-    // A room in the inbox is opened, as a user interface does. Without its text, nobody could compare it.
+    // Subscribes to the rooms of the inbox, as a user interface does. Otherwise, their messages could not be compared with the
+    // log.
     inbox.on('change', ({ rooms, status }) => {
       if (status === 'live') for (const { room } of rooms) if (tracks.has(room)) subscribe(room)
     })

@@ -10,7 +10,7 @@ import { isClosed, lastSeqOf, type Track } from './track.ts'
 import type { Caller } from './world.ts'
 
 const VIEW_MS = 10_000
-/** Longer than the client waits for the answer to a lost frame. */
+/** Timeout in milliseconds, which is longer than the client waits for the response to a lost frame. */
 const FORGET_MS = 30_000
 const LOST = ['room_not_found', 'banned']
 
@@ -46,8 +46,8 @@ export const checkEvents = (track: Track, { log }: FoldedRoom): string[] => {
 }
 
 /**
- * Checks that each message and change is in the log once, or was reported as failed. What failed is not in the log, unless the
- * acknowledgement was lost and then the user lost the room.
+ * Checks that each message and change is in the log once, or was reported as failed. A failed one is not in the log, unless its
+ * acknowledgement was lost before the user lost the right to read the room.
  */
 export const checkOutgoing = ({ id }: App, { sent, outgoing }: Track, { log }: FoldedRoom): string[] => {
   const wrong: string[] = []
@@ -124,7 +124,7 @@ export const checkForgotten = async (track: Track): Promise<string[]> => {
     return isClosed(track) && messages.length === 0 && title === undefined && topic === undefined
   }
   const deadline = performance.now() + FORGET_MS
-  // After a new connection, the client asks again, and is `catching_up` until the service refuses it.
+  // After a reconnection, the client subscribes again, and is `catching_up` until the service refuses the subscription.
   while (!isForgotten() && performance.now() < deadline) await pause(20)
   const { messages, title, status } = track.room.state
   return isForgotten() ? [] : [`is ${status}, and shows ${messages.length} messages and the title ${title}`]

@@ -9,8 +9,8 @@ import type { Caller } from './world.ts'
 const INBOX_MS = 20_000
 
 /**
- * Returns what is compared. The live frames report neither the newest entry of a room, nor when the user has joined a room without
- * messages, by which the service sorts it.
+ * Returns the part of an inbox that is compared, with the rooms without messages sorted by name. The live frames report neither
+ * the newest entry of a room, nor the time at which the user joined a room, by which the service sorts rooms without messages.
  */
 export const viewOf = ({ rooms, total }: Pick<Inbox['state'], 'rooms' | 'total'>) => {
   const shown = rooms.map(({ seq: _, ...room }) => room)

@@ -5,7 +5,7 @@ import { type RoomRules, rulesOf } from '../../chaos/rules.ts'
 import { count } from './counts.ts'
 import type { Caller, RoomInfo, World } from './world.ts'
 
-/** A room, and what its log says. */
+/** A room, and the state that follows from its log. */
 export interface FoldedRoom extends RoomInfo {
   readonly log: readonly LogEntry[]
   readonly messages: ReadonlyMap<number, Message>

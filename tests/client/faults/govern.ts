@@ -1,6 +1,6 @@
 /**
- * Performs one random action on a room: on its members, roles, restrictions, settings, invitations and direct rooms. Everybody tries
- * everything, and the service decides who may.
+ * Performs one random action on a room: on its members, roles, restrictions, settings, invitations and direct rooms. Every user
+ * tries every action, and the service decides which of them are allowed.
  */
 import { ChatApiError } from '../../../client/src/index.ts'
 import type { App } from './app.ts'
@@ -29,7 +29,7 @@ const ROLES: readonly Role[] = ['member', 'member', 'moderator', 'owner']
 
 const anyRoom = ({ random, publicRoom, privateRoom }: World): string => (random() < 0.4 ? publicRoom : privateRoom)
 
-/** Half of the restrictions have an end, by the clock of the service. */
+/** Returns the terms of a restriction. Half of the restrictions have an end, by the clock of the service. */
 const terms = ({ random }: World) => ({
   ...(random() < 0.5 ? { until: new Date(Date.now() + 7 * 86_400_000) } : {}),
   ...(random() < 0.5 ? { reason: 'A test' } : {})

@@ -1,4 +1,4 @@
-/** Ends the faults of a run, and waits until every user has everything. */
+/** Ends the faults of a run, and waits until every user has received everything. */
 import type { SqlClient } from '../../../src/db/client/types.ts'
 import type { App } from './app.ts'
 import { endFaults } from './network.ts'
@@ -83,7 +83,7 @@ export const settle = async (world: World, callers: readonly Caller[]): Promise<
     for (const [name, head] of await headsOf(world, caller)) {
       const track = app.enter(name)
       const last = lastSeqOf(track)
-      // Whoever joined after the last entry has received none.
+      // A user who subscribed after the last entry has received none.
       if (track.room.state.status !== 'live' || (last > 0 && last < head)) return false
     }
     return isAcknowledged(app)

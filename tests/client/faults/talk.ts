@@ -7,7 +7,7 @@ import type { World } from './world.ts'
 
 const KEYS = ['👍', '❤', '+1']
 
-/** Returns a room of the user. In most cases one that the user may read. */
+/** Returns a room of the user, in most cases one that the user may read. */
 const roomOf = ({ tracks }: App, random: Random): Track | undefined => {
   const all = [...tracks.values()]
   return pick(random() < 0.95 ? all.filter(track => !isClosed(track)) : all, random)

@@ -62,9 +62,9 @@ export const enter = (
   return track
 }
 
-/** The `seq` of the last entry that the user has received. */
+/** Returns the `seq` of the last entry that the user has received. */
 export const lastSeqOf = ({ received, updated, skipped }: Track): number =>
   Math.max(0, received.at(-1) ?? 0, updated.at(-1) ?? 0, skipped.at(-1)?.upTo ?? 0)
 
-/** Whether the user has lost the right to read the room, as far as the client knows. */
+/** Returns whether the user has lost the right to read the room, as far as the client knows. */
 export const isClosed = ({ room }: Track): boolean => room.state.status === 'left' || room.state.status === 'refused'

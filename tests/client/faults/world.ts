@@ -1,4 +1,7 @@
-/** The rooms and users of one fault run: a public room, a private room, direct rooms, and a user whose account is deleted. */
+/**
+ * Creates the rooms and users of one fault run: a public room, a private room, direct rooms, and a user whose account is
+ * deleted.
+ */
 import {
   type AccountApi,
   type ChatApi,
@@ -63,7 +66,7 @@ export interface WorldOptions {
   readonly counts: Counts
 }
 
-/** Repeats a request while a process restarts, and after the rate limit. */
+/** Repeats a request while a process restarts, and when a rate limit rejects the request. */
 const patientFetch: FetchLike = async (url, init) => {
   for (let attempt = 0; ; attempt++) {
     const response = await fetch(url, init).catch(() => undefined)
@@ -153,7 +156,7 @@ export const addDirect = ({ rooms, wrong }: World, name: string, people: readonl
   rooms.set(name, { name, visibility: 'direct', roles })
 }
 
-/** Returns another user than the given one, more often one of the last three, who are no owners in the beginning. */
+/** Returns a user other than the given one, more often one of the last three, who are not owners at the beginning. */
 export const otherThan = ({ apps, random }: World, app: App): App =>
   pick(
     (random() < 0.7 ? apps.slice(2) : apps).filter(one => one !== app),

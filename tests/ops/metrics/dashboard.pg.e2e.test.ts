@@ -50,7 +50,7 @@ const use = async (url: string): Promise<string> => {
   await socket.nextOf('ack')
   socket.send({ type: 'subscribe', room: 'general', after: 0, ref: 'again' })
   await socket.nextOf('subscribed')
-  // The last ones exceed MAX_CONNECTIONS, and get a 503.
+  // The last connections exceed MAX_CONNECTIONS, and get a 503.
   const others = []
   for (let at = 0; at < 4; at++)
     others.push(await connect(`${url.replace('http', 'ws')}/ws/chat?token=${token}`).catch(() => undefined))

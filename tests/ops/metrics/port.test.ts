@@ -1,4 +1,4 @@
-/** Tests what a client of the port of the metrics can cost. */
+/** Tests the limit of the work that a client of the metrics port can cause. */
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'

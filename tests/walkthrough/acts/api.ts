@@ -1,4 +1,4 @@
-/** What neither the page nor the terminal client does: routes that have a twin among the frames, and frames for developers. */
+/** Uses what neither the page nor the terminal client uses: routes that do the same as a frame, and frames for developers. */
 import assert from 'node:assert/strict'
 import { appendAsHost } from '../host.ts'
 import type { Stage } from '../stage.ts'
@@ -61,7 +61,9 @@ export const callRoutes = async ({ ada, bob, api, idOf }: Stage): Promise<void> 
   await ada.press('Discard')
 }
 
-/** A developer’s client subscribes, pings, and names another log; a host application appends an entry that nobody knows. */
+/**
+ * Subscribes, pings and names another log as the client of a developer. A host application appends an entry of an unknown kind.
+ */
 export const sendFrames = async ({ ada, bob, api, services, checklist }: Stage): Promise<void> => {
   const socket = await api.connect()
   socket.send({ type: 'ping', ref: 'p' })

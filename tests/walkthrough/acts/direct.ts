@@ -1,4 +1,4 @@
-/** Direct rooms, which can be hidden, and blocks. */
+/** Uses direct rooms, hides them, and blocks a user. */
 import type { Stage } from '../stage.ts'
 
 export const talkDirectly = async ({ ada, bob }: Stage): Promise<void> => {
@@ -9,7 +9,7 @@ export const talkDirectly = async ({ ada, bob }: Stage): Promise<void> => {
   await ada.page.getByRole('textbox', { name: 'Message to bob' }).waitFor()
   await ada.say('Psst')
   await bob.sees('unread: @ada (1 unread)')
-  // The same people get the same room.
+  // The same users get the same room.
   await bob.command('/dm ada', () => bob.sees(/ada Psst/))
   await bob.type('Yes?')
   await ada.sees('Yes?')
@@ -32,7 +32,7 @@ export const talkDirectly = async ({ ada, bob }: Stage): Promise<void> => {
   await ada.sees('Here I am')
 }
 
-/** In a room of two, neither side posts after a block. Elsewhere, the client hides messages. */
+/** Blocks a user. After a block, neither user can post in their direct room. In other rooms, the client hides the messages. */
 export const block = async ({ ada, bob }: Stage): Promise<void> => {
   await bob.command('/block ada', async () => {
     await bob.sees('(You have blocked this user.)')

@@ -1,9 +1,9 @@
-/** Messages, replies, edits, deletions, reactions, pins, mentions, typing and read receipts. */
+/** Uses messages, replies, edits, deletions, reactions, pins, mentions, typing and read receipts. */
 import assert from 'node:assert/strict'
 import type { Stage } from '../stage.ts'
 import { until } from '../until.ts'
 
-/** Everybody is in the private room that the moderator created. */
+/** Opens the private room that the moderator created, in every client. */
 const enter = async ({ ada, bob, mia, mias }: Stage): Promise<void> => {
   for (const page of [ada, mia]) await page.open('Plans')
   for (const terminal of [bob, mias]) {
@@ -81,7 +81,7 @@ export const changeMessages = async (stage: Stage): Promise<void> => {
   await ada.page.locator('.line:focus .bubble', { hasText: 'Tomorrow' }).waitFor()
 }
 
-/** Unread counts, mentions, receipts, marks and notifications, where they appear for the other person. */
+/** Checks unread counts, mentions, receipts, marks and notifications, where they appear for the other user. */
 export const readMessages = async (stage: Stage): Promise<void> => {
   const { ada, bob, mia, mias } = stage
   await ada.open('general')
@@ -101,7 +101,7 @@ export const readMessages = async (stage: Stage): Promise<void> => {
   await ada.open('Plans')
   await mia.line('please read this').locator('.readers', { hasText: 'ada' }).waitFor()
 
-  // Ada marks the room as unread in one browser, and it is still unread in the inbox.
+  // Ada marks the room as unread in one browser. The inbox still shows the room as unread.
   await ada.open('general')
   await ada.link(/^Plans/).hover()
   await ada.press('Actions for Plans for May')

@@ -1,10 +1,10 @@
-/** Mutes, bans, removals, slow mode, the archive and reports, with what they stop. */
+/** Uses mutes, bans, removals, slow mode, the archive and reports, and checks what they prevent. */
 import type { Stage } from '../stage.ts'
 import type { Terminal } from '../terminal.ts'
 
 const ROOM = 'Plans for May'
 
-/** A mute refuses what the muted person sends, and ends by the clock of the database. */
+/** Mutes a user. The service refuses what a muted user sends, until the mute ends by the clock of the database. */
 export const mute = async ({ ada, bob, mia, mias, services, idOf }: Stage): Promise<void> => {
   for (const page of [ada, mia]) await page.open(ROOM)
   await bob.go(ROOM, `${ROOM} (private)`)
@@ -33,7 +33,7 @@ export const mute = async ({ ada, bob, mia, mias, services, idOf }: Stage): Prom
   await ada.note('mia unmuted bob').waitFor()
 }
 
-/** A banned and a removed person no longer see the room, and join it again. */
+/** Bans bob, and later removes him. He does not see the room until a moderator has added him again. */
 export const ban = async ({ ada, bob, mia, mias }: Stage): Promise<void> => {
   await mias.command('/ban bob 7d spam', () => bob.sees(/banned[\s\S]* Go to another room with \/room NAME\./))
   await ada.note('mia banned bob').waitFor()
@@ -53,7 +53,7 @@ export const ban = async ({ ada, bob, mia, mias }: Stage): Promise<void> => {
   await bob.go(ROOM, `${ROOM} (private)`)
 }
 
-/** Slow mode delays a message, and an archived room has no composer. */
+/** Turns on slow mode, which delays a message, and archives a room, which then has no composer. */
 export const slowDown = async ({ ada, bob, mias }: Stage): Promise<void> => {
   await mias.command('/slow 60', () => bob.sees('mia set slow mode to 1 minute'))
   await bob.type('One')
@@ -76,14 +76,14 @@ export const slowDown = async ({ ada, bob, mias }: Stage): Promise<void> => {
   await ada.sees('The room is open again')
 }
 
-/** Returns the number of the open report of a text, which `/reports` shows. */
+/** Returns the number of the open report about a text. `/reports` shows this number. */
 const reportOf = async (terminal: Terminal, text: string): Promise<string> => {
   await terminal.type('/reports')
   const [, id = ''] = await terminal.sees(new RegExp(`Report (\\d+): #\\d+ \\S+: ${text}`))
   return id
 }
 
-/** An administrator resolves a report in the browser. */
+/** Resolves a report in the browser as an administrator. */
 export const report = async ({ ada, bob, mia }: Stage): Promise<void> => {
   await bob.type('Rude words')
   await ada.choose('Rude words', 'Report…')
@@ -101,7 +101,7 @@ export const report = async ({ ada, bob, mia }: Stage): Promise<void> => {
   await bob.loses('Rude words')
 }
 
-/** A moderator of the room dismisses and resolves reports, in the browser and in the terminal. */
+/** Dismisses and resolves reports as a moderator of the room, in the browser and in the terminal. */
 export const reportInRoom = async ({ ada, bob, mia, mias }: Stage): Promise<void> => {
   for (const text of ['Harmless words', 'Useful words', 'More rude words']) {
     await ada.say(text)

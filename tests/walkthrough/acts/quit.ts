@@ -1,4 +1,4 @@
-/** The terminal client ends, and the others see it. */
+/** Quits the terminal client with each command, and checks that the others see the user leave. */
 import type { Stage } from '../stage.ts'
 import { until } from '../until.ts'
 

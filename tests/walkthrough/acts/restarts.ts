@@ -1,4 +1,4 @@
-/** A process is killed while all post, and the other one is restarted as in an upgrade. */
+/** Kills a process while all users post, and restarts the other process as in an upgrade. */
 import assert from 'node:assert/strict'
 import type { Stage } from '../stage.ts'
 
@@ -6,8 +6,8 @@ const COUNT = 12
 const textsOf = (name: string): string[] => Array.from({ length: COUNT }, (_, at) => `${name} counts ${at + 1}.`)
 
 /**
- * Everybody posts. After a third of bob’s posts, the process of ada and bob is killed. It is started again when all have posted, and then
- * every message is there once, in the order of its author.
+ * Lets all users post. After a third of bob’s posts, kills the process of ada and bob, and starts it again when all have
+ * posted. Every message must then be there once, in the order of its author.
  */
 export const kill = async ({ ada, bob, mia, mias, api, first, acks }: Stage): Promise<void> => {
   for (const page of [ada, mia]) await page.open('Tea')
@@ -56,7 +56,7 @@ export const kill = async ({ ada, bob, mia, mias, api, first, acks }: Stage): Pr
   }
 }
 
-/** A planned restart notifies the clients when to reconnect. */
+/** Restarts a process as planned. The service notifies the clients when to reconnect. */
 export const restart = async ({ ada, mia, mias, second, checklist }: Stage): Promise<void> => {
   const ended = second.end('SIGTERM')
   await mia.composer().fill('Sent during the restart')

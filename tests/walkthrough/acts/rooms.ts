@@ -1,9 +1,9 @@
-/** Public and private rooms, members and roles. */
+/** Uses public and private rooms, members and roles. */
 import assert from 'node:assert/strict'
 import type { Stage } from '../stage.ts'
 import { until } from '../until.ts'
 
-/** The moderator creates a public and a private room in the page, and everybody comes in. */
+/** Creates a public and a private room in the page as the moderator. All users open them. */
 export const createRooms = async ({ ada, bob, mia, mias }: Stage): Promise<void> => {
   for (const terminal of [bob, mias]) {
     await terminal.command('/help', () => terminal.sees('list the rooms with their unread messages'))
@@ -51,7 +51,7 @@ export const createRooms = async ({ ada, bob, mia, mias }: Stage): Promise<void>
   await bob.go('Plans', 'Plans (private)')
 }
 
-/** Roles and settings change. */
+/** Changes roles and settings. */
 export const changeRoles = async ({ ada, bob, mia }: Stage): Promise<void> => {
   await mia.open('Plans')
   await mia.details('Members')
@@ -74,7 +74,7 @@ export const changeRoles = async ({ ada, bob, mia }: Stage): Promise<void> => {
   await mia.press('Close')
 }
 
-/** Two owners leave a room at once. One of them must stay, because the room has another member. */
+/** Lets two owners leave a room at the same time. One of them must stay, because the room has another member. */
 export const leaveRoom = async ({ ada, bob, api, asAda, asBob, idOf }: Stage): Promise<void> => {
   const { room } = await api.call('POST', '/rooms', { visibility: 'private', title: 'Pair' })
   for (const name of ['ada', 'bob']) {

@@ -1,4 +1,4 @@
-/** Compares what every page and every terminal shows of every room with what HTTP shows to the same person. */
+/** Compares what every page and every terminal shows of every room with what HTTP returns to the same user. */
 import assert from 'node:assert/strict'
 import type { Api } from '../api.ts'
 import type { PersonPage } from '../person.ts'

@@ -1,9 +1,9 @@
-/** A person who is not logged in follows an invitation, is banned with an erasure, and deletes the account. */
+/** Tests a visitor who is not logged in: follows an invitation, is banned with an erasure, and deletes the account. */
 import assert from 'node:assert/strict'
 import { PASSWORD } from '../person.ts'
 import type { Stage } from '../stage.ts'
 
-/** An invitation of the terminal client is used, revoked, and its room deleted. */
+/** Uses and revokes an invitation from the terminal client, and deletes its room. */
 export const invite = async (stage: Stage): Promise<void> => {
   const { bob, mia, mias } = stage
   await mias.command('/private Annex', () => mias.sees('You created this private room.'))
@@ -39,7 +39,9 @@ export const invite = async (stage: Stage): Promise<void> => {
   await mia.link(/^Annex/).waitFor({ state: 'detached' })
 }
 
-/** A visitor registers from the link, joins, is banned with the messages of the last hour, and deletes the account. */
+/**
+ * Registers a visitor from a link. The visitor joins, is banned with the messages of the last hour, and deletes the account.
+ */
 export const visit = async (stage: Stage): Promise<void> => {
   const { ada, bob, mia, mias } = stage
   await mias.go('Plans for May', 'Plans for May (private)')
