@@ -44,8 +44,8 @@ export const readEnvironment = ({ cwd = process.cwd(), ...options }: ReadOptions
   resolveSettings({ ...options, ...collectEnvironment({ environment: process.env, cwd }), names: 'environment' })
 
 /**
- * Returns values that only one command needs, keyed by the given names in camelCase. They are read as settings are, also from
- * files. Throws a ConfigError that lists the values which are missing or cannot be read.
+ * Returns values that only one command needs, keyed by the given names in camelCase. They are read in the same way as settings,
+ * including from files. Throws a ConfigError that lists the values which are missing or cannot be read.
  */
 export const readForCommand = <Name extends string>(names: readonly Name[]): Record<Name, string> => {
   const { values, bad } = collectEnvironment({ environment: process.env, cwd: process.cwd(), names })

@@ -104,7 +104,7 @@ const measureLogins = (fastify: FastifyInstance, metrics: Metrics): void => {
 const measureRequests = (fastify: FastifyInstance, metrics: Metrics): void =>
   void fastify.addHook('onResponse', (request, reply, done) => {
     const status = `${Math.floor(reply.statusCode / 100)}xx`
-    // The pattern, because a path can contain the name of a room or of a user.
+    // Uses the pattern of the route, because a path can contain the name of a room or of a user.
     const route = request.routeOptions.url ?? 'none'
     const seconds = reply.elapsedTime / 1000
     metrics.count('http_requests_total', 1, { route, status })

@@ -46,8 +46,8 @@ const PAGES: readonly DocumentPage[] = [
     title: 'fastify-chat: API',
     script: '@fastify/swagger-ui/static/swagger-ui-bundle.js',
     style: '@fastify/swagger-ui/static/swagger-ui.css',
-    // `BaseLayout` has no input for the URL of another document. A token is kept only in memory. Earlier releases stored it
-    // under the key `authorized`, which is therefore removed.
+    // Uses `BaseLayout`, because it has no input for the URL of another document. Removes the token that earlier releases stored
+    // under the key `authorized`. The token is now kept only in memory.
     start: `localStorage.removeItem('authorized')
 SwaggerUIBundle({
   url: 'openapi.json', dom_id: '#page', layout: 'BaseLayout', presets: [SwaggerUIBundle.presets.apis],

@@ -27,7 +27,7 @@ const entranceRoute: FastifyPluginAsyncTypebox<EntranceOptions> = async (fastify
       const { vary } = reply.getHeaders()
       reply.header('vary', vary ? `${vary}, Accept` : 'Accept')
       if (!prefersHtml(request.headers.accept)) return { ...entrance, endpoints: { ...endpoints, app: '/app' } }
-      // A relative redirect, because a proxy may have removed a prefix from the path.
+      // The redirect is relative, because a proxy may have removed a prefix from the path.
       return reply.redirect(/\/(\?|$)/.test(request.url) ? 'app' : `${fastify.prefix.split('/').at(-1)}/app`)
     }
   })

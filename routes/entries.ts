@@ -41,7 +41,7 @@ const entryRoutes: FastifyPluginAsyncTypebox = async fastify => {
     fastify.route<{ Params: { room: string }; Headers: { 'idempotency-key'?: string }; Body?: object }>({
       method: http.method,
       url: `/api/chat/rooms/:room/${http.path}`,
-      // The same limit as on the WebSocket. It leaves room for JSON in which an escaped character needs 12 bytes.
+      // The limit is the same as on the WebSocket, and leaves room for JSON in which an escaped character needs 12 bytes.
       bodyLimit: chat.connections.maxFrameBytes,
       schema: {
         operationId: http.operationId,

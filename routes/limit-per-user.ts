@@ -14,16 +14,16 @@ export const perUserAndMinute = (max: number, groupId: string) => ({
     max,
     timeWindow: 60_000,
     groupId,
-    // Runs after the validation.
+    // Invalid requests don't count, because `preHandler` runs after the validation.
     hook: 'preHandler' as const,
     keyGenerator: (request: Parameters<typeof callerOf>[0]) => `user ${callerOf(request).userId}`
   }
 })
 
-/** What is limited per hour per user. */
+/** A limit on the requests of a user per hour. */
 export interface HourlyLimit {
   readonly max: number
-  /** Identifies what is counted together. */
+  /** Requests with the same group are counted together. */
   readonly group: string
   /** The first sentence of the error. */
   readonly problem: string

@@ -56,8 +56,8 @@ export interface ChatServiceOptions extends HostSettings {
    */
   readonly authorize?: Authorize | undefined
   /**
-   * The finer actions about which `authorize` is asked. For an action that is not listed, only the roles of the chat count. Room
-   * rules and `authorize` must both agree.
+   * The finer actions for which `authorize` is called. For an action that is not listed, only the roles of the chat count. A
+   * listed action is allowed only if the rules of the room and `authorize` both allow it.
    */
   readonly authorizeActions?: readonly FinerAction[] | undefined
   /** Edits or rejects a message before it is encrypted. */
@@ -67,8 +67,8 @@ export interface ChatServiceOptions extends HostSettings {
   /** Called with each message that this process committed, at most once per message. Must not throw. */
   readonly onMessage?: HostFunctions['onMessage']
   /**
-   * Called for each entry that this process committed, at most once per entry, in the order of each room. Its argument creates
-   * the entry. Must not throw.
+   * Called for each entry that this process committed, at most once per entry, in the order of each room. The argument is a
+   * function that creates the entry. Must not throw.
    */
   readonly onEntry?: HostFunctions['onEntry']
   /**
@@ -163,7 +163,7 @@ const assemble = async (fastify: FastifyInstance, options: ChatServiceOptions): 
   if (!fastify.hasPlugin('chat-metrics')) await fastify.register(metricsPlugin, { ...config, metrics })
   await fastify.register(dbPlugin, { ...config, client })
   await fastify.register(cryptoPlugin, { ...config, clock })
-  // The users of a host application have no addresses here.
+  // The chat stores no e-mail addresses of a host application's users.
   if (!authenticate) await fastify.register(mailPlugin, { ...config, clock, printMail, mailLimits })
   await fastify.register(authPlugin, { ...config, authenticate, clock })
   await fastify.register(chatPlugin, {
@@ -218,7 +218,8 @@ const assemble = async (fastify: FastifyInstance, options: ChatServiceOptions): 
     corsOrigins,
     publicUrl,
     loginRateLimit,
-    // A host application decides itself who may find and write to whom.
+    // By default, users of a host application cannot find or contact each other through the chat, because the host decides who
+    // may do so.
     hasUserDirectory: config.userDirectory ?? !authenticate,
     hasDirectRooms: config.directRooms ?? !authenticate
   })

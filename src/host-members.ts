@@ -57,7 +57,7 @@ const isRestriction = compile(Ban)
 export const createHostMembers = (running: () => FastifyInstance): HostMembers => {
   const changes = async () => {
     const { chatCore, chatListen } = running()
-    // Before that, all changes would be refused as during an upgrade.
+    // Until `chatListen` resolves, all changes are refused as during an upgrade.
     await chatListen()
     return chatCore.members
   }

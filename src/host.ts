@@ -17,7 +17,7 @@ import { type HostPost, hostData, hostPost } from './protocol/http/host.ts'
 import { HostRoom, type Room } from './protocol/http/rooms.ts'
 import { compile } from './protocol/validation.ts'
 
-/** A chat without kinds of the host application. */
+/** The kinds of a host application that declares none. */
 type NoKinds = Record<never, never>
 
 /** The options of a chat in a host application: the options of the service, except those that `createChat` sets itself. */
@@ -30,14 +30,14 @@ export interface CreateChatOptions<Kinds extends HostKinds = NoKinds>
   readonly kinds?: Kinds | undefined
 }
 
-/** Who appends something to a room, and in which transaction. */
+/** The author of an entry, and the transaction in which the entry is appended. */
 interface AppendOptions {
   /** The author, for example a bot. The chat user of the author is created on first use, even if `transaction` is rolled back. */
   readonly as: Omit<HostUser, 'expiresAt'>
   /**
    * A transaction of postgres.js on the database of the chat: the object that `sql.begin` passes to its function. The entry
    * exists if and only if the transaction commits, and is delivered then. Until then, the lock of the room is held, so call the
-   * chat last, and await the call alone. The result is provisional until the commit.
+   * chat last in the transaction, and await each call before the next statement. The result is provisional until the commit.
    */
   readonly transaction?: HostTransaction | undefined
 }
@@ -63,7 +63,7 @@ export type DataOptions<Kinds extends HostKinds> = {
  */
 export type MessageListener = (message: CommittedMessage) => unknown
 
-/** A function that is called with each entry. Like a `MessageListener` in everything else. */
+/** A function that is called with each entry. Its errors and promises are handled like those of a `MessageListener`. */
 export type EntryListener<Kinds extends HostKinds = NoKinds> = (entry: CommittedEntry<Kinds>) => unknown
 
 /**
@@ -190,17 +190,17 @@ export const createChat = <const Kinds extends HostKinds = NoKinds>(
       typed(async () => {
         const { chatCore, chatListen } = running()
         check(isHostData, entry)
-        // Before that, the entry would be refused as during an upgrade.
+        // Until `chatListen` resolves, the entry is refused as during an upgrade.
         await chatListen()
         const appended = await chatCore.log.appendData(await authorOf(as), { ...entry, data, transaction })
-        // The kind has validated the data.
+        // The cast is safe, because the kind has validated the data.
         return appended as CommittedData<never, never>
       }),
     createRoom: room =>
       typed(async () => {
         const { chatCore, chatListen } = running()
         check(isHostRoom, room)
-        // Before that, a private room would be refused as during an upgrade.
+        // Until `chatListen` resolves, a private room is refused as during an upgrade.
         await chatListen()
         return chatCore.rooms.ensure(room)
       }),
@@ -221,7 +221,7 @@ const isHostPost = compile(hostPost)
 const isHostData = compile(hostData)
 const isHostRoom = compile(HostRoom)
 
-/** Keeps the listeners of a chat. */
+/** Creates the collection of the listeners of a chat. */
 const createListeners = () => {
   // The types of `on` and `off` decide which listener belongs to which event.
   type Listener = (value: never) => unknown

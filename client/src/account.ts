@@ -22,7 +22,10 @@ export interface AccountApi {
   me(): Promise<Account>
   /** Sets the display name; null removes it. */
   setDisplayName(name: string | null): Promise<Account>
-  /** Proves who the user is. `code` is needed if the user has an authenticator app. */
+  /**
+   * Confirms the user's identity again, for functions that require a proof. `code` is needed if the user has an authenticator
+   * app.
+   */
   prove(password: string, code?: string): Promise<unknown>
   /** Changes the password, and ends all other sessions. Requires a proof. */
   changePassword(password: string): Promise<void>

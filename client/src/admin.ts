@@ -4,7 +4,7 @@ import { type CallOptions, createCall } from './call.ts'
 import type { ReportDecision, ReportRange } from './moderation-types.ts'
 import type { ReportList } from './protocol.ts'
 
-/** The functions of the admin API. All need the role `admin` and a recent proof (`prove` of the account API). */
+/** The functions of the admin API. All require the role `admin` and a recent proof (`prove` of the account API). */
 export interface AdminApi {
   /** Lists users whose name begins with `query`. To get the next page, pass the `next` of the previous page as `after`. */
   users(page?: { readonly query?: string; readonly after?: string | number; readonly limit?: number }): Promise<{

@@ -21,15 +21,15 @@ import type { RoomSettings, TextOptions } from './room-types.ts'
 
 /**
  * Selects a page of a room's messages: up to `limit` (default 50, maximum 1,000) with a `seq` below `before`, above `after`, or
- * around `around`. Without them, selects the newest messages. With `after`, a page also contains the entries that are not
- * messages, unless `view` is `messages`.
+ * around `around`. Without these three fields, selects the newest messages. With `after`, a page also contains the entries that
+ * are not messages, unless `view` is `messages`.
  */
 export interface HistoryRange {
   readonly before?: number
   readonly after?: number
   readonly around?: number
   readonly view?: 'messages'
-  /** With true, the page also contains entries of the types `membership`, `room` and `pin`. */
+  /** If true, the page also contains entries of the types `membership`, `room` and `pin`. */
   readonly notices?: boolean
   readonly limit?: number
 }
@@ -131,7 +131,7 @@ export interface ChatApi {
     content: string,
     options?: TextOptions & { readonly nonce?: string; readonly replyTo?: number }
   ): Promise<Entry>
-  /** Pins a message, or with `remove` ends its pin. `Room.pin` does the same, and repeats it after a lost connection. */
+  /** Pins a message, or unpins it with `remove`. `Room.pin` does the same, and retries after a lost connection. */
   pin(
     room: string,
     seq: number,

@@ -191,7 +191,8 @@ export const createChatClient = (options: ChatClientOptions): ChatClient => {
     },
     room(name) {
       const room = rooms.get(name)
-      // A room from which this user was removed stays in `rooms`, because its messages may still be refused.
+      // A room from which this user was removed stays in `rooms`, because the service may still refuse messages that the client
+      // has sent.
       return room && isSubscribed(room) ? room : open(name)
     },
     connect() {
@@ -213,7 +214,9 @@ export const createChatClient = (options: ChatClientOptions): ChatClient => {
 
 const isSubscribed = ({ state }: OwnedRoom): boolean => state.status !== 'left'
 
-/** The `ref` of the frame that opens the inbox. Its error is emitted as the event `frame`, for inbox.ts. */
+/**
+ * The `ref` of the frame that opens the inbox. An error with this `ref` is emitted as the event `frame`, which inbox.ts handles.
+ */
 const INBOX_REF = 'inbox'
 
 /** Copies marks into an object without a prototype, because a room may be named `constructor`. */

@@ -32,8 +32,8 @@ const MAX_KEYS = 20
 const MAX_EXCERPT = 100
 
 /**
- * Converts a message to the form that is kept in memory. `isItem` is true if the message is from an HTTP list. Only such a
- * message includes its reactions.
+ * Converts a message to the form that is kept in memory. `isItem` is true if the message is from an HTTP list. Only messages of
+ * HTTP lists include their reactions.
  */
 export const heldOf = (given: Message, isItem: boolean, mine: readonly string[] = []): Held => {
   const { reactions = [], reply: _, pinned = false, ...message } = given
@@ -88,7 +88,7 @@ const withOwn = (held: Held, own: OutgoingChange): Held => {
 export const shownOf = (held: Held, changes: readonly OutgoingChange[] = [], reply: Reply | undefined): Message => {
   const isErased = held.message.unavailable === 'erased'
   const { message, reactions, mine, isPinned } = isErased ? held : changes.reduce(withOwn, held)
-  // The end of a message also ends its reactions and its pin, also if their entries arrive later.
+  // An erased message has no reactions and no pin, even if entries that add them are applied after the erasure.
   const isReacted = reactions.length > 0 && !isErased
   return Object.freeze({
     ...message,
@@ -123,7 +123,8 @@ export const foldReply = (reply: Reply, change: MessageChange): Reply => {
   if (change.type === 'deletion') return { ...rest, unavailable: 'erased' }
   if (change.type !== 'edit') return reply
   const { content, unavailable: reason } = change
-  // A later edit has the text, or the entry is from a list, which omits the texts of edits.
+  // This entry doesn't have the current text: a later edit has replaced it, or the entry is from a list, which omits the texts of
+  // edits.
   if (reason === 'superseded' || (content === null && !reason)) return reply
   return { ...rest, ...textOf(content, reason) }
 }

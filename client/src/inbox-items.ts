@@ -1,7 +1,10 @@
-/** Computes the items of the inbox and their totals: the number of unread messages is that of all messages minus those that the user has read. */
+/**
+ * Computes the items of the inbox and their totals. The number of unread messages is the number of all messages minus the number
+ * of messages that the user has read.
+ */
 import type { InboxItem, InboxTotal } from './inbox-types.ts'
 
-/** What a frame says about a room: everything, or the fields that changed. */
+/** The fields of a room in a frame: all of them, or only those that changed. */
 export type Update = Pick<InboxItem, 'room'> & Partial<Omit<InboxItem, 'title'>> & { readonly title?: string | null }
 
 export const isItem = (update: Update): update is Update & InboxItem => update.visibility !== undefined

@@ -75,13 +75,13 @@ export interface InboxOptions {
 export interface Inbox {
   readonly state: InboxState
   /**
-   * Loads the next page of rooms. Resolves with true if there are still more. Rejects with a ChatApiError. After a reconnection,
-   * the inbox has only the first rooms again.
+   * Loads the next page of rooms. Resolves with true if there are more pages. Rejects with a ChatApiError. After a reconnection,
+   * only the first page is loaded.
    */
   more(): Promise<boolean>
   /**
    * Marks all messages of a room as read, and removes its mark as unread. For a room that is shown, call `Room.markRead` as its
-   * messages are seen. Rejects with a ChatApiError, and shows the former counts again.
+   * messages are seen. If the request fails, restores the former counts and rejects with a ChatApiError.
    */
   markRead(room: string): Promise<void>
   /** Marks a room as unread. Rejects with a ChatApiError. */

@@ -11,7 +11,7 @@ import type { InboxPage } from './protocol.ts'
 import type { Refusal } from './room-types.ts'
 import type { ChatClient } from './types.ts'
 
-/** The `ref` of the frame that opens the inbox. client.ts emits its error as the event `frame`. */
+/** The `ref` of the frame that opens the inbox. client.ts emits an error with this `ref` as the event `frame`. */
 const REF = 'inbox'
 /** How long to wait for the first frame of the inbox, and the minimum time between two requests, in milliseconds. */
 const RESPONSE_MS = 10_000
@@ -43,7 +43,7 @@ export const createInbox = (client: ChatClient, { timers = systemTimers }: Inbox
   const places = new Map<string, Place>()
   let status: InboxState['status'] = 'loading'
   let error: Refusal | undefined
-  // How far this client has marked rooms as read since the inbox was opened.
+  // Maps a room to the `seq` up to which this client has marked the room as read since the inbox was opened.
   const marks = new Map<string, number>()
   // The totals of the rooms that are not in `items`.
   let others: InboxTotal = { unread_rooms: 0, mentions: 0 }
@@ -104,7 +104,10 @@ export const createInbox = (client: ChatClient, { timers = systemTimers }: Inbox
     if (!cancel && client.send({ type: 'inbox', ref: REF })) wait(RESPONSE_MS)
   }
 
-  /** Sets `others` so that the totals are those of the service. If all rooms are in `items`, their own totals are newer. */
+  /**
+   * Sets `others` so that the totals equal those of the service. If all rooms are in `items`, uses the totals of the items,
+   * because they are newer.
+   */
   const setTotal = (total: InboxTotal): void => {
     const known = hasMore ? totalOf(items.values()) : total
     others = {
@@ -157,7 +160,7 @@ export const createInbox = (client: ChatClient, { timers = systemTimers }: Inbox
     const item = items.get(room)
     if (!item) return open()
     const next = merged(item, given)
-    // The service has sent the frame before it knew what this client has marked as read.
+    // The service sent this frame before it received the read mark of this client.
     if (next.read_messages < item.read_messages && next.messages >= item.messages) return
     if (last && last.timestamp > placeOf(item).time) places.set(room, { time: last.timestamp, rank: ++top })
     // The user's own message moves the mark. The service reports the mark later than the message.
@@ -168,7 +171,8 @@ export const createInbox = (client: ChatClient, { timers = systemTimers }: Inbox
   const handle = (frame: InboxFrame): void => {
     if (frame.first) return first(frame)
     for (const room of frame.removed ?? []) items.delete(room)
-    // The service sends new items with the latest message first. A room without messages belongs below the items before it.
+    // The service sends new items with the latest message first. They are added in reverse order, so that a room without messages
+    // is placed below the items that precede it in the frame.
     for (const given of [...(frame.rooms ?? [])].reverse()) update(given)
     if (frame.total) setTotal(frame.total)
     changed()

@@ -4,7 +4,7 @@
  */
 import type { Message, MessageChange, TextOptions } from './room-types.ts'
 
-/** The author and the excerpt of a message that replies to it show. */
+/** The author and the excerpt of a message, as the replies to the message show them. */
 export type Reply = NonNullable<Message['reply']>
 
 type Fields = { readonly [field: string]: unknown }
@@ -56,7 +56,7 @@ export const withErasure = (message: Message, erasure: Erasure): Message => {
   return Object.freeze({ ...withoutText(next), username: erasure.username })
 }
 
-/** Applies an erasure to the excerpt of a message that replies show. Returns the excerpt itself if nothing changes. */
+/** Applies an erasure to the excerpt that replies show of a message. Returns the excerpt itself if nothing changes. */
 export const withReplyErased = (reply: Reply, erasure: Erasure): Reply => {
   if (!isAffected(reply, erasure)) return reply
   const { excerpt: _, ...rest } = reply
@@ -94,15 +94,15 @@ export const withText = (message: Message, content: string | null, { meta, menti
 const edited = (message: Message, change: MessageChange & { type: 'edit' }): Message => {
   const { content, timestamp } = change
   const unavailable = message.unavailable === 'erased' ? 'erased' : change.unavailable
-  // A later edit has the text. If `unavailable` is absent, the entry is from a list, which omits the texts of edits.
+  // A later edit has replaced this text. If `unavailable` is absent, the entry is from a list, which omits the texts of edits.
   if (unavailable === 'superseded' || (content === null && !unavailable)) return message
   const next = withText(message, content, change)
   return unavailable ? withoutContent(next, unavailable) : { ...next, edited_at: timestamp }
 }
 
 /**
- * Applies an entry to the text of the message that it changes. Returns the message unchanged if it already has the effect of the
- * entry. fold.ts applies reactions.
+ * Applies an entry to the text of the message that it changes. Returns the message unchanged if the entry was already applied.
+ * fold.ts applies reactions.
  */
 export const withChange = (message: Message, change: MessageChange): Message => {
   const { seq, type } = change

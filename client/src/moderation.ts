@@ -4,9 +4,9 @@ import type { PageRange, ReportDecision, ReportRange, RestrictionTerms } from '.
 import type { ReportList, RestrictionList } from './protocol.ts'
 
 /**
- * The functions of moderators. They reject with `not_allowed` (403) for users who may not moderate the room and against users
- * with the same or a higher role, with `room_not_found` (404), and with `not_found` (404) if the service does not offer them.
- * `ChatApi.changeRoom` sets slow mode, archives a room and sets who may invite. `Room.pin` pins a message.
+ * The functions of moderators. They reject with `not_allowed` (403) if this user may not moderate the room, or if the other user
+ * has the same or a higher role. They also reject with `room_not_found` (404), and with `not_found` (404) if the service does not
+ * offer them. `ChatApi.changeRoom` sets slow mode, archives a room and sets who may invite. `Room.pin` pins a message.
  */
 export interface ModerationApi {
   /** Prevents a user from posting, editing, reacting and typing. The user can still read. */

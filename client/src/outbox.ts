@@ -56,10 +56,11 @@ export interface Outbox {
   /** Removes an outgoing message, because the room has delivered it. */
   seen(message: Pick<Message, 'nonce' | 'seq'>): void
   /**
-   * Removes a room's messages with status `sent` and a `seq` up to `upTo`. They are history now, so they won't be delivered.
+   * Removes a room's messages with status `sent` and a `seq` up to `upTo`. The room has skipped these entries, so it won't
+   * deliver them.
    */
   skip(room: string, upTo?: number): void
-  /** Sends the messages that slow mode delays, because the room has another slow mode, or this user another role. */
+  /** Sends the messages that slow mode delays. Called when the slow mode of the room or the role of this user has changed. */
   hurry(room: string): void
   retry(nonce: string): void
   discard(nonce: string): void
@@ -174,7 +175,7 @@ export const createOutbox = ({ timers, timing, send, onChange, isAhead }: Outbox
     of: room => [...messages.values()].filter(message => message.room === room),
     add: draft => add({ ...draft, nonce: newNonce(), createdAt: timers.now(), status: 'pending' }),
     restore(stored) {
-      // The storage has messages and changes in separate lists.
+      // The storage keeps messages and changes in separate lists, so their common order is restored here.
       const earlier = stored.map(restored).sort((one, other) => one.createdAt - other.createdAt)
       messages = new Map([...earlier.map(one => [one.nonce, one] as const), ...messages])
       for (const one of earlier) onChange(one.room, one)

@@ -2,7 +2,7 @@
 
 interface Queue<Value> extends AsyncIterableIterator<Value> {
   push(value: Value): void
-  /** Replaces each queued value by the result of `change`. */
+  /** Replaces each queued value with the result of `change`. */
   replace(change: (value: Value) => Value): void
   /** Removes the queued values. */
   clear(): void
@@ -54,7 +54,7 @@ const createQueue = <Value>(onEnd: (queue: Queue<Value>) => void): Queue<Value> 
 export interface Queues<Value> {
   open(): AsyncIterableIterator<Value>
   push(value: Value): void
-  /** Replaces each value that a loop has not read yet by the result of `change`. */
+  /** Replaces each value that a loop has not read yet with the result of `change`. */
   replace(change: (value: Value) => Value): void
   /** Removes the values that the loops have not read yet. */
   clear(): void

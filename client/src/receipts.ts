@@ -9,12 +9,14 @@ import type { Frame } from './socket.ts'
 
 /** Minimum time in milliseconds between two frames of a room. */
 const INTERVAL_MS = 1000
-/** After this time in milliseconds on a connection that was not lost, the service has stored a mark. */
+/** Time in milliseconds after which the service has stored a mark, if the connection was not lost in the meantime. */
 const STORED_MS = 60_000
-/** The `ref` of the frames. The error of an earlier version of the service, which does not know these frames, repeats it. */
+/**
+ * The `ref` of `read` frames. An earlier version of the service doesn't know `read` frames, and repeats the `ref` in its error.
+ */
 const REF = 'read'
 
-/** How far a user has read. Absent if the service does not show it. */
+/** How far a user has read. `read_seq` is absent if the service does not show how far. */
 export interface ReadBy {
   readonly user_id: number
   readonly read_seq?: number
@@ -34,30 +36,31 @@ export interface Receipts {
   readonly reads: RoomState['reads']
   /** Marks the room as read up to the entry `upTo`. With undefined, marks the room as unread. */
   mark(upTo: number | undefined): void
-  /** Asks for the marks of others. */
+  /** Requests the read marks of other users. */
   use(): void
-  /** Adds the marks of members. */
+  /** Adds the read marks of members. */
   add(members: readonly ReadBy[]): void
-  /** Handles `read` frames, and the errors of the frames that were sent. Returns false for any other frame. */
+  /** Handles `read` frames, and errors about the `read` frames that were sent. Returns false for any other frame. */
   handle(frame: Frame): boolean
-  /** Sends what the service has not confirmed yet. */
+  /** Sends the mark again if the service has not confirmed it. */
   online(): void
   offline(): void
-  /** Sends what waits for the interval. */
+  /** Sends a delayed mark at once. */
   flush(): void
-  /** Forgets all marks, because they are of another log or another user. */
+  /** Removes all marks, because they belong to another log or another user. */
   clear(): void
 }
 
 export const createReceipts = ({ room, timers, send, epoch, myId, onChange }: ReceiptsOptions): Receipts => {
   let reads: RoomState['reads'] = {}
-  // What this user has marked last. `upTo` is undefined if the room was marked as unread.
+  // The last mark that this user set. `upTo` is undefined if the room was marked as unread.
   let wanted: { readonly upTo: number | undefined } | undefined
   let sentAt = 0
-  // Whether `wanted` has to be sent on this connection, and whether the service has it for certain.
+  // Whether `wanted` has to be sent on this connection, and whether the service is known to have stored it.
   let isPending = false
   let isConfirmed = true
-  // Whether the app uses read marks, and whether this connection receives those of others. It does after its first frame.
+  // Whether the app uses read marks, and whether the service sends the marks of other users on this connection. The service sends
+  // them after the first `read` frame.
   let isUsed = false
   let isAsked = false
   let isUnsupported = false
@@ -81,11 +84,12 @@ export const createReceipts = ({ room, timers, send, epoch, myId, onChange }: Re
     if (!isPending) return
     isPending = false
     sentAt = timers.monotonic()
-    // The room's frames don't report the flag. It is not sent again, because another device may have removed it since.
+    // The service doesn't confirm that a room is marked as unread. The frame is not repeated, because another device may have
+    // marked the room as read in the meantime.
     if (upTo === undefined) isConfirmed = true
   }
 
-  /** Sends what is not sent yet, at once or after the interval. */
+  /** Sends a mark that was not sent yet, at once or after the interval. */
   const schedule = (): void => {
     isUsed = true
     if (!cancel) flush()
@@ -120,7 +124,7 @@ export const createReceipts = ({ room, timers, send, epoch, myId, onChange }: Re
     handle(frame) {
       const { type, ref, code } = frame
       if (type === 'read') add(frame.reads as readonly ReadBy[])
-      // An earlier version of the service doesn't know the frame.
+      // An earlier version of the service doesn't know `read` frames.
       else if (type === 'error' && ref === REF) isUnsupported = code === 'unknown_frame'
       else return false
       return true
@@ -133,7 +137,8 @@ export const createReceipts = ({ room, timers, send, epoch, myId, onChange }: Re
     offline() {
       cancel?.()
       cancel = undefined
-      // The service confirms only a mark that it has moved.
+      // The service confirms a mark only if the mark has moved. After `STORED_MS`, a mark that was sent therefore counts as
+      // confirmed.
       if (timers.monotonic() - sentAt > STORED_MS) isConfirmed = !isPending
     },
     flush,

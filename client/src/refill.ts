@@ -22,8 +22,8 @@ export interface RefillOptions {
   /** Called for each entry in order. */
   readonly onEntry: (seq: number, entry: LogEntry) => void
   /**
-   * Called when reading has ended, or after the wait that follows a failure. The room then subscribes again, and the service
-   * reports which entries are still missing.
+   * Called when reading has ended, or has failed and the wait after the failure is over. The room then subscribes again, and the
+   * service reports which entries are still missing.
    */
   readonly onDone: () => void
 }

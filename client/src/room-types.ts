@@ -258,12 +258,12 @@ export interface Room {
    */
   older(limit?: number): Promise<boolean>
   /**
-   * Marks everything up to the entry `upTo` as read. Default and maximum: the last received entry. Call it whenever the user sees new
-   * messages: the SDK sends at most one frame a second, and nothing for a lower `upTo`. Without a connection, sends the mark
-   * after the reconnection. Only members have a read mark. A service without read marks ignores it.
+   * Marks everything up to the entry `upTo` as read. Default and maximum: the last received entry. Call it whenever the user sees
+   * new messages: the SDK sends at most one frame a second, and nothing for a lower `upTo`. Without a connection, sends the mark
+   * after the reconnection. Only members have a read mark. A service without read marks ignores the mark.
    */
   markRead(upTo?: number): void
-  /** Marks the room as unread, until `markRead` is called with a higher `upTo`, or `markRead` of the inbox. */
+  /** Marks the room as unread, until `markRead` is called with a higher `upTo`, or `markRead` of the inbox is called. */
   markUnread(): void
   /**
    * Loads the read marks of the members into `state.reads`, which then also has later marks. Call it again after a

@@ -99,7 +99,7 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
     return snapshot
   }
 
-  /** Removes what this user may not read anymore. Nothing older can be loaded. */
+  /** Removes the content that this user may no longer read. Older messages can't be loaded anymore. */
   const forget = (): void => {
     isForgotten = true
     timeline.begin(subscription.mark?.seq ?? 0, Number.POSITIVE_INFINITY)
@@ -274,7 +274,7 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
     send: (content, options = {}) => add({ type: 'message', content, ...options }),
     edit: (target, content, options = {}) => add({ type: 'edit', target, content, ...options }),
     delete: (target, options = {}) => add({ type: 'delete', target, content: '', ...options }),
-    // Sends the key in the form in which the service returns it: in NFC and without U+FE0F.
+    // The service returns keys in NFC and without U+FE0F, so the client sends them in the same form.
     react: (target, key, options = {}) =>
       add({ type: 'react', target, content: '', key: reactionKeyOf(key), ...options }),
     pin: (target, options = {}) => add({ type: 'pin', target, content: '', ...options }),
@@ -286,7 +286,7 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
     markRead: (upTo, newest = subscription.mark?.seq) => newest && mark(Math.min(upTo ?? newest, newest)),
     markUnread: () => mark(undefined),
     async loadReads() {
-      // Asks first, so that no mark is missed in between.
+      // Requests later marks before loading the current ones, so that no mark is missed in between.
       receipts.use()
       const { members } = await api.members(name, { limit: RECEIPT_MEMBERS })
       receipts.add(members)
@@ -311,7 +311,7 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
     },
     on: events.on,
     restore(mark) {
-      // The user has changed. Removes everything, because the new user may not be allowed to read it.
+      // The user has changed. Removes everything, because the new user may not be allowed to read the messages.
       if (!mark) {
         if (timeline.messages.length > 0) timeline.begin(0, 1)
         receipts.clear()

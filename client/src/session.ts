@@ -183,8 +183,8 @@ export const createSession = (options: SessionOptions): Session => {
       })
     } catch (error) {
       if (!(error instanceof ChatApiError) || error.status !== 401) throw error
-      // A 401 means that the session has already ended, or that no token was sent because the storage failed. Only a failure
-      // of the storage is an error.
+      // A 401 means that the session has already ended, or that no token was sent because the storage failed. In the second case,
+      // `problem` is the error of the storage.
       if (problem) throw problem
     }
     leaving = undefined

@@ -35,8 +35,8 @@ export interface SingleLoads {
   /** Whether a request is in progress. */
   readonly isLoading: boolean
   /**
-   * Queues the message `seq`. Repeats the request after a temporary failure. Gives the message up if the service refuses the
-   * request, if the timeline is replaced, or if there are too many messages in the queue.
+   * Queues the message `seq`. Repeats the request after a temporary failure. Drops the message if the service refuses the
+   * request, if the timeline is replaced, or if the queue is full.
    */
   add(seq: number): void
   /** Starts or resumes loading. */
@@ -68,8 +68,8 @@ export const createSingleLoads = ({ read, timeline, timers, timing, onChange }: 
     try {
       const page = await read({ after: seq - 1, before: seq + 1, view: 'messages', limit: 1 })
       backoff.reset()
-      // If the timeline was replaced during the request, the response may be of another incarnation of the log. Removes the
-      // message first, because the timeline may add it again.
+      // If the timeline was replaced during the request, the response may be of another incarnation of the log. The message is
+      // removed before it is replaced, because the timeline may add it again.
       if (generation !== timeline.generation || !queue.delete(seq)) return
       timeline.replace(seq, page)
       onChange()

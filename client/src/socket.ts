@@ -6,7 +6,7 @@ import type { SocketConstructor, SocketLike, Timers } from './platform.ts'
 import type { ClientFrame } from './protocol.ts'
 import type { Timing } from './types.ts'
 
-/** A received frame: an object with a `type`. */
+/** A received frame, which is an object with a `type`. */
 export interface Frame {
   readonly type: string
   readonly [field: string]: unknown
@@ -114,7 +114,7 @@ const close = (socket: SocketLike, isDead: boolean): void => {
     if (isDead && socket.terminate) socket.terminate()
     else socket.close(1000)
   } catch {
-    // The socket was already closed.
+    // Ignored, because the socket is already closed.
   }
 }
 

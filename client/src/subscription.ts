@@ -65,7 +65,10 @@ export const createSubscription = (options: SubscriptionOptions): Subscription =
     ref = undefined
   }
 
-  /** Only the response to the latest frame counts. If the wait did not grow, the responses of a slow service would always be late. */
+  /**
+   * Subscribes after the last received entry. Only the response to the latest frame counts, so the wait before each repetition
+   * grows: with a constant wait, the responses of a slow service would always be late.
+   */
   const subscribe = (wait = timing.answer): void => {
     cancel()
     const next = options.nextRef()

@@ -29,7 +29,7 @@ export interface AccountsOptions {
   readonly passwords: Passwords
   readonly tokens: AccessTokens
   readonly lifetime: SessionLifetime
-  /** Maximum duration in milliseconds of a socket without `chat.v1`. */
+  /** Maximum duration in milliseconds of a WebSocket connection without the subprotocol `chat.v1`. */
   readonly legacySocketMs: number
   readonly policy?: PasswordPolicy | undefined
   readonly throttle?: LoginThrottle | undefined

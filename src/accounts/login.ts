@@ -102,7 +102,7 @@ export const createPasswordLogin = (
       const isDue = match === 'outdated' && user.status === 'active'
       const current = isDue ? await checkedIn(counted, renewed(user, login.password)) : user
       if (!current) continue
-      // Called before the gates. The password is right even if a gate then asks for a second factor.
+      // Resets the throttle before the gates run, because the password is right even if a gate then requires a second factor.
       await counted?.succeed()
       for (const gate of gates) await gate(current, login)
       const started = await start(current, login)
@@ -114,8 +114,8 @@ export const createPasswordLogin = (
   return async login => {
     const { started, user } = await tryLogin(login)
     if (started) return started
-    // An event cannot be deleted, and an attacker can invent any number of names. So failed logins with unknown names are
-    // counted per /48 network, because a client with a /48 has 65,536 networks of /64.
+    // Events cannot be deleted, and an attacker can try any number of names. Failed logins with unknown names are therefore
+    // counted per network. The network is a /48, because a client with a /48 has 65,536 networks of /64.
     await audit.countFailedLogin({ userId: user?.id, network: networkOf(login.client.address, user ? 64 : 48) })
     throw invalidCredentials()
   }

@@ -16,7 +16,10 @@ export interface PacingOptions {
 /** Timeout in milliseconds for `close` to send the queued items. */
 const CLOSE_TIMEOUT_MS = 1000
 
-/** Creates the bus of one process. It sends at most once at a time. What is published during a send is sent in the next one. */
+/**
+ * Creates the bus of one process. Only one send is in progress at a time. Anything that is published during a send is part of the
+ * next send.
+ */
 export const createPacedBus = (
   transport: Transport,
   { onFailure = () => {}, clock = systemClock, gatherMs = 3 }: PacingOptions

@@ -5,7 +5,7 @@ import { print } from './print.ts'
 export interface Progress {
   /** Adds rows to those that are done. */
   add(rows: number): void
-  /** Prints lines. A bar stays below them. */
+  /** Prints lines, above the bar if there is one. */
   print(...lines: string[]): void
   /** Removes the bar. */
   stop(): void
@@ -35,7 +35,7 @@ const createBar = async (label: string, total: number): Promise<Progress | undef
   return {
     add(rows) {
       done += rows
-      // Rows are added while the command runs.
+      // The total grows if rows are inserted while the command runs.
       if (done > bar.getTotal()) bar.setTotal(done)
       bar.update(done)
     },

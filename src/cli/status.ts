@@ -5,7 +5,7 @@ import { numbered } from './key-status.ts'
 import { print } from './print.ts'
 import { withDatabase } from './with-database.ts'
 
-/** Prints the running processes, and what about them needs attention. */
+/** Prints the running processes, and warnings about those that need attention. */
 export const showStatus = (): Promise<void> =>
   withDatabase(async ({ database }) => print(...statusOf(await database.processes.report()).map(safeText)))
 

@@ -3,8 +3,8 @@ import type { SqlClient } from './client/types.ts'
 
 /**
  * Runs work while an advisory lock is held. Throws if another process holds the lock. The lock belongs to a transaction that is
- * otherwise idle, because a transaction pooler gives a session lock to other clients. Needs a connection beside those of the
- * work. The embedded database has only one process and needs no lock.
+ * otherwise idle, because a transaction pooler gives a session lock to other clients. Needs one connection in addition to those
+ * of the work. The embedded database has only one process and needs no lock.
  */
 export const exclusively = <T>(
   client: Pick<SqlClient, 'engine' | 'transaction'>,

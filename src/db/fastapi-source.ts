@@ -16,7 +16,10 @@ export interface SourceUser {
   readonly createdAt: number | null
 }
 
-/** A message of the other service. `content` is a Fernet token, or empty if it is too long. `createdAt` is as that of a user. */
+/**
+ * A message of the other service. `content` is a Fernet token, or empty if it is too long. `createdAt` has the same form as in
+ * `SourceUser`.
+ */
 export interface SourceMessage {
   readonly id: number
   readonly userId: number | null
@@ -40,7 +43,8 @@ const MAX_TOKEN_BYTES = 350_000
 /** Maximum number of rows of a page. */
 const PAGE = 500
 
-// A time without a time zone is in UTC there. `extract` treats it so, whatever the time zone of the session is.
+// In the other service, a time without a time zone is in UTC. `extract` also treats it as UTC, whatever the time zone of the
+// session is.
 const CREATED_AT = `case when isfinite(created_at)
   then floor(extract(epoch from created_at) * 1000)::double precision end as "createdAt"`
 const USERS = `select id::double precision as id, coalesce(username, '') as username, hashed_password as "hashedPassword", ${CREATED_AT}
@@ -58,7 +62,7 @@ export const createFastApiSource = ({ query: run }: Pick<SqlClient, 'query'>): F
       return await run<Row>(text, values)
     } catch (cause) {
       if (!codesOf(cause).some(code => OTHER_TABLES.includes(code))) throw cause
-      // Without a cause, because the command would print the error of the database and not this one.
+      // The error has no cause, because the command would print the message of the cause instead.
       const reason = cause instanceof Error ? cause.message : 'unknown error'
       throw new Error(
         `The database of FASTAPI_DATABASE_URL has no tables of a FastAPI Chat Backend (${reason}). Check the setting.`

@@ -1,7 +1,7 @@
 /** Reads how long an encryption key has been in use. */
 import type { ChatDatabase } from './database.ts'
 
-/** Returns the seconds since the key was first used, or undefined if the table `keys` does not know the key. */
+/** Returns the seconds since the key was first used, or undefined if the table `keys` does not contain the key. */
 export const keyAge = async (
   { client, schema }: Pick<ChatDatabase, 'client' | 'schema'>,
   keyId: string

@@ -1,7 +1,7 @@
 /**
  * Encrypts stored tokens again with the current key, while the service runs. A row is replaced only if it still contains what was
- * read, so that no edited or erased text comes back. An interrupted run can be repeated: rows that have the current key are
- * skipped.
+ * read, so that an edit or an erasure in the meantime is not undone. An interrupted run can be repeated: rows that have the
+ * current key are skipped.
  */
 import type { Keyring } from '../crypto/keyring.ts'
 import type { Pace } from '../lib/pace.ts'
@@ -16,7 +16,7 @@ export interface ReencryptedPage {
   readonly read: number
   /** The number of rows that are now encrypted with the current key. */
   readonly rows: number
-  /** The number of rows that no key of the keyring decrypts. They stay as they are. */
+  /** The number of rows that no key of the keyring decrypts. They are not changed. */
   readonly unreadable: number
   /** The number of rows that were locked or changed by others in the meantime. A later pass encrypts them. */
   readonly skipped: number
@@ -37,10 +37,10 @@ export interface ReencryptOptions {
 
 const PAGE_SIZE = 250
 
-/** A row with tokens of another key, and the texts of its primary key. */
+/** A row whose tokens are encrypted with another key. Contains the tokens, and the values of the primary key as texts. */
 type Row = Readonly<Record<string, string | null>>
 
-/** Reads every encrypted table once, and encrypts again what is not encrypted with the current key. */
+/** Reads every encrypted table once, and encrypts the tokens of other keys again with the current key. */
 export const reencryptOnce = async ({ pace, onPage, ...options }: ReencryptOptions): Promise<PassTotal> => {
   const total = { read: 0, rows: 0, unreadable: 0, skipped: 0 }
   for (const table of ENCRYPTED_TABLES) {
@@ -89,7 +89,7 @@ const write = (
   changed: readonly Changed[]
 ): Promise<number> =>
   client.transaction(async transaction => {
-    // The trigger `chat_entries_changed` would remove the messages from the page cache of each process.
+    // Prevents the trigger `chat_entries_changed` from removing the messages from the page cache of each process.
     await transaction.query(`select set_config('fastify_chat.is_reencryption', 'true', true)`)
     const values = (name: string, of: keyof Changed): (string | null)[] => changed.map(row => row[of][name] ?? null)
     const { keyIdColumn, columns, primaryKey } = table

@@ -1,7 +1,7 @@
 /**
- * Declares what the service measures, and the interface through which its parts report measurements. The parts know no metrics
- * library: src/ops/metrics implements the interface, and without metrics it does nothing. No label contains a user, a room or
- * an address, and each label has few values, so that the number of time series is limited.
+ * Declares what the service measures, and the interface through which its parts report measurements. The parts do not depend on a
+ * metrics library: src/ops/metrics implements the interface. Without metrics, the implementation does nothing. No label contains
+ * a user, a room or an address, and each label has few values, so that the number of time series is limited.
  */
 
 /** What a metric means, and the names of its labels. */
@@ -123,7 +123,7 @@ export interface Instruments {
   count<Name extends CounterName>(name: Name, by: number, ...labels: LabelsOf<(typeof COUNTERS)[Name]>): void
   /** Adds a value to a histogram. */
   observe<Name extends HistogramName>(name: Name, value: number, ...labels: LabelsOf<(typeof HISTOGRAMS)[Name]>): void
-  /** Calls `read` each time the metrics are collected. `read` must only return what is already known. */
+  /** Calls `read` each time the metrics are collected. `read` must return a value that is already in memory. */
   read<Name extends ReadingName>(name: Name, read: () => Reading<Name>): void
 }
 

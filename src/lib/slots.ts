@@ -31,7 +31,7 @@ export const createSlots = (max: number): Slots => {
     },
     release() {
       active--
-      // A loop instead of recursion, because every waiting task may release its slot as soon as it begins.
+      // Uses a loop instead of recursion, because every waiting task may release its slot as soon as it begins.
       if (isFilling) return
       isFilling = true
       try {

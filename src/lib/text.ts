@@ -51,7 +51,10 @@ const isInvisible = (codePoint: number): boolean => {
   return false
 }
 
-/** Replaces each lone surrogate by U+FFFD, because PostgreSQL rejects lone surrogates in JSON. Returns null and undefined unchanged. */
+/**
+ * Replaces each lone surrogate with U+FFFD, because PostgreSQL rejects lone surrogates in JSON. Returns null and undefined
+ * unchanged.
+ */
 export const wellFormed = <Text extends string | null | undefined>(text: Text): Text | string =>
   typeof text === 'string' ? text.toWellFormed() : text
 

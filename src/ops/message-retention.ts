@@ -10,7 +10,7 @@ import { createPace } from '../lib/pace.ts'
 
 export interface MessageRetentionOptions {
   readonly repository: MessageRetentionRepository
-  /** The setting MESSAGE_RETENTION_DAYS. 0 for no limit, except that of a room. */
+  /** The setting MESSAGE_RETENTION_DAYS. If 0, only the limits of rooms apply. */
   readonly days: number
   readonly clock: Clock
   readonly log: Log
@@ -20,7 +20,7 @@ export interface MessageRetention {
   /** The number of entries that this process has deleted. */
   readonly deletedEntries: number
   start(): void
-  /** Looks for work now. Resolves when there is no more. */
+  /** Looks for work now. Resolves when there is no more work. */
   run(): Promise<void>
   /** Stops the timer. Resolves when a running statement has ended. */
   stop(): Promise<void>
@@ -39,7 +39,7 @@ export const createMessageRetention = (options: MessageRetentionOptions): Messag
   let running: Promise<void> | undefined
   let deletedEntries = 0
 
-  /** Returns false if another process is deleting. */
+  /** Deletes the expired entries of a room. Returns false if another process is deleting entries. */
   const deleteOf = async (roomId: number): Promise<boolean> => {
     while (!stopping.signal.aborted) {
       const count = await pace.run(() => repository.deleteSome(roomId, BATCH))

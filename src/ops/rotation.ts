@@ -12,7 +12,7 @@ import type { KeyUse } from '../db/table-pages.ts'
 export interface RotationWork {
   /** Counts the tokens of each key. */
   count(): Promise<KeyUse[]>
-  /** Encrypts again what is not encrypted with the current key. Calls `onPage` after each page. */
+  /** Encrypts the tokens of other keys again with the current key. Calls `onPage` after each page. */
   pass(onPage: (page: ReencryptedPage) => void): Promise<PassTotal>
 }
 
@@ -35,7 +35,10 @@ export interface RotationResult {
   readonly unreadable: number
 }
 
-/** Rejects if a running process lacks the current key. May run again after it was interrupted. */
+/**
+ * Encrypts all stored tokens with the current key. Rejects if a running process lacks this key. May run again after it was
+ * interrupted.
+ */
 export const rotate = async (options: RotationOptions): Promise<RotationResult> => {
   const { database, keyring, count, pass, onPage, onWait, wait } = options
   const { currentKeyId } = keyring
@@ -51,7 +54,7 @@ export const rotate = async (options: RotationOptions): Promise<RotationResult> 
   await database.keys.use([currentKeyId])
   let rows = 0
   for (;;) {
-    // Counted before the pass, because a process may store tokens of its key during the pass.
+    // The processes are counted before the pass, because a process may store tokens of its key during the pass.
     const before = await others()
     const total = await pass(onPage)
     rows += total.rows

@@ -36,7 +36,7 @@ const SPACES = '\t\n\r'
 
 /**
  * Returns equivalent JSON on one line, with a `\u` escape for every character that a terminal could interpret. Inside strings,
- * JSON allows control characters only from U+007F on. Between values, JSON allows only tabs and line breaks. They are replaced
+ * JSON allows control characters only from U+007F on. Between values, JSON allows only tabs and line breaks. These are replaced
  * with spaces.
  */
 export const safeJson = (json: string): string =>

@@ -96,7 +96,7 @@ export const createSession = ({ url, file, shouldRemember, ...given }: SessionOp
   /** Returns the access token for HTTP calls. The session keeps the token, so a given password is used only for the first call. */
   const tokenOfCalls = async (): Promise<string> => {
     if (!active && username !== undefined && password !== undefined) {
-      // Calls at the same time must not start several sessions.
+      // Concurrent calls must not start several sessions.
       pendingLogIn ??= logIn(username, password).finally(() => {
         pendingLogIn = undefined
       })

@@ -17,8 +17,8 @@ const REASONS: { readonly [reason in WaitingReason]: string } = {
 }
 
 /**
- * Screen readers announce the banner when it appears, but not the countdown. The banner stays visible during each attempt to
- * connect, so that it doesn't flicker.
+ * Renders the banner. Screen readers announce the banner when it appears, but not the countdown. The banner stays visible during
+ * each attempt to connect, so that it doesn't flicker.
  */
 export const Banner = ({ state: now, onConnect }: BannerProps) => {
   const last = useRef(now)

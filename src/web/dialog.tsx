@@ -22,7 +22,7 @@ interface DialogProps {
   readonly children: ComponentChildren
 }
 
-/** Opens a dialog before the browser paints, so that it receives the next key press. */
+/** Opens a dialog before the browser paints, so that the dialog receives the next key press. */
 export const useModal = (given?: RefObject<HTMLDialogElement>): RefObject<HTMLDialogElement> => {
   const own = useRef<HTMLDialogElement>(null)
   const dialog = given ?? own

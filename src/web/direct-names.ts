@@ -21,7 +21,7 @@ export const createDirectNames = (client: ChatClient): DirectNames => {
   return {
     of: room => names.get(room),
     async load(rooms) {
-      // One request at a time, so that a user with many direct rooms does not reach a limit of the service.
+      // Sends one request at a time, so that a user with many direct rooms does not exceed a rate limit of the service.
       for (const room of rooms.filter(one => !names.has(one)).slice(0, MAX_ROOMS)) {
         const list = await client.api.members(room).catch(() => undefined)
         if (!list) return

@@ -1,4 +1,4 @@
-/** Hooks that the components share. */
+/** Provides the hooks that the components share. */
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { ChatApiError } from '../../client/src/index.ts'
 import { isEscape } from './keys.ts'

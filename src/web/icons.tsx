@@ -1,4 +1,7 @@
-/** Icons, drawn in the colour of the text beside them. All are decorative and hidden from screen readers. */
+/**
+ * Defines the icons, which are drawn in the colour of the text beside them. All icons are decorative and hidden from screen
+ * readers.
+ */
 
 /** Creates an icon from a path in a square of 20. `usual` is its size in pixels if none is given. */
 export const icon =

@@ -69,7 +69,7 @@ export const withoutName = (
   { userId, username, seq }: { readonly userId: number; readonly username: string; readonly seq: number }
 ): readonly Note[] => notes.map(note => (note.userId === userId && note.seq < seq ? { ...note, username } : note))
 
-/** Returns the ids of the users, except `me`, whose membership somebody else changed. A note shows only their names. */
+/** Returns the ids of the users, except `me`, whose membership somebody else changed. Notes show the names of these users. */
 export const subjectsOfOthers = (notes: readonly Note[], me: number | undefined): number[] =>
   notes.flatMap(({ userId, change }) =>
     change.type === 'membership' && change.subject !== userId && change.subject !== me ? change.subject : []

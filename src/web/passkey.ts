@@ -21,7 +21,10 @@ export const createPasskey = (options: object): Promise<object> =>
     })
   )
 
-/** Rejects with a ChatApiError if the browser returns no passkey. The page shows the error's detail to the user. */
+/**
+ * Runs a request for a passkey. Rejects with a ChatApiError if the browser returns no passkey. The page shows the error's detail
+ * to the user.
+ */
 const ask = async (call: () => Promise<Credential | null>): Promise<object> => {
   let detail = 'The browser returned no passkey. Try again, or use another way.'
   try {

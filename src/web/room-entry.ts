@@ -6,7 +6,7 @@ type RoomShown = Awaited<ReturnType<ChatApi['showRoom']>>
 export type Visibility = RoomShown['visibility']
 export type MemberRole = NonNullable<RoomShown['role']>
 
-/** What the page knows about a room. */
+/** The properties of a room that the page shows. */
 export interface RoomHead {
   /** The title, or the name of a room without a title. The title of a direct room consists of the names of the other members. */
   readonly title: string
@@ -40,7 +40,7 @@ const GONE: readonly string[] = ['removed', 'banned', 'private', 'deleted', 'roo
 
 const UNTITLED: { readonly [visibility in Visibility]?: string } = { private: 'Private room', direct: 'Direct message' }
 
-/** Returns what the page shows of a room without a title. */
+/** Returns the text that the page shows for a room without a title. */
 export const untitledOf = (room: string, visibility: Visibility = 'public'): string => UNTITLED[visibility] ?? room
 
 /** Used for a direct room whose other members have all been deleted. */

@@ -160,13 +160,15 @@ export const createRooms = (
 
   const show = (shown: RoomShown): void => updateHead(shown.room, headOf(shown, names.of(shown.room)))
 
-  /** Removes the unsent texts of a room that the user may no longer read. */
+  /** Removes the unsent texts and the draft of a room that the user may no longer read. */
   const forgetTexts = (name: string, { outgoing = [], changes = [] }: Partial<RoomState> = {}): void => {
     tab.removeItem(draftKey(name))
     for (const { nonce } of [...outgoing, ...changes]) subscribed.get(name)?.discard(nonce)
   }
 
-  /** Removes a room that the user can't read any more. A public room can still be read. */
+  /**
+   * Removes a room in which the user's membership has ended. A public room stays in the list, because the user can still read it.
+   */
   const removeMembership = (name: string): void => {
     markChanged(name)
     const { visibility } = heads.get(name) ?? {}

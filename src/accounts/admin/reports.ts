@@ -46,7 +46,7 @@ export const createReportReview = ({ database }: Pick<AccountsContext, 'database
           'There is no such report, or you may not read it. It may have been deleted.'
         )
       if (report.resolvedAt !== null) throw alreadyResolved()
-      // Not in a transaction, because the append uses its own connection.
+      // The message is deleted outside the transaction, because the append uses its own connection.
       if (outcome === 'deleted') await deleteMessage(report)
       await database.transaction(async repositories => {
         await requireAdmin(repositories, actor)

@@ -16,7 +16,7 @@ export interface LeaveRoomsOptions {
   readonly promote: (member: MemberOfRoom) => Promise<unknown>
   /** Removes a member. */
   readonly remove: (member: MemberOfRoom) => Promise<unknown>
-  /** Archives a room, or ends this. Does nothing if the room is archived already, or cannot be archived. */
+  /** Archives a room, or restores an archived room. Does nothing if the room is already in this state, or cannot be archived. */
   readonly archive: (member: MemberOfRoom, isArchived: boolean) => Promise<unknown>
   readonly isClosed: () => boolean
   /** Called between rooms, because a user may be a member of many rooms. */
@@ -40,7 +40,7 @@ export const createLeaveRooms = ({ database, promote, remove, archive, isClosed,
   const archiveEmpty = async (member: MemberOfRoom, roomId: number): Promise<void> => {
     if (await members.hasOthers(roomId, member.user.id)) return
     await archive(member, true)
-    // Somebody may have joined before. Nobody joins an archived room.
+    // Somebody may have joined before the room was archived. Nobody can join afterwards.
     if (await members.hasOthers(roomId, member.user.id)) await archive(member, false)
   }
 
@@ -54,7 +54,8 @@ export const createLeaveRooms = ({ database, promote, remove, archive, isClosed,
       } catch (error) {
         const code = codeOf(error)
         if (code === 'room_not_found') return
-        // The user may already have left. If not, the successor has left, or the other owner has, so there is another successor.
+        // If the user is still a member, the successor or the other owner has left in the meantime. The next attempt chooses
+        // another successor.
         const isLeft = !(await members.ofUser(user.id, roomId - 1, 1)).some(found => found.roomId === roomId)
         if (isLeft) return
         if ((code !== 'user_not_found' && code !== 'last_owner') || attempt === ATTEMPTS) throw error

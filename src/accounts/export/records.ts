@@ -77,7 +77,9 @@ async function* accountRecords({ database, keyring }: ExportOptions, userId: num
   }
 }
 
-/** Returns what restricts the user. Who restricted the user is the personal data of somebody else. */
+/**
+ * Returns the mutes and bans of the user. Omits the moderators who imposed them, because that is personal data of other users.
+ */
 async function* restrictionsOf(
   { database: { restrictions }, keyring }: ExportOptions,
   userId: number

@@ -11,8 +11,8 @@ const IN_SEQUENCE = 9
 const RANDOM = 20
 
 /**
- * Derives a valid username from the name of a person. Uses only the part of an e-mail address before the `@`. Removes the
- * accents of letters, and replaces other characters by `-`.
+ * Derives a valid username from the name of a person. Uses only the part of an e-mail address before the `@`. Removes the accents
+ * of letters, and replaces other characters with `-`.
  */
 export const usernameFrom = (name: unknown): string => {
   const [local = ''] = (typeof name === 'string' ? name : '').split('@', 1)

@@ -16,7 +16,7 @@ const READ_AS: Readonly<Record<string, string>> = {
   l: 'i'
 }
 
-/** Returns a text in lower case. Replaces digits and symbols by the letters for which people type them. */
+/** Returns a text in lower case. Replaces digits and symbols with the letters that they stand for. */
 export const readAsLetters = (text: string): string =>
   text
     .normalize('NFKC')

@@ -9,7 +9,7 @@ import { createRecoveryCodes } from './recovery-codes.ts'
 import { createTotpSecret, parseTotpCode, stepOfCode, type TotpEnrolment } from './totp.ts'
 
 export interface Factors {
-  /** Returns the factors of a user. */
+  /** Returns which second factors a user has. */
   summary(userId: number): Promise<FactorSummary>
   /**
    * Stores a new secret, which is not used before it is confirmed. Throws `totp_enabled` if the user already has a confirmed
@@ -17,8 +17,8 @@ export interface Factors {
    */
   enrolTotp(actor: FactorActor): Promise<TotpEnrolment>
   /**
-   * Confirms the secret with its first code. Returns new recovery codes, which replace earlier ones. Throws `invalid_code`,
-   * also if no secret waits for confirmation.
+   * Confirms the secret with its first code. Returns new recovery codes, which replace earlier ones. Throws `invalid_code`, also
+   * if no secret awaits confirmation.
    */
   confirmTotp(actor: FactorActor, code: string): Promise<readonly string[]>
   /** Removes the app, even if it is not confirmed. */

@@ -173,7 +173,7 @@ export const createPostgresTransport = ({
       ]
     },
     async announcement(roomId, seq) {
-      // Sent under another name than that of this process, because this process must receive it too.
+      // The sender in the payload is not this process, because this process must receive the payload too.
       const payload = announcementOf(`${processId}/transaction`, roomId, seq)
       return { channel: channel ?? channelOf(await instance()), payload }
     },
@@ -183,7 +183,7 @@ export const createPostgresTransport = ({
       channel = name
       heardAt = clock.monotonic()
       await open(name, receiver)
-      // Notifies processes with Redis at once whether they must send over PostgreSQL too.
+      // Sends the first heartbeat at once. It notifies processes with Redis whether they must also send over PostgreSQL.
       beat()
       stopBeating = clock.every(HEARTBEAT_MS, () => {
         beat()

@@ -1,6 +1,6 @@
 /**
  * Implements the bus with Redis, and with PostgreSQL for everything that Redis cannot deliver. Every process always listens on
- * both. A process for which Redis fails asks all processes, over PostgreSQL, to send over both for a while. docs/adr/0009.
+ * both. A process for which Redis fails asks all processes, over PostgreSQL, to send over both for a while. See docs/adr/0009.
  */
 import type { KeyObject } from 'node:crypto'
 import { systemClock } from '../../lib/clock.ts'
@@ -21,7 +21,7 @@ export interface RedisTransportOptions extends PostgresTransportOptions {
   readonly link: RedisLink
   /** The keys of the HMAC. The first one signs, and all of them verify. */
   readonly keys: readonly KeyObject[]
-  /** The first part of the channel. Instances with different prefixes share a Redis server. */
+  /** The first part of the channel. Instances with different prefixes can share a Redis server. */
   readonly prefix: string
   /** Returns false while processes of older releases may run. They neither use Redis nor send heartbeats. */
   readonly isUpgradeFinished: () => boolean
@@ -76,13 +76,13 @@ const createRedisTransport = ({
       onFallback(isActive)
       if (!isActive) return
       mustReset = true
-      // Other processes must not wait for the next heartbeat.
+      // Sent at once, so that other processes do not have to wait for the next heartbeat.
       postgres.beat()
     }
   })
   const failed = (error: unknown): void => {
     onRedisFailure(error)
-    // The server may not respond. The connection holds the bytes that it has not accepted.
+    // The server may have stopped responding. The connection keeps unsent bytes in memory until it is replaced.
     link.replace()
     fallback.failed()
   }
@@ -104,7 +104,7 @@ const createRedisTransport = ({
   const check = (): void => {
     const count = senders.overdue()
     fallback.missed(count)
-    // Redis confirmed payloads that it did not deliver, so a connection may lead to another server, or no longer work.
+    // Redis confirmed payloads that it did not deliver. One of the connections may lead to another server, or may be broken.
     if (count > 0) link.replace()
   }
 

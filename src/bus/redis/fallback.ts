@@ -17,7 +17,7 @@ export interface FallbackOptions {
 }
 
 const MINUTE_MS = 60_000
-/** The number of missed payloads within a minute from which Redis counts as failed. */
+/** Number of missed payloads within a minute at which Redis counts as failed. */
 const MAX_MISSED = 3
 /** Minimum duration in milliseconds, so that an unstable connection does not make processes read all rooms repeatedly. */
 const MIN_MS = 15_000

@@ -93,7 +93,7 @@ const createRedisLink = ({ Redis }: Library, options: RedisOptions): RedisLink =
           isUp = false
           if (!isClosed) onDown()
         })
-        // The rejection is also an event `error`.
+        // Ignored, because ioredis also emits the rejection as the event `error`.
         redis.connect().catch(() => {})
       }
     },

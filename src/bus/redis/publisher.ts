@@ -6,7 +6,7 @@ export interface PublisherOptions {
   readonly link: Pick<RedisLink, 'isUp' | 'publish'>
   /** Called with the payload that Redis did not confirm, unless it was also sent over PostgreSQL. */
   readonly onUnconfirmed: (payload: string) => void
-  /** Called with each error. Redis is then considered as failed. */
+  /** Called with each error. Redis then counts as failed. */
   readonly onFailure: (error: unknown) => void
 }
 
@@ -19,10 +19,10 @@ export interface Numbered {
 export interface Publisher {
   /** The number of the newest payload that Redis has confirmed. */
   readonly sent: number
-  /** Payloads that were not published, because `MAX_WAITING_BYTES` were waiting. */
+  /** Payloads that were not published, because the unconfirmed payloads already had `MAX_WAITING_BYTES` bytes. */
   readonly dropped: number
   readonly errors: number
-  /** Publishes a payload without waiting. `hasOther` is whether the payload is also sent over PostgreSQL. */
+  /** Publishes a payload without waiting. `hasOther` is true if the payload is also sent over PostgreSQL. */
   publish(numbered: Numbered, channel: string, signature: Signature, hasOther: boolean): void
   /** Resolves when every payload is confirmed or has failed, which takes at most as long as the timeout of a command. */
   idle(): Promise<void>

@@ -1,6 +1,6 @@
 /**
  * Remembers which payloads of each process arrived, and over which bus. Every process numbers its payloads, so a payload that
- * arrives over both buses is delivered once, a replayed one is dropped, and one that Redis did not deliver is noticed.
+ * arrives over both buses is delivered once, a replayed one is dropped, and one that Redis did not deliver is detected.
  */
 import type { Clock } from '../../lib/clock.ts'
 
@@ -10,10 +10,10 @@ export type Via = 'redis' | 'postgres'
 export interface Senders {
   /**
    * Returns whether a payload is `new`, a `copy` of one that arrived over the other bus, or must be dropped as `replayed`.
-   * `isFresh` is whether the message is recent. A message of an unknown process must be recent.
+   * `isFresh` is true if the message is recent. A message of an unknown process must be recent.
    */
   accept(from: string, number: number, via: Via, isFresh: boolean): 'new' | 'copy' | 'replayed'
-  /** Called when a heartbeat over PostgreSQL says that Redis confirmed the payloads of a process up to `sent`. */
+  /** Called when a heartbeat over PostgreSQL reports that Redis confirmed the payloads of a process up to `sent`. */
   confirmed(from: string, sent: number): void
   /** Returns how many confirmations are overdue: Redis did not deliver their payloads within 2 s. Called once a second. */
   overdue(): number
@@ -66,7 +66,7 @@ export const createSenders = (clock: Pick<Clock, 'monotonic'>): Senders => {
       const before = sender.seen.get(number)
       const isOld = via === 'redis' && number <= sender.first && !isFresh
       if (before === via || number <= sender.floor || isOld) return 'replayed'
-      // A message that arrived over both buses is remembered as one of Redis, so that a replay of it is recognized.
+      // A message that arrived over both buses is remembered as one from Redis, so that a replay of it is recognized.
       if (before !== 'redis') remember(sender, number, via)
       if (via === 'redis') sender.newestOnRedis = Math.max(sender.newestOnRedis, number)
       return before === undefined ? 'new' : 'copy'

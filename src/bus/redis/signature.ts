@@ -23,7 +23,7 @@ export interface Signature {
   verify(message: string): Verified | undefined
 }
 
-/** A payload has less than 8,000 bytes. */
+/** Maximum length of a message, in characters. A payload has less than 8,000 bytes, so every valid message is shorter. */
 const MAX_MESSAGE = 16_384
 const FORM = /^([\w-]{43}) (\d{1,15}) /
 

@@ -1,8 +1,8 @@
-/** Sends over PostgreSQL what Redis did not confirm, so that no event is lost when Redis fails. */
+/** Sends the payloads that Redis did not confirm over PostgreSQL, so that no event is lost when Redis fails. */
 
 export interface Unconfirmed {
   add(payload: string): void
-  /** Resolves when everything was sent or has failed. */
+  /** Resolves when every payload was sent or has failed. */
   idle(): Promise<void>
 }
 
@@ -11,17 +11,18 @@ export interface UnconfirmedOptions {
   readonly onFailure?: ((error: unknown) => void) | undefined
 }
 
-/** Maximum number of payloads that wait. What exceeds it is dropped, because other processes poll. */
+/** Maximum number of queued payloads. Further payloads are dropped, because other processes poll. */
 const MAX_PAYLOADS = 1000
 const PER_QUERY = 64
 
-/** Sends one query at a time. */
+/** Creates the sender, which runs one query at a time. */
 export const createUnconfirmed = ({ send, onFailure = () => {} }: UnconfirmedOptions): Unconfirmed => {
   const payloads: string[] = []
   let sending: Promise<void> | undefined
 
   const sendAll = async (): Promise<void> => {
-    // The payloads of a connection fail in the same turn.
+    // Waits for the end of the current synchronous code, because all unconfirmed payloads of a lost connection fail in the same
+    // turn of the event loop.
     await undefined
     while (payloads.length > 0) await send(payloads.splice(0, PER_QUERY)).catch(onFailure)
     sending = undefined

@@ -1,4 +1,4 @@
-/** Decides whether this process sends over PostgreSQL too, because another process needs it. */
+/** Decides whether this process must also send over PostgreSQL, because another process has requested it. */
 import type { Clock } from '../../lib/clock.ts'
 import type { readEnvelope } from '../envelope.ts'
 
@@ -11,7 +11,7 @@ export interface Wanted {
 /** How long a request lasts, in milliseconds: the time of three heartbeats. A start counts as a request. */
 const WANTED_MS = 15_000
 
-/** Whether a payload comes from a process, and not from a trigger or from a transaction of a host application. */
+/** Returns whether a payload comes from a process, and not from a trigger or from a transaction of a host application. */
 const isOfProcess = (from: string): boolean => from !== 'database' && !from.endsWith('/transaction')
 
 export const createWanted = (clock: Pick<Clock, 'monotonic'>): Wanted => {
@@ -21,7 +21,7 @@ export const createWanted = (clock: Pick<Clock, 'monotonic'>): Wanted => {
       return clock.monotonic() < until
     },
     notice({ from, n, sent, want_postgres }) {
-      // A process without Redis sends heartbeats, but numbers nothing.
+      // A process without Redis sends heartbeats, but does not number its payloads.
       const hasRedis = n !== undefined || sent !== undefined || !isOfProcess(from)
       if (want_postgres === true || !hasRedis) until = clock.monotonic() + WANTED_MS
     }

@@ -14,7 +14,7 @@ import { ChatError, ChatRejection } from '../../protocol/errors.ts'
  */
 export type Action = 'read' | 'post' | 'create' | FinerAction
 
-/** An action about which `authorize` is asked only if `authorizeActions` contains it. */
+/** An action for which `authorize` is called only if `authorizeActions` contains it. */
 export type FinerAction = (typeof FINER_ACTIONS)[number]
 
 export const FINER_ACTIONS = ['moderate', 'manage', 'invite'] as const
@@ -85,7 +85,10 @@ export type BeforeMessage = (draft: MessageDraft) => MessageDraft | Promise<Mess
 
 export interface AccessOptions {
   readonly authorize?: Authorize | undefined
-  /** The finer actions about which `authorize` is asked. The default is none, because it may allow any action that it doesn't know. */
+  /**
+   * The finer actions for which `authorize` is called. The default is none, because the function may allow any action that it
+   * doesn't know.
+   */
   readonly authorizeActions?: readonly FinerAction[] | undefined
   readonly beforeMessage?: BeforeMessage | undefined
   readonly log: Log
@@ -99,7 +102,7 @@ export interface Access {
   may(principal: Principal, room: string, action: Action): boolean | Promise<boolean>
   /** Like `may`, but returns `undefined` if the host's `authorize` fails or times out. In that case, `may` returns false. */
   ask(principal: Principal, room: string, action: Action): boolean | Promise<boolean | undefined>
-  /** Returns whether the host's `authorize` is asked about an action. If not, `may` returns true. */
+  /** Returns whether the host's `authorize` is called for an action. If not, `may` returns true. */
   asks(action: Action): boolean
   /** True if the host application passes an `authorize` function. */
   readonly isDelegated: boolean

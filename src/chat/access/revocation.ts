@@ -20,7 +20,7 @@ export interface RevocationOptions {
   readonly clock: Clock
   readonly access: Access
   readonly subscriptionManager: SubscriptionManager
-  /** Checks the rooms of the inbox again. */
+  /** Used to check the rooms of the inbox again. */
   readonly liveInbox: Pick<LiveInbox, 'refresh'>
 }
 

@@ -5,8 +5,8 @@ import type { ChatError } from '../../protocol/errors.ts'
 import { refusalOf } from '../log/refusals.ts'
 
 /**
- * Returns the current role of a user in a room, and what restricts the user. Empty if there is no such room. Always queries the
- * database, so that the response time does not reveal which rooms exist.
+ * Returns the current role of a user in a room, and the restrictions of the user. Empty if there is no such room. Always queries
+ * the database, so that the response time does not reveal which rooms exist.
  */
 export type StandingIn = (userId: number, room: string) => Promise<Standing>
 

@@ -50,9 +50,9 @@ export interface ConnectionOptions {
   readonly address: string
   /** The names of the rooms to subscribe to when the connection opens. */
   readonly rooms: readonly string[]
-  /** The names in `rooms` that belong to no existing room. */
   /** Whether the client receives its inbox from the start. */
   readonly hasInbox?: boolean
+  /** The names in `rooms` that belong to no existing room. */
   readonly absent?: ReadonlySet<string> | undefined
   readonly log: Log
   /** The id of the request that opened the connection, which the lines of `log` have. */

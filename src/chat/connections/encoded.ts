@@ -1,4 +1,4 @@
-/** Encodes a message once as a WebSocket frame (RFC 6455, 5.2) for many sockets, and concatenates frames for one write. */
+/** Encodes a message as a WebSocket frame (RFC 6455, 5.2) once for many sockets, and concatenates frames for one write. */
 /** One text message as a complete WebSocket frame: a frame header of `head` bytes, then the JSON. */
 export interface Encoded {
   readonly frame: Buffer

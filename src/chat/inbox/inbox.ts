@@ -115,7 +115,7 @@ const placeOf = (text = ''): Place => {
     const [at, roomId]: unknown[] = JSON.parse(text)
     if (typeof at === 'number' && typeof roomId === 'number') return { at, roomId }
   } catch {
-    // The error below is the same.
+    // A cursor that cannot be read is rejected by the error below.
   }
   throw invalid('/querystring/after', 'After must be the `next` of a page.')
 }

@@ -2,7 +2,7 @@
 import type { InboxPerson, InboxRow } from '../../db/database.ts'
 import type { InboxItem, InboxTotal, LastMessage } from '../../protocol/http/inbox.ts'
 
-/** What the items of several rooms need in addition to their rows, by room id. */
+/** The data that items need in addition to their rows, keyed by room id. */
 export interface ItemDetails {
   readonly newest: ReadonlyMap<number, LastMessage>
   readonly people: readonly InboxPerson[]
@@ -27,7 +27,7 @@ export const itemsOf = (rows: readonly InboxRow[], { newest, people }: ItemDetai
     }
   })
 
-/** Returns the fields that only the user receives. */
+/** Returns the fields of an item that only its user receives. */
 export const personalOf = ({ readMessages, mentions, isUnread }: InboxRow) => ({
   read_messages: readMessages,
   mentions,

@@ -50,7 +50,10 @@ export interface LiveInbox {
   grown(roomId: number, seq: number): void
   /** Called when read marks in a room were changed, by any process. */
   marked(roomId: number, userIds: readonly number[]): void
-  /** Called when this process changed in which rooms users are members, or which of them they see. Notifies other processes. */
+  /**
+   * Called when this process has changed the memberships of users, or which rooms users see in their inbox. Notifies other
+   * processes.
+   */
   membersChanged(userIds: readonly number[]): void
   /** Reads the rooms of a user again. */
   refresh(userId: number): void
@@ -74,7 +77,10 @@ export const createLiveInbox = (options: LiveInboxOptions): LiveInbox => {
   let running: Promise<void> | undefined
   let isClosed = false
 
-  /** Performs everything that is due. */
+  /**
+   * Sends the inbox to the connections that opened it. If `areRoomsDue` is true, also sends the changes of rooms and reads
+   * outdated inboxes again.
+   */
   const work = async (areRoomsDue: boolean): Promise<void> => {
     isReading = true
     try {

@@ -1,4 +1,7 @@
-/** Reads the inboxes of users as a whole: sends them to connections that open them, and what has changed to the others. */
+/**
+ * Reads the inboxes of users as a whole. Sends the inbox to connections that open it, and only the changes to the user's other
+ * connections.
+ */
 import type { InboxRow } from '../../db/database.ts'
 import { type InboxPage, type InboxUpdate, MAX_INBOX_ROOMS } from '../../protocol/http/inbox.ts'
 import type { Principal } from '../access/authorize.ts'
@@ -10,7 +13,7 @@ import { frameOf, type InboxState, type User } from './state.ts'
 /** Maximum number of inboxes that are read as a whole at the same time. */
 const OPENED_AT_ONCE = 8
 
-/** A connection that opens the inbox. `ref` is the one of its frame. */
+/** A connection that opens the inbox. `ref` is the `ref` of the frame that opens it. */
 export interface Opening {
   readonly connection: Connection
   readonly ref: string | undefined
@@ -102,7 +105,7 @@ export const createOpenings = (inbox: Inbox, state: InboxState): Openings => {
   }
 }
 
-/** Runs the tasks for several users. A user has only one task at a time. */
+/** Runs tasks for several users concurrently. A user has only one running task at a time. */
 export const runForUsers = async <T>(
   all: readonly T[],
   userOf: (one: T) => number,

@@ -80,7 +80,7 @@ export const createRoomChanges = (
   const sendRoom = (user: User, roomId: number, row: InboxRow | undefined, frame: Encoded | undefined): void => {
     const known = user.rooms.get(roomId)
     if (!known) return
-    // The user is not a member anymore, or has hidden the room. Or the client does not know the room yet.
+    // The user is no longer a member or has hidden the room, or the client does not know the room yet.
     if (!row || row.isHidden === known.isSent) {
       if (row && !row.isHidden) user.wanted.add(roomId)
       stale.add(user)
@@ -129,6 +129,8 @@ export const createRoomChanges = (
 
 const digestKey = randomBytes(32)
 
-/** Returns a digest that identifies a state that was sent. With the key, a short text cannot be guessed from the digest. */
+/**
+ * Returns a digest that identifies a state that was sent. The digest is keyed, so that a short text cannot be guessed from it.
+ */
 const digestOf = (state: unknown): string =>
   createHmac('sha256', digestKey).update(JSON.stringify(state)).digest('base64')

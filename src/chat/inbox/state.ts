@@ -1,4 +1,6 @@
-/** The inboxes of connected clients in the memory of this process: who shows which rooms, and what was sent last. */
+/**
+ * Stores the inboxes of connected clients in the memory of this process: which users show which rooms, and what was sent last.
+ */
 import type { InboxRow } from '../../db/database.ts'
 import type { Connection } from '../connections/connection.ts'
 import { type Encoded, encode } from '../connections/encoded.ts'
@@ -25,7 +27,7 @@ export interface User {
 export interface Watched {
   readonly users: Set<User>
   lastSeq: number
-  /** What was sent last, without the text. Texts are not kept, because they may be erased. */
+  /** The state that was sent last, without texts. Texts are not kept, because they may be erased. */
   shown: string
   title: string | null
 }
@@ -33,17 +35,20 @@ export interface Watched {
 /** The inboxes, and what has to be read again. */
 export interface InboxState {
   readonly users: ReadonlyMap<number, User>
-  /** The rooms that somebody here has in an inbox. */
+  /** The rooms that a user of this process has in an inbox. */
   readonly watched: ReadonlyMap<number, Watched>
   /** The rooms that have grown since they were sent. */
   readonly dirty: Set<number>
   /** The users whose inboxes have to be compared with the database. */
   readonly stale: Set<User>
-  /** The connections that could not take a frame. They receive their inbox again as a whole. */
+  /**
+   * The connections to which a frame could not be sent, because too many bytes were queued. They receive the whole inbox again
+   * later.
+   */
   readonly behind: Set<Connection>
-  /** The growth of rooms while inboxes are read, because the rows may be older. */
+  /** The `seq` up to which rooms have grown while inboxes are read. The rows that are read may be older. */
   readonly grownMeanwhile: Map<number, number>
-  /** Returns a user. Creates one without rooms if the user has no inbox here. */
+  /** Returns a user. If the user has no inbox on this process, creates a user without rooms. */
   add(userId: number): User
   forget(user: User): void
   /** Records that a user has a room in the inbox, in the state of a row that was read. */
@@ -66,7 +71,7 @@ export const createInboxState = (): InboxState => {
     const known = watched.get(roomId) ?? { users: new Set(), lastSeq, shown: '', title }
     known.users.add(user)
     watched.set(roomId, known)
-    // The rows may be older than what was sent, or than what is known to exist.
+    // The row may be older than the state that was sent, or than an entry that is known to exist.
     if (Math.max(known.lastSeq, grownMeanwhile.get(roomId) ?? 0) > lastSeq) {
       known.shown = ''
       dirty.add(roomId)

@@ -75,7 +75,7 @@ const invalid = (detail: string, more: object = {}): ChatError => new ChatError(
 
 /**
  * Returns a copy of the data as JSON represents it, so that the data that is validated is what clients receive. Throws
- * `validation_failed` if it has no JSON.
+ * `validation_failed` if JSON cannot represent the data.
  */
 export const plainData = (given: unknown): unknown => {
   try {

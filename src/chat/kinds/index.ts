@@ -24,7 +24,9 @@ export interface Kinds {
    * Returns the kind of the entry that a client's frame of this `type` appends, or `undefined` if such a frame appends no entry.
    */
   ofCommand(type: string): Kind | undefined
-  /** All frames, keyed by `type`. `client` has the frames that clients send, and `service` has the frames that they receive. */
+  /**
+   * All frames, keyed by `type`. `client` has the frames that clients send, and `service` has the frames that the service sends.
+   */
   readonly frames: { readonly client: DocumentedFrames; readonly service: DocumentedFrames }
 }
 

@@ -103,7 +103,10 @@ export interface KindDefinition<Schema extends CommandSchema> {
    * HTTP, and `command` describes what the service passes to `prepare`.
    */
   readonly isServiceOnly?: boolean
-  /** True if the kind belongs to the host application, which alone appends its entries. No frame of a client appends one. */
+  /**
+   * True if the kind belongs to the host application. Only the host application appends its entries, and no frame of a client
+   * does.
+   */
   readonly isOfHost?: boolean
   /**
    * The step of a rolling upgrade that must be finished before entries of the kind are accepted. The default is `kinds`. See

@@ -1,6 +1,7 @@
 /**
  * Defines the kind `membership`, which adds a member to a room, removes, mutes or bans a user, or changes a role. The service
- * appends it for a request over HTTP or for the host application. SQL decides under the lock of the room whether the author may do it.
+ * appends it for a request over HTTP or for the host application. SQL decides under the lock of the room whether the author may
+ * make the change.
  */
 import { Type } from '@sinclair/typebox'
 import { timestamp } from '../../lib/clock.ts'
@@ -12,9 +13,9 @@ import { defineKind } from './kind.ts'
 const { content: _, meta: __, nonce: ___, ...place } = messageFields
 
 /**
- * What the service appends. `put` adds the user, or changes the role of a member. `remove` removes the user, or ends the
- * membership of the author. `until` is in milliseconds since the epoch. `erase` is the number of hours for which the messages of a
- * banned user are deleted.
+ * The change that the service appends. `put` adds the user, or changes the role of a member. `remove` removes the user, or ends
+ * the membership of the author. `until` is in milliseconds since the epoch. `erase` is the number of hours for which the messages
+ * of a banned user are deleted.
  */
 export const MembershipCommand = Type.Object({
   type: Type.Literal(MEMBERSHIP),
@@ -96,6 +97,6 @@ export const membership = defineKind({
     ...(typeof meta?.reason === 'string' ? { reason: meta.reason } : {}),
     ...(detail?.subjects === undefined ? {} : { subjects: detail.subjects })
   }),
-  // The stored data has the result of the change and not the request.
+  // Compares only the subject, because the stored data contains the result of the change and not the request.
   isSameDetail: (one, other) => one?.subject === other?.subject
 })

@@ -73,7 +73,7 @@ export const metaText = (meta: Record<string, unknown> | undefined): string | nu
 
 /**
  * Returns the text of a message as it is stored and shown. Throws `message_too_long` if the text has more than `max` characters
- * (Unicode code points), and `invalid_frame` if the text has no visible character. Replaces each lone surrogate by U+FFFD, as
+ * (Unicode code points), and `invalid_frame` if the text has no visible character. Replaces each lone surrogate with U+FFFD, as
  * the UTF-8 encoding of the stored text does, so that the live frame and the history have the same text.
  */
 export const messageText = (content: string, max: number): string => {

@@ -1,7 +1,7 @@
 /**
  * Defines the kind `pin`, which pins a message, or ends its pin. A pin that changes nothing is not stored. In that case, the
- * response has the entry that pinned the message, or the message if it was not pinned. The deletion of a message ends its pin,
- * without an entry.
+ * response contains the position of the entry that pinned the message, or of the message if it was not pinned. The deletion of a
+ * message ends its pin, without an entry.
  */
 import { Type } from '@sinclair/typebox'
 import { messageFields, Nonce, PIN, RoomName, Target } from '../../protocol/http/messages.ts'
@@ -10,7 +10,7 @@ import { defineKind, type HttpTwin } from './kind.ts'
 
 const { content: _, meta: __, ...place } = messageFields
 
-/** What the routes append. `remove` ends the pin. */
+/** The pin that a route appends. With `remove`, ends the pin of a message. */
 export const PinCommand = Type.Object({
   type: Type.Literal(PIN),
   target: Target,
@@ -72,6 +72,6 @@ export const pin = defineKind({
     detail: JSON.stringify({ action: remove ? 'removed' : 'added' })
   }),
   show: ({ target, detail }) => ({ target, action: detail?.action }),
-  // The host application marks its entries, and the database removes the mark.
+  // Compares only the action, because the database removes the mark of an entry that the host application appends.
   isSameDetail: (one, other) => one?.action === other?.action
 })

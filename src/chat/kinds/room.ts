@@ -1,6 +1,6 @@
 /**
- * Defines the kind `room`, which changes the title or the topic of a room. The service appends it for a request over HTTP or for
- * the host application. SQL decides under the lock of the room whether the author may do it.
+ * Defines the kind `room`, which changes or deletes a room. The service appends it for a request over HTTP or for the host
+ * application. SQL decides under the lock of the room whether the author may make the change.
  */
 import { Type } from '@sinclair/typebox'
 import { wellFormed } from '../../lib/text.ts'
@@ -19,7 +19,7 @@ const changes = {
   deleted: Type.Optional(Type.Literal(true, { description: 'The room does not exist anymore.' }))
 }
 
-/** What the service appends: the properties to change. */
+/** The change that the service appends: the new values of the changed properties. */
 export const RoomCommand = Type.Object({
   type: Type.Literal(ROOM),
   ...changes

@@ -47,9 +47,9 @@ export interface AppendDraftOptions {
   readonly author: (principal: Principal) => Principal
   /** Like `author`, but never throws. A deleted user keeps the last known name. */
   readonly named: (principal: Principal) => Principal
-  /** The inboxes that show the room. */
+  /** Updates the inboxes that show the room. */
   readonly liveInbox: Pick<LiveInbox, 'grown' | 'membersChanged'>
-  /** Whoever sends a message has read the entries before it. */
+  /** Moves the read mark of the author of a message, who has read the entries before it. */
   readonly readMarks: Pick<ReadMarks, 'add'>
   /** Makes the author of a message in a public room a member. */
   readonly postJoins?: Pick<PostJoins, 'add'> | undefined
@@ -92,7 +92,10 @@ export const createAppendDraft = (options: AppendDraftOptions): AppendDraft => {
     liveInbox.grown(roomId, seq)
   }
 
-  /** Called after the append of any entry, also of one that was not stored because the room has many members. */
+  /**
+   * Updates the inboxes of the users whose membership changed. Called after every append, even if the entry was not stored
+   * because the room has many members.
+   */
   const noteMembers = ({ kind, detail }: Draft): void => {
     if (kind.kind === MEMBERSHIP && detail != null) liveInbox.membersChanged(subjectsOf(detail))
   }

@@ -8,7 +8,9 @@ import type { Entry } from './entry.ts'
 import type { PageCache } from './page-cache.ts'
 import type { Places } from './runs.ts'
 
-/** Reads those of the entries `seqs` of a room that exist from the database, in ascending order. */
+/**
+ * Reads the entries at the positions `seqs` of a room from the database, in ascending order. Omits positions without an entry.
+ */
 export type ReadSome = (roomId: number, seqs: readonly number[]) => Promise<Entry[]>
 
 export interface BatchesOptions {

@@ -70,7 +70,7 @@ export interface ChatLog {
   idle(): Promise<void>
 }
 
-/** Where the host application appends something, and in which transaction. The default of `room` is `general`. */
+/** The room and the transaction in which the host application appends an entry. The default of `room` is `general`. */
 interface HostAppend {
   readonly room?: string | undefined
   readonly transaction?: HostTransaction | undefined

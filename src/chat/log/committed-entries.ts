@@ -22,7 +22,7 @@ export interface CommittedEntries {
   close(): void
 }
 
-/** The longest transaction of a host application whose entries are still reported, in milliseconds. */
+/** Maximum duration in milliseconds of a transaction of the host application whose entries are still reported. */
 const MAX_TRANSACTION_MS = 10 * 60_000
 const SWEEP_MS = 60_000
 
@@ -34,9 +34,9 @@ interface Awaited {
   readonly since: number
 }
 
-/** Waits until a room delivers certain entries. It is a subscriber, so that the room stays loaded. */
+/** Waits until a room delivers the pending entries. Subscribes to the room, so that the room stays loaded. */
 class Watch implements Subscriber {
-  /** No user has this id. */
+  /** No user has the id -1. */
   readonly userId = -1
   readonly showsReads = false
   readonly entries = new Map<number, Awaited>()
@@ -58,7 +58,7 @@ class Watch implements Subscriber {
     this.drop(({ seq }) => seq <= head)
   }
 
-  /** Removes entries. Those that are known to be committed are reported. */
+  /** Removes entries. Reports those that are known to be committed. */
   drop(isDropped: (entry: Awaited) => boolean): void {
     for (const [id, entry] of this.entries) {
       if (!isDropped(entry)) continue
@@ -99,7 +99,8 @@ export const createCommittedEntries = (clock: Clock): CommittedEntries => {
 
   return {
     committed(room, entry, notify) {
-      // While a transaction is pending, its entry may be an earlier one that the room has not read yet.
+      // An entry of a pending transaction may precede this entry in the room. This entry is therefore reported when the room
+      // delivers it.
       if (watches.has(room)) add(room, entry, notify, true)
       else notify()
     },

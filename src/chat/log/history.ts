@@ -133,7 +133,7 @@ export const createHistory = ({ pages, readSome, extent, completions, slices, ..
     if (!hasNewer || newerAt === undefined) return false
     const existIn = async (from: number, to: number): Promise<boolean> =>
       (await extent(room.id, from, to, listedIn(range))) !== undefined
-    // In general, the next entry exists. Only then are the entries of other kinds after it not searched.
+    // The next entry usually exists. The entries after it are searched only if it does not exist.
     return (await existIn(newerAt, newerAt)) || existIn(newerAt + 1, lastOf(room, range))
   }
 

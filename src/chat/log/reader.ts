@@ -47,7 +47,7 @@ export interface LogReader {
    * with `undefined` if there is no such message.
    */
   message(room: Room, seq: number, userId: number): Promise<Buffer | undefined>
-  /** Returns the pinned messages of a room, the newest pin first. `ensureMember` is used as by `part`. */
+  /** Returns the pinned messages of a room, the newest pin first. `ensureMember` is used as in `part`. */
   pins(room: Room, query: PinQuery, userId: number, ensureMember?: EnsureMember): Promise<PinPart>
   /** See `Completions.newest`. */
   readonly newest: Completions['newest']

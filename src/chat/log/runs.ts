@@ -1,6 +1,6 @@
 /**
- * Finds the messages of a list in a room's log, and also notices if the list has them. The log may have entries of other kinds
- * between them.
+ * Finds the messages of a list in a room's log, and also the notices if the list contains notices. The log may have entries of
+ * other kinds between them.
  */
 import type { Extent, MessagesRepository } from '../../db/database.ts'
 import type { Room } from '../rooms/room.ts'
@@ -45,7 +45,7 @@ export interface Places {
 
 /** The number of positions in a page of the page cache, which is read as a whole. */
 const PAGE = 64
-/** A list is sparse if its pages have more positions than this number for each message, and two pages. */
+/** A list is sparse if its pages contain more than this many positions per message, not counting two pages. */
 const SPARSE = 4
 
 /** Two runs are read as one if the second starts at most this many positions after the end of the first. */

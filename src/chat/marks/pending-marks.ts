@@ -4,17 +4,17 @@ import type { ReadChange } from '../../db/database.ts'
 /** Maximum number of changes that are kept. Each takes about 200 bytes. */
 const MAX_PENDING = 20_000
 
-/** A change that waits. */
+/** A change that waits to be written. */
 export interface PendingChange extends ReadChange {
   /**
-   * Whether it replaced a change that marked the room differently as unread. The client of the replaced change shows that change,
-   * although it is never written.
+   * Whether this change replaced one that differs in marking the room as unread. The client that sent the replaced change shows
+   * its effect, although the replaced change is never written.
    */
   readonly isReplacement?: boolean
 }
 
 export class PendingMarks {
-  /** The changes by user and by the name of the room. */
+  /** The changes, keyed by user id and by the name of the room. */
   readonly #users = new Map<number, Map<string, PendingChange>>()
   #size = 0
 
@@ -32,7 +32,7 @@ export class PendingMarks {
     this.#set(earlier ? merge(earlier, change) : change)
   }
 
-  /** Adds changes again that could not be written. The changes that were added since are later. */
+  /** Adds back changes that could not be written. They are older than the changes that were added in the meantime. */
   restore(changes: readonly PendingChange[]): void {
     for (const change of changes) {
       const later = this.#get(change)
@@ -40,7 +40,7 @@ export class PendingMarks {
     }
   }
 
-  /** Removes a change of this user and room, and returns the given later change together with it. */
+  /** Removes the waiting change of the same user and room. Returns it merged with the given, later change. */
   takeWith(change: ReadChange): PendingChange {
     const earlier = this.#get(change)
     if (earlier) this.#delete(earlier)

@@ -3,9 +3,9 @@ import type { ReadChange } from '../../db/database.ts'
 import type { ReadChange as GivenChange } from '../../protocol/http/reads.ts'
 
 /**
- * Returns the change that a frame describes, or undefined if the frame neither moves the mark nor marks the room as unread: it
- * only asks for the `read` frames of the service. The room is not looked up, so a room that the user may not read looks like one
- * that does not exist.
+ * Returns the change that a frame describes. Returns undefined if the frame only requests the `read` frames of the service, and
+ * neither moves the mark nor marks the room as unread. The room is not looked up, so a room that the user may not read looks like
+ * one that does not exist.
  */
 export const readChangeOf = (
   userId: number,
@@ -14,7 +14,7 @@ export const readChangeOf = (
 ): ReadChange | undefined =>
   upTo === undefined && !isUnread ? undefined : { userId, room, upTo: upTo ?? 0, isUnread, epoch }
 
-/** Returns the change that a request describes. Without `up_to`, it moves the mark to the newest entry, unless it has `unread`. */
+/** Returns the change that a request describes. Without `up_to` and `unread`, the change moves the mark to the newest entry. */
 export const wholeChangeOf = (
   userId: number,
   room: string,

@@ -1,7 +1,7 @@
 /**
- * Keeps how far members have read. Changes are collected and written together every two seconds. The subscribers of the room
- * are notified at most once per second. Other processes are notified over the bus, which may lose an event: a client then sees
- * the mark after its next change.
+ * Stores how far members have read. Changes are collected and written together every two seconds. The subscribers of the room are
+ * notified at most once per second. Other processes are notified over the bus, which may lose an event: a client then sees the
+ * mark after its next change.
  */
 import type { Bus } from '../../bus/bus.ts'
 import type { BusEventHandlers } from '../../bus/events.ts'
@@ -23,7 +23,10 @@ const WRITTEN_AT_ONCE = 1000
 const NOTIFY_MS = 1000
 /** Maximum number of marks in an event of the bus. */
 const MARKS_PER_EVENT = 200
-/** How often, and after which delay in milliseconds, the change of one mark is written again if the member is locked. */
+/**
+ * Maximum number of attempts to write the change of one mark while the row of the member is locked, and the delay between two
+ * attempts in milliseconds.
+ */
 const [ATTEMPTS, DELAY_MS] = [5, 50]
 
 export interface ReadMarksOptions {
@@ -39,7 +42,10 @@ export interface ReadMarksOptions {
 }
 
 export interface ReadMarks {
-  /** Collects a change, which is written within two seconds. Takes no time that depends on the room. */
+  /**
+   * Collects a change, which is written within two seconds. Takes the same time for every room, so that the time does not reveal
+   * whether the room exists.
+   */
   add(change: ReadChange): void
   /** Writes a change now. Throws `not_allowed` if the user is not a member, and `busy` if the member is locked. */
   write(change: ReadChange): Promise<ReadMark>
@@ -55,9 +61,9 @@ export interface ReadMarks {
 
 /** The marks in a room that its subscribers have not received yet, by user id. */
 interface Unsent {
-  /** For everybody in the room. */
+  /** Marks that all subscribers of the room receive. */
   readonly shared: Map<number, number>
-  /** Each only for the connections of the user whose mark it is. */
+  /** Marks that only the connections of the user who set them receive. */
   readonly own: Map<number, number>
 }
 
@@ -79,7 +85,7 @@ export const createReadMarks = (options: ReadMarksOptions): ReadMarks => {
     unsent.set(roomId, room)
   }
 
-  /** Notifies of the marks that were changed. Also of those that a client shows differently, because its change was replaced. */
+  /** Sends notifications about changed marks, and about marks that a client shows differently because its change was replaced. */
   const publish = (marks: readonly ReadMark[], changes: readonly PendingChange[]): void => {
     const byRoom = new Map<number, ReadMark[]>()
     const replacements = new Set(changes.filter(({ isReplacement }) => isReplacement).map(keyOf))
@@ -90,7 +96,7 @@ export const createReadMarks = (options: ReadMarksOptions): ReadMarks => {
       byRoom.set(mark.roomId, ofRoom)
     }
     for (const [roomId, ofRoom] of byRoom) {
-      // Whoever marks a room as unread does not show it to others.
+      // Other users do not see that a user has marked a room as unread.
       const isShared = ({ isMoved, mayShare }: ReadMark): boolean => hasReadReceipts && isMoved && mayShare
       publishIn(roomId, ofRoom.filter(isShared), true)
       publishIn(
@@ -123,7 +129,8 @@ export const createReadMarks = (options: ReadMarksOptions): ReadMarks => {
   }
 
   const flushAll = async (): Promise<void> => {
-    // Changes that are added meanwhile are written too, except those that are restored, because their members are locked.
+    // Changes that are added in the meantime are written too. Changes that are restored because the rows of their members are
+    // locked are not written again in this run.
     for (let left = pending.size; left > 0; left -= WRITTEN_AT_ONCE)
       await writeSome(pending.take(Math.min(left, WRITTEN_AT_ONCE)))
   }
@@ -179,7 +186,7 @@ export const createReadMarks = (options: ReadMarksOptions): ReadMarks => {
     async close() {
       for (const stop of stops) stop()
       await flush()
-      // The call above may have waited for a run that had begun earlier.
+      // Flushes twice, because the first call may only have waited for a run that had already begun.
       await flush()
     }
   }

@@ -30,11 +30,14 @@ export interface ChatRooms {
   /** Changes properties of a room. Throws `room_not_found`, `not_allowed`, `room_archived` or `upgrade_pending`. */
   describe(principal: Principal, room: string, change: RoomChange): Promise<RoomShown>
   /**
-   * Deletes a room. It does not exist anymore for anybody, and its rows are removed in the background. Until then, its name cannot
-   * be used again. Throws like `describe`.
+   * Deletes a room. The room then exists for nobody, and its rows are removed in the background. Until they are removed, the name
+   * of the room cannot be used again. Throws like `describe`.
    */
   remove(principal: Principal, room: string): Promise<void>
-  /** Archives a room, or ends this, for the host application. Does nothing if this changes nothing or is not possible. */
+  /**
+   * Archives a room for the host application, or restores an archived room. Does nothing if the room is already in this state or
+   * cannot be archived.
+   */
   archiveAsHost(change: HostChange, isArchived: boolean): Promise<void>
   /** Opens the direct room of the principal and the given users. See `OpenDirectRoom`. */
   direct(...direct: Parameters<OpenDirectRoom>): Promise<{ room: RoomShown; isNew: boolean }>
@@ -65,7 +68,8 @@ export const createChatRooms = (options: ChatRoomsOptions): ChatRooms => {
   const insert = async ({ room: name, title, topic, visibility }: HostRoom, creator?: number): Promise<RoomShown> => {
     const isFinished = isUpgradeFinished('rooms')
     if (visibility === 'private' && !isFinished) throw refusalOf('upgrade_pending')
-    // An older release would delete an account without its memberships.
+    // Until the upgrade is finished, a new room has no owner, because an older release deletes accounts without their
+    // memberships.
     const owner = isFinished ? creator : undefined
     const texts = { title: wellFormed(title ?? null), topic: wellFormed(topic) }
     const row = await repository.create({ name, ...texts, visibility, owner })

@@ -30,7 +30,7 @@ export interface Subscriber {
    * because the entries were deleted (`expired`).
    */
   broken(reason: 'epoch' | 'expired'): void
-  /** Reports that the user may no longer read the room. The last delivered entry is the one that took the right away. */
+  /** Reports that the user may no longer read the room. The last delivered entry is the one that ended this right. */
   removed(reason: RemovalReason): void
   /** Ends the connection, because the user may not be a member anymore. The client may reconnect. */
   interrupt(): void

@@ -23,14 +23,14 @@ export interface DirectRoomsOptions {
   readonly access: Access
   readonly findRoom: RoomAccess['findRoom']
   readonly isUpgradeFinished: (step: string) => boolean
-  /** The inboxes of the members. */
+  /** Updates the inboxes of the members. */
   readonly liveInbox: Pick<LiveInbox, 'membersChanged'>
 }
 
 /**
  * Returns the direct room of the principal and the given users, and creates it if it does not exist. Throws `not_allowed` if one
- * of the users can't be in the room, whatever the reason is, so that the error does not reveal it. `beforeCreate` is called
- * before a room is created. If it rejects, no room is created.
+ * of the users can't be in the room, whatever the reason is, so that the error does not reveal the reason. `beforeCreate` is
+ * called before a room is created. If it rejects, no room is created.
  */
 export type OpenDirectRoom = (
   principal: Principal,
@@ -57,7 +57,7 @@ export const createOpenDirectRoom =
       return { name, isNew: true }
     }
     try {
-      // The host application may have removed the principal from the room, or deny it.
+      // The host application may have removed the principal from the room, or `authorize` may deny the access.
       const { name: existing } = await findRoom(principal, opened.room.name, 'read')
       return { name: existing, isNew: false }
     } catch (error) {

@@ -24,7 +24,7 @@ export interface InvitationTerms {
 
 /** The methods with a room throw `room_not_found` if the room doesn't exist, or the principal may not read it. */
 export interface ChatInvitations {
-  /** Throws `not_allowed` if the principal may not add people to the room, or `too_many_invitations`. */
+  /** Creates an invitation. Throws `not_allowed` if the principal may not add people to the room, or `too_many_invitations`. */
   create(principal: Principal, room: string, terms: InvitationTerms): Promise<RoomInvitation>
   /** Returns the invitations to a room that can be used: all of them for moderators, and the principal's own for others. */
   list(principal: Principal, room: string): Promise<RoomInvitationList>

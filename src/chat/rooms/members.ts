@@ -47,8 +47,8 @@ export interface ChatMembers {
   /** Like `put`, for the host application. Resolves with false if nothing had to be changed. */
   putAsHost(change: HostChange, role?: MemberRole): Promise<boolean>
   /**
-   * Adds users to a room for the host application, with one entry, unless they are members. Adds nobody if one of them cannot be
-   * added. The author of the entry is the first of the users.
+   * Adds users to a room for the host application, with one entry. Skips users who are already members. Adds nobody if one of
+   * them cannot be added. The author of the entry is the first of the users.
    */
   addAsHost(room: string, users: readonly ChangedUser[]): Promise<void>
   /** Like `remove`, for the host application. */
@@ -73,7 +73,10 @@ const MAX_EXAMINED = 1000
 export const createChatMembers = (options: ChatMembersOptions): ChatMembers => {
   const { repository, rooms, access, readIn, ensureAllowed, log, hasReadReceipts, postJoins } = options
 
-  /** Removes a user. The author of an earlier message does not become a member again because of it, unless the removal fails. */
+  /**
+   * Removes a user. Also cancels a join of this user that an earlier message has caused, and restores the join if the removal
+   * fails.
+   */
   const leaving = async (room: string, userId: number, removal: () => Promise<unknown>): Promise<void> => {
     const stays = postJoins?.forget(room, userId)
     try {
@@ -177,7 +180,10 @@ const isChanged = async (appended: Promise<unknown>): Promise<boolean> => {
   }
 }
 
-/** The host application is no user, so the author of its entries is the user whom they concern. */
+/**
+ * Returns the principal for a change by the host application. The host application is not a user, so the author of its entries is
+ * the user whom they concern.
+ */
 export const principalOf = ({ id, username, externalId }: ChangedUser): Principal => ({
   userId: id,
   username,

@@ -14,7 +14,7 @@ import { refusalOf } from '../log/refusals.ts'
 import { invalid } from './invalid.ts'
 import { type HostChange, principalOf } from './members.ts'
 
-/** What is done to a user. */
+/** A change of the restrictions of a user. */
 export type Restraint = 'mute' | 'unmute' | 'ban' | 'unban'
 
 export interface RestrictionQuery {
@@ -48,7 +48,7 @@ export interface ChatModerationOptions {
   readonly readIn: RoomAccess['readIn']
   readonly ensureAllowed: RoomAccess['ensureAllowed']
   readonly log: Pick<ChatLog, 'append' | 'appendAsHost'>
-  /** Called after a ban with which messages must be deleted. */
+  /** Called after a ban that also deletes messages. */
   readonly onErase: () => void
 }
 
@@ -115,7 +115,7 @@ export const createChatModeration = (options: ChatModerationOptions): ChatModera
   }
 }
 
-/** Decrypts the reason of a restriction. Undefined if there is none, or if no key decrypts it. */
+/** Decrypts the reason of a restriction. Returns undefined if there is none, or if no key decrypts it. */
 export const reasonOf = (
   keyring: Pick<Keyring, 'decrypt'>,
   { reason, keyId }: Pick<RestrictionRow, 'reason' | 'keyId'>

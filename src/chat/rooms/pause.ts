@@ -21,7 +21,7 @@ export class Pause {
   #timer: NodeJS.Timeout | undefined
   #isChecking = false
 
-  /** `deliver` delivers the pending entries, if there are any. */
+  /** Creates a pause. `deliver` delivers the pending entries, if there are any. */
   constructor(clock: Pick<Clock, 'monotonic'>, deliver: () => void) {
     this.#clock = clock
     this.#deliver = deliver

@@ -1,7 +1,7 @@
 /**
- * Makes the author of a message in a public room a member of the room, if they are not one yet. This happens up to a second
- * after the message, beside its append. Authors are collected, and looked up with one query. SQL decides under the lock of the
- * room, so a user who was banned in the meantime does not become a member.
+ * Makes the author of a message in a public room a member of the room, if they are not one yet. This happens up to a second after
+ * the message, independently of its append. Authors are collected, and looked up with one query. SQL decides under the lock of
+ * the room, so a user who was banned in the meantime does not become a member.
  */
 import { LruMap } from 'toad-cache'
 import type { Bus } from '../../bus/bus.ts'
@@ -36,7 +36,7 @@ export interface Poster {
 }
 
 export interface PostJoins {
-  /** Called after each message in a public room. Takes no time that depends on the room. */
+  /** Called after each message in a public room. Takes the same time for every room. */
   add(poster: Poster): void
   /**
    * Called before a user leaves a room, who must not become a member again because of an earlier message. Returns a function that
@@ -83,11 +83,11 @@ export const createPostJoins = (options: PostJoinsOptions): PostJoins => {
         if (isWanted) collect(key, poster)
         return
       }
-      // Who may not become a member is remembered too, so that further messages cause no further attempts.
+      // An author who may not become a member is remembered too, so that further messages cause no further attempts.
       known.set(key, true)
       if ('error' in outcome) return
       liveInbox.membersChanged([userId])
-      // In a large room there is no entry.
+      // In a large room, the author becomes a member without an entry.
       if (outcome.appended.outcome !== 'stored') return
       const { seq } = outcome.appended
       rooms.byId(room.id)?.grown(seq)

@@ -13,7 +13,10 @@ export const publicRoom = ({ name, title, topic, visibility, epoch, oldest, know
   seq: known
 })
 
-/** Without a `role`, the room is shown to a user who is not a member, or to the host application. */
+/**
+ * Returns a room in the form that clients receive. Without a `role`, the room is shown to a user who is not a member, or to the
+ * host application.
+ */
 export const publicRoomOfRow = (row: RoomRow & Partial<Pick<RoomOfUser, 'role'>>): RoomShown => {
   const { name, title, topic, visibility, role, epoch, oldestSeq, lastSeq } = row
   const { slowModeSeconds = 0, archived = false, invite = 'members', retentionDays = null } = row

@@ -26,8 +26,9 @@ export interface ChatReports {
   /** Decrypts a page of reports. `rows` has one row more than the page if there are older reports. */
   pageOf(rows: readonly ReportRow[], range: ReportRange): ReportList
   /**
-   * Deletes the message of a report for an administrator, by an entry of the log. Does nothing if the message is deleted already.
-   * In a direct room the administrator acts like the host application, because only reported messages may be deleted there.
+   * Deletes the message of a report for an administrator, by appending an entry to the log. Does nothing if the message is
+   * deleted already. In a direct room the administrator acts like the host application, because only reported messages may be
+   * deleted there.
    */
   deleteMessage(principal: Principal, report: Pick<ReportRow, 'room' | 'visibility' | 'seq'>): Promise<void>
 }

@@ -11,7 +11,7 @@ export interface RoomChanges {
   add(id: number): void
   /** Records a change of every room. */
   addAll(): void
-  /** Called when no row is being read. */
+  /** Removes the recorded changes. Called when no row is being read. */
   forget(): void
 }
 

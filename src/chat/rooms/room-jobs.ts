@@ -35,7 +35,7 @@ const SWEEP_MS = 60_000
 const LEASE_MS = 60_000
 /** The number of deletions that are appended together. */
 const AT_ONCE = 50
-/** The codes of deletions that are not needed. The last one ends an erasure, because the room was deleted. */
+/** The error codes of deletions that are no longer needed. The last code also ends the erasure, because the room was deleted. */
 const DONE: ReadonlySet<ErrorCode> = new Set(['already_deleted', 'message_not_found', 'room_not_found'])
 
 export const createRoomJobs = ({ cleaning, restrictions, appendAsHost, clock, log }: RoomJobsOptions): RoomJobs => {
@@ -71,7 +71,7 @@ export const createRoomJobs = ({ cleaning, restrictions, appendAsHost, clock, lo
 
   const run = async (): Promise<void> => {
     while (!isStopped && (await cleaning.deleteSome())) {
-      // The next batch is a transaction of its own.
+      // Each batch is a separate transaction.
     }
     for (let leased: BanErasure | undefined; !isStopped; ) {
       leased = await cleaning.lease(LEASE_MS)

@@ -49,7 +49,7 @@ export class Room {
   topic: string | null
   readonly visibility: Visibility
   readonly subscribers: Set<Subscriber>
-  /** True if the room is public, and whoever reads or writes in it may be restricted. */
+  /** True if the room is public and may have muted or banned users. */
   isRestricted: boolean
   isArchived: boolean
   epoch: string
@@ -121,7 +121,9 @@ export class Room {
     return this.#removed?.get(userId)
   }
 
-  /** Called when the ban of a user in a public room has ended, unless a later entry than `seq` has banned the user again. */
+  /**
+   * Called when the ban of a user in a public room has ended. Has no effect if an entry after `seq` has banned the user again.
+   */
   readmit(userId: number, seq: number | undefined): void {
     if (!this.isGuarded && seq !== undefined && this.removedAt(userId) === seq) this.#removed?.delete(userId)
   }
@@ -145,8 +147,8 @@ export class Room {
   }
 
   /**
-   * Whether the room can be unloaded: it has no subscribers, and does not read entries, which it would add to pages of the cache
-   * after another `Room` has replaced it.
+   * Whether the room can be unloaded. A room that has subscribers or is reading entries cannot be unloaded. The read would add
+   * entries to the page cache after another `Room` has replaced this one.
    */
   get isIdle(): boolean {
     return this.subscribers.size === 0 && !this.#reading
@@ -256,8 +258,9 @@ export class Room {
   }
 
   /**
-   * A removed user receives the entry about the removal, and no later entry. In a public room, only bans have this effect, and in
-   * the other rooms only an addition ends it.
+   * Applies an entry about members to the subscriptions. A removed user receives the entry about the removal, and no later entry.
+   * In a public room, only a ban ends subscriptions. In any other room, a removal does so too, and only an addition admits the
+   * user again.
    */
   #applyMembership({ userIds, change }: MembershipChange, seq: number): void {
     const isBan = change === 'banned'
@@ -327,7 +330,8 @@ export class Room {
 
   /**
    * Ends the connections of all subscribers of a guarded room, because the removal of one of them may be among the entries that
-   * were not read. Whoever reconnects is checked again. In a public room, only the bans of the subscribers are looked up.
+   * were not read. The access of users who reconnect is checked again. In a public room, only the bans of the subscribers are
+   * looked up.
    */
   #missed(): void {
     if (this.#isUnloaded) return

@@ -102,7 +102,8 @@ export const createSubscriptionManager = ({
     // The user may have been removed after `findRoom` looked up the membership. If the room was unloaded in the meantime, the
     // removal may have been missed.
     if ((room.isGuarded || room.isEnded) && rooms.byId(room.id) !== room) throw notReady()
-    // If the log could not be read, an entry that added the user again may follow. In a public room, the user was banned again.
+    // If the room has not read all entries, a later entry may have added the user again. In a public room, the user was banned
+    // after `findRoom` had checked the access. In both cases, the client may retry.
     if (room.hasRemoved(principal.userId)) throw !room.isGuarded || room.tail < room.known ? notReady() : noSuchRoom()
     const before = subscriptions.get(room.name)
     if (!before && subscriptions.size >= MAX_SUBSCRIPTIONS) throw tooManyRooms()
@@ -161,7 +162,8 @@ export const createSubscriptionManager = ({
 
   const expel = (connection: Connection, room: string, reason: RemovalReason | 'not_allowed'): void => {
     if (!endSubscription(connection, room)) return
-    // A client without `chat.v1` does not know the frame, and stays connected.
+    // A banned client without `chat.v1` receives an error instead of an `unsubscribed` frame, which it does not know. The client
+    // stays connected.
     if (reason === 'banned' && !connection.hasChatV1) connection.refuse(refusalOf('banned'), { room })
     else connection.send({ type: 'unsubscribed', room, reason })
   }

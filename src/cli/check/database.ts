@@ -7,7 +7,7 @@ import { databaseTime, missingGrants } from '../../db/inspection.ts'
 import { requireMigrated } from '../../db/migrate.ts'
 import { systemClock } from '../../lib/clock.ts'
 
-/** A check. `run` resolves with a description of the result, or rejects with an error that says what to do. */
+/** A check. `run` resolves with a description of the result, or rejects with an error that describes what to do. */
 export interface Check {
   readonly name: string
   readonly run: () => Promise<string>

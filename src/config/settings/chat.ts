@@ -64,7 +64,7 @@ export const chatSettings = ownedBy('chat', {
 
 const OWN_ACCOUNTS = '`true`; `false` if a host application passes `authenticate`'
 
-/** Which routes are mounted with which users find each other. */
+/** The settings that determine whether users can find each other through the chat. */
 export const peopleSettings = ownedBy('app', {
   userDirectory: optional(
     Type.Boolean({

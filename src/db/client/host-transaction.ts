@@ -17,8 +17,8 @@ export interface HostTransaction {
 export type RunInTransaction = (text: string, params: readonly unknown[]) => Promise<unknown[][]>
 
 /**
- * The last call of each transaction. Savepoints of calls at the same time would be nested, so that the failure of one call undid
- * the others.
+ * Maps a transaction to its last call. The savepoints of concurrent calls would be nested, so that the failure of one call would
+ * undo the others.
  */
 const lastCalls = new WeakMap<object, Promise<unknown>>()
 

@@ -156,7 +156,7 @@ export const createDeletionsRepository = ({ query }: Pick<SqlClient, 'query'>, s
       await query(`delete from ${inSchema('blocks')} where blocked_id = $1`, [userId])
       // The reports stay for the moderators, without what the user wrote in them.
       await query(`update ${inSchema('reports')} set reason = null where user_id = $1`, [userId])
-      // The sweep of restrictions deletes these rows, because it must lock the rooms.
+      // Only ends the restrictions. The sweep of restrictions deletes the rows, because the rooms must be locked for that.
       await query(
         `update ${inSchema('restrictions')} set until = clock_timestamp(), reason = null, key_id = null where user_id = $1`,
         [userId]

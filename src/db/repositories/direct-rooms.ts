@@ -1,4 +1,4 @@
-/** Creates direct rooms, which the same people have only once. */
+/** Creates direct rooms. The same people have only one direct room. */
 import type { SqlClient } from '../client/types.ts'
 import { hasNotBlocked } from './blocks.ts'
 import { mayJoinAnother } from './membership-limit.ts'

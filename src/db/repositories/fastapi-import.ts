@@ -1,4 +1,4 @@
-/** Stores what was imported from a FastAPI Chat Backend, and how far the import is. */
+/** Stores what was imported from a FastAPI Chat Backend, and the progress of the import. */
 import type { SqlClient } from '../client/types.ts'
 
 /** A message to import. `content` is a Fernet token, `createdAt` is in milliseconds since the epoch. */
@@ -23,9 +23,12 @@ export interface FastApiImportRepository {
   /** Records that a user was imported. Must be called in the transaction that creates the user. */
   recordUser(sourceId: number, userId: number): Promise<void>
   progress(): Promise<ImportProgress | undefined>
-  /** Returns the time of the newest entry of a room, in milliseconds since the epoch. Returns undefined if it has none. */
+  /**
+   * Returns the time of the newest entry of a room, in milliseconds since the epoch. Returns undefined if the room has no
+   * entries.
+   */
   lastAt(roomId: number): Promise<number | undefined>
-  /** Stores the room of the import, whose progress is `lastId`. Does nothing if the import has a room. */
+  /** Stores the room of the import, whose progress is `lastId`. Does nothing if the import already has a room. */
   begin(progress: ImportProgress): Promise<void>
   /**
    * Appends messages to the log of the room, and moves the progress from `from` to `to`. Must be called in a transaction. A
@@ -129,8 +132,8 @@ export const createFastApiImportRepository = (
 }
 
 /**
- * Returns the times of a batch, none of which is earlier than the one before, and how many of them were changed. A time in the
- * future would become the time of every later message in the room.
+ * Returns the times of a batch, of which none is earlier than the previous one, and the number of changed times. A time in the
+ * future is changed too, because it would become the time of every later message in the room.
  */
 const timesOf = (
   batch: readonly ImportedMessage[],

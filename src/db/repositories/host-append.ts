@@ -29,7 +29,9 @@ export type AppendInTransaction = (
   options: HostAppend
 ) => Promise<AppendedEntry | RefusedEntry>
 
-/** How often the append is tried if another transaction holds the lock of the room. Each attempt waits for one second. */
+/**
+ * Maximum number of attempts to append while another transaction holds the lock of the room. Each attempt waits for one second.
+ */
 const ATTEMPTS = 3
 const DEADLOCK = '40P01'
 

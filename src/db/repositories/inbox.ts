@@ -52,7 +52,7 @@ export interface InboxPerson {
 }
 
 export interface InboxRepository {
-  /** Returns all rooms in which the user is a member, in no order, in one query. */
+  /** Returns all rooms in which the user is a member, in no particular order, with one query. */
   ofUser(userId: number): Promise<InboxRow[]>
   /** Returns the rows of those of the given users who are members of one of the rooms. */
   ofMembers(roomIds: readonly number[], userIds: readonly number[]): Promise<InboxRow[]>

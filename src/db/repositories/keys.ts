@@ -22,7 +22,7 @@ export interface KeysRepository {
   list(): Promise<KeyRow[]>
   /** Records that tokens are encrypted with these keys. Does nothing on a read-only server, where nothing is encrypted. */
   use(keyIds: readonly string[]): Promise<void>
-  /** Records that no token is encrypted with a key, except with the keys `used`. */
+  /** Records that every token is encrypted with one of the keys in `used`, so that no other key is needed anymore. */
   retire(used: readonly string[]): Promise<void>
   /**
    * Returns the newest texts of the rooms that were used last, and the keys of the HMACs. Reads only a few rows of each room, so

@@ -58,9 +58,9 @@ export interface MembersRepository {
    * member who joined first. Returns undefined if another owner or no other member remains.
    */
   successorOf(roomId: number, userId: number): Promise<MemberRow | undefined>
-  /** Returns whether a room has other members than the user whose accounts have not ended. */
+  /** Returns whether a room has other members whose accounts have not ended. */
   hasOthers(roomId: number, userId: number): Promise<boolean>
-  /** Returns those of some users in rooms who are not members. Queries all of them at once. */
+  /** Returns the given pairs of a user and a room in which the user is not a member. Looks up all pairs with one query. */
   strangers(users: readonly UserInRoom[]): Promise<UserInRoom[]>
   /** Returns whether a user is an active administrator of the service. */
   isAdministrator(userId: number): Promise<boolean>
@@ -114,7 +114,7 @@ export const createMembersRepository = ({ query }: Pick<SqlClient, 'query'>, sch
         examined,
         limit
       ])
-      // If no member was found, the only row has no member.
+      // If no member was found, the query returns one row without a member.
       const found = rows.filter(row => row.userId !== null).map(({ upTo: _, mayShare: __, ...member }) => member)
       return { members: found, upTo: rows[0]?.upTo ?? null, mayShare: rows[0]?.mayShare ?? false }
     },

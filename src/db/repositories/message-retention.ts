@@ -1,11 +1,13 @@
-/** Finds and deletes the entries that are older than a room keeps them. Does not hold the lock of a room while it deletes. */
+/**
+ * Finds and deletes the entries whose retention time in their room has ended. Does not hold the lock of a room while it deletes.
+ */
 import { codesOf } from '../client/errors.ts'
 import type { SqlClient } from '../client/types.ts'
 
-/** What retention has to do in a room. */
+/** The work of the retention job in a room. */
 export interface RoomRetention {
   readonly id: number
-  /** True if the oldest entry is older than the room keeps entries. */
+  /** True if the retention time of the oldest entry has ended. */
   readonly isDue: boolean
   /** True if rows of expired entries are still stored. */
   readonly hasRows: boolean
@@ -13,18 +15,18 @@ export interface RoomRetention {
 
 export interface MessageRetentionRepository {
   /**
-   * Returns the next rooms in the order of their ids, after the id `after`. Entries are kept for `days` days, or for fewer if the
-   * room says so; 0 for no limit.
+   * Returns the next rooms in the order of their ids, after the id `after`. Entries are kept for `days` days, or for fewer days
+   * if the room has its own limit. With `days` 0, only the limits of rooms apply.
    */
   rooms(after: number, days: number): Promise<RoomRetention[]>
   /**
-   * Moves `oldest_seq` of a room to the first entry that is kept. The database notifies every process of it. Resolves with false
-   * if the room was locked for a second.
+   * Moves `oldest_seq` of a room to the first entry that is kept. The database notifies every process of the change. Resolves
+   * with false if the room was locked for a second.
    */
   expire(roomId: number, days: number): Promise<boolean>
   /**
-   * Deletes at most `limit` expired entries of a room, and what belongs to them. Resolves with their number, or with undefined if
-   * another process is deleting at the moment.
+   * Deletes at most `limit` expired entries of a room, and the rows that belong to them. Resolves with their number, or with
+   * undefined if another process is deleting at the moment.
    */
   deleteSome(roomId: number, limit: number): Promise<number | undefined>
 }
@@ -85,7 +87,8 @@ export const createMessageRetentionRepository = (
     ) select count(*)::integer as count, max(seq)::double precision as last from gone`
   // A reaction, for example, may have been added while its message was deleted.
   const removeOf = (table: string): string => `delete from ${inSchema(table)} where room_id = $1 and seq <= $2`
-  // The last row before the boundary has the number of the entries that are not messages. The inbox needs it (inbox.ts).
+  // Keeps the last row before the boundary. The row contains the number of entries that are not messages, which the inbox needs
+  // (inbox.ts).
   const removeOthers = `delete from ${others} where room_id = $1 and seq <= $2 and seq < (
       select max(other.seq) from ${others} as other
       where other.room_id = $1 and other.seq < (select oldest_seq from ${rooms} where id = $1)

@@ -55,8 +55,8 @@ export interface MessagesRepository {
   /** Returns the entries of a room whose `seq` is in `seqs`, in ascending order. Omits entries that do not exist. */
   some(roomId: number, seqs: readonly number[]): Promise<StoredEntry[]>
   /**
-   * Returns one entry of each room, in no order. Omits entries that do not exist. With `userId`, also omits the entries of rooms
-   * in which this user is not a member.
+   * Returns one entry of each room, in no particular order. Omits entries that do not exist. With `userId`, also omits the
+   * entries of rooms in which this user is not a member.
    */
   oneOfEach(places: readonly Place[], userId?: number): Promise<StoredEntry[]>
   /**

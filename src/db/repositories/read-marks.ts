@@ -45,8 +45,9 @@ export interface ReadMarksRepository {
 const MAX_SHARED = 100
 
 /**
- * Returns SQL for whether the members of a room may see each other’s read marks: they are few, and neither of two has blocked the
- * other. The order makes PostgreSQL use the index, and not read the whole table.
+ * Returns an SQL condition for whether the members of a room may see each other’s read marks. The condition is true if the room has
+ * few members, and is not a direct room in which one user has blocked the other. `order by` makes PostgreSQL use the index instead
+ * of reading the whole table.
  * @internal
  */
 export const mayShare = (inSchema: string, roomId: string): string => `(not exists (

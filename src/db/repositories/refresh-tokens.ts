@@ -55,8 +55,8 @@ export interface RefreshTokensRepository {
 }
 
 /**
- * How long a refresh with a new token returns that token again, counted from its creation. Also how long the token before it is
- * still accepted, counted from the first use of the new token.
+ * The grace period of a refresh. During this time after a token was issued, a refresh with the token returns the same token
+ * again. During this time after the first use of a token, the previous token is still accepted.
  */
 const GRACE = `interval '30 seconds'`
 

@@ -45,7 +45,10 @@ export interface ReportQuery {
 }
 
 export interface ReportsRepository {
-  /** Stores a report. Returns the code of the error if it is refused. `isNew` is false if the user has reported the message before. */
+  /**
+   * Stores a report. Returns the code of the error if the report is refused. `isNew` is false if the user has reported the
+   * message before.
+   */
   add(report: NewReport): Promise<{ readonly refused: string } | { readonly id: number; readonly isNew: boolean }>
   /** Returns whether a user may read and resolve the reports of a room. */
   mayReview(roomId: number, userId: number): Promise<boolean>

@@ -47,7 +47,7 @@ export const ROOM_TABLES = [
   'restrictions',
   'last_posts',
   'ban_erasures',
-  // A later import into another room begins with the first message.
+  // The progress of an import is deleted with its room, so that a later import into another room begins with the first message.
   'fastapi_import',
   'members',
   'messages'

@@ -66,7 +66,7 @@ export const createSearchRooms = ({ query }: Pick<SqlClient, 'query'>, schema: s
       examined,
       limit
     ])
-    // If no room was found, the only row has no room.
+    // If no room was found, the query returns one row without a room.
     const rooms = rows.filter(row => row.id !== null).map(({ upTo: _, ...room }) => room)
     return { rooms, upTo: rows[0]?.upTo ?? null }
   }

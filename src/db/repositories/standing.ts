@@ -1,4 +1,4 @@
-/** Looks up the standing of users in rooms: their roles, and what restricts them. */
+/** Looks up the standing of users in rooms: their roles, and their restrictions. */
 import type { SqlClient } from '../client/types.ts'
 import type { MemberRole } from '../tables.ts'
 

@@ -20,7 +20,7 @@ export interface ImportContext {
   readonly createUser: (user: SourceUser, username: string) => Promise<number>
 }
 
-/** Creates the users that were not imported yet. Returns how many. */
+/** Creates the users that were not imported yet. Returns their number. */
 export const importUsers = async (
   { database, source, createUser }: ImportContext,
   names: ReadonlyMap<number, string>,
@@ -91,7 +91,7 @@ const batchOf = async (
   return page.flatMap(({ id: sourceId, userId: sourceUserId, content, createdAt }) => {
     const user = users.get(authorOf(authors, sourceUserId) ?? 0)
     const text = content === null ? undefined : sourceKeyring.decrypt(content)
-    // The messages of a deleted account would come back.
+    // Messages of a deleted account are skipped, because the import would restore them.
     if (text === undefined || !user || user.status === 'deleting' || user.status === 'deleted') return []
     const { token, keyId } = keyring.encrypt(text)
     return [{ sourceId, userId: user.id, content: token, keyId, createdAt }]
@@ -101,7 +101,7 @@ const batchOf = async (
 /** The comparison of the imported messages with the other service. */
 export interface Verified {
   readonly equal: number
-  /** Messages that were erased here, or that are older than the retention keeps. */
+  /** Messages that were erased here, or whose retention time has ended. */
   readonly gone: number
   /** Source ids of messages that are missing or differ, or whose order differs. At most ten. */
   readonly wrong: readonly number[]

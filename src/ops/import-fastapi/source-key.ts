@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto'
 const KEY = /^[\w+/-]{43}=$/
 
 /**
- * Returns a Fernet key as 44 characters of URL-safe base64. A value that is no Fernet key is a passphrase, and the key is its
+ * Returns a Fernet key as 44 characters of URL-safe base64. A value that is not a Fernet key is a passphrase, and the key is its
  * SHA-256.
  */
 export const sourceKeyOf = (setting: string): string => {

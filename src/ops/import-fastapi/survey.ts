@@ -20,7 +20,7 @@ export interface Survey {
   /** The name in this service, keyed by the id in the other service. */
   readonly names: ReadonlyMap<number, string>
   readonly nameProblems: readonly NameProblem[]
-  /** Users whose password hash is no bcrypt hash. They cannot log in until their password is reset. */
+  /** Users whose password hash is not a bcrypt hash. They cannot log in until their password is reset. */
   readonly withoutPassword: readonly string[]
   readonly messages: number
   /** The source ids of messages without a known author, or that the key does not decrypt. */
@@ -73,7 +73,7 @@ export const survey = async ({ database, source, sourceKeyring, renames, isHeld 
     users: users.length,
     importedUsers: importedNames.size,
     names: byId,
-    // An earlier run has imported the others, under names that were valid then.
+    // Ignores problems with the names of users that an earlier run has imported, because these names were valid at that time.
     nameProblems: [...problems.filter(({ name }) => !importedNames.has(name)), ...taken],
     withoutPassword: users.filter(({ hashedPassword }) => !isBcrypt(hashedPassword)).map(({ username }) => username),
     messages,

@@ -11,7 +11,7 @@ export interface MetricsPortOptions {
 }
 
 export interface MetricsPort {
-  /** Listens. Rejects if the port cannot be used. */
+  /** Starts to listen. Rejects if the port cannot be used. */
   open(): Promise<void>
   close(): Promise<void>
 }

@@ -21,15 +21,15 @@ export const PREFIX = 'chat_'
 const GC_BUCKETS = [0.01, 0.1, 1]
 
 /**
- * Creates the metrics. Without `given`, in a registry of their own and with the metrics of Node. Throws if the registry already
- * has metrics of a chat, because the values of two chats would be mixed.
+ * Creates the metrics in the registry `given`. Without `given`, creates a registry, and adds the default metrics of Node. Throws
+ * if the registry already has metrics of a chat, because the values of two chats would be mixed.
  */
 export const createMetrics = (client: typeof prom, given?: MetricsRegistry): Metrics => {
   const registry = (given ?? new client.Registry()) as prom.Registry
   if (registry.getSingleMetric(`${PREFIX}info`)) {
     throw new Error('The registry in `metrics` already has the metrics of a chat. Pass each chat its own registry.')
   }
-  // `chat_loop_delay_seconds` is more precise, so that the timer of the default metrics may be slow.
+  // The timer of the default metrics may be slow, because `chat_loop_delay_seconds` is more precise.
   const loop = { eventLoopMonitoringPrecision: 100 }
   if (!given) client.collectDefaultMetrics({ register: registry, gcDurationBuckets: GC_BUCKETS, ...loop })
   const registers = [registry]
@@ -102,7 +102,7 @@ export const loadPrometheus = async (
   load: () => Promise<typeof prom> = () => import('prom-client')
 ): Promise<typeof prom> => {
   try {
-    // A CommonJS module: its exports are in `default`.
+    // prom-client is a CommonJS module, so its exports may be in `default`.
     const loaded = await load()
     return 'default' in loaded ? (loaded.default as typeof prom) : loaded
   } catch (cause) {

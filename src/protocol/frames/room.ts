@@ -84,7 +84,7 @@ export type TypingNotice = Static<typeof TypingNotice>
 
 /**
  * Reports how far members have read, at most once per second. In rooms with more than 100 members, and if `READ_RECEIPTS` is
- * false, only your own marks are reported, for your other connections.
+ * false, only the marks of the client’s user are reported, for the user’s other connections.
  */
 export const ReadNotice = Type.Object(
   {
@@ -97,8 +97,8 @@ export const ReadNotice = Type.Object(
 export type ReadNotice = Static<typeof ReadNotice>
 
 /**
- * Reports the rooms of the inbox (`first`), and later their changes: rooms that are new to the client as a whole, and otherwise the
- * fields that have changed. `removed` lists the rooms that are not in the inbox anymore.
+ * Reports the rooms of the inbox (`first`), and later their changes: all fields of a room that is new to the client, and
+ * otherwise only the changed fields. `removed` lists the rooms that are not in the inbox anymore.
  */
 export const InboxFrame = Type.Object(
   {

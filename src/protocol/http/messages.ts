@@ -31,7 +31,7 @@ export const ERASURE = 'erasure'
 /** The kind of an entry that changes the members of a room. */
 export const MEMBERSHIP = 'membership'
 
-/** The kind of an entry that changes the title or the topic of a room. */
+/** The kind of an entry that changes properties of a room or deletes the room. */
 export const ROOM = 'room'
 
 const NOTICES: readonly string[] = [MEMBERSHIP, ROOM, PIN]

@@ -3,7 +3,7 @@ import { type Static, Type } from '@sinclair/typebox'
 import { Int64 } from '../integers.ts'
 
 const NAME = /^[a-z0-9_+-]{1,32}$/
-// One emoji that is recommended for general interchange (Unicode Technical Standard 51), in its fully qualified form.
+// Matches one emoji that is recommended for general interchange (Unicode Technical Standard 51), in its fully qualified form.
 const EMOJI = /^\p{RGI_Emoji}$/v
 // Matches a character that is shown as text unless U+FE0F follows it. Does not match if a skin tone follows, because then the
 // character is shown as an emoji.

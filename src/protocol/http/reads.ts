@@ -11,7 +11,10 @@ export const UpTo = Int64({
   description: 'The `seq` of the last entry that you have read.'
 })
 
-/** PostgreSQL cannot store a NUL. It would reject the marks of other users too, which are written in the same statement. */
+/**
+ * Describes the epoch of a log. Control characters are rejected, because PostgreSQL cannot store a NUL. One such value would
+ * prevent the marks of other users in the same statement from being stored.
+ */
 export const Epoch = Type.String({
   maxLength: 64,
   pattern: NO_CONTROLS,

@@ -166,7 +166,8 @@ export const RoomChange = Type.Object(
   {
     $id: 'ChatRoomChange',
     minProperties: 1,
-    // A client that asks for a change which this release does not make should not think that the change was made.
+    // Rejects unknown properties, so that a client does not assume that the service has made a change which this release does not
+    // support.
     additionalProperties: false,
     examples: [{ topic: 'Questions and answers' }]
   }

@@ -24,7 +24,7 @@ export interface Directory {
   roomOf(text: string): Promise<string | undefined>
   /** Loads what `labelOf` needs, unless it is loaded. Resolves with whether anything was loaded. Never rejects. */
   load(name: string): Promise<boolean>
-  /** Forgets the title and the members of a room. */
+  /** Removes the title and the members of a room. */
   forget(name: string): void
   /** Returns a text that lists the rooms and their unread messages, one room per line. */
   list(): Promise<string>
@@ -40,7 +40,7 @@ export const createDirectory = (client: ChatClient, inbox: Inbox): Directory => 
   const names = new Map<number, string>()
   let last: Promise<unknown> = Promise.resolve()
 
-  /** Runs one lookup after another, so that many of them do not reach a limit of the service. */
+  /** Runs one lookup after another, so that many lookups do not exceed a rate limit of the service. */
   const inTurn = <T>(lookUp: () => Promise<T>): Promise<T> => {
     const result = last.then(lookUp)
     last = result.catch(() => {})
@@ -115,7 +115,7 @@ export const createDirectory = (client: ChatClient, inbox: Inbox): Directory => 
 
   /** Lists the rooms of the inbox, latest message first, and then the other public rooms. */
   const listInbox = async (): Promise<string[]> => {
-    // Ends soon, because the number of memberships of a user is limited.
+    // The loop is short, because the number of memberships of a user is limited.
     while (inbox.state.hasMore) await inbox.more()
     const mine = inbox.state.rooms
     const known = new Set(mine.map(({ room }) => room))

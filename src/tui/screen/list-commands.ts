@@ -12,7 +12,7 @@ const NUMBER = /^(\d{1,15})$/
 
 const lineOf = (text: string): string => cut(safeLine(text), WIDTH)
 
-/** Used for a user whose account was deleted. */
+/** Returns the name of a user, or a description of a user whose account was deleted. */
 const nameOf = (user: { readonly username?: string } | null): string => user?.username ?? 'a deleted user'
 
 const restrictionLine = ({ username, kind, until, reason }: Restriction): string => {
@@ -35,7 +35,7 @@ const show = (
 ): void =>
   notify(lines.length === 0 ? none : [`${title}${hasMore ? ` (the first ${LIMIT})` : ''}:`, ...lines].join('\n'))
 
-/** Returns the command that ends a report. */
+/** Returns the command that resolves a report. */
 const resolution = (name: string, outcome: ReportDecision, done: string): Command => ({
   usage: `Type /${name} NUMBER, with a number of /reports.`,
   pattern: NUMBER,

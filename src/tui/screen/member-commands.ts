@@ -11,7 +11,7 @@ export const MEMBER_COMMANDS = {
     async run([argument = ''], { api, openRoom }) {
       const names = argument.split(/[\s,]+/).filter(name => name !== '')
       const users: number[] = []
-      // One search at a time, so that many names do not reach a limit of the service.
+      // Searches for one name at a time, so that many names do not exceed a rate limit of the service.
       for (const name of names) users.push((await findUser(api, name)).user_id)
       const { room } = await api.openDirect(users)
       openRoom(room)

@@ -4,7 +4,7 @@ import { type Command, type CommandOptions, NAME, NOTHING } from './command-type
 import { dayAndTimeOf, durationOf } from './times.ts'
 import { findPerson, isNamed } from './users.ts'
 
-/** A name, a duration such as `30m` or `7d`, and a reason. */
+/** Matches a name, a duration such as `30m` or `7d`, and a reason. */
 const RESTRICTION = /^(\S+)(?:\s+(\d{1,4})([mhdw])(?=\s|$))?(?:\s+(.+))?$/s
 const UNIT_MS = { m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 }
 const MAX_SLOW_MODE_SECONDS = 21_600

@@ -16,7 +16,10 @@ export interface RoomCommand {
 
 const isKind = (name: string): name is RoomCommand['kind'] => Object.hasOwn(COMMANDS, name)
 
-/** Parses a command. Reasons may have several lines and be long, and a command with a mistake is not sent as a message. */
+/**
+ * Parses a command. Accepts long reasons with several lines. Also recognizes a command with a mistake, so that the line is not
+ * sent as a message.
+ */
 export const parseRoomCommand = (text: string): RoomCommand | undefined => {
   const [, kind = '', argument = ''] = /^\/([a-z]+)(?: ([\s\S]*))?$/.exec(text) ?? []
   return isKind(kind) ? { kind, argument: argument.trim() } : undefined

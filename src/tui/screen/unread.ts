@@ -3,7 +3,7 @@ import type { InboxItem, InboxState } from '../../../client/src/index.ts'
 
 /** Maximum number of rooms that the status line names. */
 const MAX_NAMED = 5
-/** The inbox counts mentions up to this number. */
+/** Maximum number of mentions that the inbox counts. */
 const MAX_MENTIONS = 100
 
 const plural = (count: string | number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`

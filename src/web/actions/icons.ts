@@ -1,4 +1,4 @@
-/** The icons of the actions that a user can take on a message. */
+/** Defines the icons of the actions that a user can take on a message. */
 import { icon } from '../icons.tsx'
 
 export const Reply = icon('M8 4.5L3 9.5l5 5M3.5 9.5H12c3 0 5 2 5 5.5', 18)

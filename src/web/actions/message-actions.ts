@@ -43,7 +43,7 @@ export interface Permissions {
   readonly report: boolean
 }
 
-/** What the user may do in a room. */
+/** The rights of the user in a room. */
 export interface RoomRights {
   readonly pin: boolean
   readonly moderate: boolean

@@ -12,7 +12,7 @@ interface ReactorsProps {
 export const Reactors = ({ id, anchor, count, load }: ReactorsProps) => {
   const box = useRef<HTMLDivElement>(null)
   const [names, setNames] = useState<readonly string[]>()
-  // `count` is a dependency, so that the names are loaded again when it changes.
+  // `count` is a dependency, so that the names are loaded again when the count changes.
   useEffect(() => {
     let isCurrent = true
     load().then(

@@ -1,4 +1,4 @@
-/** Renders the title and the topic of a room. Whoever may change them gets a form. */
+/** Renders the title and the topic of a room. Renders a form for users who may change them. */
 import { useState } from 'preact/hooks'
 import { Field } from '../field.tsx'
 import { useAction } from '../hooks.ts'
