@@ -1,5 +1,5 @@
 /**
- * Three tiers, each with a script of its own:
+ * Configures the tests in three tiers, each with a script of its own:
  * - `test:unit`: files named *.test.ts. They need no database and start no process.
  * - `test:db`: *.db.test.ts files on PGlite and on PostgreSQL, and *.pg.test.ts files on PostgreSQL only.
  * - `test:e2e`: *.e2e.test.ts files start processes or a browser; *.pg.e2e.test.ts files need PostgreSQL as well.

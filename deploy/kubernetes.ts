@@ -50,7 +50,8 @@ const deployment: Deployment = {
             startupProbe: probe('/health/live', { periodSeconds: 2, failureThreshold: 60 }),
             livenessProbe: probe('/health/live', { periodSeconds: 10, failureThreshold: 3 }),
             readinessProbe: probe('/health/ready', { periodSeconds: 2, failureThreshold: 1 }),
-            // Until every node has learned that the pod ends, new connections still arrive. The image has no shell.
+            // Delays SIGTERM, because new connections arrive until every node knows that the pod ends. Uses node, because the
+            // image has no shell.
             lifecycle: { preStop: { exec: { command: ['node', '-e', 'setTimeout(() => {}, 5000)'] } } },
             resources: { requests: { cpu: '250m', memory: '256Mi' }, limits: { memory: '1Gi' } }, // yours
             securityContext: {

@@ -37,7 +37,7 @@ const chat = createChat({
   databaseSchema: 'chat',
   encryptionKey: ENCRYPTION_KEY,
   authenticate: request => userOf(request.headers.cookie),
-  // Private rooms have members, and the chat refuses everybody else.
+  // Allows private rooms to everybody, because the chat itself refuses users who are not members.
   authorize: ({ user, room, action }) =>
     action !== 'create' && (room.startsWith('orders.') || teamsOf(user.id).includes(room)),
   kinds: { 'acme.order': Type.Object({ order: Type.Integer(), item: Type.String({ maxLength: 100 }) }) },

@@ -1,4 +1,4 @@
 ALTER TABLE "public"."rate_limits" SET LOGGED;
 --> statement-breakpoint
--- Keeps a room with entries, because its row numbers them.
+-- Keeps the room if it has entries, because the row of the room numbers them.
 DELETE FROM "public"."rooms" WHERE "name" = 'general' AND "last_seq" = 0;

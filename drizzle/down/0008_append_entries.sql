@@ -1,4 +1,4 @@
--- Entries that are no messages stay in the log, where an older release takes them for messages that it can't show.
+-- Entries that are not messages stay in the log. An older release treats them as messages that it can't show.
 DROP FUNCTION "public"."chat_messages_from"(integer, bigint, bigint);
 --> statement-breakpoint
 DROP FUNCTION "public"."chat_append_entries"(integer[], integer[], text[], text[], bigint[], text[], text[], text[], text[]);

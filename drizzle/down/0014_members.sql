@@ -1,4 +1,5 @@
--- An older release would show private rooms to everybody, so they must be deleted before. The lock keeps others from creating one.
+-- An older release would show private rooms to everybody, so they must be deleted first. The lock prevents the creation of
+-- others.
 LOCK TABLE "public"."rooms" IN ACCESS EXCLUSIVE MODE;
 --> statement-breakpoint
 DO $$

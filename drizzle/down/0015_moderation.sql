@@ -1,4 +1,4 @@
--- An earlier release would not enforce the restrictions. The lock keeps others from adding one.
+-- An earlier release would not enforce the restrictions, so there must be none. The lock prevents the creation of others.
 LOCK TABLE "public"."rooms" IN ACCESS EXCLUSIVE MODE;
 --> statement-breakpoint
 DO $$

@@ -3,7 +3,7 @@ import { systemClock } from '../lib/clock.ts'
 import { print } from './print.ts'
 
 export interface Progress {
-  /** Adds rows to those that are done. */
+  /** Adds to the number of rows that are done. */
   add(rows: number): void
   /** Prints lines, above the bar if there is one. */
   print(...lines: string[]): void

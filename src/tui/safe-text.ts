@@ -27,7 +27,7 @@ const symbolOf = (control: string): string => {
 export const safeText = (text: string): string =>
   text.toWellFormed().replace(LINE_ENDS, '\n').replace(BIDI, '\ufffd').replace(CONTROLS, symbolOf)
 
-/** Like `safeText`, but also replaces line breaks with spaces. Used for names and sentences. */
+/** Makes text safe like `safeText`, and replaces line breaks with spaces. Used for names and sentences. */
 export const safeLine = (text: string): string => safeText(text).replaceAll('\n', ' ')
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: this expression finds control characters.

@@ -3,7 +3,7 @@
  * readers.
  */
 
-/** Creates an icon from a path in a square of 20. `usual` is its size in pixels if none is given. */
+/** Creates an icon from a path that is drawn in a square of 20 units. `usual` is the default size in pixels. */
 export const icon =
   (path: string, usual = 20) =>
   ({ size = usual }: { readonly size?: number }) => (

@@ -85,7 +85,7 @@ export const mentionsIn = (
 
 /**
  * Returns the ids of the users whom the new text of a message mentions. The page may not know all users whom the former text
- * mentions. It keeps the mentions of the unknown ones while the text still has an `@name` that belongs to no known user.
+ * mentions. Keeps the mentions of the unknown users while the text has an `@name` that belongs to no known user.
  */
 export const mentionsInEdit = (
   text: string,

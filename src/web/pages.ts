@@ -51,7 +51,7 @@ export const usePages = <Item extends { readonly id: unknown }>(
   latest.current = load
   /** The number of requested reloads. Reduced only after a successful reload, because `withProof` repeats a failed one. */
   const due = useRef(0)
-  // While something is being loaded, `run` does nothing, and the run in progress also does the reload.
+  // While a run is in progress, `run` does nothing, because that run also does the reload.
   const run = (work?: () => Promise<unknown>): void =>
     void loading.run(async () => {
       await work?.()

@@ -190,7 +190,7 @@ export const createRooms = (
       updateHead(name, headOfItem(item))
       if (!known) reopen(name)
     }
-    // After a reconnection, the inbox contains only the first rooms, and loads the others again.
+    // Removes memberships only if the inbox is complete. After a reconnection, it first contains only the first rooms.
     if (!inbox.state.hasMore) for (const name of items.keys()) if (!next.has(name)) removeMembership(name)
     items = next
     changed()
@@ -225,7 +225,7 @@ export const createRooms = (
     for (const [name, item] of items) if (item.people) updateHead(name, { title: directTitleOf(item.people) })
     changed()
     isListKnown = true
-    // The inbox contains the names of the members of its direct rooms.
+    // With an inbox, loads only the names of the current room, because the inbox contains the names of the others.
     const shown = hasInbox() ? direct.filter(({ room }) => room === current) : direct
     await names.load(shown.map(({ room }) => room))
     for (const one of shown)

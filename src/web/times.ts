@@ -29,7 +29,7 @@ const UNITS: readonly (readonly [seconds: number, unit: string])[] = [
   [1, 'second']
 ]
 
-/** Returns a duration in its largest unit that fits, such as `5 minutes`. */
+/** Returns a duration in the largest unit that divides it, such as `5 minutes`. */
 export const durationOf = (seconds: number): string => {
   const [size, unit] = UNITS.find(([size]) => seconds >= size && seconds % size === 0) ?? [1, 'second']
   const count = seconds / size

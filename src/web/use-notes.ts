@@ -37,7 +37,7 @@ export const useNotes = (client: ChatClient, room: Room, state: RoomState, isMem
   const loadedFrom = useRef<number>()
   /** Increases when notes that could not be loaded must be loaded again. */
   const [attempt, setAttempt] = useState(0)
-  /** Increases when the log is replaced. Notes that were requested before are of the former log. */
+  /** Increases when the log is replaced, so that notes that were requested from the former log are discarded. */
   const generation = useRef(0)
   const retry = useRef<ReturnType<typeof setTimeout>>()
   const add = (more: readonly Note[]): void => setNotes(before => withNotes(before, more))

@@ -101,7 +101,7 @@ export const createClient = ({ name, userId, urls, logIn, random }: ClientOption
     if (kind > 0.4 || target === undefined)
       return { type: 'message', room, content, ...mentions, ...(reply === undefined ? {} : { reply_to: reply }) }
     if (kind < 0.25) return { type: 'react', room, target, key: oneOf(['👍', '❤', '+1']), remove: random() < 0.3 }
-    // A moderator may delete the messages of others, and everybody tries.
+    // Only a moderator may delete the messages of others, but every client tries.
     return kind < 0.28 || kind > 0.36
       ? { type: 'delete', room, target }
       : { type: 'edit', room, target, content, ...mentions }

@@ -1,7 +1,7 @@
 /**
- * Preloaded into a service under test with `--import`. After one SIGUSR2, the process kills itself between the next commit and
- * its ack. After two signals, the process kills itself between the next ack and the delivery. The service's own code contains
- * no fault points.
+ * Kills the process at a chosen point. A service under test preloads this file with `--import`. After one SIGUSR2, the process
+ * kills itself between the next commit and its ack. After two signals, it kills itself between the next ack and the delivery.
+ * The service's own code contains no fault points.
  */
 import { Connection } from '../../src/chat/connections/connection.ts'
 import { Room } from '../../src/chat/rooms/room.ts'

@@ -68,7 +68,7 @@ export const fold = (log: readonly LogEntry[]): { messages: Map<number, Message>
   return { messages: new Map([...folded].map(([seq, message]) => [seq, stateOf(message)])), faults }
 }
 
-/** Applies an entry to its message. Returns what is wrong with it. */
+/** Applies an entry to its message. Returns a description of each contradiction to the earlier entries. */
 const change = (message: Folded, { type, seq, user_id, target, ...entry }: LogEntry): string[] => {
   const wrong: string[] = []
   if (type === 'edit') {

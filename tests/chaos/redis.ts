@@ -1,4 +1,4 @@
-/** Adds Redis to a chaos run: `--redis`. Each service reaches the server through a proxy of its own. */
+/** Adds Redis to a chaos run with `--redis`. Each service reaches the server through a proxy of its own. */
 import { startRedis } from '../support/redis-server.ts'
 import { startProxy } from './proxy.ts'
 

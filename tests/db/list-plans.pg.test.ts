@@ -1,6 +1,6 @@
 /**
- * Tests that lists of rooms, members and users read only what they return, among 10,000 public rooms, 100,000 private rooms of
- * other people, and 100,000 users.
+ * Tests that lists of rooms, members and users read only the rows that they return, in a database with 10,000 public rooms,
+ * 100,000 private rooms of other people, and 100,000 users.
  */
 import { expect, test } from 'vitest'
 import { createInboxRepository } from '../../src/db/repositories/inbox.ts'

@@ -51,7 +51,7 @@ test('a list contains exactly the messages and the notices, in both directions',
 test('a list reads a number of rows that depends only on its length', async () => {
   const { database, roomId, sql } = await start()
   const { client, schema } = database
-  // Two messages, 10,000 other entries, a notice, 10,000 other entries, and 10,000 notices in a row.
+  // The log contains two messages, 10,000 other entries, a notice, 10,000 other entries, and 10,000 notices in a row.
   const counts = [10_000, 1, 10_000, 10_000]
   let seq = 2
   let n = 0

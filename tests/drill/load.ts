@@ -26,7 +26,7 @@ export interface Load {
   /** Stops sending. Resolves when everything that was sent is acknowledged. */
   drain(): Promise<void>
   resume(): void
-  /** Returns what is missing, stored twice or shown differently. Call it after `drain`. */
+  /** Returns the messages that are missing, stored twice or shown differently. Call it after `drain`. */
   violations(): Promise<string[]>
   close(): void
 }

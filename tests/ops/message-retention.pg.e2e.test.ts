@@ -9,7 +9,9 @@ import { createDeferred } from '../support/deferred.ts'
 
 const EXPIRED = 20_000
 
-/** Starts `processes` that delete what is older than 30 days, with 20,000 expired and 100 kept messages in the first room. */
+/**
+ * Creates a room with 20,000 expired and 100 kept messages. `begin` starts a process that deletes what is older than 30 days.
+ */
 const start = async () => {
   const database = await testDatabase()
   const { client, schema } = database

@@ -33,8 +33,8 @@ export interface MailServer {
 
 export interface MailServerOptions {
   /**
-   * Decides whether to accept a recipient. Throws `smtpError` to refuse the recipient. The server responds after the returned
-   * promise.
+   * Decides whether to accept a recipient. Throws `smtpError` to refuse the recipient. The server responds when the returned
+   * promise has settled.
    */
   readonly onRecipient?: (address: string) => unknown
   /** Decides whether to accept a mail that was received completely. */

@@ -27,7 +27,10 @@ export interface ConnectOptions extends ClientOptions {
   readonly protocols?: string[]
 }
 
-/** Connects. Rejects with the HTTP status in the message if the upgrade is refused. The socket is closed when the test ends. */
+/**
+ * Opens a WebSocket. Rejects with the HTTP status in the message if the upgrade is refused. The socket is closed when the test
+ * ends.
+ */
 export const connect = async (url: string, { protocols, ...options }: ConnectOptions = {}): Promise<SocketClient> => {
   const socket = new WebSocket(url, protocols, options)
   const client = bufferFrames(socket)

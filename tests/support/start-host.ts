@@ -38,7 +38,7 @@ export interface HostOptions<Kinds extends HostKinds = Record<never, never>> ext
   readonly after?: (app: FastifyInstance) => unknown
 }
 
-/** The host's authentication: returns the user in the header `x-user`. */
+/** Authenticates a user of the host: returns the user in the header `x-user`. */
 export const byHeader = ({ headers }: { headers: Record<string, unknown> }): HostUser | null => {
   if (typeof headers['x-user'] !== 'string' || headers['x-user'] === '') return null
   const [id = '', name = id] = headers['x-user'].split(':')

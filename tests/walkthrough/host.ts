@@ -4,7 +4,7 @@ import Fastify from 'fastify'
 import { createChat } from '../../src/index.ts'
 import { ENCRYPTION_KEY } from '../support/settings.ts'
 
-/** Appends one entry of a kind of its own to a room, and ends. Resolves with the `seq` of the entry. */
+/** Appends an entry of the host's own kind to a room, and closes the host. Resolves with the `seq` of the entry. */
 export const appendAsHost = async (databaseUrl: string, room: string): Promise<number> => {
   const app = Fastify()
   const chat = createChat({

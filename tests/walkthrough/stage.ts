@@ -33,7 +33,9 @@ export interface Stage {
   readonly bob: Terminal
   readonly mia: PersonPage
   readonly mias: Terminal
-  /** The API clients of mia, ada and bob. Only mia’s is recorded, because the others only read what HTTP shows to them. */
+  /**
+   * The API clients of mia, ada and bob. Only mia’s client is recorded, because the others only read what HTTP returns to them.
+   */
   readonly api: Api
   readonly asAda: Api
   readonly asBob: Api

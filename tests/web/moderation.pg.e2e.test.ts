@@ -111,7 +111,7 @@ describe.skipIf(!hasChromium())('moderation', { timeout: 300_000 }, () => {
   test('creates an invitation link, which shows the room and lets somebody join, and revokes it', async () => {
     const { page, chat, complaints } = await startRoom()
     await chat.register('carol')
-    // The list is still being loaded when the link is created. It must be loaded again.
+    // The list is still being loaded when the link is created. The page must then load the list again.
     const code = page.locator('.new-link code')
     await page.route(
       url => url.pathname.endsWith('/invitations'),

@@ -10,7 +10,10 @@ import { addDirect, otherThan, type Role, type World } from './world.ts'
 
 type Action = (app: App, other: App, world: World) => Promise<unknown>
 
-/** What happens when two users act at once, or a user may not do something. Everything else is an error of the service. */
+/**
+ * The codes of the errors that are expected when two users act at the same time, or when a user lacks a right. Any other code
+ * is an error of the service.
+ */
 const EXPECTED = [
   'not_allowed',
   'room_not_found',
@@ -91,7 +94,9 @@ const ROOM_ACTIONS: Readonly<Record<string, Action>> = {
   }
 }
 
-/** Actions that give a right, and actions that take one. They are drawn more often than the others, and balance each other. */
+/**
+ * Actions that give a right, and actions that remove one. They are chosen more often than the others, and about equally often.
+ */
 const GIVING = ['add', 'add', 'join', 'invite', 'accept', 'unban', 'unban', 'unmute', 'unblock']
 const TAKING = [
   'ban',

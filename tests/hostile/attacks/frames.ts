@@ -1,6 +1,6 @@
 /**
- * Attacks that flood the service with WebSocket frames: control frames, malformed frames and frames of the chat protocol. The
- * frame quota must count all of them.
+ * Defines attacks that flood the service with WebSocket frames: control frames, malformed frames and frames of the chat
+ * protocol. The frame quota must count all of them.
  */
 import type { Attack } from '../attacks.ts'
 import { frame, OPCODE, times } from '../wire.ts'

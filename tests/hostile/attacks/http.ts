@@ -1,6 +1,6 @@
 /**
- * Attacks over HTTP: declined upgrades, pipelined, malformed and unfinished requests, guessed passwords, and connections that
- * are dropped at once.
+ * Defines attacks over HTTP: declined upgrades, pipelined, malformed and unfinished requests, guessed passwords, and
+ * connections that are dropped at once.
  */
 import { randomBytes } from 'node:crypto'
 import type { Attack } from '../attacks.ts'

@@ -1,4 +1,4 @@
-/** Attacks that read too much history, read it too fast, or do not read the responses. */
+/** Defines attacks that read too much history, read it too fast, or do not read the responses. */
 import type { Attack } from '../attacks.ts'
 import { head, open, times, write } from '../wire.ts'
 import { accountOf, flood, parallel, repeat } from './repeat.ts'

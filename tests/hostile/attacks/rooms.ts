@@ -1,4 +1,7 @@
-/** Amplification attacks: cheap requests and frames that cause much work for the database, other processes or other users. */
+/**
+ * Defines amplification attacks: cheap requests and frames that cause much work for the database, other processes or other
+ * users.
+ */
 import type { Attack } from '../attacks.ts'
 import { frame, OPCODE, upgrade } from '../wire.ts'
 import { accountOf, flood, parallel, repeat } from './repeat.ts'

@@ -43,7 +43,7 @@ const pageLineOf = (
   reactions: reactions.map(({ key, count }) => `${key} ${count}${mine.includes(key) ? ' own' : ''}`)
 })
 
-/** Runs in the browser. Returns the texts and the reactions of the messages, without what is only for some readers. */
+/** Runs in the browser. Returns the texts and the reactions of the messages, without the parts that only some readers see. */
 const READ_LINES = `[...document.querySelectorAll('.line')].map(line => {
   const bubble = line.querySelector('.bubble').cloneNode(true)
   for (const one of bubble.querySelectorAll('.hidden, .fold')) if (one.textContent !== 'Pinned: ') one.remove()
