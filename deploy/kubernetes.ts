@@ -22,7 +22,7 @@ const deployment: Deployment = {
   spec: {
     replicas: 2, // yours
     selector: { matchLabels: labels },
-    // A new pod is ready before an old one stops, so that the others have room for its clients.
+    // A new pod is ready before an old one stops, so that the other pods have the capacity for its clients.
     strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } },
     template: {
       metadata: { labels },

@@ -1,6 +1,6 @@
 /**
- * A bot built on the SDK: replies "pong" to each "!ping", exactly once even if the service restarts or the network fails.
- * Needs a running service. CHAT_URL and ROOM set another address and another room.
+ * Runs a bot that uses the SDK. The bot replies "pong" to each "!ping", exactly once even if the service restarts or the
+ * network fails. Needs a running service. CHAT_URL and ROOM set another address and another room.
  */
 import { createChatApi, createChatClient } from 'fastify-chat/client'
 

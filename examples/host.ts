@@ -1,6 +1,6 @@
 /**
- * A Fastify app with its own login and an embedded chat: users log in once, and members of a team may use its room. Each customer has
- * a private room, to which an order is published in the transaction that stores it.
+ * Runs a Fastify app with its own login and an embedded chat. Users log in once, and members of a team may use its room. Each
+ * customer has a private room, to which an order is published in the transaction that stores it.
  * Needs DATABASE_URL (postgres://…) and ENCRYPTION_KEY (`npm run -s chat -- keys generate`). Then:
  *
  *   curl -i localhost:3000/login -H 'content-type: application/json' -d '{"name":"Ann"}'

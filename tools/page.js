@@ -16,8 +16,8 @@ export const stampOfPage = () =>
     .map(file => `${file} ${statSync(file).mtimeMs}`)
     .join('\n')
 
-// Replaces the function that Vite wraps around dynamic imports. It would load the style sheets and modules that an import
-// needs, but the page has one style sheet, and its later files need only the first one.
+// Replaces the function that Vite wraps around dynamic imports. Vite's function would load the style sheets and modules that an
+// import needs, but the page has one style sheet, and its later files need only the first one.
 const withoutPreload = {
   name: 'without-preload',
   enforce: 'pre',

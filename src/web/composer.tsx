@@ -56,7 +56,7 @@ export const Composer = (props: ComposerProps) => {
   const [draft, setDraft] = useState(() => drafts.getItem(key) ?? '')
   const [editText, setEditText] = useState('')
   const chosen = useRef(new Map<number, string>())
-  /** Where the caret must be after the next rendering, because a rendered text moves it to the end. */
+  /** The position of the caret after the next rendering, because rendering a text moves the caret to the end. */
   const caret = useRef<number>()
   const field = useRef<HTMLTextAreaElement>(null)
   const text = edited ? editText : draft

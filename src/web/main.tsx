@@ -12,8 +12,8 @@ const takeMailLink = (): MailLink | undefined => {
 
 const root = document.getElementById('root')
 /**
- * The number of links opened since the page was loaded. As the key of the app, it makes the app show a link again that is
- * opened twice.
+ * The number of links opened since the page was loaded. Used as the key of the app, so that a link that is opened again is
+ * shown again.
  */
 let opened = 0
 // This listener is added before the listeners of all components, so that no component reads the token of a link as the name of

@@ -1,4 +1,4 @@
-/** Links to rooms. The URL of the page contains the name of the current room after the `#`. */
+/** Creates links to rooms. The URL of the page contains the name of the current room after the `#`. */
 
 /** The room that every user can read. */
 export const DEFAULT_ROOM = 'general'

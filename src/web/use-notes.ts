@@ -23,7 +23,7 @@ export interface Notes {
   readonly members: ReadonlyMap<number, string>
 }
 
-/** Maximum number of entries of a page, and of pages that are read after one page of messages was loaded. */
+/** Maximum number of entries per page, and maximum number of pages that are read for one page of messages. */
 const PAGE = 100
 const MAX_PAGES = 2
 const MAX_MEMBERS = 100
@@ -103,8 +103,8 @@ const useViews = (isNeeded: boolean): Views | undefined => {
 const isReadable = ({ status, error }: RoomState): boolean => status !== 'joining' && error === undefined
 
 /**
- * Loads the members at the start if the user is a member, and once for each user whose membership somebody else changed, or who has read
- * messages, and whose name the page does not know.
+ * Loads the members at the start if the user is a member. Loads them again for each user whose name the page does not know and
+ * whose membership somebody else changed, or who has read messages.
  */
 const useMembers = (
   { api, identity }: ChatClient,

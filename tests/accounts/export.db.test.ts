@@ -113,7 +113,7 @@ const RECORDS: Record<(typeof PERSONAL_TABLES)[number], string | null> = {
   outbox: null,
   exports: null,
   last_posts: null,
-  // The mentions that the user has not read refer to messages of others.
+  // The export does not contain unread mentions, because they refer to messages of others.
   mentions: null
 }
 

@@ -33,7 +33,7 @@ export const post = async (service: Service, room: string, count: number, inFlig
   client.close()
 }
 
-/** Adds `count` reactions to a message, each of another user. They are entries of the log. */
+/** Adds `count` reactions to a message, each by a different user. Each reaction is an entry of the log. */
 export const react = async ({ url }: BenchDatabase, roomId: number, target: number, count: number): Promise<void> => {
   const client = await openClient({ url, poolMax: 1 })
   const { messages } = createDatabase(client, 'public')

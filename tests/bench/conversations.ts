@@ -85,7 +85,7 @@ const pages = async ({ database, service, rounds }: Context): Promise<Row[]> => 
   return rows
 }
 
-/** Returns the number of transactions of a database so far. Each query of the service outside a transaction is one. */
+/** Returns the number of transactions of a database so far. Each query outside a transaction counts as one. */
 const transactions = async ({ sql }: BenchDatabase): Promise<number> => {
   // PostgreSQL reports a transaction up to a second late.
   await pause(1200)

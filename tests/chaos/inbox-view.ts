@@ -47,7 +47,7 @@ export const createInboxView = (): InboxView => {
       for (const room of (frame.removed ?? []) as string[]) items.delete(room)
       for (const update of (frame.rooms ?? []) as Update[]) {
         const known = items.get(update.room)
-        // A change of an unknown room can't be applied. The next frame with the whole room replaces it.
+        // Ignores a change of an unknown room. The next frame with the whole room includes the change.
         if (known || update.read_messages !== undefined) items.set(update.room, { ...known, ...update } as InboxItem)
       }
     },

@@ -168,9 +168,9 @@ const createView = () => {
       message.counts.clear()
       message.isPinned = false
     }
+    // Skips an earlier edit, which has no text, because the message already has the text of a later edit.
     if (seq <= message.changed) return
     message.changed = seq
-    // An earlier edit has no text: the message already has that of a later one.
     if (type === 'edit') Object.assign(message, { content, mentions })
     if (type === 'deletion') Object.assign(message, { content: null, mentions: [] })
   }

@@ -1,4 +1,4 @@
-/** Tests how the SDK sends how far its user has read a room, and shows how far others have read. */
+/** Tests how the SDK sends the read marks of its user, and shows the read marks of others. */
 import { expect, test } from 'vitest'
 import { fakeService, messageFrame, type Sent, settled, subscribedFrame } from '../support/fake-service.ts'
 

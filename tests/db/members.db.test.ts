@@ -1,4 +1,4 @@
-/** Tests who may change the members and the properties of a room, which SQL decides while it appends the entry. */
+/** Tests who may change the members and the properties of a room. SQL checks the rights while it appends the entry. */
 import { describe, expect, test } from 'vitest'
 import { createDatabase, type NewEntry } from '../../src/db/database.ts'
 import type { MemberRole, Visibility } from '../../src/db/tables.ts'

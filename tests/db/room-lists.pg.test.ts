@@ -1,4 +1,4 @@
-/** Tests that a list of rooms does not read the private rooms of other people, also with a plan for any parameters. */
+/** Tests that a list of rooms does not read the private rooms of other people, also with a generic plan. */
 import { expect, test } from 'vitest'
 import { createDatabase } from '../../src/db/database.ts'
 import { testDatabase } from '../support/database.ts'

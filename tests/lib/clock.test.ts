@@ -16,7 +16,9 @@ const files = ['src', 'client/src', 'plugins', 'routes'].flatMap(folder =>
  */
 const READING = /Date\.now|new Date\(\)|\bDate\(\)|performance\.now|\b(?:clock|timers|systemClock)\.now\b/g
 
-/** Files that may use the wall clock: for points in time that are shown, stored, or compared with a time from outside. */
+/**
+ * Files that may use the wall clock: for points in time that are shown, stored, or compared with the time of another system.
+ */
 const ALLOWED: Record<string, { times: number; why: string }> = {
   'src/lib/clock.ts': { times: 2, why: 'the clocks themselves' },
   'client/src/platform.ts': { times: 2, why: 'the clocks of the SDK' },

@@ -1,4 +1,7 @@
-/** Tests that the id in a problem or an `error` frame that a user reports finds a line of the log, although lines are merged. */
+/**
+ * Tests that the log contains the request id of each problem document and `error` frame that is logged, although lines are
+ * merged.
+ */
 import { expect, test } from 'vitest'
 import { fakeClock } from '../support/clock.ts'
 import { startChat } from '../support/start-chat.ts'

@@ -11,7 +11,7 @@ const KEY = generateKey()
 const keyring = createKeyring({ current: KEY, now: Date.now })
 const token = (text: string): string => keyring.encrypt(text).token
 
-/** Creates the tables of the other service in a schema of their own, and the parts of an import. */
+/** Creates the tables of the other service in a schema of their own. Returns functions that survey and import their rows. */
 const start = async (tables: string) => {
   const database = await testDatabase()
   const other = `${database.schema}_fastapi`

@@ -73,7 +73,7 @@ test('a block changes nothing in rooms of more people', async () => {
     expect((await post(bob, name)).status, name).toBe(201)
     expect((await post(ann, name)).status, name).toBe(201)
   }
-  // A role of a member who has blocked the owner still changes.
+  // The owner can still change the role of a member who has blocked the owner.
   await block(bob, ann.id)
   expect((await put(ann, room, bob.id, { role: 'moderator' })).status).toBe(200)
 })

@@ -177,7 +177,7 @@ describe('a link', () => {
     const chat = await startMailChat()
     await register(chat, 'john', 'john@example.com')
     const token = await tokenOf(chat, 'john')
-    // Waits until each mail is sent, because the next link makes the link before void. A mail with a void link is not sent.
+    // Waits until each mail is sent, because each new link makes the previous one void. A mail with a void link is not sent.
     for (let at = 1; at <= 3; at++) {
       await chat.mail.to('john@example.com', at)
       await chat.idle()

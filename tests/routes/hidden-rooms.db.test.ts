@@ -81,7 +81,7 @@ test('a private room of other people looks like an absent one, at the same cost'
     owner: ann.id
   })
 
-  // From now on, the user is cached, because the clock stands still.
+  // From now on, the user is cached, because the clock does not advance.
   await chat.as(bob, 'GET', '/api/users/me')
   for (const [name, [method, path, body]] of Object.entries(REQUESTS)) {
     const costOf = async (room: string) => {

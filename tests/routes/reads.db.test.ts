@@ -1,4 +1,4 @@
-/** Tests how members mark rooms as read, and who sees it. */
+/** Tests how members mark rooms as read, and who sees the marks. */
 import { expect, test } from 'vitest'
 import { engine } from '../support/database.ts'
 import { ROOMS, startRooms } from '../support/rooms.ts'

@@ -1,4 +1,4 @@
-/** Tests the routes that create, list and revoke invitations to rooms, and with which users join. */
+/** Tests the routes that create, list and revoke invitations to rooms, and the route with which users join a room. */
 import { createHash } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { fakeClock } from '../support/clock.ts'

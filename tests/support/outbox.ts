@@ -13,7 +13,7 @@ import { ENCRYPTION_KEY } from './settings.ts'
 
 const LINK_URL = 'https://chat.example.com/app'
 
-/** Returns functions that store mails and start workers on a database. The clock of the workers stands still. */
+/** Returns functions that store mails and start workers on a database. The clock of the workers does not advance. */
 export const createOutbox = (database: ChatDatabase) => {
   const keyring = createKeyring({ current: ENCRYPTION_KEY, now: Date.now })
   const lookupKeys = createLookupKeys({ repository: database.lookupKeys, keyring })

@@ -16,8 +16,8 @@ export const planOf = async (client: SqlClient, look: () => Promise<unknown>): P
 const queries: { query: string; params: unknown[] }[] = []
 
 /**
- * Records every statement that Drizzle or a repository runs. Call this function before the repository is created, because it
- * prepares its statements, and keeps the function `query`.
+ * Records every statement that Drizzle or a repository runs. Call this function before the repository is created, because a
+ * repository prepares its statements and keeps a reference to `query`.
  */
 export const recordQueries = (client: SqlClient): void => {
   const { session } = client.drizzle as unknown as { session: { logger: Logger } }

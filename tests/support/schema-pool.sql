@@ -1,4 +1,4 @@
--- The schemas of the pool in schema-pool.ts, with a hash of their catalog and the rows that the migrations wrote.
+-- Stores the schemas of the pool of schema-pool.ts, with a hash of their catalog and the rows that the migrations wrote.
 create schema test_pool;
 
 create table test_pool.schemas (

@@ -77,7 +77,7 @@ routes.sort((one, other) => one.parameters - other.parameters)
 const routeItem = ({ method, path }: { method: string; path: string }): string =>
   `${method} ${path.replace(/^\/api\/chat/, '')}`
 
-/** Returns the item that a request ticks, or undefined if its route is not one of conversations. */
+/** Returns the item that a request ticks, or undefined if its route does not belong to conversations. */
 export const itemOfRequest = (method: string, url: string): string | undefined => {
   const { pathname } = new URL(url, 'http://localhost')
   const found = routes.find(one => one.method === method && one.pattern.test(pathname))

@@ -58,7 +58,7 @@ export const startTerminals = (): Terminals => {
 
   const open = async ({ url, username, password, onCommand }: TerminalOptions): Promise<Terminal> => {
     const name = `${username}-${++count}`
-    // With CI=true, the screen would be written only at the end.
+    // With CI=true, Ink would write the screen only at the end.
     const variables = [`FASTIFY_CHAT_PASSWORD=${password}`, `XDG_CONFIG_HOME=${folder}`, 'NO_COLOR=1', 'CI=false']
     const env = variables.flatMap(variable => ['-e', variable])
     const client = [process.execPath, program, 'client', '--url', url, '--username', username]

@@ -261,7 +261,7 @@ describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
     await page.getByRole('textbox', { name: 'Message to General' }).waitFor()
     expect(await composer(page).inputValue()).toBe('a draft')
     expect(await page.content()).not.toContain('to be deleted')
-    // A name would be inserted into the draft at the caret of the edit.
+    // If the list were still open, it would insert a name into the draft at the caret of the edit.
     expect(await page.getByRole('listbox').count()).toBe(0)
   })
 

@@ -23,7 +23,7 @@ interface PickerProps extends EmojiPickerProps, Pick<Emojis, 'searchEmojis'> {}
 /** The number of emojis in a row, as in the style sheet. */
 const COLUMNS = 8
 
-/** Returns the picker of a module of emojis, which is loaded apart from the picker. */
+/** Returns a picker that uses the emojis of a module. The module is loaded separately from the picker. */
 export const pickerOf = (searchEmojis: PickerProps['searchEmojis']) => (props: EmojiPickerProps) => (
   <Picker {...props} searchEmojis={searchEmojis} />
 )

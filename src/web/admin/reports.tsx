@@ -1,4 +1,4 @@
-/** Renders the open reports of all rooms, also of direct rooms. */
+/** Renders the open reports of all rooms, including direct rooms. */
 import { ReportsList } from '../room/reports.tsx'
 import type { AdminSectionProps } from './users.tsx'
 

@@ -22,7 +22,7 @@ interface PeopleSearchProps {
   readonly button: (user: FoundUser) => ComponentChildren
 }
 
-/** The service requires this number of characters. */
+/** The minimum length of a query, which the service requires. */
 const MIN_QUERY = 2
 const MAX_FOUND = 20
 /** Time in milliseconds after the last key press before the search starts. */

@@ -50,7 +50,7 @@ const ReportDialog = ({ session, message, onClose }: CommonProps) => {
 
 interface BlockDialogProps extends CommonProps {
   readonly blocked: ReadonlySet<number>
-  /** Called with the users who are blocked now. */
+  /** Called with the ids of all blocked users after a change. */
   readonly onChange: (blocked: ReadonlySet<number>) => void
 }
 

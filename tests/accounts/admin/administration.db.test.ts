@@ -17,7 +17,7 @@ import { type PausePoint, pausedDatabase } from '../../support/paused-database.t
 const PASSWORD = 'SecurePass123'
 const client = { address: '192.0.2.7', agent: 'test' }
 
-/** Registers administrators, each with a session, and a user. */
+/** Registers two administrators, each with a session, and the user john. */
 const start = async () => {
   const database = await testDatabase()
   // The sessions must last as long as a test on a busy machine.

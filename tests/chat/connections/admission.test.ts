@@ -56,7 +56,7 @@ test('admits CONNECT_RATE per second, and spreads the others over the time that 
   expect(attempt()).toBe(1000)
   clock.advance(1000)
   expect(Array.from({ length: 11 }, attempt).filter(ms => ms === 0)).toHaveLength(10)
-  // The spread shrinks again when few are rejected.
+  // The spread becomes smaller again when few connections are rejected.
   clock.advance(30_000)
   state.random = 1
   const later = Array.from({ length: 11 }, attempt)

@@ -72,9 +72,9 @@ describe('the text of an edit', () => {
 
 describe('a message that another process deletes', () => {
   /**
-   * Starts two processes. The process `late` does not poll until its clock is advanced. It loses the notifications of the change
-   * feed, and receives the announcements of new entries when `release` is called. It has read the message 1, which was edited,
-   * pinned and replied to, in all ways.
+   * Starts two processes. The process `late` does not poll until its clock is advanced. It loses the notifications of the
+   * change feed, and receives the announcements of new entries when `release` is called. It has already read the message 1,
+   * which was edited, pinned and replied to, over every path in `PATHS`.
    */
   const startLate = async () => {
     const network = createMemoryNetwork()

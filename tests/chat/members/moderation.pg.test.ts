@@ -28,7 +28,7 @@ const start = async ({ isNotified = true } = {}) => {
     await socket.nextOf('subscribed')
     return socket
   }
-  /** Returns the entries of a user after the newest entry with this property. */
+  /** Returns the entries of a user after the newest entry that meets the condition. */
   const after = (condition: string, { id }: Person) =>
     sql(
       `select seq from @messages as entry where user_id = $1 and seq > (

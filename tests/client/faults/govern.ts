@@ -112,10 +112,13 @@ const TAKING = [
   'archive',
   'block'
 ]
-/** A request is repeated after the connection was lost, so that most actions have an effect. */
+/** Maximum number of attempts. A request is repeated after the connection was lost, so that most actions have an effect. */
 const ATTEMPTS = 4
 
-/** 0: the connection was lost. 401: the token has expired. 429 and 503: the service is restarting or busy. */
+/**
+ * Returns whether the error is temporary: the connection was lost (0), the token has expired (401), or the service is
+ * restarting or busy (429, 503).
+ */
 const isTemporary = (error: unknown): boolean =>
   error instanceof ChatApiError && [0, 401, 429, 503].includes(error.status)
 

@@ -55,7 +55,9 @@ export interface World {
 /** How long a token is used, in milliseconds. */
 const TOKEN_MS = 2000
 const ATTEMPTS = 300
-/** A request may wait for a restart, and the machine may be slow. */
+/**
+ * The timeout of a request in milliseconds. It is long, because a request may wait for a restart and the machine may be slow.
+ */
 const TIMEOUT_MS = 60_000
 const NAMES = ['ada', 'bob', 'cat', 'dan', 'eve']
 
