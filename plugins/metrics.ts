@@ -23,7 +23,7 @@ declare module 'fastify' {
       readonly collect?: (() => Promise<{ readonly text: string; readonly type: string }>) | undefined
       /** Returns whether the `Authorization` header of a request contains METRICS_TOKEN. Absent without the setting. */
       readonly isAllowed?: ((request: FastifyRequest) => boolean) | undefined
-      /** Whether anything is measured. */
+      /** Whether metrics are configured. */
       readonly isOn: boolean
     }
   }

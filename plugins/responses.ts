@@ -26,7 +26,7 @@ declare module 'fastify' {
       watch(request: FastifyRequest, reply: FastifyReply): void
       /** Calls `ended` once, when the response has been sent or the connection is closed. */
       onEnd(reply: FastifyReply, ended: () => void): void
-      /** Watches a socket until the socket is closed. Closes the socket if the client does not read what was written. */
+      /** Watches a socket until the socket is closed. Closes the socket if the client does not read the written bytes. */
       watchSocket(socket: Socket): void
     }
   }

@@ -10,7 +10,7 @@ import { LINK_SCHEMA, type LinkRoutesOptions, linkRoute } from './link-route.ts'
 
 const GUARD = [...TOKEN_PROBLEMS, 'proof_required'] as const
 
-/** The routes that need no access token. */
+/** Registers the routes that need no access token. */
 export const publicEmailRoutes: FastifyPluginAsyncTypebox<LinkRoutesOptions> = async (fastify, options) => {
   const { accounts } = fastify.chatAuth
   if (!accounts) return
@@ -55,7 +55,7 @@ export const publicEmailRoutes: FastifyPluginAsyncTypebox<LinkRoutesOptions> = a
   })
 }
 
-/** The routes that require an authenticated user. */
+/** Registers the routes that require an authenticated user. */
 const emailRoutes: FastifyPluginAsyncTypebox = async fastify => {
   const { accounts } = fastify.chatAuth
   if (!accounts) return

@@ -41,7 +41,10 @@ export interface PublicRoutesOptions extends AuthRoutesOptions, AuthFeatureRoute
   readonly hasApp: boolean
 }
 
-/** The routes that require no user: register, login, second factors, health, the start page, the API documents and the web client. */
+/**
+ * Registers the routes that require no user: register, login, second factors, health, the start page, the API documents and the
+ * web client.
+ */
 export const publicRoutes: FastifyPluginAsync<PublicRoutesOptions> = async (fastify, options) => {
   const { registerRateLimit, loginRateLimit, registration, requireVerifiedEmail, ...more } = options
   const { publicUrl, hasHealth, hasEntrance, hasDocuments, hasApp } = more
@@ -56,7 +59,7 @@ export const publicRoutes: FastifyPluginAsync<PublicRoutesOptions> = async (fast
   if (hasApp) await fastify.register(appRoutes)
 }
 
-/** The routes with which users register and log in at this service. */
+/** Registers the routes with which users register and log in at this service. */
 const publicLocalRoutes: FastifyPluginAsync<AuthRoutesOptions> = async (fastify, options) => {
   const { loginRateLimit } = options
   await fastify.register(authRoutes, options)
@@ -72,7 +75,7 @@ export interface AuthenticatedRoutesOptions extends SocketRouteOptions, Pick<Aut
   readonly hasDirectRooms: boolean
 }
 
-/** The routes that require an authenticated user. */
+/** Registers the routes that require an authenticated user. */
 export const authenticatedRoutes: FastifyPluginAsync<AuthenticatedRoutesOptions> = async (fastify, options) => {
   // The origin is checked before the token. Otherwise, a page from a forbidden origin could find out whether a token is valid.
   checkOrigins(fastify, options)
@@ -100,8 +103,8 @@ export const authenticatedRoutes: FastifyPluginAsync<AuthenticatedRoutesOptions>
 }
 
 /**
- * The routes for sessions, passwords, e-mail addresses, second factors and invitations. They are mounted only if users can log
- * in to this service.
+ * Registers the routes for sessions, passwords, e-mail addresses, second factors and invitations, if users can log in to this
+ * service.
  */
 const localRoutes: FastifyPluginAsync<Pick<AuthRoutesOptions, 'loginRateLimit'>> = async (fastify, options) => {
   await fastify.register(sessionRoutes, options)

@@ -8,7 +8,7 @@ const metricsRoute: FastifyPluginAsync = async fastify => {
   if (!collect || !isAllowed) return
   fastify.get(
     '/metrics',
-    // The API documents leave the route out. It responds during a shutdown too, so that Prometheus records the shutdown.
+    // The API documents omit this route. The route responds during a shutdown too, so that Prometheus records the shutdown.
     { schema: { hide: true }, config: { chatWhileStopping: true }, exposeHeadRoute: false },
     async (request, reply) => {
       if (!isAllowed(request)) {

@@ -9,7 +9,7 @@ import { BODY_LIMIT } from './auth.ts'
 import { LINK_SCHEMA, type LinkRoutesOptions, linkRoute } from './link-route.ts'
 import { normalizing } from './normalize-password.ts'
 
-/** The routes that need no access token. */
+/** Registers the routes that need no access token. */
 export const publicPasswordRoutes: FastifyPluginAsyncTypebox<LinkRoutesOptions> = async (fastify, options) => {
   const { accounts } = fastify.chatAuth
   if (!accounts) return
@@ -56,7 +56,7 @@ export const publicPasswordRoutes: FastifyPluginAsyncTypebox<LinkRoutesOptions> 
   })
 }
 
-/** The route that requires an authenticated user. */
+/** Registers the route that requires an authenticated user. */
 const passwordRoutes: FastifyPluginAsyncTypebox<LinkRoutesOptions> = async (fastify, { loginRateLimit }) => {
   const { accounts } = fastify.chatAuth
   if (!accounts) return

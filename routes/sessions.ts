@@ -37,7 +37,7 @@ const acceptNoBody = async (request: FastifyRequest): Promise<void> => {
   request.body ??= {}
 }
 
-/** The routes that need no access token. */
+/** Registers the routes that need no access token. */
 export const publicSessionRoutes: FastifyPluginAsyncTypebox = async fastify => {
   const { accounts, cookies } = fastify.chatAuth
   if (!accounts) return
@@ -134,7 +134,7 @@ const logOut = async (
   return sessionIdOfToken(token)
 }
 
-/** The routes that need an access token. */
+/** Registers the routes that need an access token. */
 const sessionRoutes: FastifyPluginAsyncTypebox<Pick<AuthRoutesOptions, 'loginRateLimit'>> = async (
   fastify,
   { loginRateLimit }

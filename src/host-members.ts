@@ -43,7 +43,9 @@ export interface HostMembers {
   unban(room: string, user: HostMember): Promise<void>
 }
 
-/** How long a user is restricted, and why. `until` is a time (RFC 3339). Without it, the restriction does not end by itself. */
+/**
+ * How long a user is restricted, and why. `until` is a time (RFC 3339). Without `until`, the restriction does not end by itself.
+ */
 export type HostRestriction = Mute
 
 const MAX_USERS = 500
@@ -53,7 +55,10 @@ const AT_ONCE = 100
 const isChange = compile(hostMember)
 const isRestriction = compile(Ban)
 
-/** `running` returns the Fastify instance of the chat, or throws if the chat is not running. */
+/**
+ * Creates the methods that change members. `running` returns the Fastify instance of the chat, or throws if the chat is not
+ * running.
+ */
 export const createHostMembers = (running: () => FastifyInstance): HostMembers => {
   const changes = async () => {
     const { chatCore, chatListen } = running()

@@ -22,7 +22,7 @@ export interface Held {
   /** The `seq` of the last entry that was applied to the reactions and the pin. */
   readonly reactedSeq: number
   readonly isPinned: boolean
-  /** Whether the message may have reactions that the client does not know. A list contains only the most frequent ones. */
+  /** Whether the message may have reactions that the client does not know. A list contains only the most frequent keys. */
   readonly isPartial: boolean
 }
 

@@ -52,8 +52,8 @@ export interface InboxState {
   readonly status: 'loading' | 'live' | 'stale' | 'unsupported'
   readonly error?: Refusal
   /**
-   * The rooms, latest message first. Their counts include what this client has marked as read, before the service has confirmed
-   * it.
+   * The rooms, latest message first. Their counts already include the read marks of this client that the service has not
+   * confirmed yet.
    */
   readonly rooms: readonly InboxItem[]
   readonly total: InboxTotal

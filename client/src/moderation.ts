@@ -20,7 +20,7 @@ export interface ModerationApi {
   unban(room: string, user: number): Promise<void>
   /** Lists the users who are muted or banned. */
   restrictions(room: string, page?: PageRange): Promise<RestrictionList>
-  /** Deletes a room with its messages. Only for its owners. */
+  /** Deletes a room with its messages. Requires the role `owner`. */
   deleteRoom(room: string): Promise<void>
   /** Lists the reported messages of a room. */
   reports(room: string, page?: ReportRange): Promise<ReportList>

@@ -55,7 +55,7 @@ export const systemTimers: Timers = {
 }
 
 /** The error message if there is no WebSocket constructor. */
-export const NO_WEBSOCKET = 'No WebSocket here. Install `ws`, or pass a `WebSocket`.'
+export const NO_WEBSOCKET = 'No WebSocket found. Install `ws`, or pass `WebSocket`.'
 
 /** Returns the default WebSocket constructor: the global one, or that of the package `ws` if it is installed. */
 export const findWebSocket = async (): Promise<SocketConstructor | undefined> => {

@@ -1,4 +1,4 @@
-/** Defines what a room needs of the client, and the methods of a room that only the client uses. */
+/** Defines the functions of the client that a room uses, and the methods of a room that only the client uses. */
 import type { ChatApi } from './api.ts'
 import type { Outbox } from './outbox.ts'
 import type { Timers } from './platform.ts'

@@ -38,7 +38,7 @@ export interface Refusal {
   readonly until?: string
 }
 
-/** What a message or an edit has in addition to its text. `mentions` are the ids of the mentioned users. */
+/** The fields that a message or an edit may have in addition to its text. `mentions` are the ids of the mentioned users. */
 export interface TextOptions {
   readonly meta?: Record<string, unknown>
   readonly mentions?: readonly number[]
@@ -94,8 +94,8 @@ export interface Typist {
 }
 
 /**
- * The settings of a room. Each is absent until an entry of type `room` has changed it, and after `resync` with `isReplaced`: use
- * those of `api.showRoom` until then. Null removes the title or the topic.
+ * The settings of a room. Each setting is absent until an entry of type `room` has changed it, and again after a `resync` with
+ * `isReplaced`. Until then, use the settings that `api.showRoom` returns. Null removes the title or the topic.
  */
 export interface RoomSettings {
   readonly title?: string | null
@@ -106,7 +106,7 @@ export interface RoomSettings {
   readonly archived?: boolean
   /** Who may add people to the room. */
   readonly invite?: 'members' | 'moderators'
-  /** How many days the entries of the room are kept, if this is fewer than the service keeps them. */
+  /** Number of days for which the entries of the room are kept, if the room has a limit of its own. */
   readonly retention_days?: number | null
 }
 
@@ -139,9 +139,9 @@ export interface RoomState extends RoomSettings {
   readonly oldest: number
   readonly isLoadingOlder: boolean
   /**
-   * How far users have read: the `seq` of the last entry, by user id. Includes this user's own mark, with what `markRead` has
-   * marked. Empty at first: `loadReads()` loads the marks of the members. Others are absent in rooms of more than 100 members,
-   * and if the service does not show them.
+   * How far users have read: the `seq` of the last entry, by user id. Includes this user's own mark, as `markRead` has set it.
+   * Empty at first: `loadReads()` loads the marks of the members. The marks of other users are absent in rooms of more than 100
+   * members, and if the service does not show them.
    */
   readonly reads: { readonly [userId: number]: number }
   /**

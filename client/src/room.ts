@@ -282,7 +282,8 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
     retry: outbox.retry,
     discard: outbox.discard,
     older: paging.older,
-    // A higher mark would cover later messages here, but not on the service, which limits it to its newest entry.
+    // The mark is limited to the newest entry, as the service limits it. A higher mark would cover later messages on this client
+    // only.
     markRead: (upTo, newest = subscription.mark?.seq) => newest && mark(Math.min(upTo ?? newest, newest)),
     markUnread: () => mark(undefined),
     async loadReads() {

@@ -77,7 +77,7 @@ export const createSingleLoads = ({ read, timeline, timers, timing, onChange }: 
       const isQueued = queue.delete(seq)
       if (!isTemporary(error)) return
       notBefore = timers.monotonic() + backoff.next(error.retryAfterMs ?? timing.gap)
-      // Moves the message to the end, so that one that can't be loaded does not block the others.
+      // Moves the message to the end, so that a message that can't be loaded does not block the others.
       if (isQueued) queue.add(seq)
     }
   }

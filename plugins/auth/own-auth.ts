@@ -17,7 +17,7 @@ export interface OwnAuthOptions extends Pick<ChatAuth, 'cookies' | 'admit'> {
   readonly clock: Clock
 }
 
-/** Throws a TypeError if `secretKey` is missing. */
+/** Creates the authentication by access tokens. Throws a TypeError if `secretKey` is missing. */
 export const createOwnAuth = async (
   fastify: FastifyInstance,
   { values, clock, cookies, admit }: OwnAuthOptions

@@ -15,7 +15,7 @@ export interface BusListener {
   reset(): void
 }
 
-/** What a driver of the bus measures. The metrics read the fields when they are collected. */
+/** The measurements of a driver of the bus. The metrics read the fields when they are collected. */
 export interface BusStats {
   readonly driver: 'postgres' | 'redis'
   /** Milliseconds that the latest heartbeat of this process took to return, or undefined before the first one. */
@@ -26,7 +26,7 @@ export interface BusStats {
   readonly isFailing: boolean
   /** How often this process connected again after it had lost its connection. */
   readonly reconnects: number
-  /** The number of sends that failed, including those that were dropped because too much was queued. */
+  /** The number of sends that failed, including those that were dropped because the queue was full. */
   readonly failures: number
   /** The number of received notifications that were dropped because they were not valid. */
   readonly dropped: number
@@ -34,7 +34,7 @@ export interface BusStats {
 
 /** Connects one process to the bus. A process does not receive its own notifications. */
 export interface Bus {
-  /** Identifies this process to the others. */
+  /** Identifies this process to other processes. */
   readonly processId: string
   /**
    * Announces that a room's log has grown. Announcements within a few milliseconds are merged: only the highest `seq` of each

@@ -5,7 +5,7 @@ import { type BusEvent, isBusEvent } from './events.ts'
 /** The content of a payload. `from` is the id of the sending process; `grown` contains the announcements. */
 interface Envelope {
   readonly from: string
-  /** The number of the payload among those of its process. Only processes with Redis number their payloads. */
+  /** The number of the payload, counted per process. Only processes with Redis number their payloads. */
   readonly n?: number
   /** In a heartbeat over PostgreSQL: the number of the newest payload that Redis has confirmed. */
   readonly sent?: number

@@ -9,7 +9,7 @@ export interface PacingOptions {
   /** Called with the error each time sending fails. The send is not retried, because other processes poll. */
   readonly onFailure?: (error: unknown) => void
   readonly clock?: Clock
-  /** Minimum time in milliseconds between two sends. Announcements and events in between are sent together. */
+  /** Minimum time in milliseconds between two sends. Announcements and events within this time are sent together. */
   readonly gatherMs?: number
 }
 

@@ -1,4 +1,4 @@
-/** Defines what carries the payloads of a bus. `createPacedBus` turns a transport into a bus. */
+/** Defines the transports that carry the payloads of a bus. `createPacedBus` turns a transport into a bus. */
 import type { Bus } from './bus.ts'
 
 /** Handles what a transport receives. */

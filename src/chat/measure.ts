@@ -58,7 +58,7 @@ const CODES: ReadonlySet<number> = new Set([1000, 1001, 1005, 1006, ...Object.va
 /** Returns the label of a close code. */
 export const closeLabel = (code: number): string => (CODES.has(code) ? String(code) : 'other')
 
-/** Reports what the connections of this process use. */
+/** Registers the metrics of the connections and of the append queue. */
 export const measureConnections = (
   { instruments = noInstruments }: ChatOptions,
   { registry, appendQueue }: { readonly registry: ConnectionRegistry; readonly appendQueue: AppendQueue }

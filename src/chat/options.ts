@@ -117,7 +117,7 @@ export interface ChatOptions {
   readonly bus: Bus
   readonly clock: Clock
   readonly log: Log
-  /** Receives what the chat measures. By default nothing is measured. */
+  /** Receives the measurements of the chat. By default nothing is measured. */
   readonly instruments?: Instruments | undefined
   /** Verifies a token that a client sends to extend its connection. Rejects with a ChatError if the token is not valid. */
   readonly authenticate: (token: string) => Promise<Principal>

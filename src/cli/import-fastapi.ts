@@ -81,17 +81,19 @@ const run = async (tools: AccountTools, source: FastApiSource, options: RunOptio
     '',
     `Imported ${numbered(users, 'user')} and ${numbered(stored, 'message')} (${shown(Math.round(stored / seconds))} a second).`,
     ...(skipped > 0
-      ? [`Skipped ${numbered(skipped, 'message')}: unreadable, or of an account that was deleted here.`]
+      ? [`Skipped ${numbered(skipped, 'message')}: unreadable, or of an account that was deleted in this service.`]
       : []),
     ...(moved > 0
       ? [
-          `${numbered(moved, 'message')} took the time of the entry before: theirs is earlier, in the future, or missing.`
+          `${numbered(moved, 'message')} got the time of the previous entry, because the original time is earlier, in the future, or missing.`
         ]
       : [])
   )
   const reach = await database.rooms.reach(room.id)
   const { equal, gone, wrong } = await verifyMessages(context, found.lastId, (reach?.oldestSeq ?? 1) > 1)
-  print(`Compared with the other service: ${numbered(equal, 'message')} equal, ${shown(gone)} erased or expired since.`)
+  print(
+    `Compared with the other service: ${numbered(equal, 'message')} equal, ${shown(gone)} erased or expired in the meantime.`
+  )
   if (wrong.length > 0)
     throw new Error(`Messages are missing or differ. Their ids in the other service begin with ${wrong.join(', ')}.`)
 }

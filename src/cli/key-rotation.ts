@@ -75,7 +75,7 @@ const summaryOf = ({ rows, unreadable }: RotationResult): string[] => [
   `${numbered(rows, 'row')} encrypted again.`,
   ...(unreadable > 0
     ? [
-        `No key in the settings decrypts ${numbered(unreadable, 'row')}. They stay as they are: add their key, and run the command again.`
+        `No key in the settings decrypts ${numbered(unreadable, 'row')}. These rows were not changed. Add their key to ENCRYPTION_KEY_PREVIOUS, and run the command again.`
       ]
     : []),
   'Keep every old key for as long as you keep backups from before this rotation: they can be read only with it.'

@@ -49,7 +49,7 @@ const formerKey = ({ keyId, firstUsedAt, goneAt }: KeyRow): string => {
   const since = `Key ${keyId} was first used ${timestamp(firstUsedAt)}`
   return goneAt === null
     ? `${since}. No token needs it anymore.`
-    : `${since}. No token needs it since ${timestamp(goneAt)}. Older backups may.`
+    : `${since}. No token has needed it since ${timestamp(goneAt)}. Older backups may still need it.`
 }
 
 const rowOf = (column: string, key: string, tokens: string): string =>

@@ -47,8 +47,8 @@ export const migrate = (name: MigrateCommand, { yes }: MigrateOptions): Promise<
   })
 
 /**
- * Asks for confirmation on the terminal before `migrate down` and `migrate finish`. Without a terminal (for example in a
- * script), fails unless `--yes` is given. `migrate down` asks only if it would delete data, and then says which.
+ * Asks for confirmation on the terminal before `migrate down` and `migrate finish`. Without a terminal (for example in a script),
+ * fails unless `--yes` is given. `migrate down` asks only if it would delete data, and then lists this data.
  */
 const isConfirmed = async (name: MigrateCommand, client: SqlClient, schema: string): Promise<boolean> => {
   const where = `the schema "${schema}" at ${client.where}`

@@ -14,11 +14,11 @@ export interface Progress {
 /** Minimum time in milliseconds between two lines. */
 const LINE_MS = 5000
 
-/** Starts to show the progress of `total` rows. `label` says what is done, for example "encrypting". */
+/** Starts to show the progress of `total` rows. `label` names the activity, for example "encrypting". */
 export const createProgress = async (label: string, total: number): Promise<Progress> =>
   (process.stdout.isTTY ? await createBar(label, total) : undefined) ?? createLines(label, total)
 
-/** Returns undefined if cli-progress, an optional peer dependency, is not installed. */
+/** Creates a bar. Returns undefined if cli-progress, an optional peer dependency, is not installed. */
 const createBar = async (label: string, total: number): Promise<Progress | undefined> => {
   const library = await import('cli-progress').catch(() => undefined)
   if (!library) {

@@ -10,7 +10,7 @@ export interface BadSetting {
   readonly message: string
 }
 
-/** Thrown when settings are invalid. The message says what is wrong with each of them, but contains no value. */
+/** Thrown when settings are invalid. The message explains what is wrong with each setting, but contains no value. */
 export class ConfigError extends Error {
   readonly bad: readonly BadSetting[]
 

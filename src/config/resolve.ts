@@ -16,7 +16,9 @@ export interface ResolveOptions {
   readonly values: Readonly<Record<string, unknown>>
   readonly mode: Mode
   readonly names: Names
-  /** Required settings that may be missing here. For example, the database may be missing if a host passes its own client. */
+  /**
+   * Required settings that may be missing in this case. For example, the database may be missing if a host passes its own client.
+   */
   readonly without?: readonly Need[]
   /** Settings that are set twice or could not be read, to report together with the invalid settings. */
   readonly bad?: readonly BadSetting[]

@@ -73,7 +73,10 @@ export const createFastApiSource = ({ query: run }: Pick<SqlClient, 'query'>): F
     for (let last: number | undefined = after; last !== undefined; ) {
       const page: Row[] = await query<Row>(text, [last])
       const unsafe = page.find(({ id }) => !Number.isSafeInteger(id))
-      if (unsafe) throw new Error(`An id in the other service is not between ±9007199254740991: about ${unsafe.id}.`)
+      if (unsafe)
+        throw new Error(
+          `The other service has an id of about ${unsafe.id}. Only ids from -9007199254740991 to 9007199254740991 can be imported.`
+        )
       if (page.length > 0) yield page
       last = page.length < PAGE ? undefined : page.at(-1)?.id
     }

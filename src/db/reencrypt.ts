@@ -12,7 +12,7 @@ import { lastOf, type Place, pageOf, qualified } from './table-pages.ts'
 /** The result of one page. */
 export interface ReencryptedPage {
   readonly table: string
-  /** The number of rows in the page, with those that needed no change. */
+  /** The number of rows in the page, including rows that needed no change. */
   readonly read: number
   /** The number of rows that are now encrypted with the current key. */
   readonly rows: number

@@ -5,7 +5,7 @@
 import type { Server, Socket } from 'node:net'
 
 export interface OpenSockets {
-  /** After `ms` milliseconds, destroys the sockets that are still open. */
+  /** Destroys the sockets that are still open after `ms` milliseconds. */
   destroyIn(ms: number): void
 }
 

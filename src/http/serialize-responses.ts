@@ -3,9 +3,9 @@ import type { FastifyReply, RouteOptions } from 'fastify'
 import { whenKnown } from '../lib/when-known.ts'
 
 /**
- * An `onRoute` hook that makes the handler return JSON text instead of an object. Fastify does not pass text to a host's
- * `preSerialization` hook or to its `setReplySerializer`. Both could change an object so that the response violates its schema,
- * for example by wrapping the object in an envelope.
+ * Makes the handler of a route return JSON text instead of an object. Used as an `onRoute` hook. Fastify does not pass text to a
+ * host's `preSerialization` hook or to its `setReplySerializer`. Both could change an object so that the response violates its
+ * schema, for example by wrapping the object in an envelope.
  */
 export const serializeResponses = (route: RouteOptions): void => {
   const { handler } = route

@@ -22,9 +22,9 @@ interface ServerWithUpgradeCallback {
 const UPGRADES = 2
 
 /**
- * An `upgrade` listener that does nothing. Node 22 and 24 close the connection of an upgrade if the server has no listener.
- * This listener is added only between the decision and the event, so that other code that counts the listeners does not count
- * it.
+ * Does nothing. Used as an `upgrade` listener, because Node 22 and 24 close the connection of an upgrade if the server has no
+ * listener. This listener is added only between the decision and the event, so that other code that counts the listeners does not
+ * count it.
  */
 export const placeholder = (): void => {}
 

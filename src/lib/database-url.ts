@@ -92,8 +92,8 @@ const hostOf = (entry: string, port: string | undefined): DatabaseHost => {
 }
 
 /**
- * If the host is the path of a Unix socket's file, returns the folder of the file, and the port in the name of the file.
- * Returns any other host unchanged.
+ * Returns the folder of a Unix socket, and the port in the name of its file, if the host is the path of this file. Returns any
+ * other host unchanged.
  */
 const fromSocketFile = (host: DatabaseHost): DatabaseHost => {
   const [, folder, port] = /^(.*)\/\.s\.PGSQL\.(\d+)$/.exec(host.host) ?? []

@@ -10,7 +10,10 @@ export interface Pace {
   run<T>(batch: () => Promise<T>): Promise<T>
 }
 
-/** `ratio` is the length of a pause relative to the duration of its batch. Pauses end early if `signal` is aborted. */
+/**
+ * Creates a pace. `ratio` is the length of a pause relative to the duration of its batch. Pauses end early if `signal` is
+ * aborted.
+ */
 export const createPace = (
   clock: Pick<Clock, 'monotonic'>,
   { ratio = 1, signal }: { readonly ratio?: number; readonly signal?: AbortSignal } = {}

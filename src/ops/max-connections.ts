@@ -25,7 +25,10 @@ const MIN_CONNECTIONS = 100
 export const defaultMaxConnections = ({ memory, openFiles }: Capacity = capacity()): number =>
   Math.max(MIN_CONNECTIONS, Math.floor(Math.min((memory - BASE_BYTES) / BYTES_PER_CONNECTION, openFiles - OTHER_FILES)))
 
-/** Returns what this process may use: the smallest of the memory of the machine, of the container, and of the heap of Node. */
+/**
+ * Returns the memory and the number of open files that this process may use. The memory is the smallest of the memory of the
+ * machine, of the container, and of the heap of Node.
+ */
 export const capacity = (): Capacity => {
   const inContainer = process.constrainedMemory() ?? 0
   const { heap_size_limit: heap } = getHeapStatistics()

@@ -15,7 +15,7 @@ export interface ProcessRecordOptions extends Omit<ProcessRow, 'id'> {
   readonly repository: ProcessesRepository
   readonly clock: Clock
   readonly log: Log
-  /** Returns what changes while the process runs. Called before each write of the row. */
+  /** Returns the values that change while the process runs. Called before each write of the row. */
   readonly state: () => Pick<ProcessState, 'connections' | 'bus'>
 }
 

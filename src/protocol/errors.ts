@@ -195,8 +195,8 @@ export interface ChatErrorOptions {
 }
 
 /**
- * Thrown for every expected error. `detail` says what to do. It is sent to the client unchanged, so it must not contain a
- * secret, the text of a message, or internals.
+ * Thrown for every expected error. `detail` describes what the client can do. It is sent to the client unchanged, so it must not
+ * contain a secret, the text of a message, or internals.
  */
 export class ChatError extends Error {
   readonly code: ErrorCode

@@ -61,7 +61,7 @@ interface CurrentUser {
   readonly username: string
 }
 
-/** What the lines of messages show in addition to the messages. */
+/** The data that the lines show in addition to the messages. */
 export interface Surroundings {
   /** The user's unconfirmed changes. */
   readonly changes: readonly OutgoingChange[]

@@ -22,7 +22,7 @@ const Pins = part(parts => parts.Pins)
 interface RoomViewProps {
   readonly room: Room
   readonly title: string
-  /** What the list of rooms shows of the room. Undefined if the list does not contain the room. */
+  /** The entry of the room in the list of rooms. Undefined if the list does not contain the room. */
   readonly entry: RoomEntry | undefined
   /** The number of unread messages. Undefined until it is known. */
   readonly unread: number | undefined

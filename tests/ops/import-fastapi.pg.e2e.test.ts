@@ -172,6 +172,6 @@ test.skipIf(!hasLibraries)(
     expect((await runBuilt(['import-fastapi'], env)).output).toContain('The times in a room never go back')
     const late = await runBuilt(['import-fastapi', '--change-times'], env)
     expect(late.output).toContain('Imported 0 users and 2 messages')
-    expect(late.output).toContain('2 messages took the time of the entry before')
+    expect(late.output).toContain('2 messages got the time of the previous entry')
   }
 )

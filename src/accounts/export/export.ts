@@ -10,7 +10,7 @@ import { type ExportOptions, type ExportRecord, recordsOf } from './records.ts'
 export interface RunningExport {
   /** Pieces of UTF-8 text. The next piece is read from the database only after the consumer has taken the previous one. */
   readonly lines: AsyncGenerator<Buffer>
-  /** Must be called when the response has ended, even if the export is not complete. */
+  /** Ends the export. Must be called when the response has ended, even if the export is not complete. */
   end(): void
 }
 

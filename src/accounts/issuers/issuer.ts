@@ -41,7 +41,7 @@ export interface IssuerFunctions {
   readonly fetchJson?: FetchJson
 }
 
-/** Returns undefined if no other issuer is configured. Rejects if jose is not installed. */
+/** Loads the other issuer. Returns undefined if no other issuer is configured. Rejects if jose is not installed. */
 export const loadIssuer = async (
   context: AccountsContext,
   settings: IssuerSettings,

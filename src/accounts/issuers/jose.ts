@@ -14,8 +14,8 @@ export interface Jose {
   importJWK(jwk: object, algorithm: string): Promise<ImportedKey>
   decodeProtectedHeader(token: string): Payload
   /**
-   * Rejects with an error whose `code` is `ERR_JWT_EXPIRED` for an expired token. The signature of such a token has been
-   * verified.
+   * Verifies a token. Rejects with an error whose `code` is `ERR_JWT_EXPIRED` for an expired token. The signature of such a token
+   * has been verified.
    */
   jwtVerify(
     token: string,
@@ -32,7 +32,7 @@ export interface Jose {
   ): Promise<{ readonly payload: Payload }>
 }
 
-/** Rejects if jose is not installed. */
+/** Loads jose. Rejects if jose is not installed. */
 export const loadJose = async (load: () => Promise<unknown> = () => import('jose')): Promise<Jose> => {
   try {
     return (await load()) as Jose

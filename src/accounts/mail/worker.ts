@@ -110,7 +110,7 @@ export const createOutboxWorker = (options: OutboxWorkerOptions): OutboxWorker =
     await outbox.remove(mail.id)
     log.info(
       { mail_id: mail.id, kind: mail.kind },
-      composed ? 'a mail was sent' : 'a mail was dropped, because it is void'
+      composed ? 'a mail was sent' : 'a mail was dropped, because its recipient or its link is no longer valid'
     )
   }
 
@@ -173,7 +173,8 @@ const delayOf = (attempts: number, { delayMs, maxDelayMs }: WorkerLimits): numbe
   Math.min(delayMs * 2 ** (attempts - 1), maxDelayMs) * (0.75 + Math.random() / 2)
 
 /**
- * Returns what may be logged about a failure. The response of an SMTP server is omitted, because it may contain the address.
+ * Returns the properties of a failure that may be logged. The response of an SMTP server is omitted, because it may contain the
+ * address.
  */
 const describe = (error: unknown): object =>
   error instanceof MailError ? { code: error.code, response_code: error.responseCode } : { err: error }

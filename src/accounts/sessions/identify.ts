@@ -53,7 +53,7 @@ export const createIdentify = ({ sessions, tokens, clock, use }: IdentifyOptions
   }
 }
 
-/** The claims of an access token that identify a user and a session. */
+/** Returns a cache key for the claims that identify a user and a session. */
 const keyOf = ({ uid, sid = '' }: AccessClaims): string => `${uid} ${sid}`
 
 const parsed = (key: string): SessionKey => {

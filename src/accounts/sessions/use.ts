@@ -15,7 +15,7 @@ export interface SessionUseOptions {
   readonly log: Log
 }
 
-/** Stores what changes in a session when its access token is used. Does not wait for the database. */
+/** Stores the changes of a session that the use of its access token causes. Does not wait for the database. */
 export type SessionUse = (claims: AccessClaims, session: LiveSession) => void
 
 /**

@@ -79,7 +79,7 @@ export const createPasskeyLogin = ({ context, party, logins }: PasskeyLoginOptio
     return taken
   }
 
-  /** Returns the passkey of a response, and what the authenticator reported. */
+  /** Returns the passkey of a response, and the data that the authenticator reported. */
   const verify = async (reply: PasskeyReply, userId: number | null, mustVerify: boolean) => {
     const { id: rpId, origin, library } = available(party)
     const passkey = await database.passkeys.find(reply.response.id)

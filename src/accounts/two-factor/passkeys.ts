@@ -44,11 +44,11 @@ export interface ListedPasskey extends PasskeyRecord {
 export interface Passkeys {
   /** Returns all passkeys of a user, including those for another host name. */
   list(userId: number): Promise<ListedPasskey[]>
-  /** Throws `too_many_passkeys` or `passkeys_unavailable`. */
+  /** Starts to add a passkey. Throws `too_many_passkeys` or `passkeys_unavailable`. */
   startAdding(actor: FactorActor): Promise<PasskeyRequest>
-  /** Throws `invalid_challenge`, `invalid_passkey`, `too_many_passkeys` or `passkeys_unavailable`. */
+  /** Adds a passkey. Throws `invalid_challenge`, `invalid_passkey`, `too_many_passkeys` or `passkeys_unavailable`. */
   add(actor: FactorActor, reply: PasskeyReply & { readonly name: string }): Promise<AddedPasskey>
-  /** Throws `passkey_not_found`. */
+  /** Removes a passkey. Throws `passkey_not_found`. */
   remove(actor: FactorActor, publicId: string): Promise<void>
 }
 

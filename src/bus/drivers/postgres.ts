@@ -35,7 +35,7 @@ export interface PostgresTransportOptions {
   /** Called with the error each time listening fails. The transport then tries to listen again. */
   readonly onListenFailure?: (error: unknown) => void
   readonly clock?: Clock
-  /** Returns what the heartbeats carry in addition to the id of the process. */
+  /** Returns the fields that heartbeats contain in addition to the id of the process. */
   readonly heartbeat?: () => object
 }
 

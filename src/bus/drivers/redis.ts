@@ -66,7 +66,8 @@ const createRedisTransport = ({
   let heartbeat = { n: 0, at: clock.monotonic() }
   let heardAt = clock.monotonic()
   let lagMs: number | undefined
-  // True from the beginning of a fallback, which may have lost notifications, until the reset. The start resets by itself.
+  // True from the beginning of a fallback until the reset that follows, because notifications may have been lost. False at the
+  // start, because a reset follows the start in any case.
   let mustReset = false
   let stops: (() => void)[] = []
 
@@ -120,7 +121,8 @@ const createRedisTransport = ({
     const { from, n, sent, want_postgres } = envelope
     if (sent !== undefined) senders.confirmed(from, sent)
     if (from === processId) {
-      // Every process has received the request before, or receives it now, so nothing is lost from now on.
+      // This process has received its own request to send over PostgreSQL. Every other process has received the request too, or
+      // receives it now, so no notification is lost from now on.
       if (want_postgres && mustReset) {
         mustReset = false
         receiver.reset()

@@ -20,7 +20,7 @@ export interface RedisLink {
   readonly reconnects: number
   /** Connects, and reconnects with growing delays after each failure, until `close`. */
   open(channel: string, handlers: LinkHandlers): void
-  /** Rejects if Redis does not confirm within 250 ms. */
+  /** Publishes a message. Rejects if Redis does not confirm the message within 250 ms. */
   publish(channel: string, message: string): Promise<unknown>
   /** Replaces both connections, for example because they lead to a server that does not respond. */
   replace(): void

@@ -1,4 +1,4 @@
-/** Signs the messages on Redis, because whoever can connect to Redis can publish on its channels. */
+/** Signs the messages on Redis, because any client that can connect to Redis can publish on its channels. */
 import { createHmac, type KeyObject, timingSafeEqual } from 'node:crypto'
 
 export interface SignatureOptions {
@@ -19,7 +19,7 @@ export interface Verified {
 export interface Signature {
   /** Returns the message for a payload: HMAC, time and payload, separated by spaces. */
   sign(payload: string): string
-  /** Returns undefined if no key verifies the message. */
+  /** Verifies a message. Returns undefined if no key verifies it. */
   verify(message: string): Verified | undefined
 }
 

@@ -9,7 +9,7 @@ interface Connected {
 
 /**
  * Adds a listener for errors to each socket. ioredis handles only the first error of a socket. A TLS connection that is closed
- * during its handshake has two, and without a listener, the second one is an uncaught exception.
+ * during its handshake emits two errors. Without a listener, the second error is an uncaught exception.
  */
 export const handleStreamErrors = (redis: Redis): void => {
   const { connector } = redis as unknown as Connected

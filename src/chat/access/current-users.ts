@@ -156,7 +156,7 @@ interface Pair {
   readonly now: SessionUser | undefined
 }
 
-/** Returns what has changed since the principals were looked up. */
+/** Returns the changes since the principals were looked up. */
 const changesOf = (pairs: readonly Pair[]): UserChanges => {
   const present = pairs.flatMap(({ principal, now }) => (now ? [{ principal, ...now }] : []))
   const isCurrent = ({ session, user }: SessionUser): boolean => session?.generation === user.generation

@@ -10,7 +10,10 @@ export interface ChatConnections {
   /** The number of open sockets. */
   readonly count: number
   readonly maxFrameBytes: number
-  /** Called for each new WebSocket, before anything else is done for it. Throws `busy` if the process accepts no more now. */
+  /**
+   * Admits a new WebSocket. Called before any other work for the WebSocket. Throws `busy` if the process accepts no further
+   * WebSockets at the moment.
+   */
   admit(): void
   /**
    * Loads the rooms that a new connection will subscribe to. Returns the names of the rooms that don't exist. The route awaits

@@ -98,7 +98,7 @@ export const createFrameDispatch = (options: FrameDispatchOptions): ((opened: Co
       const name = frame.room ?? GENERAL
       switch (frame.type) {
         case 'subscribe':
-          limit(connection.quota.takeSubscription(), 'You subscribe too often.')
+          limit(connection.quota.takeSubscription(), 'You subscribe to rooms too often.')
           return whenKnown(findRoom(principal, name, 'read'), room =>
             subscriptionManager.subscribe(connection, room, frame)
           )

@@ -1,10 +1,10 @@
 /**
  * Keeps the inboxes of connected clients up to date. When a room has grown, its numbers and its newest message are read once per
- * second, and one frame is encoded for everybody who has the room in an inbox. Nothing is read for rooms that nobody here has in
- * an inbox. All reads run one after another, so that a client never receives an older state after a newer one.
+ * second, and one frame is encoded for all users who have the room in an inbox. Rooms that are in no inbox of this process are not
+ * read. All reads run one after another, so that a client never receives an older state after a newer one.
  *
- * Whether somebody is still a member is read after the text and before the frame is sent. A user who was removed therefore
- * receives no text that was written after the removal, even if all notifications about it were lost.
+ * The memberships are read after the text and before the frame is sent. A user who was removed therefore receives no text that was
+ * written after the removal, even if all notifications about the removal were lost.
  */
 import type { Bus } from '../../bus/bus.ts'
 import type { BusEventHandlers } from '../../bus/events.ts'

@@ -22,14 +22,14 @@ export interface Opening {
 export interface Openings {
   /** Sends the whole inbox to a connection. */
   open(opening: Opening): Promise<void>
-  /** Sends what has changed since the inbox of a user was read. */
+  /** Sends the changes since the inbox of a user was last read. */
   refresh(user: User): Promise<void>
 }
 
 export const createOpenings = (inbox: Inbox, state: InboxState): Openings => {
   const { behind, watch, unwatch, forget, send } = state
 
-  /** Reads the rooms of a user, and sends what has changed to all connections of the user. Returns the rows that are shown. */
+  /** Reads the rooms of a user, and sends the changes to all connections of the user. Returns the rows that are shown. */
   const update = async (user: User, principal: Principal): Promise<InboxRow[]> => {
     const { rows, digest } = await inbox.allOf(principal)
     const shown = rows.filter(({ isHidden }) => !isHidden)

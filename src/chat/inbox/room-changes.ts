@@ -22,7 +22,7 @@ interface Change {
 export interface RoomChanges {
   /** Records that the personal fields of some users in a room may have changed. */
   mark(roomId: number, users: readonly User[]): void
-  /** Sends what has changed. If it rejects, the rest is sent by the next call. */
+  /** Sends the recorded changes. If it rejects, the next call sends the rest. */
   send(): Promise<void>
 }
 

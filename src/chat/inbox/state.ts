@@ -32,7 +32,7 @@ export interface Watched {
   title: string | null
 }
 
-/** The inboxes, and what has to be read again. */
+/** The inboxes, and the rooms, users and connections whose state has to be read or sent again. */
 export interface InboxState {
   readonly users: ReadonlyMap<number, User>
   /** The rooms that a user of this process has in an inbox. */

@@ -74,7 +74,7 @@ const documented = (schema: object): object => JSON.parse(JSON.stringify(schema)
 const invalid = (detail: string, more: object = {}): ChatError => new ChatError('validation_failed', detail, more)
 
 /**
- * Returns a copy of the data as JSON represents it, so that the data that is validated is what clients receive. Throws
+ * Returns a copy of the data as JSON represents it, so that clients receive exactly the data that is validated. Throws
  * `validation_failed` if JSON cannot represent the data.
  */
 export const plainData = (given: unknown): unknown => {

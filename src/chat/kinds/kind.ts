@@ -38,7 +38,7 @@ export interface PrepareContext {
   readonly editWindowMs?: number | undefined
 }
 
-/** The fields that all commands share. A command is what a client sends to append an entry. */
+/** The fields that all commands share. A command is the frame or the request with which a client appends an entry. */
 export interface Command {
   readonly type?: string
   readonly room?: string | undefined
@@ -120,7 +120,7 @@ export interface KindDefinition<Schema extends CommandSchema> {
   readonly changedBy?: (body: ShownBody) => readonly unknown[]
   readonly http?: HttpTwin | readonly HttpTwin[]
   /**
-   * Returns what to store for a command. Throws a ChatError if the command is not valid. Does not check for conflicts with
+   * Returns the data to store for a command. Throws a ChatError if the command is not valid. Does not check for conflicts with
    * other entries, because SQL checks for them while the room is locked.
    */
   prepare(command: Omit<Static<Schema>, 'type'>, context: PrepareContext): Body

@@ -25,8 +25,8 @@ export interface Completions {
   /** Returns the field `reply` of each message that is a reply, keyed by the `seq` of the reply. */
   replies(room: Pick<Room, 'id' | 'oldest'>, entries: readonly Entry[]): Promise<MoreFields | undefined>
   /**
-   * Returns the messages at some places as they are shown now, with excerpts, by room id. With `userId`, only those of rooms in
-   * which this user is a member when the texts are read.
+   * Returns the messages at the given places in their current state, with excerpts, keyed by room id. With `userId`, omits the
+   * messages of rooms in which this user is not a member when the texts are read.
    */
   newest(places: readonly Place[], userId?: number): Promise<ReadonlyMap<number, LastMessage>>
   /** Returns the keys of the user's reactions to the messages `seqs`, keyed by `seq`. */

@@ -41,7 +41,7 @@ export interface LogPart {
   json(before: string, after: (mine: string | undefined) => string, options?: ListOptions): Buffer | Readable
 }
 
-/** Selects at most `limit` pinned messages, only those that were pinned before the entry `after`. */
+/** Selects at most `limit` pinned messages that were pinned before the entry `after`. */
 export interface PinQuery {
   readonly after?: number | undefined
   readonly limit: number
@@ -128,7 +128,9 @@ export const createHistory = ({ pages, readSome, extent, completions, slices, ..
     return newer && find(room, { ...more, before, after: newer.first - 1 })
   }
 
-  /** Returns whether entries of a list around a seq exist after its last place. The places may be those of deleted entries. */
+  /**
+   * Returns whether a list around a position has entries after its last place. The entries at these places may have been deleted.
+   */
   const hasNewer = async (room: Room, range: Range, { hasNewer, newerAt }: Places): Promise<boolean> => {
     if (!hasNewer || newerAt === undefined) return false
     const existIn = async (from: number, to: number): Promise<boolean> =>

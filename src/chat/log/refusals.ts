@@ -7,20 +7,20 @@ import { ChatError, type ErrorCode } from '../../protocol/errors.ts'
 
 const DETAILS: Partial<Record<ErrorCode, string>> = {
   room_not_found:
-    'The room does not exist, or you may not do this in it. Check the name of the room. The default room is "general".',
+    'The room does not exist, or you may not do this in the room. Check its name. The default room is "general".',
   message_not_found: 'There is no such message in this room. It may have been deleted.',
   not_author:
     'Only the author may edit a message. Only the author, and users with a higher role in the room, may delete it.',
   already_deleted: 'The message was deleted.',
   edit_window_over: 'The message is too old to be edited. Send a new message.',
-  too_many_edits: 'The message was edited too often: at most 1,000 times. Send a new message.',
-  busy: 'Another request is changing this at the moment. Try again.',
+  too_many_edits: 'A message can be edited at most 1,000 times. Send a new message.',
+  busy: 'Another request is changing the same data. Try again.',
   too_many_reactions:
-    'There are too many reactions: at most 50 different ones per message, and 10 of one user. Remove one first.',
+    'A message can have at most 50 different reactions, and at most 10 of one user. Remove a reaction first.',
   room_unchanged: 'The room already has these properties.',
-  too_many_pins: 'There are too many pins: at most 100 in a room. Remove one first.',
+  too_many_pins: 'A room can have at most 100 pinned messages. Unpin a message first.',
   not_allowed: 'You may not do this in this room. Ask a moderator or an owner of the room.',
-  user_not_found: 'There is no such user, or the user is not a member of the room, not muted or not banned.',
+  user_not_found: 'The user does not exist, is not a member of this room, or is not muted or banned in it.',
   already_member: 'The user is a member of the room already.',
   invitation_invalid: 'The invitation is not valid, or has expired or was used up. Ask for a new one.',
   invitation_not_found: 'There is no such invitation to this room. It may have expired or been revoked.',
@@ -29,10 +29,10 @@ const DETAILS: Partial<Record<ErrorCode, string>> = {
   already_resolved: 'Somebody has already resolved this report.',
   last_owner: 'The room would have no owner. Make another member an owner first.',
   muted: 'You are muted in this room. You may read, and delete your own messages.',
-  banned: 'A ban forbids this in the room. A moderator can end the ban.',
-  room_archived: 'The room is archived. An owner can end the archive.',
+  banned: 'A ban from this room forbids this action. A moderator can end the ban.',
+  room_archived: 'The room is archived. An owner can unarchive it.',
   slow_mode: 'The room is in slow mode. Wait before you send the next message.',
-  upgrade_pending: 'The service is being upgraded and does not accept this yet. Try again later.'
+  upgrade_pending: 'The service is being upgraded and does not accept this action yet. Try again later.'
 }
 
 /** How long a refusal lasts. See `RefusedEntry`. */

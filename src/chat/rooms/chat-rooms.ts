@@ -78,7 +78,10 @@ export const createChatRooms = (options: ChatRoomsOptions): ChatRooms => {
     return publicRoomOfRow({ ...row, role: owner === undefined ? null : 'owner' })
   }
 
-  /** Returns an existing room. Throws `room_taken` if everybody may read it although it should be private, or the other way round. */
+  /**
+   * Returns an existing room. Throws `room_taken` if the existing room is public and the requested room is private, or vice
+   * versa.
+   */
   const existing = async ({ room: name, visibility }: HostRoom): Promise<RoomShown | undefined> => {
     const row = await repository.findByName(name)
     if (row && visibility !== undefined && visibility !== row.visibility)

@@ -51,7 +51,7 @@ export interface PostJoins {
 const LOOK_UP_MS = 1000
 /** Maximum number of authors that are collected, and that one query looks up. Others become members with a later message. */
 const [MAX_COLLECTED, MAX_LOOKED_UP] = [10_000, 1000]
-/** Maximum number of users who become members per interval, because the room is locked meanwhile. */
+/** Maximum number of users who become members per interval, because the room is locked while they are added. */
 const MAX_JOINS = 200
 /**
  * Maximum number of authors who are remembered, and for how long in milliseconds. An author who left on another process becomes

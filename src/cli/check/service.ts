@@ -29,7 +29,7 @@ export const serviceChecks = ({ smtpUrl, publicUrl, maxConnections, ...settings 
       const base = publicUrl.replace(/\/$/, '')
       await checkHttp(base)
       await checkUpgrade(base)
-      return 'leads to a running service, also WebSockets'
+      return 'leads to a running service, which accepts WebSockets'
     }
   },
   { name: 'open files', run: async () => checkOpenFiles(maxConnections) }

@@ -4,7 +4,7 @@ import type { ListenOptions } from './listen.ts'
 
 const WAIT_MS = 2000
 
-/** Resolves with whether a listener receives what `notify` sends. Rejects if `LISTEN` or `notify` fails. */
+/** Resolves with whether a listener receives the notifications that `notify` sends. Rejects if `LISTEN` or `notify` fails. */
 export const deliversNotifications = async (
   connect: ListenOptions['connect'],
   notify: (channel: string, payloads: readonly string[]) => Promise<void>

@@ -13,7 +13,7 @@ import { faultOf } from './errors.ts'
 
 export interface PoolOptions<T> {
   readonly open: () => Promise<T>
-  /** Closes what `open` returned, after its queries have ended or after `seconds`, whichever is first. */
+  /** Closes the value that `open` returned, after its queries have ended or after `seconds`, whichever is first. */
   readonly end: (opened: T, seconds: number) => Promise<void>
   readonly maxConnections: number
   /**

@@ -28,7 +28,7 @@ const offersTls = async ({ host, port }: DatabaseHost): Promise<boolean> => {
 }
 
 /**
- * If a connection failed because the server does not support TLS, returns a new error that says so. Otherwise, returns the
+ * Explains a failed connection. If the server does not support TLS, returns a new error that reports this. Otherwise, returns the
  * given error.
  */
 export const explainTls = async (error: unknown, [server]: readonly DatabaseHost[]): Promise<unknown> => {

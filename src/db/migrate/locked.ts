@@ -50,8 +50,8 @@ const lockedOnce = <T>(client: SqlClient, schema: string, lockMs: number, work: 
 const isLockTimeout = (error: unknown): boolean => codesOf(error).includes('55P03')
 
 /**
- * Waits for the appends that run, and makes later ones wait, if the schema has rooms. An append locks its room first and then
- * writes to other tables. A migration that locked these tables first would cause a deadlock.
+ * Waits for running appends, and makes later appends wait until the transaction ends, if the schema has rooms. An append locks
+ * its room first and then writes to other tables. A migration that locked these tables first would cause a deadlock.
  */
 export const holdAppends = async (transaction: SqlTransaction, schema: string): Promise<void> => {
   const found = await transaction.query('select from pg_tables where schemaname = $1 and tablename = $2', [

@@ -45,9 +45,10 @@ export const createBlocksRepository = ({ query }: Pick<SqlClient, 'query'>, sche
 }
 
 /**
- * Returns the SQL condition that a room is a direct room of two users of whom one has blocked the other. The same as the function
- * `chat_is_blocked`, which PostgreSQL would plan again for each room. The subqueries return a value, because PostgreSQL could
- * replace an EXISTS by a scan of all blocks. The limit prevents a scan of the members of a large room.
+ * Returns the SQL condition that a room is a direct room of two users of whom one has blocked the other. The function
+ * `chat_is_blocked` has the same condition, but PostgreSQL would plan the query of the function again for each room. The
+ * subqueries return a value, because PostgreSQL could replace an EXISTS with a scan of all blocks. The limit prevents a scan of
+ * the members of a large room.
  * @internal
  */
 export const isBlocked = (inSchema: string, roomId: string): string => {

@@ -81,7 +81,7 @@ export const PERSONAL_TABLES = [
   'blocks'
 ] as const
 
-/** The name that is shown for a deleted user. It contains a space, so that nobody can register it. */
+/** Returns the name that is shown for a deleted user. The name contains a space, so that nobody can register it. */
 export const tombstoneName = (userId: number): string => `deleted user ${userId}`
 
 /** @internal */
@@ -154,7 +154,7 @@ export const createDeletionsRepository = ({ query }: Pick<SqlClient, 'query'>, s
       if (renamed.length === 0) return false
       for (const name of PERSONAL_TABLES) await query(`delete from ${inSchema(name)} where user_id = $1`, [userId])
       await query(`delete from ${inSchema('blocks')} where blocked_id = $1`, [userId])
-      // The reports stay for the moderators, without what the user wrote in them.
+      // The reports are kept for the moderators, but without the reasons that the user wrote.
       await query(`update ${inSchema('reports')} set reason = null where user_id = $1`, [userId])
       // Only ends the restrictions. The sweep of restrictions deletes the rows, because the rooms must be locked for that.
       await query(

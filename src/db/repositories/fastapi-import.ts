@@ -7,7 +7,7 @@ export interface ImportedMessage {
   readonly userId: number
   readonly content: string
   readonly keyId: string
-  /** Null if the other service stored no time. Then the message has the time of the message before it. */
+  /** Null if the other service stored no time. In this case, the message gets the time of the previous message. */
   readonly createdAt: number | null
 }
 
@@ -32,9 +32,9 @@ export interface FastApiImportRepository {
   begin(progress: ImportProgress): Promise<void>
   /**
    * Appends messages to the log of the room, and moves the progress from `from` to `to`. Must be called in a transaction. A
-   * message has its own time, unless the newest entry of the room is later, or the time is in the future. Then it has the time of
-   * that entry. Returns the number of changed times. Returns undefined, and changes nothing, if the progress is not `from`,
-   * because another import is running.
+   * message keeps its own time, unless the newest entry of the room is later or the time is in the future. In these cases, the
+   * message gets the time of the newest entry. Returns the number of changed times. Returns undefined, and changes nothing, if
+   * the progress is not `from`, because another import is running.
    */
   append(
     move: { readonly from: number; readonly to: number },

@@ -54,7 +54,7 @@ export interface InboxPerson {
 export interface InboxRepository {
   /** Returns all rooms in which the user is a member, in no particular order, with one query. */
   ofUser(userId: number): Promise<InboxRow[]>
-  /** Returns the rows of those of the given users who are members of one of the rooms. */
+  /** Returns the rows of the given users in the given rooms. Omits users who are not members. */
   ofMembers(roomIds: readonly number[], userIds: readonly number[]): Promise<InboxRow[]>
   /** Returns the numbers of the rooms that exist. */
   rooms(roomIds: readonly number[]): Promise<InboxRoom[]>

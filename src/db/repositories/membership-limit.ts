@@ -1,6 +1,9 @@
 /** Limits how many rooms a user can be a member of, so that the lists of these rooms are limited too. */
 
-/** The same limit as in the functions that add members. See drizzle/0017_pins.sql and drizzle/0019_blocks.sql. */
+/**
+ * Maximum number of rooms of which a user can be a member. The functions that add members have the same limit. See
+ * drizzle/0017_pins.sql and drizzle/0019_blocks.sql.
+ */
 export const MAX_MEMBERSHIPS = 1000
 
 /** Returns the SQL condition that the user with the id `userId` may become a member of another room. */

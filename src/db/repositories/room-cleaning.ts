@@ -35,7 +35,7 @@ export interface RoomCleaningRepository {
 
 /**
  * The tables with rows of a room, in the order in which they are emptied. The rows of `messages` come last, because a trigger
- * deletes what depends on them. A test compares this list with the tables that have a column `room_id`.
+ * deletes the rows that depend on them. A test compares this list with the tables that have a column `room_id`.
  */
 export const ROOM_TABLES = [
   'reactions',

@@ -1,7 +1,7 @@
 /**
- * Imports the users and messages of a FastAPI Chat Backend. Users keep their password hashes. Messages are decrypted with the
- * key of the other service and encrypted with the current key. They keep their order and their times. An interrupted import
- * continues where it stopped, and a repeated import adds only what is new.
+ * Imports the users and messages of a FastAPI Chat Backend. Users keep their password hashes. Messages are decrypted with the key
+ * of the other service and encrypted with the current key. They keep their order and their times. An interrupted import continues
+ * where it stopped, and a repeated import adds only new users and messages.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Keyring } from '../../crypto/keyring.ts'
@@ -44,7 +44,7 @@ export const importUsers = async (
 /** The result of the import of messages. */
 export interface ImportedMessages {
   readonly stored: number
-  /** Messages without an author or a readable text, and messages of users whose account here has been deleted. */
+  /** Messages without an author or a readable text, and messages of users whose account in this service has been deleted. */
   readonly skipped: number
   /** The number of messages whose time was changed, because the room had a later entry. */
   readonly moved: number
@@ -101,13 +101,13 @@ const batchOf = async (
 /** The comparison of the imported messages with the other service. */
 export interface Verified {
   readonly equal: number
-  /** Messages that were erased here, or whose retention time has ended. */
+  /** Messages that were erased in this service, or whose retention time has ended. */
   readonly gone: number
   /** Source ids of messages that are missing or differ, or whose order differs. At most ten. */
   readonly wrong: readonly number[]
 }
 
-/** Compares all messages after a source id with what is stored: author, text and order. */
+/** Compares all messages after a source id with the stored messages: author, text and order. */
 export const verifyMessages = async (
   { database, source, sourceKeyring, keyring }: ImportContext,
   after: number,

@@ -34,7 +34,7 @@ export interface Survey {
 /** Matches a hash that `@node-rs/bcrypt` verifies. */
 const BCRYPT = /^\$2[abxy]\$\d\d\$[./A-Za-z0-9]{53}$/
 
-/** Returns whether a hash of the other service can verify a password here. */
+/** Returns whether a hash of the other service can verify a password in this service. */
 export const isBcrypt = (hash: string | null): hash is string => hash !== null && BCRYPT.test(hash)
 
 export const survey = async ({ database, source, sourceKeyring, renames, isHeld }: SurveyContext): Promise<Survey> => {
@@ -51,7 +51,7 @@ export const survey = async ({ database, source, sourceKeyring, renames, isHeld 
     if ((await database.users.findByUsername(name)) || (await isHeld(name)))
       taken.push({
         name: username,
-        problem: 'is the name of another user here, or of an account that was deleted here'
+        problem: 'is the name of another user of this service, or of an account that was deleted in this service'
       })
   }
 

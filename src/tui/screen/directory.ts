@@ -22,7 +22,9 @@ export interface Directory {
    * with exactly this title. Resolves with undefined if the text is neither. Never rejects.
    */
   roomOf(text: string): Promise<string | undefined>
-  /** Loads what `labelOf` needs, unless it is loaded. Resolves with whether anything was loaded. Never rejects. */
+  /**
+   * Loads the data that `labelOf` needs, unless it is already loaded. Resolves with whether any data was loaded. Never rejects.
+   */
   load(name: string): Promise<boolean>
   /** Removes the title and the members of a room. */
   forget(name: string): void
