@@ -27,7 +27,7 @@ export interface ChatConfigOptions {
   readonly without?: ResolveOptions['without']
 }
 
-/** How to read the environment. `cwd` is the folder that contains `.env`. */
+/** The options for reading the environment. `cwd` is the folder that contains `.env`. */
 export interface ReadOptions extends Pick<ResolveOptions, 'mode' | 'without'> {
   readonly cwd?: string
 }

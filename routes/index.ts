@@ -32,7 +32,7 @@ import totpRoutes from './totp.ts'
 import twoFactorLoginRoutes from './two-factor-login.ts'
 import userRoutes from './users.ts'
 
-/** Which public routes are mounted in addition to register and login. */
+/** The options that determine which public routes are mounted in addition to register and login. */
 export interface PublicRoutesOptions extends AuthRoutesOptions, AuthFeatureRoutesOptions {
   readonly publicUrl?: string | undefined
   readonly hasHealth: boolean

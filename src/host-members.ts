@@ -44,7 +44,7 @@ export interface HostMembers {
 }
 
 /**
- * How long a user is restricted, and why. `until` is a time (RFC 3339). Without `until`, the restriction does not end by itself.
+ * The end and the reason of a restriction. `until` is a time (RFC 3339). Without `until`, the restriction does not end by itself.
  */
 export type HostRestriction = Mute
 

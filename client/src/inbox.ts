@@ -13,7 +13,7 @@ import type { ChatClient } from './types.ts'
 
 /** The `ref` of the frame that opens the inbox. client.ts emits an error with this `ref` as the event `frame`. */
 const REF = 'inbox'
-/** How long to wait for the first frame of the inbox, and the minimum time between two requests, in milliseconds. */
+/** Timeout for the first frame of the inbox, and minimum time between two requests, in milliseconds. */
 const RESPONSE_MS = 10_000
 /** Maximum number of rooms of the first frame and of a page. */
 const PAGE = 200

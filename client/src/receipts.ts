@@ -16,7 +16,7 @@ const STORED_MS = 60_000
  */
 const REF = 'read'
 
-/** How far a user has read. `read_seq` is absent if the service does not show how far. */
+/** The read mark of a user. `read_seq` is absent if the service does not show the mark. */
 export interface ReadBy {
   readonly user_id: number
   readonly read_seq?: number

@@ -30,7 +30,7 @@ export type MessageChange = EditFrame | DeletionFrame | ReactionFrame | PinFrame
 /** An error code: of the service's catalog, of the SDK (`network_error`, `timeout`, `no_token`), or of the host application. */
 export type ChatErrorCode = ErrorCode | 'network_error' | 'timeout' | 'no_token' | (string & {})
 
-/** Why something was refused: a stable code, and a sentence for the user. */
+/** The reason of a refusal: a stable code, and a sentence for the user. */
 export interface Refusal {
   readonly code: ChatErrorCode
   readonly detail: string
@@ -59,11 +59,11 @@ export interface Outgoing extends TextOptions {
   readonly target?: number
   /** The `seq` of the message that this message replies to. */
   readonly replyTo?: number
-  /** Why the message is deleted. Only for the type `delete`. */
+  /** The reason of the deletion. Present only for the type `delete`. */
   readonly reason?: string
-  /** The key of the reaction. Only for the type `react`. */
+  /** The key of the reaction. Present only for the type `react`. */
   readonly key?: string
-  /** Whether to remove the reaction or the pin. Only for the types `react` and `pin`. */
+  /** True if the reaction or the pin is removed. Present only for the types `react` and `pin`. */
   readonly remove?: boolean
   /** When `send` or another function was called, in milliseconds since the epoch. */
   readonly createdAt: number
@@ -104,7 +104,7 @@ export interface RoomSettings {
   readonly slow_mode_seconds?: number
   /** Whether the room refuses everything except deletions by moderators. */
   readonly archived?: boolean
-  /** Who may add people to the room. */
+  /** The members who may add people to the room. */
   readonly invite?: 'members' | 'moderators'
   /** Number of days for which the entries of the room are kept, if the room has a limit of its own. */
   readonly retention_days?: number | null
@@ -139,9 +139,9 @@ export interface RoomState extends RoomSettings {
   readonly oldest: number
   readonly isLoadingOlder: boolean
   /**
-   * How far users have read: the `seq` of the last entry, by user id. Includes this user's own mark, as `markRead` has set it.
-   * Empty at first: `loadReads()` loads the marks of the members. The marks of other users are absent in rooms of more than 100
-   * members, and if the service does not show them.
+   * The read marks of users: the `seq` of the last entry that each user has read, keyed by user id. Includes this user's own
+   * mark, as `markRead` has set it. Empty at first: `loadReads()` loads the marks of the members. The marks of other users are
+   * absent in rooms of more than 100 members, and if the service does not show them.
    */
   readonly reads: { readonly [userId: number]: number }
   /**

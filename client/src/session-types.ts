@@ -30,8 +30,8 @@ export interface SessionOptions {
   /** The URL of the service, including its path prefix if it has one. */
   readonly url: string
   /**
-   * Where the tokens are kept, so that the session survives a restart of the app. Anybody who reads them can act as the user.
-   * Default: in memory.
+   * The storage of the tokens, so that the session survives a restart of the app. Anybody who reads the tokens can act as the
+   * user. Default: in memory.
    */
   readonly storage?: Storage | WebStorage
   /** The key in `storage`, and the name of the lock. Default: `fastify-chat:session`. */

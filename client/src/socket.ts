@@ -13,8 +13,7 @@ export interface Frame {
 }
 
 /**
- * How a socket ended. `isOpened` is false if the upgrade was refused or failed. Browsers don't report which of the two
- * happened.
+ * The end of a socket. `isOpened` is false if the upgrade was refused or failed. Browsers don't report which of the two happened.
  */
 export interface SocketEnd {
   readonly code: number

@@ -122,7 +122,7 @@ export interface Timing {
    */
   readonly backoffBase: number
   readonly backoffMax: number
-  /** How long a connection must last before the backoff is reset. Default: 10,000. */
+  /** Minimum duration of a connection after which the backoff is reset. Default: 10,000. */
   readonly stable: number
   /** Timeout of an attempt to connect, and of an HTTP call. Default: 10,000. */
   readonly connect: number
@@ -132,7 +132,7 @@ export interface Timing {
    */
   readonly pingInterval: number
   readonly pongTimeout: number
-  /** How long the client waits for a response before it sends a frame again. Default: 10,000. */
+  /** Timeout for a response, after which the client sends the frame again. Default: 10,000. */
   readonly answer: number
   /** The client subscribes to a room again if entries are missing and none has arrived for this time. Default: 3,000. */
   readonly gap: number

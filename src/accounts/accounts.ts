@@ -45,7 +45,7 @@ export interface AccountsOptions {
    * without a session.
    */
   readonly twoFactor: TwoFactor
-  /** Who can register. The default is everyone. */
+  /** The mode of registration. The default is `open`. */
   readonly registration?: RegistrationMode
   /** Another issuer whose access tokens are accepted. */
   readonly issuer?: Issuer | undefined

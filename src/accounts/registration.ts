@@ -9,7 +9,7 @@ import type { PasswordPolicy } from './passwords/policy.ts'
 import type { Passwords } from './passwords.ts'
 import { isReservedName } from './reserved-names.ts'
 
-/** Who can register. */
+/** The mode of registration: everyone (`open`), only people with an invitation (`invite`), or nobody (`closed`) can register. */
 export type RegistrationMode = 'open' | 'invite' | 'closed'
 
 /** The optional data of a registration, in addition to a username and a password. */

@@ -24,7 +24,7 @@ export interface BusStats {
   readonly silentMs: number
   /** Whether this process considers the driver as failing. */
   readonly isFailing: boolean
-  /** How often this process connected again after it had lost its connection. */
+  /** The number of times that this process has reconnected. */
   readonly reconnects: number
   /** The number of sends that failed, including those that were dropped because the queue was full. */
   readonly failures: number

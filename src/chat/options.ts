@@ -78,7 +78,7 @@ export interface ChatLimits {
   readonly connectRate?: number | undefined
   /** Maximum length of a message, in characters (Unicode code points). */
   readonly maxMessageLength: number
-  /** How long a message can be edited after it was sent, in milliseconds. Undefined for no limit. */
+  /** Time in milliseconds for which a message can be edited after it was sent. Undefined for no limit. */
   readonly editWindowMs?: number | undefined
   /**
    * Maximum duration in milliseconds of a connection without the subprotocol `chat.v1`. If 0, such a connection ends when its

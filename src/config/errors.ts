@@ -1,7 +1,7 @@
 /** Defines the error that lists all bad settings of a configuration. */
 import { environmentName } from './settings.ts'
 
-/** How an error names the settings: as environment variables or as options. */
+/** The form in which an error names the settings: as environment variables or as options. */
 export type Names = 'environment' | 'options'
 
 /** A bad setting. In the error, `message` follows the name of the setting, for example `is missing`. */

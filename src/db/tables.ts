@@ -40,12 +40,12 @@ export type UserStatus = 'active' | 'suspended' | 'deleting' | 'deleted'
 export type UserRole = 'user' | 'admin'
 
 /**
- * Who can see a room. `public`: every user. `private`: only its members. `direct`: only its members, who are the same people
- * for as long as the room exists.
+ * The visibility of a room. A `public` room is visible to every user. A `private` or `direct` room is visible only to its
+ * members. The members of a `direct` room are the same people for as long as the room exists.
  */
 export type Visibility = 'public' | 'private' | 'direct'
 
-/** Who may add members to a private room: all `members`, or only `moderators` and owners. */
+/** The members who may add members to a private room: all `members`, or only `moderators` and owners. */
 export type Invite = 'members' | 'moderators'
 
 /** The role of a member in a room, from the lowest to the highest. */

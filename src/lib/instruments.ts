@@ -4,7 +4,7 @@
  * a user, a room or an address, and each label has few values, so that the number of time series is limited.
  */
 
-/** What a metric means, and the names of its labels. */
+/** The meaning of a metric, and the names of its labels. */
 export interface MetricAbout {
   readonly help: string
   readonly labels?: readonly string[]

@@ -7,7 +7,7 @@ export interface Quote {
   readonly username?: string | undefined
   /** The beginning of the message; undefined if it can't be shown. */
   readonly excerpt?: string | undefined
-  /** Why there is no excerpt, as a text that is shown instead. */
+  /** The reason why there is no excerpt, as a text that is shown instead. */
   readonly note?: string
 }
 

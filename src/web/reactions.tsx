@@ -19,10 +19,10 @@ interface ReactionsProps {
 
 const Reactors = part(parts => parts.Reactors)
 
-/** How long the pointer must rest on a button before the names are shown, in milliseconds. */
+/** Time in milliseconds that the pointer must rest on a button before the names are shown. */
 const HOVER_MS = 350
 const LEAVE_MS = 150
-/** How long a finger must rest on a button before the names are shown. */
+/** Time in milliseconds that a finger must rest on a button before the names are shown. */
 const TOUCH_MS = 500
 
 export const Reactions = ({ message, actions, isActive }: ReactionsProps) => {

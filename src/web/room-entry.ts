@@ -18,7 +18,7 @@ export interface RoomHead {
   /** Minimum number of seconds between two messages of a member. 0 if slow mode is off. */
   readonly slowMode: number
   readonly isArchived: boolean
-  /** Who may add people to the room and create invitations. */
+  /** The members who may add people to the room and create invitations. */
   readonly invite: 'members' | 'moderators'
 }
 

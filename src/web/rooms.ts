@@ -57,7 +57,7 @@ export interface Rooms {
 
 type RoomShown = Awaited<ReturnType<ChatApi['showRoom']>>
 
-/** How often the list is loaded from a service without an inbox. */
+/** Interval in milliseconds at which the list is loaded from a service without an inbox. */
 const REFRESH_MS = 20_000
 /** Maximum number of subscriptions. Above the maximum, the client leaves the room that was opened longest ago. */
 const MAX_SUBSCRIBED = 20

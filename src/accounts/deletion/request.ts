@@ -10,7 +10,7 @@ import { badToken } from '../tokens/access-tokens.ts'
 export interface DeletionRequest {
   /** True if the messages of the user are also erased. If the setting `onDelete` requires the erasure, false has no effect. */
   readonly erase?: boolean | undefined
-  /** Who deletes the account: the user, an administrator or the operator. */
+  /** The user, the administrator or the operator who deletes the account. */
   readonly by: Owner | Actor
 }
 

@@ -9,8 +9,8 @@ import { withTimeout } from '../../lib/timeout.ts'
 import { ChatError, ChatRejection } from '../../protocol/errors.ts'
 
 /**
- * What a user wants to do: `read` a room, `post` in a room, `create` a room, `moderate` a room (mute, ban and remove users), `manage` a
- * room (change its properties and its roles, delete it), or `invite` others to a room.
+ * An action of a user: `read` a room, `post` in a room, `create` a room, `moderate` a room (mute, ban and remove users), `manage`
+ * a room (change its properties and its roles, delete it), or `invite` others to a room.
  */
 export type Action = 'read' | 'post' | 'create' | FinerAction
 

@@ -69,7 +69,7 @@ interface Broadcast {
   readonly event: RevocationEvent
   /** The monotonic time in milliseconds at which the revocation began. */
   readonly startedAt: number
-  /** How many more times the revocation is re-broadcast. */
+  /** The number of remaining re-broadcasts. */
   left: number
 }
 

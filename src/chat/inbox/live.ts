@@ -27,7 +27,7 @@ const SHARED_MS = 1000
 const POLL_MS = 5000
 /** Interval in milliseconds at which the memberships of users are compared, because a notification may have been lost. */
 const MEMBERS_MS = 30_000
-/** How often a user may open an inbox, per second and in a burst. */
+/** Maximum number of times that a user may open an inbox, per second and in a burst. */
 const [OPENS_PER_SECOND, OPEN_BURST] = [0.5, 30]
 /** Maximum number of rooms whose growth is remembered while inboxes are read. */
 const MAX_GROWN = 10_000

@@ -34,7 +34,7 @@ export interface ShownBody {
 export interface PrepareContext {
   /** Maximum length of a message, in characters (Unicode code points). */
   readonly maxMessageLength: number
-  /** How long a message can be edited after it was sent, in milliseconds. Undefined for no limit. */
+  /** Time in milliseconds for which a message can be edited after it was sent. Undefined for no limit. */
   readonly editWindowMs?: number | undefined
 }
 

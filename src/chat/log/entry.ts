@@ -6,8 +6,8 @@ import type { Kind, ShownBody } from '../kinds/kind.ts'
 import type { Placed } from './page-store.ts'
 
 /**
- * Why content cannot be shown. `key`: no key decrypts the row, or the row is not valid. `erased`: the content was erased.
- * `superseded`: a later edit replaced the content of this edit.
+ * The reason why content cannot be shown. `key`: no key decrypts the row, or the row is not valid. `erased`: the content was
+ * erased. `superseded`: a later edit replaced the content of this edit.
  */
 export type Unavailable = 'key' | 'erased' | 'superseded'
 
@@ -42,8 +42,8 @@ export interface Entry extends Encoded, Placed {
 }
 
 /**
- * Which right an entry changes: `joined` or `left`, the membership in the room; `muted`, the right to write in it; `banned` or
- * `unbanned`, the right to read and to join it.
+ * A change of the rights of users by an entry. `joined` and `left` change the membership in the room, `muted` changes the right
+ * to write in the room, and `banned` and `unbanned` change the right to read and to join the room.
  */
 export interface MembershipChange {
   /** Several users, if the host application added them at once. */

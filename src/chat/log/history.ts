@@ -75,7 +75,7 @@ interface Rest {
   readonly ensureMember: EnsureMember | undefined
 }
 
-/** Returns whether a list has an entry, by the kinds of entries in the list. */
+/** Maps the kinds of entries in a list to a function that returns whether the list contains an entry. */
 const isListedIn: Record<Listed, (entry: Entry) => boolean> = {
   all: () => true,
   messages: ({ isMessage }) => isMessage,

@@ -25,7 +25,7 @@ export interface Submission {
 }
 
 /**
- * Who publishes: a user (`person`) or the host application (`host`). `beforeMessage` is called only for the messages of users.
+ * The publisher: a user (`person`) or the host application (`host`). `beforeMessage` is called only for the messages of users.
  */
 export type PublishedBy = 'person' | 'host'
 
@@ -51,9 +51,9 @@ export interface Publisher {
    */
   admit(userId: number): void
   /**
-   * Publishes an entry. If the entry is rejected before the append, throws a ChatError, or rejects with a ChatError if the host
-   * application was asked or the entry has a transaction. Otherwise calls `posted` once with the result of the append,
-   * before the subscribers receive the entry.
+   * Publishes an entry. If the entry is rejected before the append, throws a ChatError, or rejects with a ChatError if a function
+   * of the host application was called or the entry has a transaction. Otherwise calls `posted` once with the result of the
+   * append, before the subscribers receive the entry.
    */
   post(
     principal: Principal,

@@ -7,7 +7,7 @@ import { type Chunk, chunkOf, type Encoded } from '../connections/encoded.ts'
 import type { Entry } from '../log/entry.ts'
 import { Pause } from './pause.ts'
 
-/** Why a user may no longer read a room. */
+/** The reason why a user may no longer read a room. */
 export type RemovalReason = 'removed' | 'banned' | 'deleted'
 
 /** Receives the entries of a room. See subscription.ts. */

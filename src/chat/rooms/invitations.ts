@@ -16,7 +16,7 @@ import type { Submission } from '../log/publish.ts'
 import { refusalOf } from '../log/refusals.ts'
 import type { RoomRegistry } from './registry.ts'
 
-/** How long an invitation can be used, and by how many people. */
+/** The lifetime of an invitation, and the number of people who can use the invitation. */
 export interface InvitationTerms {
   readonly lifetimeMs: number
   readonly uses: number

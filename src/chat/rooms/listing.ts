@@ -17,9 +17,9 @@ export interface RoomQuery {
   readonly after?: string | undefined
   /** Maximum number of rooms. */
   readonly limit: number
-  /** Only rooms whose name or title contains this text, regardless of case. */
+  /** Selects only rooms whose name or title contains this text, regardless of case. */
   readonly query?: string | undefined
-  /** Only rooms in which the user is a member. */
+  /** Selects only rooms in which the user is a member. */
   readonly isMine?: boolean | undefined
 }
 

@@ -14,9 +14,9 @@ import type { PostJoins } from './post-joins.ts'
 import type { RoomRegistry } from './registry.ts'
 
 export interface MemberQuery {
-  /** Only members with a higher user id. */
+  /** Selects only members with a higher user id. */
   readonly after: number
-  /** Only members whose names contain this text, regardless of case. */
+  /** Selects only members whose names contain this text, regardless of case. */
   readonly query: string
   readonly limit: number
 }

@@ -18,7 +18,7 @@ import { type HostChange, principalOf } from './members.ts'
 export type Restraint = 'mute' | 'unmute' | 'ban' | 'unban'
 
 export interface RestrictionQuery {
-  /** Only users with a higher id. */
+  /** Selects only users with a higher id. */
   readonly after: number
   /** Maximum number of users. */
   readonly limit: number

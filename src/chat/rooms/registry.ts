@@ -16,7 +16,7 @@ export interface RoomRegistry extends Omit<LoadedRooms, 'drop'> {
   describe(id: number, description: RoomDescription): void
   /** Called when changes of rooms were lost. All rooms that are being loaded are read again. */
   lost(): void
-  /** Removes a deleted room. */
+  /** Removes a deleted room from memory. */
   remove(id: number): void
   /** Calls `Room.changed` for every loaded room. */
   changed(): void

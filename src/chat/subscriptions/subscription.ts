@@ -21,7 +21,7 @@ const STRIDE_BYTES = 128 * 1024
 
 type Reason = 'too_far' | 'expired' | 'epoch' | 'ahead'
 
-/** What a client has already received: the entries up to and including `after`, in the incarnation `epoch` of the log. */
+/** The entries that a client has already received: those up to and including `after`, in the incarnation `epoch` of the log. */
 export interface Since {
   readonly after?: number | undefined
   readonly epoch?: string | undefined

@@ -26,7 +26,7 @@ export interface SettingDetails {
   readonly description: string
   /** The unit of a number, such as `seconds`. */
   readonly unit?: string
-  /** How to correct an invalid value. Appended to the error message. */
+  /** Advice for correcting an invalid value. Appended to the error message. */
   readonly advice?: string
   /** A description of the default, for a default that depends on other settings. */
   readonly derived?: string

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { codesOf } from '../client/errors.ts'
 import type { SqlClient, SqlTransaction } from '../client/types.ts'
 
-/** How a migration waits for locks on tables that are in use. */
+/** The timeout and the delays with which a migration waits for locks on tables that are in use. */
 export interface LockWait {
   /** Timeout in milliseconds for a statement that waits for a lock. Appends of running processes wait behind that statement. */
   readonly lockMs: number

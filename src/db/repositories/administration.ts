@@ -20,11 +20,11 @@ export interface UserChange {
 }
 
 export interface UserPage {
-  /** Only users whose names begin with this text, regardless of case. */
+  /** Selects only users whose names begin with this text, regardless of case. */
   readonly prefix?: string | undefined
-  /** Only administrators. */
+  /** Selects only administrators. */
   readonly role?: 'admin' | undefined
-  /** Only users with a higher id. */
+  /** Selects only users with a higher id. */
   readonly after?: number | undefined
   readonly limit: number
 }

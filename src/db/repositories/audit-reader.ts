@@ -16,11 +16,11 @@ export interface AuditRow {
   readonly count: number
 }
 
-/** Which events to read. Every condition is optional. */
+/** Selects events. Every condition is optional. */
 export interface AuditFilter {
-  /** Only events before the event with this id. */
+  /** Selects only events before the event with this id. */
   readonly before?: number | undefined
-  /** Only events that happened to this user or that this user caused. */
+  /** Selects only events that happened to this user or that this user caused. */
   readonly userId?: number | undefined
   readonly event?: string | undefined
 }

@@ -44,13 +44,13 @@ export interface AuditRepository {
 }
 
 export interface AuditOptions {
-  /** How many days an event is kept. */
+  /** Number of days for which an event is kept. */
   readonly days?: number
   /** Called after a statement that stored an event. In a transaction, called after the commit. */
   readonly onRecorded?: (event: NewAuditEvent) => void
 }
 
-/** How many days an event is kept by default. */
+/** Default number of days for which an event is kept. */
 export const AUDIT_DAYS = 365
 /** Maximum number of rows that one statement of `blankUser` changes. */
 const BATCH = 1000

@@ -30,7 +30,7 @@ export interface UserInRoom {
 export interface MemberSearch {
   /** The search begins after this user id. */
   readonly after: number
-  /** Only members whose names contain this text, regardless of case. */
+  /** Selects only members whose names contain this text, regardless of case. */
   readonly query: string
   /** Maximum number of members that are searched. */
   readonly examined: number

@@ -22,7 +22,7 @@ export interface BusState {
   readonly isFailing: boolean
 }
 
-/** What a process reports about itself at each refresh. */
+/** The state that a process reports about itself at each refresh. */
 export interface ProcessState {
   /** The name of the machine, and the id of the process on it, as in the lines of the log. */
   readonly host: string

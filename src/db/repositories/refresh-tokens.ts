@@ -29,7 +29,7 @@ export interface SessionEnd {
   readonly inMs: number
 }
 
-/** How long sessions last, in milliseconds. */
+/** The lifetime of sessions, in milliseconds. */
 export interface SessionLifetime {
   /** Time after the last use. */
   readonly idleMs: number

@@ -38,7 +38,7 @@ export interface ReportRow {
 }
 
 export interface ReportQuery {
-  /** Only reports with a lower id. */
+  /** Selects only reports with a lower id. */
   readonly before?: number | undefined
   readonly state?: ReportState | undefined
   readonly limit: number

@@ -6,9 +6,9 @@ export interface RoomSearch {
   readonly userId: number
   /** The search begins after this room name. */
   readonly after: string
-  /** Only rooms whose name or title contains this text, regardless of case. */
+  /** Selects only rooms whose name or title contains this text, regardless of case. */
   readonly query: string
-  /** Only rooms in which the user is a member. */
+  /** Selects only rooms in which the user is a member. */
   readonly isMine: boolean
   /** Maximum number of rooms that are searched. */
   readonly examined: number

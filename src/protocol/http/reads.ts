@@ -4,7 +4,7 @@ import { NO_CONTROLS } from '../../lib/text.ts'
 import { Int64 } from '../integers.ts'
 import { GENERAL, RoomName } from './messages.ts'
 
-/** How far a user has read. A value above the newest entry means the newest entry. */
+/** The `seq` up to which a user has read. A value above the newest entry means the newest entry. */
 export const UpTo = Int64({
   minimum: 0,
   maximum: Number.MAX_SAFE_INTEGER,

@@ -16,7 +16,7 @@ import { Line } from './styled.tsx'
 export interface LoginProps {
   readonly url: string
   readonly username: string
-  /** Why the user has to log in again; empty at the first login. */
+  /** The reason why the user has to log in again. Empty at the first login. */
   readonly reason: string
   readonly onLogIn: (username: string, password: string) => Promise<void>
   /** Continues a login that needs the code of an authenticator app, or a recovery code. */

@@ -16,7 +16,7 @@ export interface Deletions {
   subscribe(changed: () => void): () => void
 }
 
-/** How long a deletion can be undone, in milliseconds. */
+/** Time in milliseconds for which a deletion can be undone. */
 export const UNDO_MS = 5000
 
 const NONE: ReadonlySet<number> = new Set()
