@@ -69,7 +69,7 @@ export const ownSettings = {
 
 const readOptions = createOptionsReader('chat-auth', {
   settings: ownSettings,
-  // Not required with `authenticate`, because the service then signs no tokens.
+  // `secretKey` is not required with `authenticate`, because the service then signs no tokens.
   excused: ['secretKey'],
   functions: ['authenticate']
 })

@@ -113,8 +113,8 @@ const runExpiry = (fastify: FastifyInstance, start: () => () => void): void => {
 
 /** Starts the worker when the instance serves requests, and stops it with the instance. */
 const runWorker = (fastify: FastifyInstance, worker: OutboxWorker, onStart: () => Promise<void>): void => {
-  // Not started in `onReady`. If the application failed to start after `onReady`, the queries of the worker would keep the
-  // process running.
+  // The worker is not started in `onReady`. If the application failed to start after `onReady`, the queries of the worker would
+  // keep the process running.
   let isStarted = false
   const startOnce = async (): Promise<void> => {
     if (isStarted) return

@@ -87,8 +87,8 @@ const contextOf = (fastify: FastifyInstance, clock: Clock): AccountsContext => {
 
 /** Starts the job when the instance serves requests, and stops it with the instance. */
 const runJob = (fastify: FastifyInstance, job: DeletionJob): void => {
-  // Not started in `onReady`. If the application failed to start after `onReady`, the queries of the job would keep the process
-  // running.
+  // The job is not started in `onReady`. If the application failed to start after `onReady`, the queries of the job would keep
+  // the process running.
   const startOnce = async (): Promise<void> => job.start()
   fastify.addHook('onListen', startOnce)
   fastify.addHook('onRequest', waitOnce(startOnce))

@@ -89,9 +89,9 @@ export interface AuditEvent {
   readonly id: number
   readonly event: string
   readonly at: string
-  /** The user that the event is about. */
+  /** The id of the user that the event is about. */
   readonly user_id?: number
-  /** The administrator who caused the event. Absent if the user caused it. */
+  /** The id of the administrator who caused the event. Absent if the user caused the event. */
   readonly actor_id?: number
   readonly session_id?: string
   readonly address?: string

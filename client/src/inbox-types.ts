@@ -5,7 +5,7 @@ import type { Refusal } from './room-types.ts'
 /** A room of the inbox, as the service returns it. */
 export interface InboxItem {
   readonly room: string
-  /** Absent in a room without a title. */
+  /** The title of the room. Absent in a room without a title. */
   readonly title?: string
   readonly visibility: 'public' | 'private' | 'direct'
   readonly role: 'member' | 'moderator' | 'owner'

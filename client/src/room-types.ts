@@ -76,8 +76,8 @@ export interface Outgoing extends TextOptions {
   readonly seq?: number
   readonly error?: Refusal
   /**
-   * Present if slow mode delays the message: when the SDK sends it again, in milliseconds since the epoch. The status is
-   * `pending`.
+   * The time at which the SDK sends the message again, in milliseconds since the epoch. Present if slow mode delays the message.
+   * The status is then `pending`.
    */
   readonly waitsUntil?: number
 }

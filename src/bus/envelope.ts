@@ -7,9 +7,9 @@ interface Envelope {
   readonly from: string
   /** The number of the payload, counted per process. Only processes with Redis number their payloads. */
   readonly n?: number
-  /** In a heartbeat over PostgreSQL: the number of the newest payload that Redis has confirmed. */
+  /** The number of the newest payload that Redis has confirmed. Present in a heartbeat over PostgreSQL. */
   readonly sent?: number
-  /** In a heartbeat over PostgreSQL: whether the process asks all processes to send over PostgreSQL too. */
+  /** Whether the process asks all processes to send over PostgreSQL too. Present in a heartbeat over PostgreSQL. */
   readonly want_postgres?: boolean
   readonly grown?: readonly (readonly [roomId: number, seq: number])[]
   /** The events. Processes of other versions may send kinds that this version does not support. */

@@ -95,7 +95,7 @@ export const createTables = (schema?: string) => {
     // Set while the rows of a deleted room are removed.
     deletedAt: moment('deleted_at'),
     invite: text('invite').$type<Invite>().notNull().default('members'),
-    // Null if only MESSAGE_RETENTION_DAYS limits how long entries are kept.
+    // Number of days for which entries are kept. Null if only MESSAGE_RETENTION_DAYS limits this time.
     retentionDays: integer('retention_days'),
     // Identifies the people of a direct room, so that they have only one.
     directKey: text('direct_key').unique('rooms_direct_key_key'),

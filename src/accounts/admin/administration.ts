@@ -39,7 +39,7 @@ export interface Administration {
 }
 
 export interface IssuedReset {
-  /** Absent if a link was mailed. */
+  /** The token for setting a new password. Absent if a link was mailed. */
   readonly token?: string
   /** Time in milliseconds until the token or the link expires. */
   readonly lifetimeMs: number

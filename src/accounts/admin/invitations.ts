@@ -7,7 +7,7 @@ import { type Actor, notAdmin, recordFor, sessionOf } from './actor.ts'
 export interface Invitation {
   /** The token. The database stores only its hash. */
   readonly invitation: string
-  /** In milliseconds since the epoch. */
+  /** The expiry of the invitation, in milliseconds since the epoch. */
   readonly expiresAt: number
 }
 

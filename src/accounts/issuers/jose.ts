@@ -25,7 +25,7 @@ export interface Jose {
       readonly issuer: string
       readonly audience: string
       readonly requiredClaims: string[]
-      /** In seconds. */
+      /** The accepted difference between clocks, in seconds. */
       readonly clockTolerance: number
       readonly currentDate: Date
     }

@@ -11,7 +11,7 @@ import type { SessionUse } from './use.ts'
 
 export interface Identity {
   readonly user: UserRecord
-  /** Null for a token of another issuer, or of a release that had no sessions. */
+  /** The id of the session. Null for a token of another issuer, or of a release that had no sessions. */
   readonly sessionId: string | null
   /**
    * The generation of the session, or of the token if there is no session. The identity is no longer valid if the user now has

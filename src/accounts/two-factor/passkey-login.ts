@@ -38,7 +38,7 @@ export interface PasskeyLoginOptions {
 /** The user for whom a passkey is requested. */
 interface Requested {
   readonly purpose: ChallengePurpose
-  /** Null if the user is not known until the passkey identifies them. */
+  /** The user who must own the passkey. Null if the user is not known until the passkey identifies them. */
   readonly user: { readonly id: number; readonly generation: number } | null
   /** The hash of the login challenge, if the passkey continues a login. */
   readonly loginHash?: string

@@ -46,7 +46,7 @@ export interface TwoFactor {
 
 export interface TwoFactorOptions {
   readonly context: AccountsContext
-  /** Undefined if passkeys are off. */
+  /** The relying party. Undefined if passkeys are off. */
   readonly party: RelyingParty | undefined
   /** The name of the service in authenticator apps. */
   readonly issuer: string

@@ -98,7 +98,8 @@ export class Connection {
       this.#context.limited?.(error.code)
       this.log.warn({ user_id: this.principal.userId, code: error.code }, 'a limit rejected a frame')
     } else if (isFailure(error)) {
-      // Without a cause, the service refused the frame on purpose, for example because it is stopping.
+      // An error without a cause means that the service refused the frame on purpose, for example because the service is
+      // stopping.
       if (error.cause === undefined) this.log.warn({ code: error.code }, 'failed to handle a frame')
       else this.log.error({ err: error, code: error.code }, 'failed to handle a frame')
     }

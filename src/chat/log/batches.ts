@@ -20,7 +20,7 @@ export interface BatchesOptions {
 
 /** Consecutive entries of a list, and the parts of the log that contain the rest of the list. */
 export interface Batch {
-  /** Empty if all entries of a run were deleted. */
+  /** The entries that were read. Empty if all entries of a run were deleted. */
   readonly entries: Entry[]
   readonly rest: readonly Extent[]
 }

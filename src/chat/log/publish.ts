@@ -132,7 +132,7 @@ export const createPublisher = ({ registry, access, log, ...options }: Publisher
     const own = prepare(submission)
     if (isDraining()) throw restarting()
     refuseBeforeUpgrade(kind)
-    // Until its row is deleted, the database still finds an expired message.
+    // The database still finds an expired message until its row is deleted.
     if (own.target != null && own.target < room.oldest) throw refusalOf('message_not_found')
     if (by === 'host') {
       // The service also appends entries about users whose accounts have ended, for example when they cease to be members.

@@ -12,7 +12,7 @@ export type RemovalReason = 'removed' | 'banned' | 'deleted'
 
 /** Receives the entries of a room. See subscription.ts. */
 export interface Subscriber {
-  /** The user who receives the entries. */
+  /** The id of the user who receives the entries. */
   readonly userId: number
   /** Whether the client has asked for the read marks of rooms. */
   readonly showsReads: boolean

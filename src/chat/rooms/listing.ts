@@ -19,7 +19,7 @@ export interface RoomQuery {
   readonly limit: number
   /** Selects only rooms whose name or title contains this text, regardless of case. */
   readonly query?: string | undefined
-  /** Selects only rooms in which the user is a member. */
+  /** If true, selects only rooms in which the user is a member. */
   readonly isMine?: boolean | undefined
 }
 

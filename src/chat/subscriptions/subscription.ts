@@ -28,7 +28,7 @@ export interface Since {
 }
 
 export interface SubscriptionOptions {
-  /** Repeated in `subscribed` or `resync`. */
+  /** The `ref` that `subscribed` or `resync` repeats. */
   readonly ref: string | undefined
   /** Called when the client asked for missed entries, and when a `resync` frame was sent later. */
   readonly onResumed: (outcome: 'resumed' | Reason) => void

@@ -43,7 +43,7 @@ export interface TransactionOptions extends QueryOptions {
 /** Runs queries on a pool of connections, or in the single session of the embedded database. */
 export interface SqlClient {
   readonly engine: 'postgres' | 'pglite'
-  /** Null for the embedded database, which only one process can use. */
+  /** Sends and receives notifications. Null for the embedded database, which only one process can use. */
   readonly notifications: Notifications | null
   /**
    * Identifies the database in messages to the operator, for example by `host:port` or by its folder. Never contains a

@@ -15,7 +15,7 @@ export interface LeasedDeletion {
   /** Whether the user's messages are erased. */
   readonly isErased: boolean
   readonly step: DeletionStep
-  /** The last room in which the step is done. */
+  /** The id of the last room in which the step is done. */
   readonly roomId: number
 }
 

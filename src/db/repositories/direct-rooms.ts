@@ -16,7 +16,7 @@ export interface NewDirectRoom {
   /** Identifies the set of people. */
   readonly key: string
   readonly users: readonly number[]
-  /** The user who opens the room. */
+  /** The id of the user who opens the room. */
   readonly creator: number
   /** Called before the room is created. If it rejects, the room is not created. */
   readonly beforeCreate?: (() => Promise<void>) | undefined

@@ -7,7 +7,10 @@ export interface ImportedMessage {
   readonly userId: number
   readonly content: string
   readonly keyId: string
-  /** Null if the other service stored no time. In this case, the message gets the time of the previous message. */
+  /**
+   * The time of the message. Null if the other service stored no time. In this case, the message gets the time of the previous
+   * message.
+   */
   readonly createdAt: number | null
 }
 

@@ -30,7 +30,7 @@ export interface ProcessState {
   readonly uptimeMs: number
   /** The number of open WebSockets. */
   readonly connections: number
-  /** Empty if the process has a bus in memory. */
+  /** The states of the bus drivers. Empty if the process has a bus in memory. */
   readonly bus: readonly BusState[]
 }
 

@@ -31,9 +31,9 @@ export interface SessionEnd {
 
 /** The lifetime of sessions, in milliseconds. */
 export interface SessionLifetime {
-  /** Time after the last use. */
+  /** Maximum time in milliseconds after the last use. */
   readonly idleMs: number
-  /** Time after the login. */
+  /** Maximum time in milliseconds after the login. */
   readonly maxMs: number
 }
 

@@ -9,7 +9,7 @@ export interface RestrictionRow {
   readonly userId: number
   readonly username: string
   readonly kind: 'mute' | 'ban'
-  /** Null if the restriction does not end by itself. */
+  /** The end of the restriction. Null if the restriction does not end by itself. */
   readonly until: number | null
   readonly reason: string | null
   readonly keyId: string | null

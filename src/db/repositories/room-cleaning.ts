@@ -7,7 +7,7 @@ export interface BanErasure {
   readonly roomId: number
   readonly room: string
   readonly userId: number
-  /** The user who imposed the ban. Null for the host application, or if the account was deleted. */
+  /** The id of the user who imposed the ban. Null for the host application, or if the account was deleted. */
   readonly by: number | null
   /** The current name of the author of the deletions: of `by`, or else of the banned user. */
   readonly username: string

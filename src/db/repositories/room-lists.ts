@@ -8,7 +8,7 @@ export interface RoomSearch {
   readonly after: string
   /** Selects only rooms whose name or title contains this text, regardless of case. */
   readonly query: string
-  /** Selects only rooms in which the user is a member. */
+  /** If true, selects only rooms in which the user is a member. */
   readonly isMine: boolean
   /** Maximum number of rooms that are searched. */
   readonly examined: number

@@ -16,7 +16,7 @@ export interface RoomRow {
   readonly archived?: boolean
   readonly slowModeSeconds?: number
   readonly invite?: Invite
-  /** Null if only MESSAGE_RETENTION_DAYS limits how long entries are kept. */
+  /** Number of days for which entries are kept. Null if only MESSAGE_RETENTION_DAYS limits this time. */
   readonly retentionDays?: number | null
   /** Whether the log has entries other than messages. Only `findByNames` sets this field. */
   readonly hasOthers?: boolean

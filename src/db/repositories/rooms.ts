@@ -18,7 +18,7 @@ export interface NewRoom {
   readonly topic?: string | null | undefined
   /** The default is `public`. */
   readonly visibility?: Visibility | undefined
-  /** The user who becomes the owner. Without it, the room has no members. */
+  /** The id of the user who becomes the owner. Without an owner, the room has no members. */
   readonly owner?: number | undefined
 }
 

@@ -8,7 +8,7 @@ import type { UserRecord } from './users.ts'
 /** The user of an access token, and the session that the token belongs to. */
 export interface SessionUser {
   readonly user: UserRecord
-  /** Absent if the token has no session, or if the session has ended. */
+  /** The session of the token. Absent if the token has no session, or if the session has ended. */
   readonly session: LiveSession | undefined
 }
 

@@ -44,7 +44,10 @@ export const importUsers = async (
 /** The result of the import of messages. */
 export interface ImportedMessages {
   readonly stored: number
-  /** Messages without an author or a readable text, and messages of users whose account in this service has been deleted. */
+  /**
+   * Number of messages without an author or a readable text, and of messages of users whose account in this service has been
+   * deleted.
+   */
   readonly skipped: number
   /** The number of messages whose time was changed, because the room had a later entry. */
   readonly moved: number
@@ -101,7 +104,7 @@ const batchOf = async (
 /** The comparison of the imported messages with the other service. */
 export interface Verified {
   readonly equal: number
-  /** Messages that were erased in this service, or whose retention time has ended. */
+  /** Number of messages that were erased in this service, or whose retention time has ended. */
   readonly gone: number
   /** Source ids of messages that are missing or differ, or whose order differs. At most ten. */
   readonly wrong: readonly number[]

@@ -15,7 +15,7 @@ export interface SurveyContext {
 
 export interface Survey {
   readonly users: number
-  /** Users that an earlier run has imported. */
+  /** Number of users that an earlier run has imported. */
   readonly importedUsers: number
   /** The name in this service, keyed by the id in the other service. */
   readonly names: ReadonlyMap<number, string>

@@ -36,7 +36,10 @@ export interface SectionProps {
 
 interface Loaded {
   readonly me: AccountData
-  /** Undefined if the service has no second factors, for example because a host application authenticates the users. */
+  /**
+   * The second factors of the user. Undefined if the service has no second factors, for example because a host application
+   * authenticates the users.
+   */
   readonly factors: Factors | undefined
 }
 
