@@ -35,7 +35,7 @@ export interface AccountApi {
   resetPassword(token: string, password: string): Promise<void>
   /** Sets the e-mail address. The address takes effect when it is verified. Requires a proof. */
   setEmail(email: string): Promise<void>
-  /** Requires a proof. */
+  /** Removes the e-mail address. Requires a proof. */
   removeEmail(): Promise<void>
   /** Verifies an address with the token of the mail. */
   verifyEmail(token: string): Promise<void>
@@ -44,20 +44,20 @@ export interface AccountApi {
    */
   requestVerification(challenge: string, email?: string): Promise<void>
   sessions(): Promise<{ readonly sessions: readonly SessionEntry[] }>
-  /** Requires a proof, except for the current session. */
+  /** Ends a session. Requires a proof, except for the current session. */
   endSession(id: string): Promise<void>
   /** Ends every session, including the current one. Requires a proof. */
   endAllSessions(): Promise<void>
   factors(): Promise<Factors>
   /** Starts the setup of an authenticator app. `confirmTotp` completes the setup. Requires a proof. */
   startTotp(): Promise<TotpSecret>
-  /** Requires a proof. */
+  /** Completes the setup of an authenticator app. Requires a proof. */
   confirmTotp(code: string): Promise<RecoveryCodes>
-  /** Requires a proof. */
+  /** Removes the authenticator app. Requires a proof. */
   removeTotp(): Promise<void>
   /** Replaces all recovery codes. Requires a proof. */
   createRecoveryCodes(): Promise<RecoveryCodes>
-  /** Requires a proof. */
+  /** Returns the options for a new passkey. Requires a proof. */
   passkeyOptions(): Promise<PasskeyCeremony>
   /**
    * Adds a passkey. If it is the user's first second factor, also returns recovery codes. They can't be read again. Requires a
@@ -68,7 +68,7 @@ export interface AccountApi {
     readonly name: string
     readonly response: object
   }): Promise<AddedPasskey>
-  /** Requires a proof. */
+  /** Removes a passkey. Requires a proof. */
   removePasskey(id: string): Promise<void>
   /**
    * Returns the options for a login with a passkey. With the `challenge` of a refused login, the passkey is the second factor.

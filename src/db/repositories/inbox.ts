@@ -6,7 +6,7 @@
 import type { SqlClient } from '../client/types.ts'
 import type { MemberRole, Visibility } from '../tables.ts'
 
-/** The numbers of a room that are the same for everybody. */
+/** The counts of a room that are the same for everybody. */
 export interface InboxRoom {
   readonly roomId: number
   readonly room: string
@@ -56,7 +56,7 @@ export interface InboxRepository {
   ofUser(userId: number): Promise<InboxRow[]>
   /** Returns the rows of the given users in the given rooms. Omits users who are not members. */
   ofMembers(roomIds: readonly number[], userIds: readonly number[]): Promise<InboxRow[]>
-  /** Returns the numbers of the rooms that exist. */
+  /** Returns the counts of the given rooms. Omits rooms that do not exist. */
   rooms(roomIds: readonly number[]): Promise<InboxRoom[]>
   /** Returns the `seq` of the newest entry of each room that exists. */
   heads(roomIds: readonly number[]): Promise<InboxHead[]>
@@ -77,7 +77,7 @@ export const MAX_MENTIONS = 100
 export const createInboxRepository = ({ query }: Pick<SqlClient, 'query'>, schema: string): InboxRepository => {
   const inSchema = (table: string): string => `"${schema.replaceAll('"', '""')}"."${table}"`
   const number = (sql: string, name: string): string => `(${sql})::double precision as "${name}"`
-  // The rows of `others` may have been deleted together with old entries. The first later row then has the number.
+  // The rows of `others` may have been deleted together with old entries. In this case, the first later row has the number.
   const othersUpTo = (seq: string): string => `coalesce(
       (select other.n from ${inSchema('others')} as other
         where other.room_id = room.id and other.seq <= ${seq} order by other.seq desc limit 1),
