@@ -37,8 +37,8 @@ export interface SessionOptions {
   /** The key in `storage`, and the name of the lock. Default: `fastify-chat:session`. */
   readonly storageKey?: string
   /**
-   * True if the refresh token is a cookie that no script can read. Only for pages that the service itself serves from the same
-   * origin. In this mode, `storage` is not used.
+   * True if the refresh token is a cookie that no script can read. Possible only on pages that the service itself serves from the
+   * same origin. In this mode, `storage` is not used.
    */
   readonly isCookieMode?: boolean
   /** Replaces the lock. Default: Web Locks if the platform has them and the session is shared. */
@@ -51,7 +51,7 @@ export interface SessionOptions {
 export interface Credentials {
   readonly username: string
   readonly password: string
-  /** True if the browser keeps the cookie when it is closed. Only for cookie mode. Default: true. */
+  /** True if the browser keeps the cookie when the browser is closed. Used only in cookie mode. Default: true. */
   readonly shouldRemember?: boolean
 }
 

@@ -31,7 +31,7 @@ export const measuredAppend = ({
 
 type Append = AppendQueueOptions['append']
 
-/** Counts the stored entries. A host application may have any number of kinds, so that its kinds are counted together. */
+/** Counts the stored entries by kind. A host application may have any number of kinds, so its kinds are counted as one. */
 const countKinds = (batch: Parameters<Append>[0], results: Awaited<ReturnType<Append>>): Map<string, number> => {
   const counts = new Map<string, number>()
   results.forEach((result, at) => {

@@ -121,7 +121,7 @@ export interface ChatOptions {
   readonly instruments?: Instruments | undefined
   /** Verifies a token that a client sends to extend its connection. Rejects with a ChatError if the token is not valid. */
   readonly authenticate: (token: string) => Promise<Principal>
-  /** Replaces options of the append queue, in tests. */
+  /** Replaces options of the append queue. Used only in tests. */
   readonly appendQueue?: Partial<AppendQueueOptions> | undefined
   /** False if authors of messages do not become members of public rooms. Used only in tests that count entries. */
   readonly joinsPosters?: boolean | undefined

@@ -13,7 +13,7 @@ export interface Refusal {
   readonly title: string
   readonly detail: string
   readonly errors?: readonly Violation[] | undefined
-  /** More members of the problem document. */
+  /** Additional members of the problem document. */
   readonly extra?: Readonly<Record<string, unknown>> | undefined
   readonly headers: Readonly<Record<string, string | string[]>>
 }

@@ -1,5 +1,5 @@
 /**
- * Decides whether a user may use the administration. Checks the role. Also checks for a second factor, if administrators need a
+ * Decides whether a user may administer the service. Checks the role. Also checks for a second factor, if administrators need a
  * second factor.
  */
 import type { AdministrationRepository } from '../../db/repositories/administration.ts'

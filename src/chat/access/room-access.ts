@@ -16,8 +16,8 @@ export interface FindRoomOptions {
   /** True if an earlier lookup found no such room, false if it found one, and undefined if there was no lookup. */
   readonly isAbsent?: boolean | undefined
   /**
-   * Whether to throw `muted`, `room_archived`, or `not_allowed` because of a block, if the user may not write in the room. The append
-   * of an entry checks this itself.
+   * Whether to throw `muted`, `room_archived`, or `not_allowed` because of a block, if the user may not write in the room. Not
+   * needed to append an entry, because the append makes the same checks.
    */
   readonly isTyping?: boolean
 }

@@ -33,7 +33,7 @@ export interface Pool<T> {
   run<R>(work: (opened: T) => Promise<R>): Promise<R>
   /** Runs urgent work. Urgent work does not wait for calls of `run`, because `run` leaves the reserved connections free. */
   runUrgently<R>(work: (opened: T) => Promise<R>): Promise<R>
-  /** Returns how many connections work uses. Urgent work may wait in postgres.js, so the result may exceed the maximum. */
+  /** Returns the number of connections in use. Urgent work may wait in postgres.js, so the result may exceed the maximum. */
   inUse(): number
   /** Returns how many calls of `run` wait for a connection. */
   waiting(): number

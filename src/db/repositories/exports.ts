@@ -7,7 +7,7 @@ export interface ExportOwner extends Omit<UserSession, 'sessionId'> {
   readonly sessionId: string | null
 }
 
-/** A running export, and who requested it. */
+/** A running export, and the user who requested it. */
 export interface ExportClaim extends ExportOwner {
   /** A random id of this export. */
   readonly claim: string

@@ -39,8 +39,8 @@ export const createSearchRooms = ({ query }: Pick<SqlClient, 'query'>, schema: s
       ) as room
     ) as room`
   const mine = `select * from ${own} where ${page}`
-  // Two queries, because one query over all rooms would read the private rooms of other people. The first uses the index of
-  // public rooms, the second the index of the user's memberships.
+  // A union of two queries, because one query over all rooms would read the private rooms of other people. The first uses the
+  // index of public rooms, the second the index of the user's memberships.
   const readable = `select * from (
       (select room.*, (
           select member.role from ${inSchema}."members" as member where member.room_id = room.id and member.user_id = $1

@@ -174,7 +174,7 @@ export const RoomChange = Type.Object(
 )
 export type RoomChange = Static<typeof RoomChange>
 
-/** Describes who is in a room. If there are more than 100 people, `users` is absent. */
+/** Describes which users are in a room. If there are more than 100 people, `users` is absent. */
 export const presence = {
   room: RoomName,
   count: Type.Integer({ minimum: 0 }),
