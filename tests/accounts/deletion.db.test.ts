@@ -236,7 +236,7 @@ describe('the memberships of a deleted account', () => {
   })
 })
 
-test('an administrator deletes the account of another user, as long as the administrator may', async () => {
+test('only an administrator deletes the account of another user, and nobody deletes that of the last administrator', async () => {
   const { chat, call, john, jane, database, finished } = await start()
   await database.administration.change(null, jane.id, { role: 'admin' })
   const remove = (id: number, { token }: Person) => call('DELETE', `/api/admin/users/${id}`, { token, body: {} })

@@ -5,7 +5,7 @@ import { settingNames } from '../../src/config/settings.ts'
 
 const FOLDER = new URL('../../src/config/settings/', import.meta.url)
 
-test('every setting that a file declares is among all settings', async () => {
+test('the list of all settings contains every setting that a file declares', async () => {
   const declared = new Set<string>()
   for (const file of readdirSync(FOLDER)) {
     const groups = (await import(new URL(file, FOLDER).href)) as Record<string, unknown>

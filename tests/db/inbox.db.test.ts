@@ -24,7 +24,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   fc.record({ kind: fc.constant('read' as const), room, upTo: fc.nat(25), user: fc.nat(1) })
 )
 
-test('unread messages and mentions are those that counting finds, after any entries and marks', async () => {
+test('the numbers of unread messages and mentions match a count, after any entries and marks', async () => {
   const database = await testDatabase()
   const { client, schema, messages, inbox, readMarks } = database
   const sql = <Row extends object>(text: string, params: unknown[] = []) =>

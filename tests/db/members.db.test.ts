@@ -90,7 +90,7 @@ describe('a private room', () => {
     expect(await role(subject)).toBe(isDone ? result.split(' ')[1] : before)
   })
 
-  test('lets an owner go when there is another owner, or when nobody else is a member', async () => {
+  test('lets an owner leave when there is another owner, or when nobody else is a member', async () => {
     const { change, role } = await start('private')
     expect(await change('owner', 'put', 'member', { role: 'owner' })).toBe('role_changed owner')
     expect(await change('owner', 'put', 'member', { role: 'member' })).toBe('not_allowed')
@@ -198,7 +198,7 @@ describe('a public room', () => {
     expect(await deletion()).not.toEqual(['not_author'])
   })
 
-  test('adds no entry for those who come and go once the room has more than 100 members', async () => {
+  test('adds no entry for users who join or leave once the room has more than 100 members', async () => {
     const { sql, change, append, entry, roomId, database, role } = await start('public')
     await append(entry('member', 'message', null))
     await sql(`insert into @members (room_id, user_id) select ${roomId}, n from generate_series(1001, 1098) as n`)

@@ -7,7 +7,7 @@ import { version } from '../../src/lib/package.ts'
 import { fakeClock } from '../support/clock.ts'
 import { startChat } from '../support/start-chat.ts'
 
-test('a running service reports its connections and its place, and refreshes them', async () => {
+test('a running service reports its host, its process id and its connections, and updates the report', async () => {
   const clock = fakeClock(Date.now())
   const chat = await startChat({ clock })
   const { processes } = chat.database
@@ -47,7 +47,7 @@ const state = (pid: number, changes: Partial<ProcessState> = {}): ProcessState =
   ...changes
 })
 
-test('the status says which processes lack a key and for which the bus fails', () => {
+test('the status shows which processes lack a key, and on which processes the bus fails', () => {
   const about = { version: '1.0.0', seenMs: 2500 }
   const bus = [
     { driver: 'postgres', lagMs: 3, isFailing: false },
@@ -71,6 +71,6 @@ test('the status says which processes lack a key and for which the bus fails', (
   ])
 })
 
-test('the status says that no process is running', () => {
+test('the status reports that no process is running', () => {
   expect(statusOf([])).toEqual(['No process is running: none has reported itself within the last minute.'])
 })

@@ -44,7 +44,7 @@ test('another process finishes the removal of a room whose process crashed after
   expect(await rows('messages', other)).toBe(2500)
 })
 
-test('an erasure continues where the last process stopped, and a further ban begins it again', async () => {
+test('an erasure continues where the last process stopped, and starts again after a further ban', async () => {
   const { client, schema, roomCleaning, ...database } = await testDatabase()
   const sql = <Row extends object>(text: string) => client.query<Row>(text.replaceAll('@', `"${schema}".`))
   const { id: userId } = await database.users.create({ username: 'john', hashedPassword: null })

@@ -11,7 +11,7 @@ const start = async () => {
   return { one: first, two: second, database: one.database, race, sql, ann, bob, room }
 }
 
-test('nothing is posted in a direct room after the response to a block', async () => {
+test('after the response to a block, no message is stored in the direct room', async () => {
   const { one, two, race, sql, ann, bob, room } = await start()
   for (let round = 0; round < 3; round++) {
     const [blocked, posted] = await race(

@@ -41,7 +41,7 @@ test('unknown users, and oneself, cannot be blocked', async () => {
   expect((await block(ann, 2 ** 31)).status).toBe(422)
 })
 
-test('in a direct room of two neither side posts, edits or reacts, and both may delete', async () => {
+test('in a direct room of two, a block prevents both users from posting, editing and reacting, but not from deleting', async () => {
   const { people, block, unblock, direct, post, as } = await start()
   const [ann, bob] = people
   const { room } = (await direct(ann, bob.id)).body
@@ -78,7 +78,7 @@ test('a block changes nothing in rooms of more people', async () => {
   expect((await put(ann, room, bob.id, { role: 'moderator' })).status).toBe(200)
 })
 
-test('a blocked user adds the user who blocked them to no room, as if there were no such user, at the same cost', async () => {
+test('a blocked user cannot add the user who blocked them to a room, and the response and its cost are those of an unknown user', async () => {
   const database = await testDatabase()
   recordQueries(database.client)
   const { people, block, create, put, as, sql } = await start({ database, clock: fakeClock(Date.now()) }).then(
@@ -129,7 +129,7 @@ test('a user can block at most 1,000 users', async () => {
   expect(await block(ann, bob.id)).toMatchObject({ status: 409, body: { code: 'too_many_blocks' } })
 })
 
-test('the end of an account removes its blocks, and the blocks of it', async () => {
+test('the deletion of an account removes the blocks by the account and of the account', async () => {
   const { people, block, as, database } = await start()
   const [ann, bob, cat] = people
   await block(ann, bob.id)

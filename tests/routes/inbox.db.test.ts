@@ -136,7 +136,7 @@ test('counts the unread messages that mention the user, until they are read, edi
   expect(await sql('select user_id from @mentions')).toEqual([])
 })
 
-test('counts no message of the user themself as unread, right after it was sent', async () => {
+test('does not count a message of the user as unread, even right after it was sent', async () => {
   const { ann, create, inbox, post } = await start()
   await create(ann, { room: 'one' })
   await post(ann, 'one')
@@ -144,7 +144,7 @@ test('counts no message of the user themself as unread, right after it was sent'
   expect((await inbox(ann)).rooms[0]).toMatchObject({ messages: 2, read_messages: 2, unread: 0 })
 })
 
-test('has opaque pages, which together have every room once', async () => {
+test('returns opaque pages, which together contain every room once', async () => {
   const { ann, create, inbox, as } = await start()
   const names = Array.from({ length: 7 }, (_, at) => `room-${at}`)
   for (const room of names) await create(ann, { room })
@@ -176,7 +176,7 @@ test('leaves out a hidden direct room until its next message, also in the total'
   expect((await inbox(bob)).rooms).toHaveLength(1)
 })
 
-test('has nothing of a room that the user was removed from, and takes no text that is written after the removal', async () => {
+test('contains nothing of a room from which the user was removed, and no text that was written after the removal', async () => {
   const { ann, bob, create, put, remove: _, inbox, post, as, database } = await start()
   const { room } = await create(ann, { visibility: 'private' })
   await put(ann, room, bob.id)
@@ -190,7 +190,7 @@ test('has nothing of a room that the user was removed from, and takes no text th
   expect((await inbox(bob)).rooms).toEqual([])
 })
 
-test('counts only what is kept if old entries were deleted', async () => {
+test('counts only the messages that are kept if old entries were deleted', async () => {
   const { ann, bob, create, put, inbox, post, react, sql } = await start()
   await create(ann, { room: 'one' })
   await put(bob, 'one', 'me')

@@ -97,7 +97,7 @@ test('nobody restricts a user with the same or a higher role, or restricts witho
   })
 })
 
-test('the subscriptions of a banned user end at the entry of the ban, and a floor client gets one error', async () => {
+test('the subscriptions of a banned user end at the entry of the ban, and a client without the subprotocol gets one error', async () => {
   const { as, ann, bob, cat, join, promote } = await start()
   await promote(ann)
   const modern = await join(cat, { protocols: ['chat.v1'] })
@@ -197,7 +197,7 @@ test('a ban with "erase" deletes the messages of the last hours with ordinary de
   await expect.poll(() => database.client.query(`select 1 from "${database.schema}".ban_erasures`)).toEqual([])
 })
 
-test('a host application that is asked about moderation decides who deletes messages of others', async () => {
+test('a host application decides who deletes messages of others if its authorize handles the action moderate', async () => {
   const asked: string[] = []
   const { people, as, create, put, join } = await startRooms(['ann', 'bob', 'cat'], {
     authorizeActions: ['moderate'],

@@ -36,7 +36,7 @@ const start = async () => {
   return { ...chat, as, ann, bob, post, list, shown, first, last, path }
 }
 
-test('contain the changes of members, of the room and of pins, which count towards the limit', async () => {
+test('lists with notices contain the changes of members, of the room and of pins, which count towards the limit', async () => {
   const { list, shown, last } = await start()
   const all = ['first', 'membership', 'room', 'last', 'pin']
   expect(await shown('notices=true')).toEqual(all)
@@ -58,7 +58,7 @@ test('contain the changes of members, of the room and of pins, which count towar
 
 const nameOf = ({ type, content }: Item) => type ?? content
 
-test('have the fields of the entries, without a text', async () => {
+test('notices have the fields of their entries, without a text', async () => {
   const { list, bob, first } = await start()
   expect((await list('notices=true')).messages).toMatchObject([
     { content: 'first', pinned: true },
@@ -69,7 +69,7 @@ test('have the fields of the entries, without a text', async () => {
   ])
 })
 
-test('need the same number of queries with 10,000 other entries in between, and no longer response', async () => {
+test('lists with notices need few more queries with 10,000 other entries in between, and contain none of these entries', async () => {
   const { list, shown, post, database } = await start()
   const sql = (text: string) => database.client.query(text.replaceAll('@', `"${database.schema}".`))
   const count = async (query: string): Promise<number> => {

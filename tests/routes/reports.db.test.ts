@@ -268,7 +268,7 @@ test('neither the text nor the reason is logged or stored in the clear', async (
   }
 })
 
-test('whoever may not moderate according to the host application may not read or resolve reports', async () => {
+test('a user who may not moderate according to the host application may not read or resolve reports', async () => {
   const { people, post, report, list, resolve, team } = await start({
     authorizeActions: ['moderate'],
     authorize: ({ user, action }) => action !== 'moderate' || user.name !== 'bob'

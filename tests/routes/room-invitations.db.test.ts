@@ -49,7 +49,7 @@ test('an invitation is valid for a week and ten people by default, and has a lin
   expect(Math.round((Date.parse(body.expires_at) - Date.now()) / 3_600_000)).toBe(168)
 })
 
-test('a member who uses an invitation again stays a member, and uses nothing up', async () => {
+test('a member who uses an invitation again stays a member, and does not use up the invitation', async () => {
   const { people, room, invite, join, list } = await start()
   const [ann, bob, cat, dan] = people
   const { code } = (await invite(ann, { uses: 2 })).body
@@ -60,7 +60,7 @@ test('a member who uses an invitation again stays a member, and uses nothing up'
   expect(await list(ann)).toEqual([])
 })
 
-test('members of a private room see and revoke their own invitations, and moderators all', async () => {
+test('members of a private room see and revoke their own invitations, and moderators see and revoke all', async () => {
   const { people, room, invite, join, list, as, put } = await start()
   const [ann, bob, cat, dan] = people
   await put(ann, room, bob.id)
@@ -139,7 +139,7 @@ test('every invitation that does not work has the same response, after the same 
   }
 })
 
-test('a banned user, a muted creator and an archived room make an invitation invalid, and an end of each makes it valid', async () => {
+test('an invitation is invalid while the user is banned, its creator is muted or the room is archived, and then valid again', async () => {
   const { people, room, invite, show, join, sql, put, remove } = await start()
   const [ann, bob, cat] = people
   await put(ann, room, bob.id)
@@ -229,7 +229,7 @@ test('the end of an account removes its invitations', async () => {
   expect(await join(bob, code)).toMatchObject(INVALID)
 })
 
-test('whoever may not invite others according to the host application may not create an invitation either', async () => {
+test('a user who may not invite others according to the host application may not create an invitation', async () => {
   const { people, put, room, invite, list } = await start({
     authorizeActions: ['invite'],
     authorize: ({ user, action }) => action !== 'invite' || user.name !== 'ann'

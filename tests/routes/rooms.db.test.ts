@@ -37,7 +37,7 @@ test('creates a public room, whose owner is the user', async () => {
   expect(await as(bob, 'POST', ROOMS, { room: 'team' })).toMatchObject({ status: 409, body: { code: 'room_taken' } })
 })
 
-test('creates a private room under a name that the service draws, and shows it only to its members', async () => {
+test('creates a private room under a name that the service generates, and shows it only to its members', async () => {
   const { ann, bob, as, create, names } = await start()
   const one = await create(ann, { visibility: 'private', title: 'One' })
   const two = await create(ann, { visibility: 'private' })

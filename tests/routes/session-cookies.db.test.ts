@@ -101,7 +101,7 @@ test('a logout with the access token of the session of the cookie deletes the co
   expect(cookieOf(await post('logout', headers)).attributes).toContain('Max-Age=0')
 })
 
-test('a token of a cookie is not accepted in a body, and the reverse', async () => {
+test('a token of a cookie is not accepted in a body, and a token of a body is not accepted in a cookie', async () => {
   const { login, call } = await start(PUBLIC)
   const { pair, name } = cookieOf(await login(PAGE))
   const refresh_token = pair.slice(pair.indexOf('=') + 1)

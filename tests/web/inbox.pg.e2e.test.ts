@@ -21,7 +21,7 @@ const post = (chat: RunningChat, person: Person, room: string, content: string, 
 describe.skipIf(!hasChromium())('the inbox', { timeout: 300_000 }, () => {
   const { newTab, start } = useBrowser()
 
-  test('shows who has read up to a message, and moves as the reader reads on', async () => {
+  test('shows who has read up to a message, and moves the receipt as the reader reads on', async () => {
     const { chat, tab, page, ada, complaints } = await start()
     const bob = await chat.register('bob')
     const { room } = await call(chat, ada, 'POST', '/rooms', { visibility: 'private', title: 'Plans' })
@@ -86,7 +86,7 @@ describe.skipIf(!hasChromium())('the inbox', { timeout: 300_000 }, () => {
     expect([...complaints, ...second.complaints]).toEqual([])
   })
 
-  test('offers members for a mention who are not in the room and have not written there', async () => {
+  test('offers members for a mention who are not present in the room and have not written there', async () => {
     const { chat, tab, page, ada } = await start()
     const bob = await chat.register('bob')
     const other = await newTab()

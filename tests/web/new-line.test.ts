@@ -15,20 +15,20 @@ const messages = (...seqs: number[]): Message[] =>
     created_at: '2026-01-31T12:00:00Z'
   }))
 
-test('begins before the unread messages, and shows no line if there are none or more than are loaded', () => {
+test('shows the line before the unread messages, and no line if there are none or more than are loaded', () => {
   expect(seenAtStart(messages(3, 5, 9), 2)).toEqual({ seen: 4, from: 5 })
   expect(seenAtStart(messages(3, 5, 9), 0)).toEqual({ seen: 9, from: undefined })
   expect(seenAtStart(messages(3, 5, 9), 4)).toEqual({ seen: 9, from: undefined })
   expect(seenAtStart([], 1)).toEqual({ seen: 0, from: undefined })
 })
 
-test('moves to the first message of another user that was not seen, and stays there until it was seen', () => {
+test('moves the line to the first unseen message of another user, and keeps it there until the message was seen', () => {
   const first = withNewMessages({ seen: 5, from: 3 }, messages(3, 5, 6, 7, 9), 1)
   expect(first).toEqual({ seen: 5, from: 7 })
   expect(withNewMessages(first, messages(3, 5, 6, 7, 9, 11), 1)).toEqual(first)
   expect(withNewMessages({ ...first, seen: 11 }, messages(11, 13), 1)).toEqual({ seen: 11, from: 13 })
 })
 
-test('does not move for messages of the user', () => {
+test('does not move the line for messages of the user', () => {
   expect(withNewMessages({ seen: 5, from: undefined }, messages(5, 6, 8), 1)).toEqual({ seen: 5, from: undefined })
 })

@@ -31,7 +31,7 @@ describe.skipIf(!hasChromium())('a message', { timeout: 300_000 }, () => {
   })
   afterAll(() => browser.close())
 
-  test('is removed from the list and the announcements when its author is erased', async () => {
+  test('is removed from the list and the announcements when the account of its author is erased', async () => {
     const chat = await startChat()
     const { token } = await chat.register('bob')
     await chat.register('ada')

@@ -24,7 +24,7 @@ const recording = (client: SqlClient, statements: string[]): SqlClient => ({
     })
 })
 
-test('an address runs the same statements whether another user has verified it or not', async () => {
+test('entering an address runs the same statements whether another user has verified it or not', async () => {
   const { client, schema } = await testDatabase()
   const statements: string[] = []
   const database = createDatabase(recording(client, statements), schema)

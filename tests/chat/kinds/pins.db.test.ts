@@ -75,7 +75,7 @@ describe('a pin', () => {
     expect(second).not.toHaveProperty('next')
   })
 
-  test('is listed with own reactions and replies, in a long list too', async () => {
+  test('is listed with the reactions of the caller and with replies, also in a long list', async () => {
     const { as, owner, moderator, post, pin, list } = await start()
     const seqs: number[] = []
     for (let at = 0; at < 40; at++) seqs.push(await post(moderator, `${at} ${'x'.repeat(1900)}`))
@@ -94,7 +94,7 @@ describe('a pin', () => {
 })
 
 describe('who may pin', () => {
-  test('moderators, owners and administrators of public rooms', async () => {
+  test('moderators, owners and administrators may pin in public rooms', async () => {
     const { owner, moderator, member, stranger, seqs, pin, unpin, promote, head } = await start()
     const before = await head()
     for (const person of [member, stranger]) {
@@ -109,7 +109,7 @@ describe('who may pin', () => {
     expect(await unpin(owner, seqs[2])).toMatchObject({ status: 201 })
   })
 
-  test('not the administrators in private rooms, where nothing is to be learned by others', async () => {
+  test('administrators may not pin in private rooms, and the response does not reveal that the room exists', async () => {
     const { create, owner, stranger, post, pin, promote } = await start()
     const { room } = await create(owner, { visibility: 'private' })
     const seq = await post(owner, 'text', room)
@@ -119,7 +119,7 @@ describe('who may pin', () => {
     expect((await pin(stranger, 1, 'p.absent')).body.detail).toBe(denied.body.detail)
   })
 
-  test('everybody in a direct room', async () => {
+  test('all members may pin in a direct room', async () => {
     const { as, member, stranger, owner, post, pin, unpin } = await start()
     const { body } = await as(member, 'POST', '/api/chat/direct', { users: [stranger.id] })
     const seq = await post(stranger, 'text', body.room)
@@ -128,7 +128,7 @@ describe('who may pin', () => {
     expect(await pin(owner, seq, body.room)).toMatchObject({ status: 404 })
   })
 
-  test('nobody pins an entry that is not a message, an absent message or a deleted one', async () => {
+  test('nobody may pin an entry that is not a message, an absent message or a deleted message', async () => {
     const { owner, member, seqs, pin, remove } = await start()
     expect(await pin(owner, 1)).toMatchObject({ status: 404, body: { code: 'message_not_found' } })
     expect(await pin(owner, 999)).toMatchObject({ status: 404, body: { code: 'message_not_found' } })
@@ -157,8 +157,8 @@ test('a room has at most 100 pins, and a place becomes free when a pin ends or i
   expect((await list()).messages).toMatchObject([{ seq: fourth }, { seq: seqs[2] }])
 })
 
-describe('the pin of a message ends', () => {
-  test('with its deletion, without a further entry', async () => {
+describe('the pin of a message', () => {
+  test('ends when the message is deleted, without a further entry', async () => {
     const { owner, member, seqs, pin, unpin, remove, list, message } = await start()
     await pin(owner, seqs[0])
     const { body } = await remove(member, seqs[0])
@@ -168,7 +168,7 @@ describe('the pin of a message ends', () => {
     expect(await unpin(owner, seqs[0])).toMatchObject({ status: 200, body: { seq: seqs[0] } })
   })
 
-  test('when SQL erases or deletes the message', async () => {
+  test('ends when SQL erases or deletes the message', async () => {
     const { owner, seqs, pin, list, sql } = await start()
     await pin(owner, seqs[0])
     await pin(owner, seqs[1])
@@ -180,7 +180,7 @@ describe('the pin of a message ends', () => {
     await expect.poll(async () => (await list()).messages).toEqual([])
   })
 
-  test('but not with an edit of the message, which the list shows', async () => {
+  test('stays when the message is edited, and the list shows the edit', async () => {
     const { as, owner, member, seqs, pin, list } = await start()
     await pin(owner, seqs[0])
     const { body } = await as(member, 'PATCH', `/api/chat/rooms/team/messages/${seqs[0]}`, { content: 'edited' })

@@ -31,7 +31,7 @@ const start = async () => {
 }
 
 describe('the text of an edit', () => {
-  test('is removed from its own page when the message is edited again', async () => {
+  test('is removed from the page of the edit when the message is edited again', async () => {
     const { send, fill, get } = await start()
     await fill()
     await send({ type: 'edit', target: 1, content: 'SECRET' })

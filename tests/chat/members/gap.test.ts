@@ -43,13 +43,13 @@ test('after a gap, the subscribers of a private room receive nothing', async () 
   expect(seen).toEqual(['expired', 'interrupted', 'unloaded'])
 })
 
-test('in a new incarnation of the log, too', async () => {
+test('in a new incarnation of the log, the subscribers of a direct room receive nothing', async () => {
   const { room, seen } = start('direct')
   await room.reaches({ epoch: 'f', lastSeq: 3, oldestSeq: 1 })
   expect(seen).toEqual(['epoch', 'interrupted', 'unloaded'])
 })
 
-test('the subscribers of a public room go on after the gap', async () => {
+test('after a gap, the subscribers of a public room receive the following entries', async () => {
   const { room, seen } = start('public')
   room.grown(13)
   await room.caughtUp()

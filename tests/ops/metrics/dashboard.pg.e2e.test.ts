@@ -100,7 +100,7 @@ describeWithPrometheus('with Prometheus', () => {
     expect(output()).not.toContain(TOKEN)
   })
 
-  test('each alert fires for its fault, and none for a service at work', async () => {
+  test('each alert fires for its fault, and none for a healthy service', async () => {
     expect(await promtool('test', 'rules', join(import.meta.dirname, 'alerts.test.yml'))).toContain('SUCCESS')
     const tested = new Set(
       parse(read('tests/ops/metrics/alerts.test.yml')).tests.map(({ name }: { name: string }) => name)

@@ -67,7 +67,7 @@ test('does not start if METRICS_PORT is in use', async () => {
   await expect(startChat({ settings: { metricsPort } })).rejects.toThrow(`METRICS_PORT (metricsPort) ${metricsPort}`)
 })
 
-test('counts what happens', async () => {
+test('counts entries, rejections, resumes, logins, requests and connections', async () => {
   const chat = await startChat({ settings: { metricsToken: TOKEN, messageRateLimit: 2 } })
   const ann = await chat.register('ann')
   const socket = await chat.join(ann)
