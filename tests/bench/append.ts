@@ -17,7 +17,7 @@ export const append = async ({ rounds }: Effort): Promise<Row[]> => {
   const { messages, users, rooms } = createDatabase(client, 'public')
   const user = await users.create({ username: 'bench', hashedPassword: null })
   const room = await rooms.findByName('general')
-  if (!room) throw new Error('the first room is missing')
+  if (!room) throw new Error('The room "general" is missing.')
 
   let written = 0
   const entries = (count: number): NewEntry[] =>

@@ -51,7 +51,7 @@ export const react = async ({ url }: BenchDatabase, roomId: number, target: numb
       detail: JSON.stringify({ key: `key-${(at + index) % 40}`, action: 'added' })
     }))
     const refused = (await messages.append(entries)).find(result => 'refused' in result)
-    if (refused) throw new Error(`a reaction was refused: ${JSON.stringify(refused)}`)
+    if (refused) throw new Error(`A reaction was refused: ${JSON.stringify(refused)}`)
   }
   await client.close()
 }

@@ -62,7 +62,7 @@ const hold = async (program: string, subject: Subject, sockets: number): Promise
   const began = performance.now()
   while (subject.openFiles() < before + sockets) {
     if (child.exitCode !== null || performance.now() - began > CONNECT_TIMEOUT_MS)
-      throw new Error(`the load generator could not connect ${sockets} sockets`)
+      throw new Error(`The load generator could not connect ${sockets} sockets.`)
     await pause(100)
   }
   return () => child.kill()
@@ -77,12 +77,12 @@ export const createCGenerator = (): Generator | undefined => {
     connect: async (subject, sockets) => ({
       async saturate(inFlight, seconds) {
         const { sat } = await run(program, subject, { n: sockets, w: inFlight, d: seconds })
-        if (sat.stall) throw new Error(`${subject.name} stopped delivering`)
+        if (sat.stall) throw new Error(`${subject.name} stopped delivering messages.`)
         return { perCpuSecond: 1e6 / sat.cpu_per_M, perSecond: sat.deliv_s, perWrite: sat.per_write, load: sat.lg_cpu }
       },
       async latency(perSecond, seconds) {
         const { rate } = await run(program, subject, { n: sockets, d: 0, r: perSecond, rd: seconds })
-        if (rate.lost > 0) throw new Error(`${subject.name} did not deliver ${rate.lost} messages`)
+        if (rate.lost > 0) throw new Error(`${subject.name} did not deliver ${rate.lost} messages.`)
         return { p50: rate.p50_us / 1000, p99: rate.p99_us / 1000 }
       },
       close() {}

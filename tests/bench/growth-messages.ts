@@ -55,7 +55,7 @@ const readPage = async ({ url, tokens }: Service, size: number): Promise<void> =
     headers: { authorization: `Bearer ${tokens[0]}` }
   })
   const { messages } = (await response.json()) as { messages: unknown[] }
-  if (messages.length !== PAGE) throw new Error(`a history page has ${messages.length} messages`)
+  if (messages.length !== PAGE) throw new Error(`A history page has ${messages.length} messages instead of ${PAGE}.`)
 }
 
 export const growthOfMessages = async (): Promise<Row[]> => {

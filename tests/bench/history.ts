@@ -34,7 +34,8 @@ const load = async (
   const headers = { authorization: `Bearer ${token}` }
   const before = { cpu: subject.cpu(), load: loadCpu() }
   const result = await autocannon({ url, connections: 10, duration: seconds, headers, ...more })
-  if (result.non2xx > 0 || result.errors > 0) throw new Error(`${url} returned ${result.non2xx} error responses`)
+  if (result.non2xx > 0 || result.errors > 0)
+    throw new Error(`${url} returned ${result.non2xx} error responses, and ${result.errors} requests failed.`)
   const { total } = result.requests
   return {
     perSecond: total / result.duration,

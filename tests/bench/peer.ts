@@ -15,7 +15,7 @@ export const startPeer = async (kind: PeerKind, env: Readonly<Record<string, str
   const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream })[Symbol.asyncIterator]()
   const nextLine = async (): Promise<string> => {
     const { value, done } = await lines.next()
-    if (done) throw new Error(`${kind} ended`)
+    if (done) throw new Error(`The peer ${kind} ended.`)
     return value
   }
   const port = Number(await nextLine())

@@ -52,10 +52,11 @@ const resumeAll = async (service: Service, tokens: readonly string[]): Promise<v
     return client
   })
   while (!clients.every(({ frames }) => frames >= BEHIND)) {
-    if (performance.now() - began > TIMEOUT_MS) throw new Error(`only ${framesOf(clients)} missed messages arrived`)
+    if (performance.now() - began > TIMEOUT_MS)
+      throw new Error(`Only ${framesOf(clients)} missed messages arrived in time.`)
     await pause(20)
   }
-  if (framesOf(clients) !== clients.length * BEHIND) throw new Error('a client received a message twice')
+  if (framesOf(clients) !== clients.length * BEHIND) throw new Error('A client received a message twice.')
 }
 
 const measure = async (count: number, text: string): Promise<Measurement> => {

@@ -46,7 +46,7 @@ export const startService = async (
   child.stdout?.resume()
   const url = `http://127.0.0.1:${port}`
   while (!(await fetch(`${url}/health/live`).catch(() => undefined))?.ok) {
-    if (child.exitCode !== null) throw new Error('the service exited before it was ready')
+    if (child.exitCode !== null) throw new Error('The service exited before it was ready.')
     await pause(50)
   }
   const tokens: string[] = []
@@ -84,6 +84,6 @@ export const logIn = async (url: string, username: string): Promise<string> => {
   const login = await call('/api/auth/login')
   if (login.access_token === undefined) await call('/api/auth/register')
   const { access_token: token } = login.access_token === undefined ? await call('/api/auth/login') : login
-  if (token === undefined) throw new Error(`${username} could not log in`)
+  if (token === undefined) throw new Error(`${username} could not log in.`)
   return token
 }

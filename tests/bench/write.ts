@@ -12,7 +12,7 @@ import type { Row } from './rows.ts'
 const replacePart = (page: string, name: string, text: string): string => {
   const [before, rest] = page.split(`<!-- ${name} -->`)
   const [, after] = rest?.split(`<!-- /${name} -->`) ?? []
-  if (after === undefined) throw new Error(`docs/performance.md has no part ${name}`)
+  if (after === undefined) throw new Error(`docs/performance.md has no part ${name}. Add its two comments.`)
   return `${before}<!-- ${name} -->\n\n${text}\n\n<!-- /${name} -->${after}`
 }
 

@@ -58,7 +58,7 @@ export const registerUser = async (urls: readonly string[], name: string): Promi
 
 const ok = async (user: HttpUser, path: string): Promise<Response['body']> => {
   const { status, body } = await user.call(0, 'GET', path)
-  if (status !== 200) throw new Error(`${path}: ${status} ${JSON.stringify(body)}`)
+  if (status !== 200) throw new Error(`GET ${path} returned ${status}: ${JSON.stringify(body)}`)
   return body
 }
 
@@ -113,6 +113,6 @@ export const readInbox = (user: HttpUser) => ok(user, '/api/chat/inbox?limit=200
 export const headOf = async (user: HttpUser, room: string): Promise<number | undefined> => {
   const { status, body } = await user.call(0, 'GET', `/api/chat/rooms/${room}`)
   if (status === 403 || status === 404) return undefined
-  if (status !== 200) throw new Error(`${room}: ${status}`)
+  if (status !== 200) throw new Error(`The request for the room ${room} returned ${status}.`)
   return body.seq
 }

@@ -42,7 +42,7 @@ const post = async (port: number, path: string, body: object): Promise<{ access_
 export const createAccount = async (port: number, name: string): Promise<Account> => {
   await post(port, '/api/auth/register', { username: name, password: PASSWORD })
   const { access_token: token } = await post(port, '/api/auth/login', { username: name, password: PASSWORD })
-  if (!token) throw new Error(`${name} could not log in`)
+  if (!token) throw new Error(`${name} could not log in.`)
   return { name, token }
 }
 

@@ -140,7 +140,7 @@ try {
       Promise.all(all.map(name => createAccount(victim.port, name)))
     )
   )
-  if (!good || !bad) throw new Error('no user could register')
+  if (!good || !bad) throw new Error('No user could register.')
   await fillHistory(victim, bad)
   const people = await startPeople(victim.port, good, 'general')
   await pause(2000)
@@ -157,7 +157,7 @@ try {
     const row = await attackOnce(attack, victim, people, bad)
     check(row)
     process.stdout.write(`${show(row, quiet)}\n`)
-    if (!victim.isUp) throw new Error(`the service ended during: ${attack.name}`)
+    if (!victim.isUp) throw new Error(`The service ended during the attack "${attack.name}".`)
   }
 
   await pause(REST_MS)

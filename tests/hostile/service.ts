@@ -93,7 +93,9 @@ export const startVictim = async (settings: Record<string, string>): Promise<Vic
 const ready = async (child: ChildProcess): Promise<void> => {
   const [message] = await Promise.race([
     once(child, 'message'),
-    once(child, 'exit').then(([code]) => Promise.reject(new Error(`the service ended with ${code}`)))
+    once(child, 'exit').then(([code]) =>
+      Promise.reject(new Error(`The service ended with exit code ${code} before it was ready.`))
+    )
   ])
   if (message !== 'ready') throw new Error(String(message))
 }

@@ -26,7 +26,7 @@ export const until = async (what: string | (() => string), isMet: () => boolean 
   const deadline = performance.now() + DEADLINE_MS
   while (!(await isMet())) {
     if (performance.now() > deadline)
-      throw new Error(`Not within ${DEADLINE_MS / 1000} s: ${typeof what === 'string' ? what : what()}`)
+      throw new Error(`This did not happen within ${DEADLINE_MS / 1000} s: ${typeof what === 'string' ? what : what()}`)
     await pause(30)
   }
 }

@@ -49,7 +49,8 @@ export const headsOf = async ({ rooms }: World, { api }: Caller): Promise<Map<st
   const heads = new Map<string, number>()
   for (const name of rooms.keys()) {
     const shown = await api.showRoom(name).catch(({ status, ...error }) => {
-      if (status !== 403 && status !== 404) throw new Error(`${name}: ${status} ${error.code}`)
+      if (status !== 403 && status !== 404)
+        throw new Error(`The request for the room ${name} failed with ${status} ${error.code}.`)
       return undefined
     })
     if (shown) heads.set(name, shown.seq)

@@ -73,7 +73,7 @@ const patientFetch: FetchLike = async (url, init) => {
   for (let attempt = 0; ; attempt++) {
     const response = await fetch(url, init).catch(() => undefined)
     if (response && response.status !== 503 && response.status !== 429) return response
-    if (attempt > ATTEMPTS) throw new Error(`no response from ${url}`)
+    if (attempt > ATTEMPTS) throw new Error(`${url} did not respond after ${attempt} attempts.`)
     await pause(100)
   }
 }

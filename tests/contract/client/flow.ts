@@ -9,7 +9,7 @@ import type { components, paths } from './generated/api.js'
 type Problem = components['schemas']['ChatProblem']
 
 const ensure: (condition: boolean, what: string) => asserts condition = (condition, what) => {
-  if (!condition) throw new Error(`Not as documented: ${what}`)
+  if (!condition) throw new Error(`The response is not as documented: ${what}`)
 }
 
 /** Returns the problem document of an error response. Throws if the response has another status or code. */
