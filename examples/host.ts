@@ -19,7 +19,7 @@ const sql = postgres(DATABASE_URL, { onnotice: () => {} })
 app.addHook('onClose', () => sql.end())
 await sql`create table if not exists orders (id serial primary key, customer text not null, item text not null)`
 
-// The app without the chat: users, sessions and login.
+// Defines the app without the chat: users, sessions and login.
 const sessions = new Map<string, { id: string; name: string; teams: string[] }>()
 app.post<{ Body: { name: string } }>('/login', async ({ body: { name } }, reply) => {
   const sid = randomUUID()
@@ -29,7 +29,7 @@ app.post<{ Body: { name: string } }>('/login', async ({ body: { name } }, reply)
 const userOf = (cookie = '') => sessions.get(/sid=([\w-]+)/.exec(cookie)?.[1] ?? '')
 const teamsOf = (id: string) => [...sessions.values()].find(user => user.id === id)?.teams ?? []
 
-// The chat.
+// Embeds the chat with the users of the app.
 const system = { id: 'system', name: 'System' }
 const roomOf = (customer: string) => `orders.${customer}`
 const chat = createChat({

@@ -5,7 +5,6 @@ import { withOwnDatabase } from './own-database.ts'
 import { print } from './print.ts'
 import { confirm } from './terminal.ts'
 
-/** The options of `epochs renew`. */
 export interface EpochsOptions {
   /** Whether to continue without asking for confirmation. */
   readonly yes?: true

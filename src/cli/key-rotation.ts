@@ -17,7 +17,6 @@ import { type AccountTools, withDatabase } from './with-database.ts'
 /** Interval in milliseconds between two look-ups of the running processes. */
 const WAIT_MS = 5000
 
-/** Runs `keys status`. */
 export const showKeys = (): Promise<void> =>
   withDatabase(async tools => {
     const { database, keyring } = tools

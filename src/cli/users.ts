@@ -15,7 +15,6 @@ export interface ConfirmOptions {
   readonly yes?: true
 }
 
-/** Runs `users create`. */
 export const createUser = (name: string, { admin }: { readonly admin?: true }): Promise<void> =>
   withDatabase(async ({ settings, operator }) => {
     const user = await readNewUser(name, settings)
@@ -25,7 +24,6 @@ export const createUser = (name: string, { admin }: { readonly admin?: true }): 
 
 const PAGE = 1000
 
-/** Runs `users list`. */
 export const listUsers = (prefix: string | undefined, { admins }: { readonly admins?: true }): Promise<void> =>
   withDatabase(async ({ administration }) => {
     const role = admins ? 'admin' : undefined
@@ -71,11 +69,8 @@ const changing =
       print(`${shown(user)} ${outcome}`)
     })
 
-/** Runs `users demote`. */
 export const demoteUser = changing({ role: 'user' }, 'is no longer an administrator.')
-/** Runs `users suspend`. */
 export const suspendUser = changing({ status: 'suspended' }, 'is suspended. Every session has ended.')
-/** Runs `users restore`. */
 export const restoreUser = changing({ status: 'active' }, 'can log in again.')
 
 /** Runs `users delete`. Asks for confirmation. A running service performs the rest of the deletion. */
@@ -90,7 +85,6 @@ export const deleteUser = (name: string, { erase, yes }: ConfirmOptions & { read
     print(`${shown(user)} is deleted. Every session has ended. A running service removes the rest.`)
   })
 
-/** Runs `users reset-password`. */
 export const resetPassword = (name: string): Promise<void> =>
   withDatabase(async ({ database, settings, administration }) => {
     const user = await findUser(database, name)
@@ -106,7 +100,6 @@ export const resetPassword = (name: string): Promise<void> =>
 
 const HOUR_MS = 60 * 60 * 1000
 
-/** Runs `users remove-factors`. */
 export const removeFactors = (name: string): Promise<void> =>
   withDatabase(async ({ database, operator }) => {
     const user = await findUser(database, name)

@@ -55,7 +55,6 @@ export interface Action {
    * `error`.
    */
   run(work: () => Promise<unknown>): Promise<boolean>
-  /** Removes the error. */
   reset(): void
 }
 

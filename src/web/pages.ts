@@ -18,7 +18,6 @@ export interface After {
 export interface Pages<Item> {
   readonly items: readonly Item[]
   readonly hasMore: boolean
-  /** Whether the list is being loaded. */
   readonly isLoading: boolean
   /** The error of the last request for a page, or else of the last action. */
   readonly error: Action['error']
@@ -29,7 +28,6 @@ export interface Pages<Item> {
   /** Loads the first page again. */
   reload(): void
   loadMore(): void
-  /** Replaces an item of the list. */
   replace(item: Item): void
   /** Runs an action that removes an item. Then sets the focus to the list, because the pressed button disappears, and reloads. */
   change(work: () => Promise<unknown>): void

@@ -46,7 +46,6 @@ export const untitledOf = (room: string, visibility: Visibility = 'public'): str
 /** Used for a direct room whose other members have all been deleted. */
 const NOBODY = 'Deleted user'
 
-/** Returns the title of a direct room. */
 export const directTitleOf = (others: readonly { readonly username: string }[]): string =>
   others.map(({ username }) => username).join(', ') || NOBODY
 

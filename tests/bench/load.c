@@ -1,6 +1,6 @@
 /*
- * An independent load generator with one epoll thread. It counts WebSocket frames without parsing JSON, so it is rarely the
- * bottleneck. generator.ts compiles and runs it. To run it alone:
+ * Generates load with one epoll thread. The program counts WebSocket frames without parsing JSON, so it is rarely the
+ * bottleneck. generator.ts compiles and runs the program. To run it alone:
  *
  *   cc -O2 -o load tests/bench/load.c
  *   taskset -c 1 ./load -p 8000 -pid <server pid> -n 1000 -w 16 -d 3 -path '/ws/chat?token=...'
@@ -174,7 +174,7 @@ static void handle(conn *c, const uint8_t *p, uint32_t len, int op) {
   }
 }
 
-static void feed(conn *c, uint8_t *b, int n) { // b holds the carried bytes, and then the new ones
+static void feed(conn *c, uint8_t *b, int n) { // b: the bytes of the last call that were not processed, and the new bytes
   int o = 0;
   while (n - o >= 2) {
     uint8_t op = b[o] & 15;

@@ -18,7 +18,6 @@ export interface Governor {
   readonly outcomes: ReadonlyMap<string, number>
   /** Responses that are errors of the service, and sets of people with several direct rooms. */
   readonly faults: string[]
-  /** Performs one action. */
   act(): Promise<void>
 }
 

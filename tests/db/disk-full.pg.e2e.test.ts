@@ -102,7 +102,7 @@ describe.skipIf(!mountable)('a full disk', () => {
       .filter(line => line.includes('"level":50'))
     expect(lines.length).toBeLessThan(60)
     expect(lines.some(line => line.includes('53100'))).toBe(true)
-    // Reads still work.
+    // Reads still work while the disk is full.
     expect((await chat.call('GET', '/api/chat/messages', { token: john.token })).status).toBe(200)
     expect((await chat.call('GET', '/health/ready')).status).toBe(200)
 

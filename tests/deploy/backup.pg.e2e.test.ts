@@ -97,7 +97,7 @@ describeWithCluster('the scripts', () => {
       'token b',
       'token c'
     ])
-    // The restored log continues.
+    // A new entry continues the numbers of the restored log.
     const more = { roomId: 1, userId: 1, kind: 'message', meta: null, keyId: 'k', content: 't', writeId: 'd' }
     expect(await restored.messages.append([more])).toMatchObject([{ seq: 4 }])
     const again = await run('restore.sh', [file], { DATABASE_NAME: 'restored' })

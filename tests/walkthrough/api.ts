@@ -23,7 +23,6 @@ export interface Api {
 /** Time in milliseconds after which a token is renewed. Access tokens expire after one minute. */
 const TOKEN_MS = 30_000
 
-/** Registers a user. */
 export const register = async (url: string, username: string): Promise<void> => {
   const headers = { 'content-type': 'application/json' }
   const body = JSON.stringify({ username, password: PASSWORD })

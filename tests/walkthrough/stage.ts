@@ -39,7 +39,6 @@ export interface Stage {
   readonly api: Api
   readonly asAda: Api
   readonly asBob: Api
-  /** Returns the id of a user. */
   idOf(username: string): Promise<number>
   /** Opens a page of another person at the first process. */
   visit(path: string): Promise<PersonPage>

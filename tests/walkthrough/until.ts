@@ -1,4 +1,4 @@
-/** Waits for conditions. */
+/** Waits until a condition is met. */
 
 /** A timeout in milliseconds that is long enough for a busy machine. */
 export const TIMEOUT_MS = 60_000
