@@ -23,7 +23,7 @@ export interface SessionFile {
   /** Stores a session. Replaces the stored session of the same user for the same service. */
   save(entry: StoredSession): void
   remove(url: string, username: string): void
-  /** Runs work under a file lock, so that no other program runs such work at the same time. */
+  /** Runs work while this program holds a file lock. Another program that uses the same lock waits. */
   readonly lock: SessionLock
 }
 

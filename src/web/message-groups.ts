@@ -111,7 +111,7 @@ export const groupMessages = (
     if (seq === newFrom) addNewLine(days, Date.parse(created_at))
     if (isOwn && nonce !== undefined) keys.set(seq, `own-${nonce}`)
     const line: Line = {
-      // A deleted message has no nonce.
+      // Looks up the key, because a deleted message no longer has the nonce from which the key was made.
       key: (isOwn && keys.get(seq)) || `seq-${seq}`,
       content,
       ...(unavailable ? { unavailable } : {}),

@@ -47,7 +47,7 @@ const LIMITS: WorkerLimits = { first: 6, again: 3, deliveryMs: 40_000, delayMs: 
 const POLL_MS = 2000
 /** Delay in milliseconds between storing a mail and reading the outbox. The transaction has usually been committed by then. */
 const WAKE_MS = 50
-/** Time in milliseconds by which a lease is longer than the timeout of a delivery. */
+/** Difference in milliseconds between the duration of a lease and the timeout of a delivery. */
 const LEASE_MARGIN_MS = 80_000
 
 export const createOutboxWorker = (options: OutboxWorkerOptions): OutboxWorker => {

@@ -7,8 +7,8 @@ const MAX_PENDING = 20_000
 /** A change that waits to be written. */
 export interface PendingChange extends ReadChange {
   /**
-   * Whether this change replaced one that differs in marking the room as unread. The client that sent the replaced change shows
-   * its effect, although the replaced change is never written.
+   * Whether this change replaced an earlier change, and only one of the two marks the room as unread. The client that sent the
+   * earlier change shows its effect, although the earlier change is never written.
    */
   readonly isReplacement?: boolean
 }

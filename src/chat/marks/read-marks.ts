@@ -85,7 +85,10 @@ export const createReadMarks = (options: ReadMarksOptions): ReadMarks => {
     unsent.set(roomId, room)
   }
 
-  /** Sends notifications about changed marks, and about marks that a client shows differently because its change was replaced. */
+  /**
+   * Sends notifications about changed marks, and about marks whose change was replaced, because the client that sent the replaced
+   * change shows another state.
+   */
   const publish = (marks: readonly ReadMark[], changes: readonly PendingChange[]): void => {
     const byRoom = new Map<number, ReadMark[]>()
     const replacements = new Set(changes.filter(({ isReplacement }) => isReplacement).map(keyOf))

@@ -109,7 +109,7 @@ export const createPostJoins = (options: PostJoinsOptions): PostJoins => {
       if (isStranger && joins === MAX_JOINS) continue
       if (isStranger) {
         joins++
-        // Throws if the append queue is full. The author then stays collected.
+        // `join` throws if the append queue is full. The author then stays in `collected` and is looked up again.
         join(key, poster)
       } else known.set(key, true)
       collected.delete(key)

@@ -17,8 +17,8 @@ export interface HostTransaction {
 export type RunInTransaction = (text: string, params: readonly unknown[]) => Promise<unknown[][]>
 
 /**
- * Maps a transaction to its last call. The savepoints of concurrent calls would be nested, so that the failure of one call would
- * undo the others.
+ * Maps a transaction to its last call, for which the next call waits. The savepoints of concurrent calls would be nested, so the
+ * failure of one call would undo the others.
  */
 const lastCalls = new WeakMap<object, Promise<unknown>>()
 
