@@ -33,7 +33,8 @@ export const beginTransaction = async <T>(
     try {
       return { done: await work(transaction, send) }
     } finally {
-      // After a loss, postgres.js has rejected the transaction. If this function returned, it would send a commit or a rollback.
+      // If the connection is lost, postgres.js rejects the transaction. If this function then returned, postgres.js would send a
+      // commit or a rollback.
       if (isOver) await NEVER
     }
   })

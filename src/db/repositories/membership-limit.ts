@@ -1,7 +1,7 @@
 /** Limits how many rooms a user can be a member of, so that the lists of these rooms are limited too. */
 
 /**
- * Maximum number of rooms of which a user can be a member. The functions that add members have the same limit. See
+ * Maximum number of rooms of which a user can be a member. The SQL functions that add members have the same limit. See
  * drizzle/0017_pins.sql and drizzle/0019_blocks.sql.
  */
 export const MAX_MEMBERSHIPS = 1000
