@@ -43,7 +43,7 @@ export const App = ({ link: given }: { readonly link: MailLink | undefined }) =>
     return user && open(user.username)
   })
   const saved = useRef<UserData>()
-  /** Stores the messages that the chat has not sent. `Chat` sets the function. */
+  /** Ends the chat: sends the delayed deletions and closes the client. `Chat` sets the function. */
   const beforeEnd = useRef(() => {})
   const { session, memoryReason } = page
 
