@@ -1,4 +1,4 @@
-/** Sends the mails of the outbox over SMTP, or prints them during development. Decorates `chatMail`. */
+/** Sends the mails of the outbox over SMTP, or prints them during development. Decorates the Fastify instance with `chatMail`. */
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { createLookupKeys } from '../src/accounts/lookup-keys.ts'

@@ -1,6 +1,6 @@
 /**
  * Creates the instruments with which the other plugins measure, and serves the metrics on a port of their own if one is
- * configured. Decorates `chatMetrics`. Without a setting or a registry, nothing is measured.
+ * configured. Decorates the Fastify instance with `chatMetrics`. Without a setting or a registry, nothing is measured.
  */
 import { createServer } from 'node:http'
 import type { FastifyInstance, FastifyRequest } from 'fastify'

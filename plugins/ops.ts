@@ -1,4 +1,4 @@
-/** Reports the health of the service and the load of the process. Decorates `chatOps`. */
+/** Reports the health of the service and the load of the process. Decorates the Fastify instance with `chatOps`. */
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { createOptionsReader, type SettingOptions } from '../src/config/plugin-options.ts'

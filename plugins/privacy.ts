@@ -1,4 +1,4 @@
-/** Deletes and exports the data of users. Decorates `chatPrivacy`. */
+/** Deletes and exports the data of users. Decorates the Fastify instance with `chatPrivacy`. */
 import { Readable } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'

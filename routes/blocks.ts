@@ -73,7 +73,11 @@ const blockRoutes: FastifyPluginAsyncTypebox = async fastify => {
       const code = await blocks.add(userId, user)
       if (code === 'too_many_blocks') throw new ChatError(code, 'You have blocked 1,000 users. Remove a block first.')
       if (code === 'user_not_found') throw new ChatError(code, 'There is no user with this id.')
-      if (code) throw new ChatError('not_allowed', 'Your account cannot block anybody anymore.')
+      if (code)
+        throw new ChatError(
+          'not_allowed',
+          'Your account is not active, so it cannot block users. Ask an administrator.'
+        )
       return reply.code(204).send()
     }
   })

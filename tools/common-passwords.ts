@@ -16,8 +16,8 @@ export const COMMON_PASSWORDS: readonly string[] = createRequire(import.meta.url
 const MIN_SKELETON = 4
 
 /**
- * Returns the words of the list, sorted. Passwords without a letter are omitted, because every new password must contain a
- * letter.
+ * Returns the sorted words of the list: each common password, and the same password without the digits and symbols at its ends,
+ * in the form of `readAsLetters`. Omits passwords without a letter, because every new password must contain a letter.
  */
 const wordsOfList = (): string[] => {
   const listed = COMMON_PASSWORDS.filter(password => /[a-z]/.test(password))

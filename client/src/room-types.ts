@@ -263,7 +263,7 @@ export interface Room {
    * after the reconnection. Only members have a read mark. A service without read marks ignores the mark.
    */
   markRead(upTo?: number): void
-  /** Marks the room as unread, until `markRead` is called with a higher `upTo`, or `markRead` of the inbox is called. */
+  /** Marks the room as unread until `markRead` of the room or of the inbox is called. */
   markUnread(): void
   /**
    * Loads the read marks of the members into `state.reads`, which then also has later marks. Call it again after a

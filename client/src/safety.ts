@@ -2,7 +2,7 @@
 import { type CallOptions, createCall } from './call.ts'
 import type { BlockList } from './protocol.ts'
 
-/** The functions of blocks and reports. They reject with `not_found` (404) if the service does not offer them. */
+/** Blocks users and reports messages. The functions reject with `not_found` (404) if the service does not offer them. */
 export interface SafetyApi {
   /** Lists the users whom this user has blocked. */
   blocks(): Promise<BlockList>

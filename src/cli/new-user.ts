@@ -1,4 +1,4 @@
-/** Reads the name and the password of a user that the operator creates, and checks them like a registration. */
+/** Reads the name and the password of a user whom the operator creates, and applies the rules of registrations to them. */
 import { createPasswordPolicy, serviceNamesOf } from '../accounts/passwords/policy.ts'
 import { createPasswords } from '../accounts/passwords.ts'
 import type { Settings } from '../config/settings.ts'

@@ -1,4 +1,4 @@
-/** Loads the users whom the user of this page has blocked. */
+/** Loads the users whom the authenticated user has blocked. */
 import { createSafetyApi, type Session } from '../../client/src/index.ts'
 import { serviceUrl } from './session.ts'
 

@@ -55,7 +55,7 @@ export interface Day {
   readonly groups: Group[]
 }
 
-/** The user of this page; `id` is undefined until the service has sent it. */
+/** The authenticated user. `id` is undefined until the service has sent it. */
 interface CurrentUser {
   readonly id: number | undefined
   readonly username: string

@@ -251,7 +251,7 @@ interface DaysProps {
   readonly days: ReturnType<typeof groupMessages>
   readonly actions: MessageActions
   readonly names: ReadonlyMap<number, string>
-  /** The id of the user of this page. */
+  /** The id of the authenticated user. */
   readonly me: number | undefined
 }
 

@@ -9,7 +9,7 @@ export interface NoteContext {
   readonly note: Note
   /** The names of users, by id. */
   readonly names: ReadonlyMap<number, string>
-  /** The id of the user of this page. */
+  /** The id of the authenticated user. */
   readonly me: number | undefined
 }
 

@@ -155,8 +155,8 @@ export const createModelLog = (random: Random, me: number) => {
   }
 
   /**
-   * Responds to a request for history. The list items include the effects of the first `items` entries. The other fields include
-   * the effects of the first `known` entries.
+   * Returns a page of history after the first `items` entries. The field `mine` includes the effects of the first `known` entries,
+   * because the service reads the reactions of the user after the messages.
    */
   const history = (query: URLSearchParams, items: number, known = items): Sent => {
     const [after, before, limit] = ['after', 'before', 'limit'].map(name => Number(query.get(name) ?? Number.NaN)) as [

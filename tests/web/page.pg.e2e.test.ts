@@ -212,7 +212,7 @@ const isInView = (line: {
   closest(selector: string): { getBoundingClientRect(): DOMRectLike }
 }): boolean => line.getBoundingClientRect().bottom <= line.closest('.list').getBoundingClientRect().bottom
 
-/** Runs in the browser. Scrolls near the top. Returns the text and position of the first visible line, and the line count. */
+/** Runs in the browser. Scrolls to a position near the top. Returns the text and position of the first visible line, and the line count. */
 const lookAtTop = (box: {
   scrollTop: number
   getBoundingClientRect(): { top: number }

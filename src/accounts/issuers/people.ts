@@ -54,7 +54,10 @@ export const createPeople = ({ context, issuer }: PeopleOptions): FindUser => {
         if (existing) return existing
       }
     }
-    throw new ChatError('unavailable', 'Your account could not be created, because its name is taken. Try again.')
+    throw new ChatError(
+      'unavailable',
+      'Your account could not be created, because no free username was found. Try again.'
+    )
   }
 
   /** Creates the user only once if several requests of a new person arrive at the same time. */

@@ -10,7 +10,10 @@ export interface NewMail {
   readonly params: Readonly<Record<string, string>>
   /** Time in milliseconds after which the mail is no longer sent. The default is a day. */
   readonly lifetimeMs?: number | undefined
-  /** The keys under which the mail counts against the limit. The default is one key of the user and the kind of the mail. */
+  /**
+   * The rate limit keys under which `enqueue` counts this mail. The default is one key that consists of the kind of the mail and
+   * the id of the user, or no key if `userId` is null.
+   */
   readonly countedFor?: readonly string[] | undefined
 }
 

@@ -86,7 +86,7 @@ export const createPostgresTransport = ({
   let stopBeating = () => {}
   let isClosed = false
   let isOpening = false
-  // Set when the transport starts to listen. Until then, all notifications are queued.
+  // Undefined until the transport listens. Until then, `isOpen` is false, and the bus queues its notifications.
   let channel: string | undefined
   let stop: (() => Promise<void>) | undefined
 

@@ -49,7 +49,7 @@ export interface AppendDraftOptions {
   readonly named: (principal: Principal) => Principal
   /** Updates the inboxes that show the room. */
   readonly liveInbox: Pick<LiveInbox, 'grown' | 'membersChanged'>
-  /** Moves the read mark of the author of a message, who has read the entries before it. */
+  /** Moves the read mark of an author to the new message. The service assumes that the author has read all earlier entries. */
   readonly readMarks: Pick<ReadMarks, 'add'>
   /** Makes the author of a message in a public room a member. */
   readonly postJoins?: Pick<PostJoins, 'add'> | undefined

@@ -132,8 +132,8 @@ export const createReadMarks = (options: ReadMarksOptions): ReadMarks => {
   }
 
   const flushAll = async (): Promise<void> => {
-    // Changes that are added in the meantime are written too. Changes that are restored because the rows of their members are
-    // locked are not written again in this run.
+    // Writes only as many changes as are pending now, so that the loop ends even if the rows of some members stay locked and
+    // `writeSome` restores their changes.
     for (let left = pending.size; left > 0; left -= WRITTEN_AT_ONCE)
       await writeSome(pending.take(Math.min(left, WRITTEN_AT_ONCE)))
   }

@@ -23,8 +23,8 @@ export interface LoginThrottlesRepository {
    */
   count(rules: readonly ThrottleRule[]): Promise<number>
   /**
-   * Deletes the counts with the keys `ended`. Subtracts one attempt from the counts with the keys `uncounted`, so that these
-   * counts require no wait.
+   * Deletes the counts whose keys are in `ended`. For each count whose key is in `uncounted`, subtracts one attempt and ends the
+   * wait.
    */
   forgive(ended: readonly string[], uncounted: readonly string[]): Promise<void>
   /** Deletes at most `limit` counts whose time has ended. Returns their number. */

@@ -115,7 +115,7 @@ export const createRoomsRepository = (client: SqlClient, { rooms }: Tables, sche
       }
       throw new ChatError(
         'not_allowed',
-        `Only an active user who is a member of fewer than ${MAX_MEMBERSHIPS} rooms can own a new one. Leave a room, or log in again.`
+        `The room was not created, because you are a member of ${MAX_MEMBERSHIPS} rooms or your account is not active. Leave a room, or ask an administrator.`
       )
     },
     search: createSearchRooms(client, schema),

@@ -78,7 +78,7 @@ export interface SessionsRepository {
    */
   touch(sessionIds: readonly string[], lifetime: SessionLifetime): Promise<void>
   /**
-   * Stores that the owner of a session proved who they are. Does nothing and returns false if the user is not active, or no
+   * Records that the owner of a session has authenticated again. Does nothing and returns false if the user is not active, or no
    * longer has the password hash and the generation that were checked.
    */
   prove(user: CheckedUser, sessionId: string): Promise<boolean>

@@ -69,7 +69,7 @@ export const importMessages = async (
     const moved = await database.transaction(({ fastApiImport }) => fastApiImport.append({ from, to }, batch))
     if (moved === undefined)
       throw new Error(
-        'Another import is running, or the room was deleted. Wait for the other import, and run this one again.'
+        'The import stopped, because another import is running or the room was deleted. Wait until the other import has ended, and run this import again. An import into a deleted room cannot continue.'
       )
     from = to
     total.stored += batch.length

@@ -24,8 +24,8 @@ export const parseMessageCommand = (text: string): MessageCommand | undefined =>
 }
 
 /**
- * Matches a number without `#` that selects a message. After `/edit`, such a number is part of the text. After `/react`, a
- * number without a text is the key of the reaction.
+ * Matches a leading number without `#` that selects a message. `/edit` treats such a number as part of the text. `/react` treats
+ * it as the key of the reaction if nothing follows it.
  */
 const unmarked = (kind: string, argument: string): RegExpExecArray | null =>
   kind === 'edit' ? null : (kind === 'react' ? /^(\d{1,15})\s+/ : /^(\d{1,15})(?:\s+|$)/).exec(argument)

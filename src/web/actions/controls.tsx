@@ -25,7 +25,7 @@ interface ControlsProps {
   /** Whether the keyboard can reach the toolbar. */
   readonly isActive: boolean
   readonly onPopup: (popup: OpenPopup | undefined) => void
-  /** Called to set the focus to the message, before a popup is closed. */
+  /** Called before a popup closes because the user has chosen an item or left the popup with the keyboard. Moves the focus to the message. */
   readonly onDone: () => void
 }
 

@@ -16,7 +16,7 @@ export interface RoomSectionProps {
   readonly session: Session
   readonly api: ChatApi
   readonly room: string
-  /** The id of the user of this page. */
+  /** The id of the authenticated user. */
   readonly me: number | undefined
   readonly rights: Rights
 }

@@ -229,7 +229,9 @@ describe('a link', () => {
     await outbox.work(server.url)
     await isEmpty(outbox)
     expect(server.mails).toEqual([])
-    expect(outbox.lines).toContainEqual(expect.objectContaining({ message: expect.stringContaining('no longer valid') }))
+    expect(outbox.lines).toContainEqual(
+      expect.objectContaining({ message: expect.stringContaining('no longer valid') })
+    )
   })
 
   test('for a forgotten password is not sent if the password was changed after the first attempt to send it', async () => {
