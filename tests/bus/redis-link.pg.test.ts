@@ -3,8 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { loadRedisLink, type RedisLink } from '../../src/bus/redis/link.ts'
 import { createCertificate } from '../support/certificate.ts'
-import { freePort } from '../support/free-port.ts'
-import { hasRedis, startRedis } from '../support/redis-server.ts'
+import { hasRedis, startRedis, startRedisWithSentinel } from '../support/redis-server.ts'
 
 test('says which package is missing, without the URL', async () => {
   const missing = loadRedisLink({ url: 'redis://:hunter2@redis' }, () => Promise.reject(new Error('not found')))
@@ -41,34 +40,16 @@ describe.skipIf(!hasRedis)('the connections to Redis', () => {
   })
 
   test('follow Sentinel to the new primary', async () => {
-    const primary = await startRedis({ config: ['requirepass secret', 'masterauth secret'] })
-    const replica = await startRedis({
-      config: ['requirepass secret', 'masterauth secret', `replicaof 127.0.0.1 ${primary.port}`]
-    })
-    for (const server of [primary, replica]) onTestFinished(() => server.stop())
-    const sentinel = await startRedis({
-      program: 'redis-sentinel',
-      config: [
-        `sentinel monitor chat-primary 127.0.0.1 ${primary.port} 1`,
-        'sentinel auth-pass chat-primary secret',
-        'sentinel down-after-milliseconds chat-primary 500',
-        'sentinel failover-timeout chat-primary 3000'
-      ]
-    })
-    onTestFinished(() => sentinel.stop())
-    const isKnown = () => sentinel.command(['sentinel', 'replicas', 'chat-primary']).includes(String(replica.port))
-    await expect.poll(isKnown, { interval: 100 }).toBe(true)
-    const sentinels = [`127.0.0.1:${await freePort()}`, `127.0.0.1:${sentinel.port}`]
-    const { link, received, isUp } = openLink(await loadRedisLink({ url: 'redis://:secret@chat-primary', sentinels }))
+    const redis = await startRedisWithSentinel()
+    onTestFinished(() => redis.stop())
+    const { link, received, isUp } = openLink(await loadRedisLink(redis.settings))
     await isUp()
     await link.publish('channel', 'before')
     await expect.poll(() => received, { interval: 20 }).toEqual(['before'])
-    await primary.kill()
-    const auth = ['--no-auth-warning', '-a', 'secret']
-    await expect.poll(() => replica.command(['role'], auth).split('\n')[0], { interval: 100 }).toBe('master')
+    await redis.failOver()
     await isUp()
     await link.publish('channel', 'after')
     await expect.poll(() => received, { interval: 20 }).toEqual(['before', 'after'])
-    expect(replica.command(['client', 'list'], auth).match(/name=fastify-chat/g)).toHaveLength(2)
+    expect(redis.command(['client', 'list']).match(/name=fastify-chat/g)).toHaveLength(2)
   })
 })

@@ -16,7 +16,7 @@ import {
   untilRedisWorks
 } from '../support/buses.ts'
 import { createCertificate } from '../support/certificate.ts'
-import { hasRedis, type RedisOptions, startRedis } from '../support/redis-server.ts'
+import { hasRedis, type RedisOptions, startRedis, startRedisWithSentinel } from '../support/redis-server.ts'
 
 const ownRedis = async (options: RedisOptions = {}) => {
   const server = await startRedis(options)
@@ -116,6 +116,34 @@ describe.skipIf(!hasRedis)('the bus over Redis', () => {
     await fallsBack(pair.one.bus)
     await fallsBack(pair.two.bus)
     await exchange(pair)
+  })
+
+  test('delivers during the failover of a Sentinel, and uses the new primary afterwards', async () => {
+    const redis = await startRedisWithSentinel()
+    onTestFinished(() => redis.stop())
+    const failures: unknown[] = []
+    const pair = await startTwo({ ...redis.settings, failures })
+    await exchange(pair)
+    let isOver = false
+    const failedOver = redis.failOver().then(() => {
+      isOver = true
+    })
+    let count = 0
+    while (!isOver || count === 0) {
+      await exchange(pair)
+      pair.one.bus.announce(1, ++count)
+    }
+    await failedOver
+    await pair.two.until(() => pair.two.received.grown.some(([, seq]) => seq === count))
+    const seqs = pair.two.received.grown.map(([, seq]) => seq)
+    expect(seqs).toEqual([...new Set(seqs)].sort((one, other) => one - other))
+    expect(pair.two.received.events).toHaveLength(count + 1)
+    expect(failures.length).toBeGreaterThan(0)
+
+    for (const { bus } of [pair.one, pair.two]) await untilRedisWorks(bus)
+    expect(redis.command(['client', 'list']).match(/name=fastify-chat/g)).toHaveLength(4)
+    await exchange(pair)
+    expect(redisStats(pair.one.bus)).toMatchObject({ isFailing: false })
   })
 
   test('drops forged and replayed messages and those of another prefix, and counts them', async () => {

@@ -1,5 +1,8 @@
-/** Adds Redis to a chaos run with `--redis`. Each service reaches the server through a proxy of its own. */
-import { startRedis } from '../support/redis-server.ts'
+/**
+ * Adds Redis to a chaos run. With `--redis`, each service reaches the server through a proxy of its own. With `--sentinel`, the
+ * services ask a Sentinel for the address of the primary, and the primary is killed.
+ */
+import { startRedis, startRedisWithSentinel } from '../support/redis-server.ts'
 import { startProxy } from './proxy.ts'
 
 export interface ChaosRedis {
@@ -58,5 +61,32 @@ export const startChaosRedis = async (
       for (const proxy of proxies) proxy.close()
       await server.stop()
     }
+  }
+}
+
+/** Starts two servers with a Sentinel for `count` services. */
+export const startChaosSentinel = async (
+  count: number,
+  random: () => number,
+  wait: (ms: number) => Promise<void>
+): Promise<ChaosRedis> => {
+  const redis = await startRedisWithSentinel()
+  const { url, sentinels } = redis.settings
+  const environment = { REDIS_URL: url, REDIS_SENTINELS: sentinels.join(), REDIS_PREFIX: 'chaos' }
+  return {
+    environments: Array.from({ length: count }, () => environment),
+    faults: {
+      async 'fail over Redis'() {
+        await redis.failOver()
+        await wait(random() * 5000)
+        await redis.recover()
+      },
+      async 'kill the clients of Redis'() {
+        redis.command(['client', 'kill', 'type', 'normal'])
+        redis.command(['client', 'kill', 'type', 'pubsub'])
+      }
+    },
+    heal() {},
+    stop: redis.stop
   }
 }

@@ -1,6 +1,6 @@
 /**
  * Injects random faults into two service processes and a separate PostgreSQL cluster, while clients use every kind of entry and every
- * rule of rooms: `npm run test:chaos -- --seed N --minutes M`. `--redis` adds Redis and its faults. A seed determines the faults and
+ * rule of rooms: `npm run test:chaos -- --seed N --minutes M`. `--redis` adds Redis and its faults, `--sentinel` Redis behind a Sentinel. A seed determines the faults and
  * their order, but not their exact timing. If a guarantee was violated, prints the violations and exits with 1.
  */
 import { parseArgs } from 'node:util'
@@ -12,7 +12,7 @@ import { findBinaries, startCluster } from './cluster.ts'
 import { createFaults, wait } from './faults.ts'
 import { createGovernor } from './governor.ts'
 import { registerUser } from './http.ts'
-import { startChaosRedis } from './redis.ts'
+import { startChaosRedis, startChaosSentinel } from './redis.ts'
 import type { RulesOptions } from './rules.ts'
 import { createService } from './service.ts'
 
@@ -21,7 +21,8 @@ const { values } = parseArgs({
     seed: { type: 'string' },
     minutes: { type: 'string', default: '2' },
     clients: { type: 'string', default: '12' },
-    redis: { type: 'boolean', default: false }
+    redis: { type: 'boolean', default: false },
+    sentinel: { type: 'boolean', default: false }
   }
 })
 const seed = Number(values.seed ?? Math.floor(Math.random() * 1e9))
@@ -51,7 +52,8 @@ print(`chaos: seed ${seed}, ${minutes} minutes`)
 const random = randomOf(seed)
 const cluster = await startCluster(binaries)
 const keys = { secretKey: generateKey(), encryptionKey: generateKey() }
-const redis = values.redis ? await startChaosRedis(2, random, wait) : undefined
+const startRedis = values.sentinel ? startChaosSentinel : values.redis ? startChaosRedis : undefined
+const redis = await startRedis?.(2, random, wait)
 const services = [
   await createService(await freePort(), cluster.port, keys, redis?.environments[0]),
   await createService(await freePort(), cluster.port, keys, redis?.environments[1])

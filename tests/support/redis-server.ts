@@ -98,3 +98,71 @@ export const startRedis = async (options: RedisOptions = {}): Promise<RedisServe
     }
   }
 }
+
+/** Two servers with a Sentinel that fails over within seconds. */
+export interface RedisWithSentinel {
+  /** The settings of a client: the URL with the name of the primary, and the Sentinels. The first one does not respond. */
+  readonly settings: { readonly url: string; readonly sentinels: readonly string[] }
+  /** Runs a command on the primary. */
+  command(words: readonly string[]): string
+  /** Kills the primary, when Sentinel is ready for it. Resolves when the other server is the primary. */
+  failOver(): Promise<void>
+  /** Starts the killed server again. Sentinel makes it a replica. */
+  recover(): Promise<void>
+  stop(): Promise<void>
+}
+
+const NAME = 'chat-primary'
+
+export const startRedisWithSentinel = async (): Promise<RedisWithSentinel> => {
+  const config = ['requirepass secret', 'masterauth secret']
+  const auth = ['--no-auth-warning', '-a', 'secret']
+  const first = await startRedis({ config })
+  const second = await startRedis({ config: [...config, `replicaof 127.0.0.1 ${first.port}`] })
+  const sentinel = await startRedis({
+    program: 'redis-sentinel',
+    config: [
+      `sentinel monitor ${NAME} 127.0.0.1 ${first.port} 1`,
+      `sentinel auth-pass ${NAME} secret`,
+      `sentinel down-after-milliseconds ${NAME} 1500`,
+      `sentinel failover-timeout ${NAME} 3000`
+    ]
+  })
+  /** Returns the primary and the other server. On a busy machine, Sentinel may fail over without a reason. */
+  const servers = (): readonly [RedisServer, RedisServer] => {
+    const [, port] = sentinel.command(['sentinel', 'get-master-addr-by-name', NAME]).split('\n')
+    return port === String(first.port) ? [first, second] : [second, first]
+  }
+  const roleOf = (server: RedisServer) => server.command(['role'], auth).split('\n')[0]
+  /** Resolves when Sentinel can make the replica the primary, which it learns every 10 s. */
+  const untilReady = async (): Promise<void> => {
+    const isReady = () => {
+      const [, { port }] = servers()
+      const [, fields = ''] = sentinel.command(['sentinel', 'replicas', NAME]).split(`127.0.0.1:${port}\n`)
+      return /\nflags\nslave\n/.test(fields) && /master-link-status\nok\n/.test(fields)
+    }
+    while (!isReady()) await delay(200)
+  }
+  let killed: RedisServer | undefined
+  await untilReady()
+  return {
+    settings: {
+      url: `redis://:secret@${NAME}`,
+      sentinels: [`127.0.0.1:${await freePort()}`, `127.0.0.1:${sentinel.port}`]
+    },
+    command: words => servers()[0].command(words, auth),
+    async failOver() {
+      await untilReady()
+      const [primary, replica] = servers()
+      killed = primary
+      await primary.kill()
+      while (servers()[0] !== replica || roleOf(replica) !== 'master') await delay(100)
+    },
+    async recover() {
+      await killed?.start()
+    },
+    async stop() {
+      for (const server of [sentinel, second, first]) await server.stop()
+    }
+  }
+}
