@@ -1,10 +1,12 @@
 /** Tests the upgrade of a database with data, while a process of the first release runs beside a process of this one. */
 import { randomBytes } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
 import postgres from 'postgres'
 import { expect, inject, onTestFinished, test } from 'vitest'
 import { runBuilt, startBuilt, startFormer } from '../support/built-service.ts'
 import { extractCommit, hasCommit } from '../support/former-commit.ts'
 import { httpOf } from '../support/http-calls.ts'
+import { hasRedis, startRedis } from '../support/redis-server.ts'
 import { connect, type SocketClient } from '../support/socket-client.ts'
 
 /** The last commit of the first release, whose newest migration is 0004. */
@@ -116,7 +118,8 @@ const pagesOf = async (url: string, token: string, room: string, upTo: number): 
   return pages
 }
 
-const start = async () => {
+/** Starts a process of the first release on a database of its own, with three users. */
+const startOlder = async () => {
   const { url: databaseUrl, sql } = await createOwnDatabase()
   const env = { DATABASE_URL: databaseUrl, MESSAGE_RATE_LIMIT: '0', AUDIENCE: 'upgrade' }
   const older = await startFormer(extractCommit(FIRST_RELEASE, ...SOURCES), env)
@@ -128,6 +131,14 @@ const start = async () => {
     users.push({ id: body.id, token: login.body.access_token })
   }
   const [ada, bob, eve] = users as [{ id: number; token: string }, { id: number; token: string }, (typeof users)[0]]
+  const migrate = (...args: string[]) => runBuilt(['migrate', ...args], env)
+  return { env, sql, older, call, ada, bob, eve, migrate }
+}
+
+/** Fills three rooms of the first release. */
+const start = async () => {
+  const { call, ...started } = await startOlder()
+  const { older, ada, bob } = started
   for (const room of ROOMS.slice(1)) {
     const { status } = await call('POST', '/api/chat/rooms', {
       token: ada.token,
@@ -138,8 +149,7 @@ const start = async () => {
   const clients = [await join(older.url, ada.token), await join(older.url, bob.token)]
   for (const room of ROOMS) await fill(room, clients)
   for (const client of clients) await client.close()
-  const migrate = (...args: string[]) => runBuilt(['migrate', ...args], env)
-  return { env, sql, older, ada, bob, eve, migrate }
+  return started
 }
 
 test.runIf(hasCommit(FIRST_RELEASE))(
@@ -262,5 +272,58 @@ test.runIf(hasCommit(FIRST_RELEASE))(
     const former = itemsOf(before[0] ?? [])
     const differing = itemsOf(after[0] ?? []).filter((item, index) => item !== former[index])
     expect(differing.map(item => JSON.parse(item).seq).sort()).toEqual([own.seq, gone.seq].sort())
+  }
+)
+
+/** How long a process sends over PostgreSQL too after its start, in milliseconds, whoever else is running. */
+const AFTER_START_MS = 15_000
+
+test.runIf(hasCommit(FIRST_RELEASE) && hasRedis)(
+  'a process of the first release is notified of what a process with Redis stores and publishes',
+  { timeout: 300_000 },
+  async () => {
+    const { env, sql, older, ada, bob, eve, migrate } = await startOlder()
+    expect(await migrate('up')).toMatchObject({ code: 0 })
+    const redis = await startRedis()
+    onTestFinished(() => redis.stop())
+    const metrics = { METRICS_TOKEN: 'a-token-of-the-test-with-32-characters' }
+    const newer = await startBuilt({ ...env, ...metrics, REDIS_URL: `redis://127.0.0.1:${redis.port}` })
+    const isRedisFailing = async () => {
+      const headers = { authorization: `Bearer ${metrics.METRICS_TOKEN}` }
+      const text = await (await fetch(`${newer.url}/metrics`, { headers })).text()
+      return /^chat_bus_failing\{driver="redis"\} (\d)$/m.exec(text)?.[1]
+    }
+
+    // The channel is the one on which the listening connections of both processes wait.
+    const [listening] = await sql<{ query: string }[]>`
+      select query from pg_stat_activity where datname = current_database() and query ~* '^listen "?fastify_chat_'`
+    const [, channel = ''] = /"?(fastify_chat_\w+)"?/.exec(listening?.query ?? '') ?? []
+    const notified: string[] = []
+    await sql.listen(channel, payload => notified.push(payload))
+
+    const reader = await join(older.url, eve.token, 'general')
+    const writer = await join(newer.url, bob.token, 'general')
+    await expect.poll(isRedisFailing).toBe('0')
+    await delay(AFTER_START_MS + 1000)
+    expect(await isRedisFailing()).toBe('0')
+
+    // The older process also polls every 5 s, so this looks at the announcement itself.
+    for (let index = 0; index < 5; index++) {
+      const seq = await deliver(writer, { nonce: `redis-${index}`, content: `over Redis ${index}` })
+      await expect
+        .poll(() => notified.join('\n'), { interval: 20 })
+        .toMatch(new RegExp(`"n":\\d+,"grown":\\[\\[\\d+,${seq}\\]`))
+      expect(await reader.nextOf('message')).toMatchObject({ seq, content: `over Redis ${index}` })
+    }
+    // Only the bus carries this.
+    writer.send({ type: 'typing', room: 'general' })
+    expect(await reader.nextOf('typing')).toMatchObject({ room: 'general', user_id: bob.id })
+
+    const former = await join(older.url, ada.token, 'general')
+    const seq = await deliver(former, { nonce: 'former', content: 'from the first release' })
+    let received = await writer.nextOf('message')
+    while (received.seq < seq) received = await writer.nextOf('message')
+    expect(received).toMatchObject({ seq, content: 'from the first release' })
+    expect(await isRedisFailing()).toBe('0')
   }
 )
