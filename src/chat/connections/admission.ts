@@ -19,9 +19,9 @@ export interface AdmissionOptions {
   readonly random?: () => number
 }
 
-/** Minimum and maximum of the range of random delays, in milliseconds. */
+/** Minimum and maximum of the range of random delays, in milliseconds. With the maximum, a client is back within a minute. */
 const MIN_SPREAD_MS = 2000
-const MAX_SPREAD_MS = 60_000
+const MAX_SPREAD_MS = 58_000
 /** Time in milliseconds after which rejected WebSockets no longer count for the delay. */
 const WINDOW_MS = 10_000
 
