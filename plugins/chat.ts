@@ -18,6 +18,7 @@ import type { BusState } from '../src/db/repositories/processes.ts'
 import { waitOnce } from '../src/http/first-request.ts'
 import { type Clock, systemClock } from '../src/lib/clock.ts'
 import type { Instruments } from '../src/lib/instruments.ts'
+import { isDebugOn } from '../src/lib/logging.ts'
 import { version } from '../src/lib/package.ts'
 import { withoutRepeats } from '../src/lib/repeated-log.ts'
 import { defaultMaxConnections } from '../src/ops/max-connections.ts'
@@ -112,6 +113,7 @@ export default fp(
       keyring: fastify.chatCrypto,
       clock: options.clock ?? systemClock,
       log: withoutRepeats(fastify.server, fastify.log, options.clock),
+      trace: { log: fastify.log, isOn: () => isDebugOn(fastify.log) },
       instruments: metrics.isOn ? metrics : undefined,
       authenticate: token => fastify.chatAuth.renew(token),
       appendQueue,

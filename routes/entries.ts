@@ -78,7 +78,11 @@ const entryRoutes: FastifyPluginAsyncTypebox = async fastify => {
           ...http.fixed,
           nonce: request.headers['idempotency-key']
         }
-        const { entry, isNew } = await chat.log.append(callerOf(request), room, { kind, command })
+        const { entry, isNew } = await chat.log.append(callerOf(request), room, {
+          kind,
+          command,
+          requestId: request.id
+        })
         reply.code(isNew ? 201 : 200).type('application/json; charset=utf-8')
         return restItems('', [entry], '') as unknown as Entry
       }

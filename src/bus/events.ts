@@ -35,6 +35,8 @@ export interface BusEvents {
   }
   /** Users became or ceased to be members of rooms, or see other rooms in their inbox. */
   readonly members: { readonly users: readonly number[] }
+  /** The request `request` has appended an entry. Published only if the log level of the process is `debug`. */
+  readonly appended: { readonly room: number; readonly seq: number; readonly request: string }
   /** Makes each process call `authorize` again for a user and a room. */
   readonly recheck: Repeated & { readonly room: string }
   /** Closes all connections of a user. */
@@ -88,6 +90,7 @@ const FIELDS: { readonly [Kind in BusEventKind]: { readonly [Field in keyof BusE
   typing: { room: isNumber, user_id: isNumber, username: isText },
   read: { room: isNumber, reads: isReads, is_shared: optional(isBoolean) },
   members: { users: isNumbers },
+  appended: { room: isNumber, seq: isNumber, request: isText },
   recheck: { ...repeated, room: isText },
   disconnect: repeated
 }

@@ -46,7 +46,7 @@ const look = ({ log }: ChatOptions, { rooms }: Parts): void => {
 
 /** Starts to handle the notifications of other processes. */
 export const listen = (options: ChatOptions, parts: Parts): Promise<void> => {
-  const { rooms, feed, revocation, subscriptionManager, readMarks, liveInbox } = parts
+  const { rooms, feed, revocation, subscriptionManager, readMarks, liveInbox, tracing } = parts
   return options.bus.listen({
     grown(roomId, seq) {
       rooms.grown(roomId, seq)
@@ -57,7 +57,8 @@ export const listen = (options: ChatOptions, parts: Parts): Promise<void> => {
       ...revocation.events,
       ...subscriptionManager.events,
       ...readMarks.events,
-      ...liveInbox.events
+      ...liveInbox.events,
+      ...tracing?.events
     }),
     reset() {
       look(options, parts)

@@ -24,6 +24,7 @@ import type { Authorize, BeforeMessage, FinerAction, Principal } from './access/
 import type { Kinds } from './kinds/index.ts'
 import type { AppendQueueOptions } from './log/append-queue.ts'
 import type { PublisherOptions } from './log/publish.ts'
+import type { TracingOptions } from './log/tracing.ts'
 
 /** The database functions that moderation needs. */
 export interface ModerationStorage {
@@ -117,6 +118,8 @@ export interface ChatOptions {
   readonly bus: Bus
   readonly clock: Clock
   readonly log: Log
+  /** Writes which request appended which entry. Absent if nobody reads these lines. */
+  readonly trace?: Pick<TracingOptions, 'log' | 'isOn'> | undefined
   /** Receives the measurements of the chat. By default nothing is measured. */
   readonly instruments?: Instruments | undefined
   /** Verifies a token that a client sends to extend its connection. Rejects with a ChatError if the token is not valid. */

@@ -17,6 +17,7 @@ import { createOutsideChanges } from './log/outside-changes.ts'
 import { createPublisher, type Publisher } from './log/publish.ts'
 import { createReadLimit, type ReadLimit } from './log/read-limit.ts'
 import { createLogReader, type LogReader } from './log/reader.ts'
+import { createTracing, type Tracing } from './log/tracing.ts'
 import { createReadMarks, type ReadMarks } from './marks/read-marks.ts'
 import { measuredAppend, measuredDelivery } from './measure.ts'
 import type { ChatOptions } from './options.ts'
@@ -43,6 +44,7 @@ export interface Parts {
   readonly readLimit: ReadLimit
   readonly publisher: Publisher
   readonly committedEntries: CommittedEntries
+  readonly tracing: Tracing | undefined
   readonly feed: ChangeFeed | undefined
 }
 
@@ -173,8 +175,9 @@ const createPublishing = (
     liveInbox
   }: Pick<Parts, 'access' | 'registry' | 'users' | 'readMarks' | 'reader' | 'rooms' | 'liveInbox'>,
   isDraining: () => boolean
-): Pick<Parts, 'appendQueue' | 'publisher' | 'committedEntries' | 'postJoins'> => {
-  const { storage, keyring, bus, log, limits, host, clock } = options
+): Pick<Parts, 'appendQueue' | 'publisher' | 'committedEntries' | 'postJoins' | 'tracing'> => {
+  const { storage, keyring, bus, log, limits, host, clock, trace } = options
+  const tracing = trace && createTracing({ ...trace, bus })
   const committedEntries = createCommittedEntries(clock)
   const appendQueue = createAppendQueue({
     lockedRooms: roomIds => storage.rooms.locked(roomIds),
@@ -215,10 +218,11 @@ const createPublishing = (
     readMarks,
     liveInbox,
     postJoins,
+    tracing,
     onMessage: host?.onMessage,
     onEntry: host?.onEntry
   })
-  return { appendQueue, publisher, committedEntries, postJoins }
+  return { appendQueue, publisher, committedEntries, postJoins, tracing }
 }
 
 const createFeed = (

@@ -53,6 +53,10 @@ type Logger = { readonly [Level in (typeof LEVELS)[number]]: (...args: never[]) 
   child(...args: never[]): unknown
 }
 
+/** Returns whether a logger writes lines of the level `debug`. Returns false if the logger does not report its level. */
+export const isDebugOn = (logger: object): boolean =>
+  'isLevelEnabled' in logger && (logger as { isLevelEnabled(level: string): boolean }).isLevelEnabled('debug')
+
 /** Marks a logger that already redacts its lines. Children of the logger inherit the mark. */
 const redacts = Symbol('redacts')
 const wrapped = Symbol('wrapped')

@@ -147,3 +147,43 @@ test('a user who reconnects within the grace period does not leave the chat', as
   clock.advance(6000)
   expect(await watcher.nextOf('system')).toMatchObject({ event: 'left', message: 'jane left the chat' })
 })
+
+test('every process logs at the level debug which request appended an entry', async () => {
+  const [one, two] = await startTwo({ settings: { logLevel: 'debug' } })
+  const john = await one.register('john')
+  const client = await one.join(john, { headers: { 'x-request-id': 'socket-request' } })
+  client.send({ type: 'message', content: 'one', ref: 'r' })
+  await client.nextOf('ack')
+  const headers = { 'x-request-id': 'http-request' }
+  await one.call('POST', '/api/chat/rooms/general/messages', { token: john.token, headers, body: { content: 'two' } })
+  const traced = (chat: RunningChat, text: string) =>
+    chat
+      .log()
+      .split('\n')
+      .filter(line => line.includes(text))
+      .map(line => JSON.parse(line))
+      .map(({ reqId, seq }) => [reqId, seq])
+  const both = [
+    ['socket-request', 1],
+    ['http-request', 2]
+  ]
+  expect(traced(one, '"appended an entry"')).toEqual(both)
+  await expect.poll(() => traced(two, 'another process appended an entry')).toEqual(both)
+  expect(traced(two, '"appended an entry"')).toEqual([])
+})
+
+test('no request id is published above the level debug', async () => {
+  const published: string[] = []
+  const recording = (bus: Bus): Bus => ({
+    ...bus,
+    publish(event) {
+      published.push(event.kind)
+      return bus.publish(event)
+    }
+  })
+  const [one] = await startTwo({ settings: { logLevel: 'info' } }, recording)
+  const client = await one.join(await one.register('john'))
+  client.send({ type: 'message', content: 'one', ref: 'r' })
+  await client.nextOf('ack')
+  expect(published).not.toContain('appended')
+})

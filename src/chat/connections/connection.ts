@@ -26,7 +26,8 @@ export class Connection {
   readonly address: string
   readonly hasChatV1: boolean
   readonly log: Log
-  readonly #requestId: string | undefined
+  /** The id of the request that opened the connection. */
+  readonly requestId: string | undefined
   /** The subscriptions of the connection, keyed by room name. */
   readonly subscriptions = new Map<string, Subscription>()
   principal: Principal
@@ -54,7 +55,7 @@ export class Connection {
     this.address = address
     this.hasChatV1 = hasChatV1
     this.log = log
-    this.#requestId = requestId
+    this.requestId = requestId
     const { clock, decode, maxFrameBytes, bytesPerSecond = 0, legacyLifetimeMs } = context
     this.#lifetime = new Lifetime({ clock, hasChatV1, expiresAt: principal.expiresAt, legacyLifetimeMs })
     this.#liveness = new Liveness(clock, socket)
@@ -103,7 +104,7 @@ export class Connection {
       if (error.cause === undefined) this.log.warn({ code: error.code }, 'failed to handle a frame')
       else this.log.error({ err: error, code: error.code }, 'failed to handle a frame')
     }
-    this.send(errorFrame(error, marks, this.#requestId))
+    this.send(errorFrame(error, marks, this.requestId))
   }
 
   /** Performs a task after all earlier tasks, so that frames take effect in the order in which they arrived. */

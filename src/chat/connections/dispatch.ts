@@ -75,7 +75,13 @@ export const createFrameDispatch = (options: FrameDispatchOptions): ((opened: Co
         timestamp: timestamp(createdAt)
       })
     }
-    return publisher.post(connection.principal, room, { kind, command }, posted, 'person')
+    return publisher.post(
+      connection.principal,
+      room,
+      { kind, command, requestId: connection.requestId },
+      posted,
+      'person'
+    )
   }
 
   const context: ConnectionContext = {

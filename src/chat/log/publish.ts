@@ -15,6 +15,7 @@ import { type AppendDraftOptions, createAppendDraft, type PublishResult } from '
 import type { Draft } from './codec.ts'
 import { metaOf } from './committed-message.ts'
 import { refusalOf, restarting } from './refusals.ts'
+import type { Tracing } from './tracing.ts'
 
 /** An entry as its sender provides it. */
 export interface Submission {
@@ -22,6 +23,8 @@ export interface Submission {
   readonly command: Command
   /** The transaction of the host application in which the entry is appended. */
   readonly transaction?: HostTransaction | undefined
+  /** The id of the request that sent the entry or opened the connection. */
+  readonly requestId?: string | undefined
 }
 
 /**
@@ -40,6 +43,7 @@ export interface PublisherOptions extends AppendDraftOptions {
   readonly editWindowMs?: number | undefined
   /** Returns the author of an entry, or `undefined` if there is no such entry. */
   readonly authorOf: (room: Room, seq: number) => Promise<number | undefined>
+  readonly tracing?: Tracing | undefined
   /** See `ChatOptions.isUpgradeFinished`. */
   readonly isUpgradeFinished?: ((step?: string) => boolean) | undefined
 }
@@ -65,7 +69,15 @@ export interface Publisher {
 }
 
 export const createPublisher = ({ registry, access, log, ...options }: PublisherOptions): Publisher => {
-  const { messageRate, maxMessageLength, editWindowMs, isDraining, isUpgradeFinished = () => true, named } = options
+  const {
+    messageRate,
+    maxMessageLength,
+    editWindowMs,
+    isDraining,
+    isUpgradeFinished = () => true,
+    named,
+    tracing
+  } = options
   const { append, appendIn } = createAppendDraft(options)
 
   const prepare = ({ kind, command }: Submission): Body => kind.prepare(command, { maxMessageLength, editWindowMs })
@@ -113,8 +125,9 @@ export const createPublisher = ({ registry, access, log, ...options }: Publisher
     throw new ChatError('rate_limited', detail, { retryAfterMs })
   }
 
-  const post: Publisher['post'] = (principal, room, submission, posted, by) => {
-    const { kind, command, transaction } = submission
+  const post: Publisher['post'] = (principal, room, submission, untraced, by) => {
+    const { kind, command, transaction, requestId } = submission
+    const posted = requestId !== undefined && tracing?.isOn() ? tracing.of(room.id, requestId, untraced) : untraced
     const { userId, username } = principal
     const { nonce } = command
     // Lists the fields, because spreading objects takes several times as long.
