@@ -69,7 +69,8 @@ export default fp(
     measure(fastify, monitor, meter)
     const samples = sampleDatabase(fastify, clock, log)
     if (metricsOf(fastify).isOn) fastify.addHook('onListen', async () => samples.start())
-    shutdownOf(fastify).add('stop monitoring', () => {
+    const shutdown = shutdownOf(fastify)
+    shutdown.add('stop monitoring', () => {
       samples.stop()
       monitor.stop()
       meter.stop()
@@ -84,7 +85,7 @@ export default fp(
       health: () => report(isAllOk(monitor.latest), { ...monitor.latest }),
       live: () => ({ status: 'healthy', version }),
       ready() {
-        const serving = chatCore.isDraining ? 'stopping' : monitor.isReady ? 'ok' : 'not_ready'
+        const serving = shutdown.hasBegun ? 'stopping' : monitor.isReady ? 'ok' : 'not_ready'
         return report(serving === 'ok', { ...monitor.latest, serving })
       },
       load: () => meter.level()
@@ -95,10 +96,10 @@ export default fp(
 
 /** Registers the metrics of the process, which are read when the metrics are collected. */
 const measure = (fastify: FastifyInstance, monitor: HealthMonitor, meter: LoadMeter) => {
-  const { chatDb, chatCore, chatCrypto } = fastify
+  const { chatDb, chatCrypto } = fastify
   const { client } = chatDb
   const metrics = metricsOf(fastify)
-  metrics.read('ready', () => Number(monitor.isReady && !chatCore.isDraining))
+  metrics.read('ready', () => Number(monitor.isReady && !shutdownOf(fastify).hasBegun))
   metrics.read('check_failing', () => ({
     database_unavailable: Number(monitor.latest.database === 'unavailable'),
     database_read_only: Number(monitor.latest.database === 'read_only'),

@@ -10,6 +10,7 @@ import { sendNotFound, sendProblem } from '../plugins/problems.ts'
 import responsesPlugin from '../plugins/responses.ts'
 import { type ChatServiceOptions, chatService } from './app.ts'
 import type { Settings } from './config/settings.ts'
+import { listeningServers } from './http/fastify-internals.ts'
 import { checkHead, refuseMalformed, takeEveryRequest } from './http/malformed.ts'
 import { watchSockets } from './http/open-sockets.ts'
 import { respondToPlainOptions } from './http/plain-options.ts'
@@ -29,10 +30,16 @@ export interface Timeouts {
   readonly keepAliveMs?: number
   /** Timeout for reading 16 KiB of a response. */
   readonly responseStallMs?: number
+  /**
+   * How long a shutdown handles the requests of open connections after the server has stopped listening. If absent, the server
+   * stops listening only when it closes.
+   */
+  readonly drainMs?: number
 }
 
 const REQUEST_MS = 30_000
 const KEEP_ALIVE_MS = 72_000
+const DRAIN_MS = 350
 
 export interface ServerOptions
   extends Pick<
@@ -65,7 +72,7 @@ export interface ServerOptions
 /** Creates the server. Call Fastify's `listen` and `close` to start and stop it. */
 export const createServer = async (options: ServerOptions): Promise<FastifyInstance> => {
   const { settings, warnings = [], pretty = false, logTo, timeouts = {}, ...injected } = options
-  const { requestMs = REQUEST_MS, keepAliveMs = KEEP_ALIVE_MS, ...stalls } = timeouts
+  const { requestMs = REQUEST_MS, keepAliveMs = KEEP_ALIVE_MS, drainMs, ...stalls } = timeouts
   const origins = createOrigins(settings.corsOrigins, settings.publicUrl)
   const fastify: FastifyInstance = Fastify({
     logger: {
@@ -103,6 +110,8 @@ export const createServer = async (options: ServerOptions): Promise<FastifyInsta
   })
   redactsItself(fastify.log)
   const sockets = watchSockets(fastify.server)
+  fastify.addHook('onListen', async () => listeningServers(fastify).forEach(sockets.watch))
+  if (drainMs !== undefined) shutdownOf(fastify).add('stop listening', () => sockets.stopListening(drainMs))
   shutdownOf(fastify).add('end open requests', ({ timeoutMs }) => sockets.destroyIn(timeoutMs))
   takeEveryRequest(fastify.server)
   await fastify.register(responsesPlugin, { clock: injected.clock ?? systemClock, isWhole: true, ...stalls })
@@ -131,7 +140,8 @@ export interface RunningServer {
 export const startServer = async (options: ServerOptions): Promise<RunningServer> => {
   const { settings } = options
   const waited = exitOnSignals()
-  const fastify = await createServer(options).finally(waited.over)
+  const timeouts = { drainMs: DRAIN_MS, ...options.timeouts }
+  const fastify = await createServer({ ...options, timeouts }).finally(waited.over)
   const stopped = stopOnSignals(fastify)
   try {
     const url = await fastify.listen({ host: settings.host, port: settings.port })

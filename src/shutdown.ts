@@ -13,7 +13,10 @@ import { withTimeout } from './lib/timeout.ts'
  * with `isOfProcess` have no actions in a host application, which owns its server and its process.
  */
 export const SHUTDOWN_STEPS = [
-  // From now on, /health/ready and new requests get a 503, and frames are rejected.
+  // From now on, /health/ready responds with 503. New connections are refused, so that a proxy sends requests, also a POST, to
+  // another process. Requests on open connections are handled, and their connections are closed.
+  { name: 'stop listening', phase: 'before', timeoutMs: 800, isOfProcess: true },
+  // From now on, requests that still arrive get a 503, and frames are rejected.
   { name: 'refuse new work', phase: 'before', timeoutMs: 100 },
   // If the database cannot be reached, no message is lost, because clients send unacknowledged messages again.
   { name: 'commit accepted messages', phase: 'before', timeoutMs: 2500 },
@@ -26,7 +29,7 @@ export const SHUTDOWN_STEPS = [
   { name: 'leave the bus', phase: 'before', timeoutMs: 1500 },
   // An upgrade that waits for a hook gets a 503 after 0.7 s.
   { name: 'limit open upgrades', phase: 'before', timeoutMs: 100 },
-  // Sockets that are still open after 0.7 s are destroyed. Meanwhile, the server stops listening and requests are completed.
+  // Sockets that are still open after 0.7 s are destroyed. Meanwhile, requests are completed.
   { name: 'end open requests', phase: 'before', timeoutMs: 700, isOfProcess: true },
   // Stops health checks, stalled-response checks, and the handling of WebSocket upgrades.
   { name: 'stop monitoring', phase: 'after', timeoutMs: 100 },
@@ -34,7 +37,7 @@ export const SHUTDOWN_STEPS = [
   { name: 'close the database', phase: 'after', timeoutMs: 5000 },
   // The exit status is 0, or 1 after an uncaught error or a second signal. The process exits after this time, even if a step is
   // still running.
-  { name: 'exit', phase: 'exit', timeoutMs: 9500, isOfProcess: true }
+  { name: 'exit', phase: 'exit', timeoutMs: 9900, isOfProcess: true }
 ] as const satisfies readonly ShutdownStep[]
 
 export interface ShutdownStep {
@@ -50,6 +53,8 @@ export type StepName = (typeof SHUTDOWN_STEPS)[number]['name']
 export type ShutdownAction = (limits: { readonly timeoutMs: number; readonly signal: AbortSignal }) => unknown
 
 export interface Shutdown {
+  /** Whether the first step has begun. */
+  readonly hasBegun: boolean
   /** Adds an action to a step. The actions of a step run concurrently. */
   add(step: StepName, action: ShutdownAction): void
   /**
@@ -66,6 +71,7 @@ declare module 'fastify' {
 
 export const createShutdown = (log: Pick<Log, 'warn'>): Shutdown => {
   const actions = new Map<StepName, ShutdownAction[]>()
+  let hasBegun = false
 
   const runStep = async ({ name, timeoutMs }: (typeof SHUTDOWN_STEPS)[number]): Promise<void> => {
     const controller = new AbortController()
@@ -80,8 +86,12 @@ export const createShutdown = (log: Pick<Log, 'warn'>): Shutdown => {
   }
 
   return {
+    get hasBegun() {
+      return hasBegun
+    },
     add: (step, action) => void actions.set(step, [...(actions.get(step) ?? []), action]),
     async run(phase) {
+      hasBegun = true
       for (const step of SHUTDOWN_STEPS) if (step.phase === phase) await runStep(step)
     }
   }

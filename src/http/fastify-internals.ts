@@ -2,8 +2,7 @@
  * Reads internals of a Fastify instance that have no public API. If a version of Fastify does not have them, the functions
  * return `undefined` or an empty list.
  */
-import type { IncomingMessage } from 'node:http'
-import type { Server } from 'node:net'
+import type { IncomingMessage, Server } from 'node:http'
 
 /** Returns the function of the option `rewriteUrl`, which Fastify calls before the router. */
 export const rewriteUrlOf = (application: object): ((request: IncomingMessage) => unknown) | undefined => {

@@ -1,25 +1,71 @@
 /**
- * Tracks the open sockets of a server, including upgraded ones. An idle connection that a browser opened in advance, or an
- * incomplete request, must not delay a shutdown.
+ * Tracks the open sockets of a server, including upgraded ones, and its open responses. An idle connection that a browser
+ * opened in advance, or an incomplete request, must not delay a shutdown.
  */
-import type { Server, Socket } from 'node:net'
+import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http'
+import { Server, type Socket } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
+import { systemClock } from '../lib/clock.ts'
 
 export interface OpenSockets {
+  /** Tracks a further server. */
+  watch(server: HttpServer): void
+  /**
+   * Stops listening, so that a proxy sends new requests to another process. Requests that arrive on open connections are still
+   * handled for at most `ms` milliseconds; then idle connections are closed. Resolves when the open requests have ended, or
+   * after `ms` more milliseconds.
+   */
+  stopListening(ms: number): Promise<void>
   /** Destroys the sockets that are still open after `ms` milliseconds. */
   destroyIn(ms: number): void
 }
 
-export const watchSockets = (server: Server): OpenSockets => {
+const POLL_MS = 10
+
+export const watchSockets = (main: HttpServer): OpenSockets => {
+  const servers = new Set<HttpServer>()
   const sockets = new Set<Socket>()
-  server.on('connection', (socket: Socket) => {
-    sockets.add(socket)
-    socket.once('close', () => sockets.delete(socket))
-  })
+  const responses = new Set<ServerResponse>()
+
+  const watch = (server: HttpServer): void => {
+    if (servers.has(server)) return
+    servers.add(server)
+    server.on('connection', (socket: Socket) => {
+      sockets.add(socket)
+      socket.once('close', () => sockets.delete(socket))
+    })
+    server.on('request', (_request: IncomingMessage, response: ServerResponse) => {
+      responses.add(response)
+      response.once('close', () => responses.delete(response))
+    })
+  }
+  watch(main)
+
   return {
+    watch,
+    async stopListening(ms) {
+      // Continues right after the event loop has accepted the waiting connections and read their requests. What arrives later
+      // is lost, and a proxy must not repeat a POST.
+      await nextTurn()
+      // `close` of an HTTP server would also close idle connections, on which a proxy may be sending a request.
+      for (const server of servers) Server.prototype.close.call(server)
+      await until(() => sockets.size === 0, ms)
+      await nextTurn()
+      for (const server of servers) server.closeIdleConnections()
+      await until(() => responses.size === 0, ms)
+    },
     destroyIn(ms) {
       setTimeout(() => {
         for (const socket of sockets) socket.destroy()
       }, ms).unref()
     }
   }
+}
+
+const nextTurn = (): Promise<void> => new Promise(resolve => setImmediate(resolve))
+
+/** Resolves when a condition holds, or after `ms` milliseconds. */
+const until = async (holds: () => boolean, ms: number): Promise<void> => {
+  const deadline = systemClock.monotonic() + ms
+  while (!holds() && systemClock.monotonic() < deadline) await delay(POLL_MS)
 }

@@ -1,11 +1,12 @@
 /** Starts what the drill breaks: PostgreSQL with a standby, Redis, two processes of the built service, and nginx. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { generateKey } from '../../src/crypto/fernet.ts'
 import { type Cluster, findBinaries, type Standby, startCluster } from '../chaos/cluster.ts'
 import { type FaultProxy, startProxy } from '../chaos/proxy.ts'
 import { freePort } from '../support/free-port.ts'
+import { writePlainNginx } from '../support/plain-nginx.ts'
 import { find, isOk, type Program, run, runToEnd, until } from './programs.ts'
 
 const root = join(import.meta.dirname, '../..')
@@ -152,22 +153,8 @@ export const startWorld = async (disk?: string): Promise<World> => {
 /** Runs nginx with the shipped configuration, without TLS, in front of the given ports. */
 const startNginx = async (nginx: string, folder: string, ports: readonly number[]) => {
   const port = await freePort()
-  const log = join(folder, 'fastify-chat.log')
-  const site = readFileSync(join(root, 'deploy/nginx.conf'), 'utf8')
-    .replace(/^ {4}server 127\.0\.0\.1:8000 (.*)$/m, ports.map(one => `server 127.0.0.1:${one} $1`).join('\n'))
-    .replace(/server \{\n {4}listen 80;[\s\S]*?\n\}\n/, '')
-    .replace('listen 443 ssl;', `listen 127.0.0.1:${port};`)
-    .replaceAll(/^ {4}ssl_.*\n/gm, '')
-    .replaceAll('/var/log/nginx/', `${folder}/`)
-  writeFileSync(join(folder, 'site.conf'), site)
-  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(name => `${name}_temp_path ${folder}/t;`)
-  const user = process.getuid?.() === 0 ? 'user root;' : ''
-  writeFileSync(
-    join(folder, 'main.conf'),
-    `daemon off; pid ${folder}/pid; ${user} worker_processes 1; error_log stderr; events {}
-     http { ${temporary.join(' ')} include ${folder}/site.conf; }`
-  )
-  const program = run(nginx, ['-p', folder, '-e', 'stderr', '-c', 'main.conf'])
+  const { args, log } = writePlainNginx(folder, port, ports)
+  const program = run(nginx, args)
   await until('nginx responds', () => isOk(`http://127.0.0.1:${port}/health/live`)).catch(error => {
     throw new Error(`${error.message} ${program.output()}`)
   })

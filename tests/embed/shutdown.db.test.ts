@@ -19,6 +19,9 @@ test('runs the shutdown steps in order when a host application closes, except th
   const ran: string[] = []
   const shutdown = createShutdown(silentLog)
   const recording: Shutdown = {
+    get hasBegun() {
+      return shutdown.hasBegun
+    },
     run: shutdown.run,
     add: (step, action) =>
       shutdown.add(step, limits => {
