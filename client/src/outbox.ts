@@ -246,7 +246,8 @@ export const createOutbox = ({ timers, timing, send, onChange, isAhead }: Outbox
       if (!message) return
       clearInFlight(message.room, nonce)
       remove(message)
-      sendNext(message.room)
+      // If slow mode delayed this message, the service decides again about the next one.
+      hurry(message.room)
     },
     settled(nonce) {
       const message = messages.get(nonce)

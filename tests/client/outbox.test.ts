@@ -212,6 +212,27 @@ test('sends a message again when slow mode allows it, and changes and other room
   expect(first.take('message').at(-1)).toMatchObject({ content: 'two' })
 })
 
+test('sends the next message at once when the message that slow mode delays is discarded', async () => {
+  const { room, first, timers } = await joined(0, { timing: { pingInterval: 1e9, answer: 1e9 } })
+  const { nonce } = room.send('one')
+  room.send('two')
+  room.send('three')
+  first.receive(refusal(first.take('message')[0] ?? {}, 'slow_mode', { retry_after_ms: 60_000 }))
+  await timers.advance(20_000)
+  room.discard(nonce)
+  const [two = {}] = first.take('message')
+  expect(two).toMatchObject({ content: 'two' })
+  // Slow mode may still apply. Then this message is the one that shows until when.
+  first.receive(refusal(two, 'slow_mode', { retry_after_ms: 40_000 }))
+  const waitsUntil = timers.now() + 40_000
+  expect(room.state.outgoing).toMatchObject([{ content: 'two', waitsUntil }, { content: 'three' }])
+  await timers.advance(39_000)
+  expect(first.take('message')).toEqual([])
+  await timers.advance(1000)
+  first.receive(ackFrame(first.take('message')[0] ?? {}, 1))
+  expect(first.take('message')).toMatchObject([{ content: 'three' }])
+})
+
 test('asks again whether slow mode allows a message when an entry changes slow mode or the role of the user', async () => {
   const { room, first } = await joined()
   const { nonce } = room.send('one')
