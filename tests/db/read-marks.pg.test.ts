@@ -1,5 +1,7 @@
-/** Tests that the write of read marks waits for no other transaction. */
-import { expect, test } from 'vitest'
+/** Tests that the write of read marks waits for no other transaction, and that two processes may write marks in any order. */
+import { expect, inject, onTestFinished, test } from 'vitest'
+import { openClient } from '../../src/db/client/open.ts'
+import { createDatabase } from '../../src/db/database.ts'
 import { testDatabase } from '../support/database.ts'
 
 test('writing marks waits for no transaction that changes the mentions of a message', async () => {
@@ -19,4 +21,38 @@ test('writing marks waits for no transaction that changes the mentions of a mess
     // If the write waited for this transaction, both would wait forever, and the test would time out.
     expect(await readMarks.write([change])).toMatchObject([{ readSeq: 2 }])
   })
+})
+
+test('marks that two processes write at once never move back, and no result is below the mark that was written', async () => {
+  const { client, schema, rooms, users, readMarks } = await testDatabase()
+  const other = await openClient({ url: inject('testDatabaseUrl'), listenUrl: inject('testListenUrl'), poolMax: 2 })
+  onTestFinished(() => other.close())
+  const repositories = [readMarks, createDatabase(other, schema).readMarks]
+  const ann = await users.create({ username: 'ann', hashedPassword: null })
+  const room = await rooms.create({ name: 'team', title: null })
+  await client.query(
+    `with member as (insert into "${schema}".members (room_id, user_id) values ($1, $2))
+     update "${schema}".rooms set last_seq = 10000 where id = $1`,
+    [room.id, ann.id]
+  )
+  /** Writes a mark, again while the other process has locked the member, and returns the result. */
+  const write = async (at: number, upTo: number, isUnread: boolean) => {
+    for (;;) {
+      const [mark] = (await repositories[at]?.write([{ userId: ann.id, room: 'team', upTo, isUnread }])) ?? []
+      if (mark && !mark.isLocked) return mark
+    }
+  }
+  let shown = 0
+  for (let round = 1; round <= 500; round++) {
+    const [low, high] = [10 * round, 10 * round + 5]
+    const marks = await Promise.all([write(round % 2, low, round % 3 === 0), write((round + 1) % 2, high, false)])
+    // The order of the two writes is not known, but each result includes the mark that it has written, and those before it.
+    expect(marks[0].readSeq).toBeGreaterThanOrEqual(low)
+    expect(marks[1].readSeq).toBe(high)
+    for (const { readSeq } of marks) expect(readSeq).toBeGreaterThan(shown)
+    // Only a write that moved the mark is shown to others.
+    expect(marks[1].isMoved).toBe(true)
+    if (marks[0].isMoved) expect(marks[0].readSeq).toBe(low)
+    shown = high
+  }
 })

@@ -61,7 +61,8 @@ export const createReadMarksRepository = ({ query }: Pick<SqlClient, 'query'>, s
   const members = inSchema('members')
   // `offset 0` makes PostgreSQL look up each room and member by its index. Locked members and mentions are skipped, because an
   // append must not wait for this statement while this statement waits for the append. Mentions that are skipped do not count,
-  // because they are before the mark, and the next write deletes them.
+  // because they are before the mark, and the next write deletes them. `locked` has the mark at the time of the lock, which another
+  // process may have moved since `found` was read.
   const write = `with given as materialized (
       select * from unnest($1::integer[], $2::text[], $3::bigint[], $4::boolean[], $5::text[])
         as given (user_id, room, up_to, is_unread, epoch)
@@ -83,8 +84,9 @@ export const createReadMarksRepository = ({ query }: Pick<SqlClient, 'query'>, s
       select room.room_id, ${mayShare(quoted, 'room.room_id')} as may_share
       from (select distinct found.room_id from found) as room
     ), locked as materialized (
-      select found.* from found cross join lateral (
-        select from ${members} as known
+      select found.room_id, found.user_id, found.up_to, found.is_unread, free.read_seq, free.is_unread as was_unread
+      from found cross join lateral (
+        select known.read_seq, known.is_unread from ${members} as known
         where known.room_id = found.room_id and known.user_id = found.user_id for no key update skip locked
       ) as free
     ), written as (
@@ -104,10 +106,10 @@ export const createReadMarksRepository = ({ query }: Pick<SqlClient, 'query'>, s
       ) as found where mention.ctid = found.ctid
     )
     select found.user_id as "userId", found.room, found.room_id as "roomId",
-      coalesce(written.read_seq, found.before_seq)::double precision as "readSeq",
-      coalesce(written.is_unread, found.was_unread) as "isUnread",
+      coalesce(written.read_seq, locked.read_seq, found.before_seq)::double precision as "readSeq",
+      coalesce(written.is_unread, locked.was_unread, found.was_unread) as "isUnread",
       written.room_id is not null as "isChanged",
-      coalesce(written.read_seq > found.before_seq, false) as "isMoved", shares.may_share as "mayShare", locked.room_id is null as "isLocked",
+      coalesce(written.read_seq > locked.read_seq, false) as "isMoved", shares.may_share as "mayShare", locked.room_id is null as "isLocked",
       set_config('synchronous_commit', 'off', true) as setting
     from found
     join shares on shares.room_id = found.room_id
