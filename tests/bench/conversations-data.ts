@@ -1,4 +1,5 @@
 /** Fills the database of the benchmark of conversations. Users, members and reactions are written as the service stores them. */
+import { createSigner } from 'fast-jwt'
 import { openClient } from '../../src/db/client/open.ts'
 import { createDatabase } from '../../src/db/database.ts'
 import type { BenchDatabase } from './database.ts'
@@ -10,6 +11,22 @@ export const addUsers = ({ sql }: BenchDatabase, count: number) => sql`
   select 'person-' || n, known.hashed_password
   from users as known cross join generate_series(1, ${count - 1}::int) as n where known.username = 'person-0'
   on conflict do nothing`
+
+/**
+ * Returns an access token for each of `count` users, as releases without sessions issued them. 10,000 logins would take longer than
+ * the benchmark.
+ */
+export const tokensFor = async (
+  { sql, secrets }: BenchDatabase,
+  service: Service,
+  count: number
+): Promise<string[]> => {
+  const [, payload = ''] = service.tokens[0]?.split('.') ?? []
+  const { iat, exp, aud } = JSON.parse(Buffer.from(payload, 'base64url').toString())
+  const sign = createSigner({ key: secrets.SECRET_KEY ?? '' })
+  const users = await sql`select id, username from users order by id limit ${count}`
+  return users.map(({ id: uid, username: sub }) => sign({ sub, uid, jti: `bench-${uid}`, iat, exp, aud }))
+}
 
 /** Creates a room with `members` members, `person-0` among them. Returns the id of the room. */
 export const addRoom = async ({ sql }: BenchDatabase, name: string, members: number): Promise<number> => {

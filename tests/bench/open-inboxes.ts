@@ -2,10 +2,10 @@
  * Measures open inboxes: the memory of each, and the CPU time of the service for a message in a room that all of them show.
  */
 import { closeAll, connectMany, hasFilesFor } from './clients.ts'
-import { addRoom, addUsers, post } from './conversations-data.ts'
+import { addRoom, addUsers, post, tokensFor } from './conversations-data.ts'
 import { createBenchDatabase } from './database.ts'
 import { type Effort, pause, type Row } from './rows.ts'
-import { logIn, startService } from './service.ts'
+import { startService } from './service.ts'
 
 const MANY = 10_000
 const OWN = 'fastify-chat'
@@ -17,11 +17,7 @@ export const openInboxes = async ({ seconds }: Effort): Promise<Row[]> => {
   await addUsers(database, MANY)
   await addRoom(database, 'everybody', MANY)
   await addRoom(database, 'nobody', 1)
-  const tokens: string[] = []
-  while (tokens.length < MANY)
-    tokens.push(
-      ...(await Promise.all(Array.from({ length: 50 }, (_, at) => logIn(service.url, `person-${tokens.length + at}`))))
-    )
+  const tokens = await tokensFor(database, service, MANY)
   const hold = async (query: string) => {
     let at = 0
     const clients = await connectMany(MANY, () => service.open(tokens[at++] ?? '', query))

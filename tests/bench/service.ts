@@ -75,7 +75,7 @@ export const startService = async (
 }
 
 /** Registers a user, unless the user exists, and logs the user in. Returns the access token. */
-export const logIn = async (url: string, username: string): Promise<string> => {
+const logIn = async (url: string, username: string): Promise<string> => {
   const call = async (path: string): Promise<{ access_token?: string }> => {
     const body = JSON.stringify({ username, password: PASSWORD })
     const response = await fetch(url + path, { method: 'POST', headers: { 'content-type': 'application/json' }, body })
