@@ -44,6 +44,25 @@ test('another process finishes the removal of a room whose process crashed after
   expect(await rows('messages', other)).toBe(2500)
 })
 
+test('only rows of the deleted room are removed where an operator has divided a table by room', async () => {
+  const { client, schema, roomCleaning, rooms } = await testDatabase()
+  const sql = <Row extends object>(text: string) => client.query<Row>(text.replaceAll('@', `"${schema}".`))
+  const { id } = await rooms.create({ name: 'team', title: null })
+  const { id: other } = await rooms.create({ name: 'other', title: null })
+  await sql(`alter table @messages rename to former_messages`)
+  await sql(`create table @messages (like @former_messages) partition by list (room_id)`)
+  await sql(`create table @messages_team partition of @messages for values in (${id})`)
+  await sql(`create table @messages_other partition of @messages for values in (${other})`)
+  for (const roomId of [id, other])
+    await sql(`insert into @messages (room_id, seq, id, kind, user_id, content, write_id, created_at)
+      select ${roomId}, n, ${roomId} * 100 + n, 'message', 1, 'token', 'w' || n, now() from generate_series(1, 10) as n`)
+  await sql(`update @rooms set deleted_at = now(), guarded = true where id = ${id}`)
+  while (await roomCleaning.deleteSome());
+  expect(await sql(`select room_id, count(*)::integer as count from @messages group by room_id`)).toEqual([
+    { room_id: other, count: 10 }
+  ])
+})
+
 test('an erasure continues where the last process stopped, and starts again after a further ban', async () => {
   const { client, schema, roomCleaning, ...database } = await testDatabase()
   const sql = <Row extends object>(text: string) => client.query<Row>(text.replaceAll('@', `"${schema}".`))

@@ -66,9 +66,11 @@ export const createRoomCleaningRepository = (
   const inSchema = (table: string): string => `"${schema.replaceAll('"', '""')}"."${table}"`
   const [rooms, messages, erasures] = [inSchema('rooms'), inSchema('messages'), inSchema('ban_erasures')]
   const deleted = `select id from ${rooms} where deleted_at is not null order by deleted_at, id limit 1 for update skip locked`
+  // If an operator has divided the table into partitions, rows of other rooms can have the same `ctid`. `+ 0` prevents the use of
+  // an index by room, which would compare each row of the room with each `ctid`.
   const deleteFrom = (table: string): string => `with gone as (
       delete from ${inSchema(table)}
-      where ctid = any(array(select ctid from ${inSchema(table)} where room_id = $1 limit $2)) returning 1
+      where ctid = any(array(select ctid from ${inSchema(table)} where room_id = $1 limit $2)) and room_id + 0 = $1 returning 1
     ) select count(*)::integer as count from gone`
   const until = (parameter: string): string =>
     `clock_timestamp() + ${parameter}::double precision * interval '1 millisecond'`
