@@ -10,16 +10,16 @@
  * four minutes. With `--load`, only one of the loads is measured.
  */
 import { execFileSync } from 'node:child_process'
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import { cpSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { closeAll, connectMany, framesOf } from './clients.ts'
-import { type BenchDatabase, createBenchDatabase, dropDatabases } from './database.ts'
+import { type BenchDatabase, backendsOf, createBenchDatabase, dropDatabases } from './database.ts'
 import { type Interval, intervalOf } from './interval.ts'
 import { pause } from './rows.ts'
 import { type Service, startService } from './service.ts'
-import { killSubjects, pinTo } from './subjects.ts'
+import { killSubjects, nanosecondsOf, pinTo } from './subjects.ts'
 
 const root = join(import.meta.dirname, '../..')
 const SENDERS = 20
@@ -40,18 +40,6 @@ interface Subject {
 interface Cost {
   readonly service: number
   readonly database: number
-}
-
-/** Returns the CPU time of all threads of a process so far, in nanoseconds. A process that has exited counts as 0. */
-const nanosecondsOf = (pid: number): number => {
-  try {
-    return readdirSync(`/proc/${pid}/task`).reduce(
-      (sum, thread) => sum + Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'latin1').split(' ')[0]),
-      0
-    )
-  } catch {
-    return 0
-  }
 }
 
 /** Extracts a commit to a new folder and compiles it there, without checking its types. */
@@ -75,12 +63,10 @@ const startSubject = async (folder: string): Promise<Subject> => {
 }
 
 /** Returns the CPU time of the service and of its database connections so far, in nanoseconds. */
-const spent = async ({ database: { sql }, service }: Subject) => {
-  const backends = await sql`select pid from pg_stat_activity
-    where datname = current_database() and application_name like 'fastify-chat%'`
-  const database = backends.reduce((sum, { pid }) => sum + nanosecondsOf(pid), 0)
-  return { service: nanosecondsOf(service.pid), database }
-}
+const spent = async ({ database: { sql }, service }: Subject) => ({
+  service: nanosecondsOf(service.pid),
+  database: [...(await backendsOf(sql)).values()].reduce((sum, nanoseconds) => sum + nanoseconds, 0)
+})
 
 /** Sends the messages of a load, where each acknowledgement triggers the next message of its sender. */
 const measure = async (subject: Subject, { senders, inFlight, messages }: Load): Promise<Cost> => {

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import postgres, { type Sql } from 'postgres'
 import { generateKey } from '../../src/crypto/fernet.ts'
+import { nanosecondsOf } from './subjects.ts'
 
 const SERVER_URL = process.env.TEST_DATABASE_URL ?? 'postgres://postgres@127.0.0.1:5432/postgres'
 
@@ -49,6 +50,13 @@ export const createBenchDatabase = async (): Promise<BenchDatabase> => {
   }
   open.add(database)
   return database
+}
+
+/** Returns the CPU time of each database connection of the services so far, in nanoseconds, by the id of its server process. */
+export const backendsOf = async (sql: Sql): Promise<Map<number, number>> => {
+  const backends = await sql<{ pid: number }[]>`select pid from pg_stat_activity
+    where datname = current_database() and application_name like 'fastify-chat%'`
+  return new Map(backends.map(({ pid }) => [pid, nanosecondsOf(pid)]))
 }
 
 export const serverVersion = async (): Promise<string> =>

@@ -1,6 +1,6 @@
 /**
- * Runs the benchmarks one after another. `npm run bench` runs all benchmarks, and `npm run bench -- durable memory` runs only
- * these two. Needs PostgreSQL at TEST_DATABASE_URL or on this machine.
+ * Runs the benchmarks one after another. `npm run bench` runs all benchmarks except for `scaling`, `snapshot` and `partitions`,
+ * and `npm run bench -- durable memory` runs only these two. Needs PostgreSQL at TEST_DATABASE_URL or on this machine.
  *
  *   --write    updates the tables in docs/performance.md and the files docs/bench.json, docs/bench.svg and docs/growth.svg;
  *              if only some benchmarks run, replaces only their rows
@@ -26,10 +26,13 @@ import { latency } from './latency.ts'
 import { memory } from './memory.ts'
 import { metrics } from './metrics.ts'
 import { openInboxes } from './open-inboxes.ts'
+import { partitions } from './partitions.ts'
 import { processes } from './processes.ts'
 import { asText } from './report.ts'
 import { resume } from './resume.ts'
 import type { Effort, Row } from './rows.ts'
+import { scaling } from './scaling.ts'
+import { snapshot } from './snapshot.ts'
 import { killSubjects, pinTo } from './subjects.ts'
 import { writeDocuments } from './write.ts'
 
@@ -47,8 +50,13 @@ const benchmarks: Readonly<Record<string, (effort: Effort) => Promise<Row[]>>> =
   metrics,
   growth,
   append,
-  fernet
+  fernet,
+  scaling,
+  snapshot,
+  partitions
 }
+/** The benchmarks that take several minutes each, and run only if they are named. */
+const LONG: readonly string[] = ['scaling', 'snapshot', 'partitions']
 
 const flag = { type: 'boolean', default: false } as const
 const { values, positionals } = parseArgs({
@@ -60,7 +68,7 @@ if (unknown.length > 0) {
   process.stderr.write(`Unknown benchmark: ${unknown.join(', ')}. Choose from ${Object.keys(benchmarks).join(', ')}.\n`)
   process.exit(2)
 }
-const all = values.short ? ['fan-out', 'durable'] : Object.keys(benchmarks)
+const all = values.short ? ['fan-out', 'durable'] : Object.keys(benchmarks).filter(name => !LONG.includes(name))
 const names = positionals.length > 0 ? positionals : all
 const effort: Effort = values.short
   ? { isShort: true, rounds: 2, seconds: 1 }

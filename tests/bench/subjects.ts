@@ -62,6 +62,18 @@ const cpuSeconds = (pid: number): number => {
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND
 }
 
+/** Returns the CPU time of all threads of a process so far, in nanoseconds. A process that has exited counts as 0. */
+export const nanosecondsOf = (pid: number): number => {
+  try {
+    return readdirSync(`/proc/${pid}/task`).reduce(
+      (sum, thread) => sum + Number(read(pid, `task/${thread}/schedstat`).split(' ')[0]),
+      0
+    )
+  } catch {
+    return 0
+  }
+}
+
 /** Returns the CPU time in seconds of this process, which generates the load. */
 export const loadCpu = (): number => cpuSeconds(process.pid)
 
