@@ -26,8 +26,8 @@ const BOTH_MS = 16_000
 /** The service announces who has joined within this time in milliseconds. */
 const JOINED_MS = 6000
 const CONNECTIONS = 5000
-/** Each connection is pinged twice in this time. */
-const PINGS_SECONDS = 50
+/** Each connection is pinged once in this time. */
+const PINGS_SECONDS = 25
 const FRAME = JSON.stringify({ type: 'message', content: TEXT, ref: 'r' })
 
 /** The readers of each room. */
@@ -106,12 +106,12 @@ const sendSteadily = async (
   for (const [room, clients] of readers.entries()) {
     for (const [at, client] of clients.entries()) {
       // A room has one sender, so its n-th received message is the n-th sent message.
-      let arrived = 0
+      let count = 0
       const { length } = installation.services
       const all = at % length === 0 ? delays.same : delays.other
-      client.onFrames = count => {
+      client.onFrames = more => {
         const now = performance.now()
-        for (let times = 0; times < count; times++) all.push(now - (sentAt[room]?.[arrived++] ?? now))
+        for (let times = 0; times < more; times++) all.push(now - (sentAt[room]?.[count++] ?? now))
       }
     }
   }
@@ -127,7 +127,11 @@ const sendSteadily = async (
     senders[room]?.send(messageTo(room))
   }
   const deliveries = messages * readers.reduce((sum, clients) => sum + clients.length / ROOMS, 0)
-  while (framesOf(senders) - before < messages || delays.same.length + delays.other.length < deliveries) await pause(5)
+  const arrived = () => delays.same.length + delays.other.length
+  while (framesOf(senders) - before < messages || arrived() < deliveries) {
+    if (performance.now() - began > (forSeconds + 15) * 1000) throw new Error(`${arrived()} of ${deliveries} arrived`)
+    await pause(5)
+  }
   const took = (performance.now() - began) / 1000
   return { cost: await costSince(), delays, messages, took }
 }

@@ -18,6 +18,7 @@ const HELLO = '{"type":"message","content":"Hello, world!"}'
 /** The commands that cannot run here, with the reasons. */
 const NOT_HERE: readonly (readonly [RegExp, string])[] = [
   [/^npm ci && npm test$/, '.ci/run runs both commands'],
+  [/^npm run bench /, 'takes minutes; .ci/run runs the short benchmarks'],
   [/^docker /, 'needs a Docker engine; tests/deploy builds and runs the same without one'],
   [
     /^cp \.env\.example \.env$/,
