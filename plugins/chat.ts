@@ -1,4 +1,7 @@
-/** Creates the chat from the database, the keyring and the authentication. Decorates the Fastify instance with `chatCore` and `chatListen`. */
+/**
+ * Creates the chat from the database, the keyring and the authentication. Decorates the Fastify instance with `chatCore` and
+ * `chatListen`.
+ */
 
 import type { DoneFuncWithErrOrRes, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'

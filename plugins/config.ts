@@ -1,4 +1,7 @@
-/** Validates and freezes the settings. Decorates the Fastify instance with `chatConfig`. No other file of the service reads the environment. */
+/**
+ * Validates and freezes the settings. Decorates the Fastify instance with `chatConfig`. No other file of the service reads the
+ * environment.
+ */
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { collectEnvironment } from '../src/config/environment.ts'

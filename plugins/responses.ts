@@ -1,6 +1,7 @@
 /**
  * Limits the memory that responses need while clients do not read them. Each connection has one response at a time. A long
- * response is written in pieces, as the client reads. A connection without progress is closed. Decorates the Fastify instance with `chatResponses`.
+ * response is written in pieces, as the client reads. A connection without progress is closed. Decorates the Fastify instance
+ * with `chatResponses`.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type Server, Socket } from 'node:net'

@@ -1,5 +1,6 @@
 /**
- * Opens the WebSockets of the chat's routes. Other listeners of the server handle all other upgrades. Decorates the Fastify instance with `chatSockets`.
+ * Opens the WebSockets of the chat's routes. Other listeners of the server handle all other upgrades. Decorates the Fastify
+ * instance with `chatSockets`.
  */
 import { randomUUID } from 'node:crypto'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'

@@ -74,10 +74,10 @@ export interface EmbeddedChat<Kinds extends HostKinds = NoKinds> extends HostMem
   /** The Fastify plugin of the chat. Register it once: `app.register(chat.plugin, { prefix: '/support' })`. */
   readonly plugin: (fastify: FastifyInstance, options: { prefix?: string }) => Promise<void>
   /**
-   * Publishes a message. Does not call `authorize` or `beforeMessage`, and applies no rate limit. Resolves after the commit. If
-   * a message with the same `nonce` was already published, returns that message. Rejects with a ChatError (`room_not_found`,
-   * `validation_failed`, `message_too_long`, `nonce_reused`, `busy`, `unavailable`), or with a TypeError if `as` is invalid. After
-   * a ChatError other than `unavailable`, `transaction` can still be committed.
+   * Publishes a message. Does not call `authorize` or `beforeMessage`, and applies no rate limit. Resolves after the commit. If a
+   * message with the same `nonce` was already published, returns that message. Rejects with a ChatError (`room_not_found`,
+   * `validation_failed`, `message_too_long`, `nonce_reused`, `busy`, `unavailable`), or with a TypeError if `as` is invalid.
+   * After a ChatError other than `unavailable`, `transaction` can still be committed.
    */
   post(message: PostOptions): Promise<CommittedMessage>
   /**
@@ -99,9 +99,9 @@ export interface EmbeddedChat<Kinds extends HostKinds = NoKinds> extends HostMem
    */
   on(event: 'message', listener: MessageListener): void
   /**
-   * Like `message`, but with each entry of any kind: messages, edits, deletions, reactions, pins, changes of rooms and members, and
-   * entries of the host's kinds. The entries of a room are in the order of `seq`. An entry that was appended in a transaction is
-   * reported after the commit. The erasure of a whole account is not reported.
+   * Like `message`, but with each entry of any kind: messages, edits, deletions, reactions, pins, changes of rooms and members,
+   * and entries of the host's kinds. The entries of a room are in the order of `seq`. An entry that was appended in a transaction
+   * is reported after the commit. The erasure of a whole account is not reported.
    */
   on(event: 'entry', listener: EntryListener<Kinds>): void
   off(event: 'message', listener: MessageListener): void

@@ -26,7 +26,9 @@ export interface Paging {
   readonly isUsed: boolean
   /** Implements `Room.older`. */
   older(limit?: number): Promise<boolean>
-  /** Loads the newest page after a resync replaced the messages, if the app has loaded a page before. Retries until it succeeds. */
+  /**
+   * Loads the newest page after a resync replaced the messages, if the app has loaded a page before. Retries until it succeeds.
+   */
   reload(): void
   stop(): void
 }

@@ -133,8 +133,8 @@ export interface RoomState extends RoomSettings {
   /** Whether `older()` can load more. */
   readonly hasOlder: boolean
   /**
-   * The `seq` of the oldest entry that the service keeps, as far as this client knows. Above 1, older messages have expired. Messages
-   * that were loaded before stay in `messages`.
+   * The `seq` of the oldest entry that the service keeps, as far as this client knows. Above 1, older messages have expired.
+   * Messages that were loaded before stay in `messages`.
    */
   readonly oldest: number
   readonly isLoadingOlder: boolean

@@ -149,7 +149,9 @@ export interface ClientEvents {
    * frame that is not about a room.
    */
   error: Error
-  /** This user has read the room up to the entry `upTo`, or has marked it as unread (undefined), with a function of this client. */
+  /**
+   * This user has read the room up to the entry `upTo`, or has marked it as unread (undefined), with a function of this client.
+   */
   read: { readonly room: string; readonly upTo: number | undefined }
   /**
    * A frame that the client doesn't handle itself: for `createInbox`, from the host application (`type` contains a dot), or from
@@ -180,7 +182,9 @@ export interface ChatClient {
    * event `online`.
    */
   connect(): void
-  /** Sends a frame. Returns false if the client is not online. `createInbox` uses it. Other frames have functions of their own. */
+  /**
+   * Sends a frame. Returns false if the client is not online. `createInbox` uses it. Other frames have functions of their own.
+   */
   send(frame: { readonly type: string; readonly [field: string]: unknown }): boolean
   /** Closes the connection and ends the loops over `messages()`. Unsent messages are kept, and are sent after `connect()`. */
   close(): void

@@ -27,8 +27,8 @@ export interface Retention {
 }
 
 /**
- * Returns the jobs for the tables of accounts, invitations and reports. The audit log keeps addresses for `addressDays` days. Reports
- * are kept for `reportDays` days after their resolution.
+ * Returns the jobs for the tables of accounts, invitations and reports. The audit log keeps addresses for `addressDays` days.
+ * Reports are kept for `reportDays` days after their resolution.
  */
 export const retentionJobs = (
   {

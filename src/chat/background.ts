@@ -32,7 +32,10 @@ export interface ChatStop {
    * short time, or when `signal` is aborted.
    */
   closeConnections(signal: AbortSignal): Promise<void>
-  /** Stores read marks, notifies other processes that this process no longer has users, publishes queued events, and closes the bus. */
+  /**
+   * Stores read marks, notifies other processes that this process no longer has users, publishes queued events, and closes the
+   * bus.
+   */
   leaveBus(): Promise<void>
 }
 

@@ -107,7 +107,8 @@ export const createTables = (schema?: string) => {
   })
 
   // The table has no foreign keys, because they halve the number of rows that PostgreSQL inserts per second in large batches
-  // (docs/performance.md). They are not needed, because the service never deletes rows of users, and deletes a room after its entries.
+  // (docs/performance.md). They are not needed, because the service never deletes rows of users, and deletes a room after its
+  // entries.
   const messages = table(
     'messages',
     {

@@ -9,8 +9,8 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 const LINGER_MS = 5000
 
 /**
- * Keeps the connection of a response open if the request's body is not yet received completely. The rest of the body is discarded,
- * and the client may then send further requests. Called before the headers are sent.
+ * Keeps the connection of a response open if the request's body is not yet received completely. The rest of the body is
+ * discarded, and the client may then send further requests. Called before the headers are sent.
  */
 export const lingerForBody = (
   { raw }: Pick<FastifyRequest, 'raw'>,

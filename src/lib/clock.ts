@@ -21,7 +21,9 @@ export const systemClock: Clock = {
 
 let latest = { ms: Number.NaN, text: '' }
 
-/** Formats milliseconds since the Unix epoch, for example as `2026-01-31T12:00:00.123+00:00` (RFC 3339; UTC, with milliseconds). */
+/**
+ * Formats milliseconds since the Unix epoch, for example as `2026-01-31T12:00:00.123+00:00` (RFC 3339; UTC, with milliseconds).
+ */
 export const timestamp = (ms: number): string => {
   // Cached, because the messages of a batch and their acknowledgements have the same timestamp.
   if (ms !== latest.ms) latest = { ms, text: `${new Date(ms).toISOString().slice(0, -1)}+00:00` }

@@ -22,10 +22,11 @@ const MAX_REQUESTS = 100
 const MAX_CAUSES = 8
 
 /**
- * Returns a function that wraps logs and merges repeated lines across them. The first occurrence of a line is written immediately.
- * While the line repeats, it is written once per interval with the latest fields and `count`, the number of occurrences since it
- * was last written. `requests` has the ids of the requests and connections of these occurrences, so that a search for the id that a
- * user reports finds the line. Two lines are the same if they have the same level, message, error code and place where the error was created.
+ * Returns a function that wraps logs and merges repeated lines across them. The first occurrence of a line is written
+ * immediately. While the line repeats, it is written once per interval with the latest fields and `count`, the number of
+ * occurrences since it was last written. `requests` has the ids of the requests and connections of these occurrences, so that a
+ * search for the id that a user reports finds the line. Two lines are the same if they have the same level, message, error code
+ * and place where the error was created.
  */
 export const createRepeats = (clock: Clock = systemClock, intervalMs = INTERVAL_MS): WithoutRepeats => {
   const kinds = new Map<string, Repeated>()

@@ -1,6 +1,6 @@
 /**
- * Compares the keys of a process with the keys of the stored data when the process starts, so that a wrong ENCRYPTION_KEY is found
- * before anything is encrypted with it.
+ * Compares the keys of a process with the keys of the stored data when the process starts, so that a wrong ENCRYPTION_KEY is
+ * found before anything is encrypted with it.
  */
 import type { Keyring } from '../crypto/keyring.ts'
 import type { KeysRepository } from '../db/repositories/keys.ts'
@@ -13,8 +13,8 @@ export interface KeyCheckOptions {
 }
 
 /**
- * Throws if no key decrypts any of the newest texts. Logs a warning if keys of older texts are missing. Records the current key as
- * used.
+ * Throws if no key decrypts any of the newest texts. Logs a warning if keys of older texts are missing. Records the current key
+ * as used.
  */
 export const checkKeys = async ({ keys, keyring, log }: KeyCheckOptions): Promise<void> => {
   const newest = await keys.newestTokens()

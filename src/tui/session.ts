@@ -93,7 +93,9 @@ export const createSession = ({ url, file, shouldRemember, ...given }: SessionOp
 
   let pendingLogIn: Promise<void> | undefined
 
-  /** Returns the access token for HTTP calls. The session keeps the token, so a given password is used only for the first call. */
+  /**
+   * Returns the access token for HTTP calls. The session keeps the token, so a given password is used only for the first call.
+   */
   const tokenOfCalls = async (): Promise<string> => {
     if (!active && username !== undefined && password !== undefined) {
       // Concurrent calls must not start several sessions.

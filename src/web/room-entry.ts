@@ -94,7 +94,9 @@ export const compareRooms = (one: RoomEntry, other: RoomEntry): number => {
   return collator.compare(one.title, other.title) || (one.name < other.name ? -1 : 1)
 }
 
-/** Returns whether the user may delete messages of others and pin messages. `isAdmin` is true for an administrator of the service. */
+/**
+ * Returns whether the user may delete messages of others and pin messages. `isAdmin` is true for an administrator of the service.
+ */
 export const mayModerate = ({ visibility, role }: Pick<RoomHead, 'visibility' | 'role'>, isAdmin: boolean): boolean =>
   visibility !== 'direct' && (role === 'owner' || role === 'moderator' || (isAdmin && visibility === 'public'))
 

@@ -38,7 +38,10 @@ export interface Rooms {
   read(name: string, seq: number): void
   /** Marks all messages of a room as read. Rejects with a ChatApiError. */
   markRead(name: string): Promise<void>
-  /** Marks a room as unread. If it is the current room, it stays unread until the user opens it again. Rejects with a ChatApiError. */
+  /**
+   * Marks a room as unread. If it is the current room, it stays unread until the user opens it again. Rejects with a
+   * ChatApiError.
+   */
   markUnread(name: string): Promise<void>
   /** Hides a direct room until its next message. Rejects with a ChatApiError. */
   hide(name: string): Promise<void>
@@ -89,7 +92,9 @@ export const createRooms = (
   let changes = 0
   let list: readonly RoomEntry[] = []
   let current = ''
-  /** The current room, if the user has marked it as unread since it was opened. Stored, so that a reload does not mark it as read. */
+  /**
+   * The current room, if the user has marked it as unread since it was opened. Stored, so that a reload does not mark it as read.
+   */
   let held = tab.getItem(HELD_KEY)
   let generation = 0
   let isReady = false

@@ -67,7 +67,9 @@ export const logOut = async (session: Session): Promise<void> => {
   }
 }
 
-/** Repeats a log-out that the service has not confirmed. Call it before the session is used, and when the device is online again. */
+/**
+ * Repeats a log-out that the service has not confirmed. Call it before the session is used, and when the device is online again.
+ */
 export const finishLogOut = async (session: Session): Promise<void> => {
   if (browserStorage.getItem(LEAVING) !== null && session.state.status !== 'active') await logOut(session)
 }

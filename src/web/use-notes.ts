@@ -17,8 +17,8 @@ export interface Notes {
   /** The newest note that has arrived while the room was shown. */
   readonly latest: Note | undefined
   /**
-   * The names of members, and of those who were members while the room was shown. Loaded at the start if the user is a member, and when
-   * a note is about a user whose name the page does not know.
+   * The names of members, and of those who were members while the room was shown. Loaded at the start if the user is a member,
+   * and when a note is about a user whose name the page does not know.
    */
   readonly members: ReadonlyMap<number, string>
 }

@@ -1,4 +1,6 @@
-/** Lets administrators read and resolve reports of messages. Each page that is read, and each resolution, is recorded as an event. */
+/**
+ * Lets administrators read and resolve reports of messages. Each page that is read, and each resolution, is recorded as an event.
+ */
 import type { Repositories } from '../../db/database.ts'
 import type { ReportOutcome, ReportQuery, ReportRow } from '../../db/repositories/reports.ts'
 import { ChatError } from '../../protocol/errors.ts'

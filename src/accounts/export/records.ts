@@ -7,8 +7,9 @@ import { timestamp } from '../../lib/clock.ts'
 import { EDIT, ERASURE, MESSAGE } from '../../protocol/http/messages.ts'
 
 /**
- * A record of an export. `type` is one of `profile`, `email`, `identity`, `totp`, `passkey`, `recovery_codes`, `session`, `network`,
- * `member`, `restriction`, `invitation`, `block`, `report`, `message`, `edit`, `deletion`, `reaction`, `event` and `end`.
+ * A record of an export. `type` is one of `profile`, `email`, `identity`, `totp`, `passkey`, `recovery_codes`, `session`,
+ * `network`, `member`, `restriction`, `invitation`, `block`, `report`, `message`, `edit`, `deletion`, `reaction`, `event` and
+ * `end`.
  */
 export interface ExportRecord {
   readonly type: string

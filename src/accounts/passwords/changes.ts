@@ -24,8 +24,8 @@ export interface PasswordChanges {
   change(owner: PasswordOwner, password: string, client: ClientInfo): Promise<void>
   /**
    * Stores a request for a new password. The request is for the account that has the given e-mail address. The address is looked
-   * up only when the mail is sent, so that the response takes equally long for known and unknown addresses. Stores at most three requests per address
-   * and hour.
+   * up only when the mail is sent, so that the response takes equally long for known and unknown addresses. Stores at most three
+   * requests per address and hour.
    */
   forgot(address: string): Promise<void>
   /**

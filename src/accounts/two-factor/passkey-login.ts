@@ -11,8 +11,8 @@ import type { RelyingParty } from './relying-party.ts'
 
 export interface PasskeyLogin {
   /**
-   * Starts the second step of a login, or a login without a password if there is no login challenge. Throws `invalid_challenge` or
-   * `passkeys_unavailable`.
+   * Starts the second step of a login, or a login without a password if there is no login challenge. Throws `invalid_challenge`
+   * or `passkeys_unavailable`.
    */
   startLogin(loginChallenge?: string): Promise<PasskeyRequest>
   /**

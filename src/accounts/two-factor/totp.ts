@@ -28,7 +28,9 @@ export const parseTotpCode = (text: string): string | undefined => {
   return /^\d{6}$/.test(digits) ? digits : undefined
 }
 
-/** Returns the time step of a code, or undefined if the code is not valid at this time. `now` is in milliseconds since the epoch. */
+/**
+ * Returns the time step of a code, or undefined if the code is not valid at this time. `now` is in milliseconds since the epoch.
+ */
 export const stepOfCode = (secret: string, code: string, now: number): number | undefined => {
   const totp = new TOTP({ secret: Secret.fromBase32(secret), period: PERIOD_S })
   const delta = totp.validate({ token: code, timestamp: now, window: DRIFT_STEPS })

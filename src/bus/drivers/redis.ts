@@ -23,7 +23,9 @@ export interface RedisTransportOptions extends PostgresTransportOptions {
   readonly keys: readonly KeyObject[]
   /** The first part of the channel. Instances with different prefixes can share a Redis server. */
   readonly prefix: string
-  /** Returns false while processes of an older release may still be running. Such processes neither use Redis nor send heartbeats. */
+  /**
+   * Returns false while processes of an older release may still be running. Such processes neither use Redis nor send heartbeats.
+   */
   readonly isUpgradeFinished: () => boolean
   /** Called with each error of Redis. */
   readonly onRedisFailure?: (error: unknown) => void

@@ -39,8 +39,8 @@ export interface CurrentUsers {
    */
   named<A extends Principal>(principal: A): A
   /**
-   * Like `named`, for the author of an entry. Throws `unavailable` if the user was deleted or suspended recently, or if the session
-   * ended recently.
+   * Like `named`, for the author of an entry. Throws `unavailable` if the user was deleted or suspended recently, or if the
+   * session ended recently.
    */
   author<A extends Principal>(principal: A): A
   /**

@@ -23,8 +23,8 @@ export interface FindRoomOptions {
 }
 
 /**
- * Returns the room, or throws `room_not_found`. Throws `banned` if the user is banned from a public room. Returns a promise only if
- * the database or `authorize` must be asked.
+ * Returns the room, or throws `room_not_found`. Throws `banned` if the user is banned from a public room. Returns a promise only
+ * if the database or `authorize` must be asked.
  */
 export type FindRoom = (
   principal: Principal,
@@ -44,10 +44,10 @@ export interface RoomAccess {
    */
   ensureAllowed(principal: Principal, name: string, action: FinerAction): Promise<void>
   /**
-   * Finds a room to read, and returns the result of `work`. In a private, direct or restricted room, checks again after `work` that
-   * the user may read it. A result that contains something which was written after the user was removed is therefore never
-   * returned. `ensureMember` is for a result that is read later, in parts: it must be called between reading and sending each part,
-   * and rejects if the user may not read the room anymore. Undefined for a public room without restrictions.
+   * Finds a room to read, and returns the result of `work`. In a private, direct or restricted room, checks again after `work`
+   * that the user may read it. A result that contains something which was written after the user was removed is therefore never
+   * returned. `ensureMember` is for a result that is read later, in parts: it must be called between reading and sending each
+   * part, and rejects if the user may not read the room anymore. Undefined for a public room without restrictions.
    */
   readIn<T>(
     principal: Principal,

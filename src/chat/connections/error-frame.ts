@@ -20,7 +20,8 @@ export const isLimit = ({ code }: ChatError): boolean => LIMITS.has(code)
 export const isFailure = (error: ChatError): boolean => error.statusCode >= 500 && !isLimit(error)
 
 /**
- * Creates the frame for an error. If the error is logged, the frame has `instance`: the id with which the operator finds the line.
+ * Creates the frame for an error. If the error is logged, the frame has `instance`: the id with which the operator finds the
+ * line.
  */
 export const errorFrame = (error: ChatError, marks: FrameMarks, requestId?: string): ServerFrame => {
   const { word, detail, retryAfterMs, until } = error

@@ -5,7 +5,9 @@ export class TokenBucket {
   #left: number
   #refilledAt = Number.NEGATIVE_INFINITY
 
-  /** Creates a full bucket of `burst` tokens, refilled with `perSecond` tokens per second. If `perSecond` is 0, there is no limit. */
+  /**
+   * Creates a full bucket of `burst` tokens, refilled with `perSecond` tokens per second. If `perSecond` is 0, there is no limit.
+   */
   constructor(perSecond: number, burst: number) {
     this.#perSecond = perSecond
     this.#burst = burst

@@ -42,7 +42,9 @@ export interface LiveInboxOptions {
 }
 
 export interface LiveInbox {
-  /** Sends the inbox of the connection’s user, and then its changes. Throws `rate_limited` if the user opens inboxes too often. */
+  /**
+   * Sends the inbox of the connection’s user, and then its changes. Throws `rate_limited` if the user opens inboxes too often.
+   */
   open(connection: Connection, ref?: string): void
   /** Called when a connection has ended. */
   left(connection: Connection): void

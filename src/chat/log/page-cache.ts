@@ -50,8 +50,8 @@ export interface PageCache<Entry> {
    */
   invalidate(roomId: number, from: number, to: number): void
   /**
-   * Removes the page that contains the message `seq`, because a later entry changed the message. Readers that already wait for the
-   * page receive the message in its earlier state, unless the entry erased it. Does not change the version: a room adds its
+   * Removes the page that contains the message `seq`, because a later entry changed the message. Readers that already wait for
+   * the page receive the message in its earlier state, unless the entry erased it. Does not change the version: a room adds its
    * entries in order, so its own copy of the message is already in the page.
    */
   changed(roomId: number, seq: number, isErased?: boolean): void

@@ -186,8 +186,8 @@ export const createPublisher = ({ registry, access, log, ...options }: Publisher
 }
 
 /**
- * The refusals that do not apply to the host application. Its messages to public rooms are appended without a mark at first, because
- * unmarked messages are appended faster, and few rooms have restrictions.
+ * The refusals that do not apply to the host application. Its messages to public rooms are appended without a mark at first,
+ * because unmarked messages are appended faster, and few rooms have restrictions.
  */
 const RESTRICTIONS: ReadonlySet<string> = new Set(['slow_mode', 'muted', 'banned', 'not_allowed'])
 

@@ -33,8 +33,8 @@ export interface ChatInvitations {
   /** Returns the room of an invitation. Throws `invitation_invalid`. */
   show(principal: Principal, code: string): Promise<InvitationPreview>
   /**
-   * Joins the room of an invitation, and returns its name, also if the principal is a member already. Throws `invitation_invalid`,
-   * or `not_allowed` if the principal is a member of too many rooms.
+   * Joins the room of an invitation, and returns its name, also if the principal is a member already. Throws
+   * `invitation_invalid`, or `not_allowed` if the principal is a member of too many rooms.
    */
   accept(principal: Principal, code: string): Promise<string>
 }

@@ -32,8 +32,8 @@ export interface ChatModeration {
   /** Returns the mutes and bans of a room, in the order of the user ids. */
   list(principal: Principal, room: string, query: RestrictionQuery): Promise<RestrictionList>
   /**
-   * Mutes or bans a user, or ends the mute or the ban. Throws `user_not_found`, `last_owner`, `room_archived` or `upgrade_pending`, and
-   * `not_allowed` if the user has the same or a higher role.
+   * Mutes or bans a user, or ends the mute or the ban. Throws `user_not_found`, `last_owner`, `room_archived` or
+   * `upgrade_pending`, and `not_allowed` if the user has the same or a higher role.
    */
   restrain(principal: Principal, room: string, userId: number, restraint: Restraint, how?: Ban): Promise<void>
   /** Like `restrain`, for the host application. */

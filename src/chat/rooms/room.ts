@@ -109,8 +109,8 @@ export class Room {
   }
 
   /**
-   * Returns whether the newest entry about the membership of the user that this room has read removed or banned the user. An entry
-   * that was not read yet may have added the user again.
+   * Returns whether the newest entry about the membership of the user that this room has read removed or banned the user. An
+   * entry that was not read yet may have added the user again.
    */
   hasRemoved(userId: number): boolean {
     return this.#removed?.has(userId) === true

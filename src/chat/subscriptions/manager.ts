@@ -51,8 +51,8 @@ export interface SubscriptionManager {
   subscribe(connection: Connection, room: Room, frame: FrameOf<'subscribe'>): Promise<void>
   unsubscribe(connection: Connection, frame: FrameOf<'unsubscribe'>): void
   /**
-   * Ends a subscription because the user may no longer read the room, and notifies the client. The default reason is that the host
-   * application denies it.
+   * Ends a subscription because the user may no longer read the room, and notifies the client. The default reason is that the
+   * host application denies it.
    */
   expel(connection: Connection, room: string, reason?: RemovalReason | 'not_allowed'): void
   /** Ends the subscriptions of the users who are banned from a public room, because the entries of bans may have been missed. */

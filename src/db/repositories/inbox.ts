@@ -64,7 +64,9 @@ export interface InboxRepository {
   digests(userIds: readonly number[]): Promise<MembershipsDigest[]>
   /** Returns the members of direct rooms, except the user. */
   people(roomIds: readonly number[], userId: number): Promise<InboxPerson[]>
-  /** Hides a direct room until its next message, or shows it again. Returns false if the user is not a member of a direct room. */
+  /**
+   * Hides a direct room until its next message, or shows it again. Returns false if the user is not a member of a direct room.
+   */
   hide(roomId: number, userId: number, isHidden: boolean): Promise<boolean>
 }
 

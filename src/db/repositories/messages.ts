@@ -60,8 +60,8 @@ export interface MessagesRepository {
    */
   oneOfEach(places: readonly Place[], userId?: number): Promise<StoredEntry[]>
   /**
-   * Returns the lowest and the highest stored `seq` with `from <= seq <= to` among the entries of these kinds. Returns `undefined`
-   * if there is no such entry.
+   * Returns the lowest and the highest stored `seq` with `from <= seq <= to` among the entries of these kinds. Returns
+   * `undefined` if there is no such entry.
    */
   extent(roomId: number, from: number, to: number, listed?: Listed): Promise<Extent | undefined>
   /** Returns the pinned messages of a room, the newest pin first. */
@@ -232,8 +232,8 @@ const entryOf = ({ more: json, ...entry }: Row): StoredEntry => {
   const { state, isEdited, edit, detail, newestEdit, isErased }: More = JSON.parse(json)
   return {
     ...entry,
-    // An erased message has no text, even if an edit of the message still has text. If the newest edit was deleted from the table,
-    // the message has no text either, because its author replaced the first text.
+    // An erased message has no text, even if an edit of the message still has text. If the newest edit was deleted from the
+    // table, the message has no text either, because its author replaced the first text.
     ...(isEdited && entry.content !== null ? (edit ?? NO_TEXT) : {}),
     ...(isErased ? NO_TEXT : {}),
     detail: detail ? JSON.stringify(detail) : null,

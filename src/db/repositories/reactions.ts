@@ -12,7 +12,9 @@ export interface ReactionRow {
 export interface ReactionsRepository {
   /** Returns the keys of the user's reactions to the messages `seqs` of a room, keyed by the `seq` of the message. */
   own(roomId: number, seqs: readonly number[], userId: number): Promise<Map<number, string[]>>
-  /** Returns at most `limit` reactions to a message with one key, in the order in which they were added, after the entry `after`. */
+  /**
+   * Returns at most `limit` reactions to a message with one key, in the order in which they were added, after the entry `after`.
+   */
   page(roomId: number, seq: number, key: string, after: number, limit: number): Promise<ReactionRow[]>
 }
 

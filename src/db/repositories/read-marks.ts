@@ -7,7 +7,9 @@ export interface ReadChange {
   readonly userId: number
   /** The name of the room. */
   readonly room: string
-  /** The `seq` of the last entry that the user has read. 0 keeps the mark. A value above the newest entry means the newest one. */
+  /**
+   * The `seq` of the last entry that the user has read. 0 keeps the mark. A value above the newest entry means the newest one.
+   */
   readonly upTo: number
   /** Whether the user has marked the room as unread. */
   readonly isUnread: boolean
@@ -61,8 +63,8 @@ export const createReadMarksRepository = ({ query }: Pick<SqlClient, 'query'>, s
   const members = inSchema('members')
   // `offset 0` makes PostgreSQL look up each room and member by its index. Locked members and mentions are skipped, because an
   // append must not wait for this statement while this statement waits for the append. Mentions that are skipped do not count,
-  // because they are before the mark, and the next write deletes them. `locked` has the mark at the time of the lock, which another
-  // process may have moved since `found` was read.
+  // because they are before the mark, and the next write deletes them. `locked` has the mark at the time of the lock, which
+  // another process may have moved since `found` was read.
   const write = `with given as materialized (
       select * from unnest($1::integer[], $2::text[], $3::bigint[], $4::boolean[], $5::text[])
         as given (user_id, room, up_to, is_unread, epoch)

@@ -11,7 +11,9 @@ export interface RoomRow {
   readonly epoch: string
   readonly lastSeq: number
   readonly oldestSeq: number
-  /** Whether entries must be checked. A public room is guarded if it is archived or in slow mode, or if somebody is restricted. */
+  /**
+   * Whether entries must be checked. A public room is guarded if it is archived or in slow mode, or if somebody is restricted.
+   */
   readonly guarded?: boolean
   readonly archived?: boolean
   readonly slowModeSeconds?: number

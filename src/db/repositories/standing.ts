@@ -9,9 +9,9 @@ export interface StandingKey {
 }
 
 /**
- * The standing of a user in a room. `role` is undefined if the user is not a member, or if there is no such room. `ban` and `mute`
- * are the times at which the restrictions end, in milliseconds since the epoch. They are infinite for restrictions that do not end
- * by themselves, and undefined if there are none.
+ * The standing of a user in a room. `role` is undefined if the user is not a member, or if there is no such room. `ban` and
+ * `mute` are the times at which the restrictions end, in milliseconds since the epoch. They are infinite for restrictions that do
+ * not end by themselves, and undefined if there are none.
  */
 export interface Standing {
   readonly role?: MemberRole

@@ -1,5 +1,6 @@
 /**
- * Measures text in terminal cells. A wide character and a multi-code-point emoji take two cells; a combining character takes none.
+ * Measures text in terminal cells. A wide character and a multi-code-point emoji take two cells; a combining character takes
+ * none.
  */
 import stringWidth from 'string-width'
 

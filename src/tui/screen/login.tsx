@@ -1,7 +1,7 @@
 /** @jsxImportSource react */
 /**
- * Renders the form to log in or register, then the field for the code of a second factor if the service asks for one. The password
- * is hidden. Shows which rules are met, and the service's error messages.
+ * Renders the form to log in or register, then the field for the code of a second factor if the service asks for one. The
+ * password is hidden. Shows which rules are met, and the service's error messages.
  */
 import { Box, useApp, useCursor } from 'ink'
 import { type ChatApiError, PASSWORD_RULES, type Rule, USERNAME_RULES } from '../../../client/src/index.ts'

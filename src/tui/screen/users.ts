@@ -42,6 +42,8 @@ export const findMember = async (api: ChatApi, room: string, name: string): Prom
   return member
 }
 
-/** Finds a member of the room, or else any user. The members are searched first, because a service may have no search for users. */
+/**
+ * Finds a member of the room, or else any user. The members are searched first, because a service may have no search for users.
+ */
 export const findPerson = async (api: ChatApi, room: string, name: string): Promise<Found> =>
   (await memberOf(api, room, name)) ?? findUser(api, name)

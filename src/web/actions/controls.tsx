@@ -25,7 +25,10 @@ interface ControlsProps {
   /** Whether the keyboard can reach the toolbar. */
   readonly isActive: boolean
   readonly onPopup: (popup: OpenPopup | undefined) => void
-  /** Called before a popup closes because the user has chosen an item or left the popup with the keyboard. Moves the focus to the message. */
+  /**
+   * Called before a popup closes because the user has chosen an item or left the popup with the keyboard. Moves the focus to the
+   * message.
+   */
   readonly onDone: () => void
 }
 

@@ -1,4 +1,6 @@
-/** Renders the invitations to a room: a form that creates a link, and the links that can be used, each with a button to revoke it. */
+/**
+ * Renders the invitations to a room: a form that creates a link, and the links that can be used, each with a button to revoke it.
+ */
 import { useState } from 'preact/hooks'
 import type { RoomInvitation } from '../../../client/src/index.ts'
 import { Choice } from '../choice.tsx'
