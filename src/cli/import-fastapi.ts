@@ -6,10 +6,12 @@ import { openClient, waitForDatabase } from '../db/client/open.ts'
 import { exclusively } from '../db/exclusive.ts'
 import { createFastApiSource, type FastApiSource } from '../db/fastapi-source.ts'
 import { systemClock, timestamp } from '../lib/clock.ts'
+import { createPace } from '../lib/pace.ts'
 import { type ImportContext, importMessages, importUsers, verifyMessages } from '../ops/import-fastapi/import.ts'
 import { sourceKeyOf } from '../ops/import-fastapi/source-key.ts'
 import { isBcrypt, type Survey, survey } from '../ops/import-fastapi/survey.ts'
 import { safeLine } from '../tui/safe-text.ts'
+import { lowerPriority } from './low-priority.ts'
 import { print } from './print.ts'
 import { type AccountTools, withDatabase } from './with-database.ts'
 
@@ -24,6 +26,7 @@ export interface ImportOptions {
 
 /** Runs the command. Rejects if anything cannot be imported, unless the options say what to do about it. */
 export const importFastApi = async (options: ImportOptions): Promise<void> => {
+  lowerPriority()
   const renames = renamesOf(options.rename)
   const given = readForCommand(['fastapiDatabaseUrl', 'fastapiEncryptionKey'])
   // SQLAlchemy adds the name of its driver to the scheme: postgresql+asyncpg://
@@ -41,6 +44,9 @@ export const importFastApi = async (options: ImportOptions): Promise<void> => {
     await client.close()
   }
 }
+
+/** Maximum number of messages per transaction. */
+const MAX_ROWS = 500
 
 /** The maximum number of connections: one holds the lock, and one does the work. */
 const WITH_LOCK = { poolMax: 2 }
@@ -71,7 +77,9 @@ const run = async (tools: AccountTools, source: FastApiSource, options: RunOptio
   refuse(found, options, room.lastAt)
   if (options.dryRun) return print('', 'Nothing was changed, because of --dry-run.')
 
-  const context: ImportContext = { database, keyring: tools.keyring, source, sourceKeyring, createUser: creator(tools) }
+  const pace = createPace(systemClock, { maxRows: MAX_ROWS })
+  const createUser = creator(tools)
+  const context: ImportContext = { database, keyring: tools.keyring, source, sourceKeyring, createUser, pace }
   await database.fastApiImport.begin({ roomId: room.id, lastId: found.lastId })
   const users = await importUsers(context, found.names, progress('users', found.users))
   const began = systemClock.monotonic()

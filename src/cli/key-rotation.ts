@@ -10,12 +10,15 @@ import { systemClock } from '../lib/clock.ts'
 import { createPace } from '../lib/pace.ts'
 import { type RotationResult, rotate } from '../ops/rotation.ts'
 import { keyStatus, numbered } from './key-status.ts'
+import { lowerPriority } from './low-priority.ts'
 import { print } from './print.ts'
 import { createProgress, type Progress } from './progress.ts'
 import { type AccountTools, withDatabase } from './with-database.ts'
 
 /** Interval in milliseconds between two look-ups of the running processes. */
 const WAIT_MS = 5000
+/** Maximum number of rows per transaction. */
+const MAX_ROWS = 250
 
 export const showKeys = (): Promise<void> =>
   withDatabase(async tools => {
@@ -28,8 +31,9 @@ export const showKeys = (): Promise<void> =>
   })
 
 /** Runs `keys rotate`. Rejects if a running process lacks the current key, or if another rotation runs. */
-export const rotateKeys = (): Promise<void> =>
-  withDatabase(
+export const rotateKeys = (): Promise<void> => {
+  lowerPriority()
+  return withDatabase(
     ({ database, keyring }) =>
       exclusively(database.client, { schema: database.schema, name: 'keys rotate' }, async () => {
         const result = await rotateWithProgress({ database, keyring })
@@ -38,6 +42,7 @@ export const rotateKeys = (): Promise<void> =>
       }),
     { poolMax: 3 }
   )
+}
 
 const rotateWithProgress = async ({
   database,
@@ -55,7 +60,7 @@ const rotateWithProgress = async ({
       async pass(onPage) {
         progress?.stop()
         progress = await createProgress('encrypting', total)
-        return reencryptOnce({ ...database, keyring, pace: createPace(systemClock), onPage })
+        return reencryptOnce({ ...database, keyring, pace: createPace(systemClock, { maxRows: MAX_ROWS }), onPage })
       },
       onPage: ({ read }) => progress?.add(read),
       onWait: processes =>

@@ -28,9 +28,9 @@ export interface ReencryptOptions {
   readonly client: Pick<SqlClient, 'query' | 'transaction'>
   readonly schema: string
   readonly keyring: Keyring
-  /** Maximum number of rows per page. Each page is a transaction of its own. */
+  /** Number of rows per page, if there is no pace. Each page is a transaction of its own. */
   readonly pageSize?: number
-  /** Limits how much of the database the pass uses. Without it, there are no pauses. */
+  /** Limits how much of the database the pass uses, and sets the number of rows per page. Without it, there are no pauses. */
   readonly pace?: Pace | undefined
   readonly onPage?: ((page: ReencryptedPage) => void) | undefined
 }
@@ -46,7 +46,7 @@ export const reencryptOnce = async ({ pace, onPage, ...options }: ReencryptOptio
   for (const table of ENCRYPTED_TABLES) {
     for (let place: Place | undefined = []; place; ) {
       const from: Place = place
-      const work = () => reencryptPage(options, table, from)
+      const work = (pageSize?: number) => reencryptPage({ ...options, ...(pageSize ? { pageSize } : {}) }, table, from)
       const { next, ...page } = await (pace ? pace.run(work) : work())
       place = next
       if (page.read === 0) continue

@@ -4,27 +4,44 @@ import type { Clock } from './clock.ts'
 
 /** Maximum pause in milliseconds after one batch. */
 const MAX_PAUSE_MS = 1000
+/**
+ * Target duration of a batch in milliseconds. Others wait for the locks of a batch, for the CPU that it uses, and for the disk at its
+ * commit.
+ */
+const BATCH_MS = 20
+const MIN_ROWS = 20
+const FIRST_ROWS = 100
 
 export interface Pace {
-  /** Runs a batch, and then pauses as long as the batch took, so that a slower database gets longer pauses. */
-  run<T>(batch: () => Promise<T>): Promise<T>
+  /**
+   * Runs a batch, and then pauses as long as the batch took, so that a slower database gets longer pauses. Passes the number of rows
+   * that the batch should have. It changes with the duration of the batches.
+   */
+  run<T>(batch: (rows: number) => Promise<T>): Promise<T>
 }
 
 /**
- * Creates a pace. `ratio` is the length of a pause relative to the duration of its batch. Pauses end early if `signal` is
- * aborted.
+ * Creates a pace. `maxRows` is the maximum size of a batch. `ratio` is the length of a pause relative to the duration of its batch.
+ * Pauses end early if `signal` is aborted.
  */
 export const createPace = (
   clock: Pick<Clock, 'monotonic'>,
-  { ratio = 1, signal }: { readonly ratio?: number; readonly signal?: AbortSignal } = {}
-): Pace => ({
-  async run(batch) {
-    const startedAt = clock.monotonic()
-    const result = await batch()
-    const pause = Math.min(MAX_PAUSE_MS, ratio * (clock.monotonic() - startedAt))
-    await delay(pause, undefined, signal ? { signal } : {}).catch(ignoreAbort)
-    return result
+  { maxRows, ratio = 1, signal }: { readonly maxRows: number; readonly ratio?: number; readonly signal?: AbortSignal }
+): Pace => {
+  let rows = Math.min(maxRows, FIRST_ROWS)
+  return {
+    async run(batch) {
+      const startedAt = clock.monotonic()
+      const result = await batch(rows)
+      const took = clock.monotonic() - startedAt
+      // Grows slowly, because a fast batch may have had nothing to do. The minimum keeps a slow database from being asked for each row.
+      const fitting = Math.round(rows * Math.min(1.5, BATCH_MS / Math.max(1, took)))
+      rows = Math.min(maxRows, Math.max(MIN_ROWS, fitting))
+      const pause = Math.min(MAX_PAUSE_MS, ratio * took)
+      await delay(pause, undefined, signal ? { signal } : {}).catch(ignoreAbort)
+      return result
+    }
   }
-})
+}
 
 const ignoreAbort = (): void => {}

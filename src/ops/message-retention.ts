@@ -29,12 +29,12 @@ export interface MessageRetention {
 /** Interval in milliseconds at which a process looks for work. */
 const RUN_MS = 10 * 60_000
 /** Maximum number of entries per transaction. */
-const BATCH = 500
+const MAX_ROWS = 500
 
 export const createMessageRetention = (options: MessageRetentionOptions): MessageRetention => {
   const { repository, days, clock, log } = options
   const stopping = new AbortController()
-  const pace = createPace(clock, { signal: stopping.signal })
+  const pace = createPace(clock, { maxRows: MAX_ROWS, signal: stopping.signal })
   let stopTimer: (() => void) | undefined
   let running: Promise<void> | undefined
   let deletedEntries = 0
@@ -42,7 +42,7 @@ export const createMessageRetention = (options: MessageRetentionOptions): Messag
   /** Deletes the expired entries of a room. Returns false if another process is deleting entries. */
   const deleteOf = async (roomId: number): Promise<boolean> => {
     while (!stopping.signal.aborted) {
-      const count = await pace.run(() => repository.deleteSome(roomId, BATCH))
+      const count = await pace.run(rows => repository.deleteSome(roomId, rows))
       deletedEntries += count ?? 0
       if (!count) return count !== undefined
     }

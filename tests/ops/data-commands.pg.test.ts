@@ -55,7 +55,7 @@ test('edits, deletions and reactions during a rotation and a deletion of expired
     isOver = true
   }
   const keyring = createKeyring({ current: NEW, previous: [OLD], now: Date.now })
-  const pass = () => reencryptOnce({ client, schema, keyring, pageSize: 10, pace: createPace(systemClock) })
+  const pass = () => reencryptOnce({ client, schema, keyring, pace: createPace(systemClock, { maxRows: 10 }) })
   const rotate = async () => {
     while (!isOver) await pass()
   }

@@ -3,6 +3,8 @@ import { expect, onTestFinished, test } from 'vitest'
 import { generateKey } from '../../src/crypto/fernet.ts'
 import { createKeyring } from '../../src/crypto/keyring.ts'
 import { createFastApiSource } from '../../src/db/fastapi-source.ts'
+import { systemClock } from '../../src/lib/clock.ts'
+import { createPace } from '../../src/lib/pace.ts'
 import { type ImportContext, importMessages, importUsers, verifyMessages } from '../../src/ops/import-fastapi/import.ts'
 import { survey } from '../../src/ops/import-fastapi/survey.ts'
 import { testDatabase } from '../support/database.ts'
@@ -31,6 +33,7 @@ const start = async (tables: string) => {
     keyring,
     source,
     sourceKeyring: keyring,
+    pace: createPace(systemClock, { maxRows: 500 }),
     createUser: async ({ id, createdAt }, username) => {
       const user = { username, hashedPassword: null, ...(createdAt === null ? {} : { createdAt: new Date(createdAt) }) }
       const created = await database.users.create(user)

@@ -3,12 +3,11 @@
  * of the other service and encrypted with the current key. They keep their order and their times. An interrupted import continues
  * where it stopped, and a repeated import adds only new users and messages.
  */
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Keyring } from '../../crypto/keyring.ts'
 import type { ChatDatabase } from '../../db/database.ts'
 import type { FastApiSource, SourceMessage, SourceUser } from '../../db/fastapi-source.ts'
 import type { ImportedMessage } from '../../db/repositories/fastapi-import.ts'
-import { systemClock } from '../../lib/clock.ts'
+import type { Pace } from '../../lib/pace.ts'
 
 export interface ImportContext {
   readonly database: Pick<ChatDatabase, 'fastApiImport' | 'transaction' | 'users'>
@@ -18,6 +17,8 @@ export interface ImportContext {
   readonly sourceKeyring: Pick<Keyring, 'decrypt'>
   /** Creates a user in a transaction of its own, together with the record of the import. Returns the id. */
   readonly createUser: (user: SourceUser, username: string) => Promise<number>
+  /** Sets the number of messages per transaction, and the pauses between the transactions. */
+  readonly pace: Pace
 }
 
 /** Creates the users that were not imported yet. Returns their number. */
@@ -53,19 +54,21 @@ export interface ImportedMessages {
   readonly moved: number
 }
 
-/** Appends the messages that were not imported yet. Pauses between batches, so that running processes can append. */
+/**
+ * Appends the messages that were not imported yet. The batches are small and there are pauses between them, because the appends of
+ * running processes wait for the lock of the room.
+ */
 export const importMessages = async (
   context: ImportContext,
   onProgress: (done: number) => void
 ): Promise<ImportedMessages> => {
-  const { database, source } = context
+  const { database, source, pace } = context
   const authors = await database.fastApiImport.users()
   const total = { stored: 0, skipped: 0, moved: 0 }
   let from = (await database.fastApiImport.progress())?.lastId ?? source.beforeFirst
-  for await (const page of source.messages(from)) {
-    const began = systemClock.monotonic()
-    const to = page.at(-1)?.id ?? from
-    const batch = await batchOf(context, page, authors)
+  const append = async (read: readonly SourceMessage[]): Promise<void> => {
+    const to = read.at(-1)?.id ?? from
+    const batch = await batchOf(context, read, authors)
     const moved = await database.transaction(({ fastApiImport }) => fastApiImport.append({ from, to }, batch))
     if (moved === undefined)
       throw new Error(
@@ -73,11 +76,16 @@ export const importMessages = async (
       )
     from = to
     total.stored += batch.length
-    total.skipped += page.length - batch.length
+    total.skipped += read.length - batch.length
     total.moved += moved
-    onProgress(total.stored + total.skipped)
-    await delay(systemClock.monotonic() - began)
   }
+  for await (const page of source.messages(from))
+    for (let at = 0; at < page.length; onProgress(total.stored + total.skipped))
+      await pace.run(rows => {
+        const read = page.slice(at, at + rows)
+        at += read.length
+        return append(read)
+      })
   return total
 }
 
