@@ -15,6 +15,7 @@ import { parseArgs } from 'node:util'
 import { append } from './append.ts'
 import { asComparison, type Conditions, mergeRows, readResults } from './committed.ts'
 import { conversations } from './conversations.ts'
+import { dataCommands } from './data-commands.ts'
 import { dropDatabases, serverVersion } from './database.ts'
 import { durable } from './durable.ts'
 import { fanOut } from './fan-out.ts'
@@ -45,6 +46,7 @@ const benchmarks: Readonly<Record<string, (effort: Effort) => Promise<Row[]>>> =
   'open-inboxes': openInboxes,
   processes,
   resume,
+  'data-commands': dataCommands,
   joining,
   memory,
   metrics,

@@ -40,12 +40,12 @@ export interface Subject extends Measured {
 }
 
 /**
- * Binds a process to a core, if `taskset` is available. The subjects share the first core, and the load generator runs on the
+ * Binds a process to cores, if `taskset` is available. The subjects share the first core, and the load generator runs on the
  * second core.
  */
-export const pinTo = (core: number, pid: number): void => {
+export const pinTo = (cores: number | string, pid: number): void => {
   try {
-    execFileSync('taskset', ['-a', '-c', '-p', String(core), String(pid)], { stdio: 'ignore' })
+    execFileSync('taskset', ['-a', '-c', '-p', String(cores), String(pid)], { stdio: 'ignore' })
   } catch {
     process.stderr.write(
       '*** taskset was not found: the load and the subjects share cores, so the ratios are less accurate. ***\n'

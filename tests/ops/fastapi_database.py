@@ -1,6 +1,7 @@
 """Writes the database of a FastAPI Chat Backend with the libraries that it uses: SQLAlchemy, passlib and cryptography.
 
-Usage: fastapi_database.py URL ENCRYPTION_KEY MESSAGES. Adds MESSAGES messages to the database, and its users if it has none.
+Usage: fastapi_database.py URL ENCRYPTION_KEY MESSAGES [USERS]. Adds MESSAGES messages to the database, and its users if it has none.
+USERS is the number of users after the named ones.
 """
 import base64
 import datetime
@@ -41,7 +42,18 @@ def fernet_of(setting: str) -> Fernet:
 NAMES = ["alice", "Bob", "bob", "carol d", "dave"]
 
 
-def main(url: str, key: str, count: int) -> None:
+# Only one in so many of the further users has a hash of its own, because bcrypt is slow. The others share one.
+OWN_HASH = 20
+
+
+def further_users(hash_of, count: int):
+    shared = hash_of("Password of many 1")
+    for at in range(count):
+        name = f"user_{at}"
+        yield name, hash_of(f"Password of {name} 1") if at % OWN_HASH == 0 else shared
+
+
+def main(url: str, key: str, count: int, further: int = 0) -> None:
     engine = create_engine(url)
     Base.metadata.create_all(engine)
     fernet = fernet_of(key)
@@ -51,6 +63,12 @@ def main(url: str, key: str, count: int) -> None:
         if not session.query(User).count():
             session.add_all(
                 User(username=name, hashed_password=hashes.hash(f"Password of {name} 1"), created_at=began) for name in NAMES
+            )
+            # The cost of these is the default of passlib, 12.
+            default = CryptContext(schemes=["bcrypt"])
+            session.add_all(
+                User(username=name, hashed_password=hashed, created_at=began)
+                for name, hashed in further_users(default.hash, further)
             )
             session.flush()
         ids = [user.id for user in session.query(User).order_by(User.id)]
@@ -66,4 +84,4 @@ def main(url: str, key: str, count: int) -> None:
         session.commit()
 
 
-main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+main(sys.argv[1], sys.argv[2], *map(int, sys.argv[3:]))
