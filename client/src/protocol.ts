@@ -305,8 +305,6 @@ export type InboxPage = {
     room: string
     title?: string
     visibility: 'public' | 'private' | 'direct'
-    /** The role in the room. Each role may do what the roles before it may do. */
-    role: 'member' | 'moderator' | 'owner'
     /** The `seq` of the newest entry. */
     seq: number
     /** The number of messages in the room up to now, deleted ones included. */
@@ -322,6 +320,8 @@ export type InboxPage = {
       /** Why there is no excerpt: `erased` or `key`. */
       unavailable?: string
     }
+    /** The role in the room. Each role may do what the roles before it may do. */
+    role: 'member' | 'moderator' | 'owner'
     /** The number of messages up to your read mark. */
     read_messages: number
     /** The number of unread messages that mention you; 100 means at least 100. */
@@ -934,8 +934,6 @@ export type InboxFrame = {
     room: string
     title?: string | null
     visibility?: 'public' | 'private' | 'direct'
-    /** The role in the room. Each role may do what the roles before it may do. */
-    role?: 'member' | 'moderator' | 'owner'
     /** The `seq` of the newest entry. */
     seq?: number
     /** The number of messages in the room up to now, deleted ones included. */
@@ -951,6 +949,8 @@ export type InboxFrame = {
       /** Why there is no excerpt: `erased` or `key`. */
       unavailable?: string
     }
+    /** The role in the room. Each role may do what the roles before it may do. */
+    role?: 'member' | 'moderator' | 'owner'
     /** The number of messages up to your read mark. */
     read_messages?: number
     /** The number of unread messages that mention you; 100 means at least 100. */

@@ -71,6 +71,7 @@ test('sends personal fields to the user only: marks of another connection, and m
   await post(ann, 'one', 'x', { mentions: [bob.id] })
   expect(await update(socket, room => room.mentions === 1)).toEqual({
     room: 'one',
+    role: 'member',
     read_messages: 0,
     mentions: 1,
     marked_unread: false
@@ -79,6 +80,15 @@ test('sends personal fields to the user only: marks of another connection, and m
   expect(await update(socket, room => room.read_messages === 1)).toMatchObject({ mentions: 0 })
   await as(bob, 'PUT', `${ROOMS}/one/read`, { unread: true })
   expect(await update(socket, room => room.marked_unread)).toMatchObject({ room: 'one', read_messages: 1 })
+})
+
+test('sends another role to the user only', async () => {
+  const { ann, bob, create, put, open } = await start()
+  await create(ann, { room: 'one' })
+  await put(bob, 'one', 'me')
+  const { socket } = await open(bob)
+  await put(ann, 'one', bob.id, { role: 'moderator' })
+  expect(await update(socket, room => room.role !== undefined)).toMatchObject({ room: 'one', role: 'moderator' })
 })
 
 test('shows an edit and a deletion of the newest message', async () => {

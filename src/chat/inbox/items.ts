@@ -17,7 +17,6 @@ export const itemsOf = (rows: readonly InboxRow[], { newest, people }: ItemDetai
       room: row.room,
       ...(row.title === null ? {} : { title: row.title }),
       visibility: row.visibility,
-      role: row.role,
       seq: row.lastSeq,
       messages: row.messages,
       ...personalOf(row),
@@ -28,7 +27,8 @@ export const itemsOf = (rows: readonly InboxRow[], { newest, people }: ItemDetai
   })
 
 /** Returns the fields of an item that only its user receives. */
-export const personalOf = ({ readMessages, mentions, isUnread }: InboxRow) => ({
+export const personalOf = ({ role, readMessages, mentions, isUnread }: InboxRow) => ({
+  role,
   read_messages: readMessages,
   mentions,
   marked_unread: isUnread

@@ -29,6 +29,7 @@ const shared = {
 
 /** The fields of a room that differ between its members. */
 const personal = {
+  role: MemberRole,
   read_messages: Count('The number of messages up to your read mark.'),
   mentions: Count('The number of unread messages that mention you; 100 means at least 100.'),
   marked_unread: Type.Boolean({ description: 'Whether you marked the room as unread.' })
@@ -38,7 +39,6 @@ export const InboxItem = Type.Object({
   room: RoomName,
   title: Type.Optional(Type.String()),
   visibility: Type.Unsafe<'public' | 'private' | 'direct'>({ type: 'string', enum: ['public', 'private', 'direct'] }),
-  role: MemberRole,
   seq: Int64({ minimum: 0, description: 'The `seq` of the newest entry.' }),
   ...shared,
   ...personal,

@@ -200,7 +200,7 @@ test('sends personal fields only to the user whose fields have changed', async (
   await tick()
   expect(one.frames[1]).toEqual({
     type: 'inbox',
-    rooms: [{ room: 'room-7', read_messages: 1, mentions: 0, marked_unread: false }]
+    rooms: [{ room: 'room-7', role: 'member', read_messages: 1, mentions: 0, marked_unread: false }]
   })
   expect(two.frames).toHaveLength(1)
 })
