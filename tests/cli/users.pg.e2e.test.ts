@@ -350,13 +350,14 @@ describe('a rotation of the key', () => {
   })
 })
 
-/** Removes the time limit of a transaction, because the lock is held for as long as the commands take. */
+/** Removes the response limit of a transaction, because the lock is held for as long as the commands take. */
 const UNLIMITED = { isUnlimited: true }
 
 /** Locks the message `seq` of the first room. Resolves with a function that releases the lock. */
 const lockRow = async ({ client, schema }: ChatDatabase, seq: number) => {
   const [locked, released] = [createDeferred(), createDeferred()]
   const ended = client.transaction(async transaction => {
+    await transaction.exec('set local idle_in_transaction_session_timeout = 0')
     await transaction.query(`select from "${schema}".messages where room_id = 1 and seq = $1 for update`, [seq])
     locked.resolve()
     await released.promise
