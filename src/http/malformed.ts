@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { type IncomingMessage, type Server, STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { ChatError } from '../protocol/errors.ts'
+import { currentResponse } from './current-response.ts'
 import { ofChatError, problemOf } from './problems.ts'
 
 /** Timeout in milliseconds for a client to read the response. */
@@ -37,7 +38,7 @@ export const refuseMalformed = (error: NodeJS.ErrnoException, socket: Duplex): v
 }
 
 /** Returns whether the headers of a response have been sent on the socket. */
-const isResponding = (socket: Duplex): boolean => Boolean(Reflect.get(socket, '_httpMessage')?.headersSent)
+const isResponding = (socket: Duplex): boolean => currentResponse(socket)?.headersSent === true
 
 /** Writes a response directly to the socket, because Node has not created a ServerResponse. */
 const write = (socket: Duplex, [status, error]: Rejection): void => {

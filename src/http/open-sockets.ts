@@ -1,11 +1,12 @@
 /**
- * Tracks the open sockets of a server, including upgraded ones, and its open responses. An idle connection that a browser
- * opened in advance, or an incomplete request, must not delay a shutdown.
+ * Tracks the open sockets of a server, including upgraded ones. An idle connection that a browser opened in advance, or an
+ * incomplete request, must not delay a shutdown.
  */
-import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http'
+import type { Server as HttpServer } from 'node:http'
 import { Server, type Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { systemClock } from '../lib/clock.ts'
+import { currentResponse } from './current-response.ts'
 
 export interface OpenSockets {
   /** Tracks a further server. */
@@ -25,7 +26,9 @@ const POLL_MS = 10
 export const watchSockets = (main: HttpServer): OpenSockets => {
   const servers = new Set<HttpServer>()
   const sockets = new Set<Socket>()
-  const responses = new Set<ServerResponse>()
+  // The responses themselves are not tracked, because Node reports no end of a response that was still queued when its
+  // connection was closed.
+  const hasResponses = (): boolean => [...sockets].some(currentResponse)
 
   const watch = (server: HttpServer): void => {
     if (servers.has(server)) return
@@ -33,10 +36,6 @@ export const watchSockets = (main: HttpServer): OpenSockets => {
     server.on('connection', (socket: Socket) => {
       sockets.add(socket)
       socket.once('close', () => sockets.delete(socket))
-    })
-    server.on('request', (_request: IncomingMessage, response: ServerResponse) => {
-      responses.add(response)
-      response.once('close', () => responses.delete(response))
     })
   }
   watch(main)
@@ -52,7 +51,7 @@ export const watchSockets = (main: HttpServer): OpenSockets => {
       await until(() => sockets.size === 0, ms)
       await nextTurn()
       for (const server of servers) server.closeIdleConnections()
-      await until(() => responses.size === 0, ms)
+      await until(() => !hasResponses(), ms)
     },
     destroyIn(ms) {
       setTimeout(() => {

@@ -6,6 +6,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Server } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { currentResponse } from './current-response.ts'
 import { decideUpgrades, placeholder } from './upgrade-parsing.ts'
 
 /** A chat that handles some of the server's upgrades. */
@@ -79,7 +80,7 @@ const offersWebSocket = ({ method, headers, httpVersion }: IncomingMessage): boo
   Number(headers['content-length'] ?? 0) === 0
 
 /** Returns whether an earlier request of the connection still waits for its response, which must be sent first. */
-const isBehindAnother = ({ socket }: IncomingMessage): boolean => Boolean(Reflect.get(socket, '_httpMessage'))
+const isBehindAnother = ({ socket }: IncomingMessage): boolean => currentResponse(socket) !== undefined
 
 interface Interception {
   ownerOf(request: IncomingMessage): UpgradeOwner | undefined

@@ -1,0 +1,34 @@
+/** Tests that a server which stops listening waits for no response that nobody can receive. */
+import { once } from 'node:events'
+import { createServer, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { onTestFinished, test } from 'vitest'
+import { watchSockets } from '../../src/http/open-sockets.ts'
+import { connectRaw, requestText } from '../support/raw-http.ts'
+
+/** Longer than the timeout of a test, so that a test fails if `stopListening` waits for it. */
+const LONG_MS = 3_600_000
+
+/** Starts a server that responds when the test does. */
+const start = async () => {
+  const responses: ServerResponse[] = []
+  const server = createServer((_, response) => void responses.push(response))
+  onTestFinished(() => server.closeAllConnections())
+  const sockets = watchSockets(server)
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const connection = await connectRaw({ host: '127.0.0.1', port })
+  return { server, sockets, responses, connection }
+}
+
+const GET = requestText('GET /', {})
+
+test('does not wait for responses that were queued when their connection was closed', async () => {
+  const { server, sockets, responses, connection } = await start()
+  connection.write(GET.repeat(3))
+  while (responses.length < 3) await once(server, 'request')
+  connection.socket.destroy()
+  await once(responses[0] as ServerResponse, 'close')
+  await sockets.stopListening(LONG_MS)
+})
