@@ -30,6 +30,8 @@ export interface ClientOptions {
   readonly userId: number
   /** The URLs of the services. Each connection uses one of them at random. */
   readonly urls: readonly string[]
+  /** Whether the client requests `chat.v1`. */
+  readonly isV1: boolean
   readonly logIn: () => Promise<string>
   readonly random: () => number
 }
@@ -51,7 +53,7 @@ const FINAL = new Set([
 /** Codes of errors after which a frame is sent again. All others are errors of the service. */
 const TEMPORARY = new Set(['slow_mode', 'busy', 'unavailable', 'rate_limited', 'not_subscribed'])
 
-export const createClient = ({ name, userId, urls, logIn, random }: ClientOptions): ChaosClient => {
+export const createClient = ({ name, userId, urls, isV1, logIn, random }: ClientOptions): ChaosClient => {
   const readers = new Map<string, RoomReader>()
   const unacknowledged = new Map<string, Frame>()
   const refusals: Record<string, number> = {}
@@ -75,6 +77,8 @@ export const createClient = ({ name, userId, urls, logIn, random }: ClientOption
     const sent = unacknowledged.get(nonce)
     if (frame.ref === 'inbox') hasInbox = false
     else if (reader) reader.handle(frame)
+    // Without `chat.v1`, this error is the only notice that a subscription has ended.
+    else if (code === 'banned' && frame.nonce === undefined) readers.get(String(frame.room))?.handle(frame)
     else if (!FINAL.has(code) && !TEMPORARY.has(code))
       oneOf([...readers.values()])?.record.faults.push(`the error ${code} for ${JSON.stringify(sent?.type)} ${nonce}`)
     if (!FINAL.has(code) || !unacknowledged.delete(nonce)) return
@@ -130,9 +134,8 @@ export const createClient = ({ name, userId, urls, logIn, random }: ClientOption
   /** Opens a connection. Resolves when the connection is closed. */
   const session = (url: string): Promise<void> =>
     new Promise(resolve => {
-      const opened = new WebSocket(`${url.replace('http', 'ws')}/ws/chat?rooms=&token=${token}`, {
-        handshakeTimeout: 3000
-      })
+      const address = `${url.replace('http', 'ws')}/ws/chat?rooms=&token=${token}`
+      const opened = new WebSocket(address, isV1 ? ['chat.v1'] : [], { handshakeTimeout: 3000 })
       socket = opened
       let receivedAt = Date.now()
       const again = setInterval(() => {

@@ -84,7 +84,7 @@ const rooms = new Map<string, RulesOptions>([
 ])
 
 const clients: ChaosClient[] = users.map(({ name, id, logIn }, at) =>
-  createClient({ name, userId: id, urls, logIn, random: randomOf(seed + at + 1) })
+  createClient({ name, userId: id, urls, isV1: at % 2 === 1, logIn, random: randomOf(seed + at + 1) })
 )
 for (const client of clients) for (const room of rooms.keys()) client.follow(room)
 const governor = createGovernor({
