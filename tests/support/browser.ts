@@ -6,7 +6,11 @@ import { existsSync } from 'node:fs'
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
 import type { RunningChat } from './start-chat.ts'
 
-const paths = [process.env.CHROMIUM, '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']
+// `chromium-headless-shell` comes first, because the complete browser uses about twice the CPU time: it also draws its own windows.
+const paths = [
+  process.env.CHROMIUM,
+  ...['chromium-headless-shell', 'chromium', 'chromium-browser', 'google-chrome'].map(name => `/usr/bin/${name}`)
+]
 
 /**
  * The path of Chromium: the environment variable `CHROMIUM`, or the path where packages install Chromium. Undefined if no file
@@ -17,7 +21,7 @@ export const chromiumPath = paths.find(path => path !== undefined && existsSync(
 /** Returns whether Chromium was found, and prints a message if not. Throws if CI=true and Chromium was not found. */
 export const hasChromium = (): boolean => {
   if (chromiumPath !== undefined) return true
-  const reason = 'Chromium was not found. Run apt-get install chromium, or set CHROMIUM to its path'
+  const reason = 'Chromium was not found. Run apt-get install chromium-headless-shell, or set CHROMIUM to its path'
   if (process.env.CI === 'true') throw new Error(`${reason}. With CI=true every test must run.`)
   process.stderr.write(`\n*** SKIPPED: the tests of the page. ${reason}. ***\n\n`)
   return false
