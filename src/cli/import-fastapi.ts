@@ -13,6 +13,7 @@ import { isBcrypt, type Survey, survey } from '../ops/import-fastapi/survey.ts'
 import { safeLine } from '../tui/safe-text.ts'
 import { lowerPriority } from './low-priority.ts'
 import { print } from './print.ts'
+import { withProgress } from './progress.ts'
 import { type AccountTools, withDatabase } from './with-database.ts'
 
 export interface ImportOptions {
@@ -70,7 +71,11 @@ const run = async (tools: AccountTools, source: FastApiSource, options: RunOptio
   const sourceKeyring = createKeyring({ current: sourceKeyOf(options.key), now: systemClock.now })
   const isHeld = async (name: string) => database.heldNames.isHeld(await hashOfName({ lookupKeys }, name))
   const room = await roomOf(tools, options.room)
-  const found = await survey({ database, source, sourceKeyring, renames: options.renames, isHeld })
+  const before = (await database.fastApiImport.progress())?.lastId ?? source.beforeFirst
+  const { renames } = options
+  const found = await withProgress('checking', await source.countMessages(before), onRows =>
+    survey({ database, source, sourceKeyring, renames, isHeld, onRows })
+  )
   print(...reportOf(found))
   if (room.isPrivate)
     print('', 'The room is private. The imported users cannot read it before you add them as members.')
@@ -81,9 +86,11 @@ const run = async (tools: AccountTools, source: FastApiSource, options: RunOptio
   const createUser = creator(tools)
   const context: ImportContext = { database, keyring: tools.keyring, source, sourceKeyring, createUser, pace }
   await database.fastApiImport.begin({ roomId: room.id, lastId: found.lastId })
-  const users = await importUsers(context, found.names, progress('users', found.users))
+  const users = await withProgress('importing users', found.users, onRows => importUsers(context, found.names, onRows))
   const began = systemClock.monotonic()
-  const { stored, skipped, moved } = await importMessages(context, progress('messages', found.messages))
+  const { stored, skipped, moved } = await withProgress('importing messages', found.messages, onRows =>
+    importMessages(context, onRows)
+  )
   const seconds = Math.max(0.001, (systemClock.monotonic() - began) / 1000)
   print(
     '',
@@ -98,7 +105,10 @@ const run = async (tools: AccountTools, source: FastApiSource, options: RunOptio
       : [])
   )
   const reach = await database.rooms.reach(room.id)
-  const { equal, gone, wrong } = await verifyMessages(context, found.lastId, (reach?.oldestSeq ?? 1) > 1)
+  const isExpired = (reach?.oldestSeq ?? 1) > 1
+  const { equal, gone, wrong } = await withProgress('comparing', found.messages, onRows =>
+    verifyMessages(context, { after: found.lastId, isExpired, onRows })
+  )
   print(
     `Compared with the other service: ${numbered(equal, 'message')} equal, ${shown(gone)} erased or expired in the meantime.`
   )
@@ -180,18 +190,6 @@ const refuse = (found: Survey, options: ImportOptions, lastAt: number | undefine
       `The room has an entry of ${timestamp(lastAt)}, later than a message to import. The times in a room never go back: use ` +
         'another --room, or add --change-times to give the messages the time of that entry.'
     )
-}
-
-/** Minimum part of the total between two lines about the progress. */
-const STEP = 0.05
-
-const progress = (noun: string, total: number) => {
-  let printed = 0
-  return (done: number): void => {
-    if (done < total && done - printed < total * STEP) return
-    printed = done
-    print(`${shown(done)} of ${numbered(total, noun.slice(0, -1), noun)}`)
-  }
 }
 
 const shown = (count: number): string => count.toLocaleString('en-US')

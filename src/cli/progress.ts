@@ -18,11 +18,28 @@ const LINE_MS = 5000
 export const createProgress = async (label: string, total: number): Promise<Progress> =>
   (process.stdout.isTTY ? await createBar(label, total) : undefined) ?? createLines(label, total)
 
+/** Runs a step of a command, and shows its progress. The step reports the rows that are done. */
+export const withProgress = async <T>(
+  label: string,
+  total: number,
+  step: (onRows: (rows: number) => void) => Promise<T>
+): Promise<T> => {
+  const progress = await createProgress(label, total)
+  try {
+    return await step(progress.add)
+  } finally {
+    progress.stop()
+  }
+}
+
+let hasHinted = false
+
 /** Creates a bar. Returns undefined if cli-progress, an optional peer dependency, is not installed. */
 const createBar = async (label: string, total: number): Promise<Progress | undefined> => {
   const library = await import('cli-progress').catch(() => undefined)
   if (!library) {
-    print('For a progress bar, run `npm install cli-progress`.')
+    if (!hasHinted) print('For a progress bar, run `npm install cli-progress`.')
+    hasHinted = true
     return undefined
   }
   const bars = new library.MultiBar({

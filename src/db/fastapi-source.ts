@@ -30,7 +30,8 @@ export interface SourceMessage {
 export interface FastApiSource {
   /** Less than every id. */
   readonly beforeFirst: number
-  count(): Promise<{ readonly users: number; readonly messages: number }>
+  /** Returns the number of messages after an id. */
+  countMessages(after: number): Promise<number>
   /** Returns the users in the order of their ids, in pages. */
   users(): AsyncGenerator<readonly SourceUser[]>
   /** Returns the messages after an id in the order of their ids, in pages. */
@@ -83,11 +84,9 @@ export const createFastApiSource = ({ query: run }: Pick<SqlClient, 'query'>): F
   }
   return {
     beforeFirst: BEFORE_FIRST,
-    async count() {
-      const [row] = await query<{ users: number; messages: number }>(
-        'select (select count(*) from users)::integer as users, (select count(*) from messages)::integer as messages'
-      )
-      return row ?? { users: 0, messages: 0 }
+    async countMessages(after) {
+      const text = 'select count(*)::double precision as count from messages where id > $1::bigint'
+      return (await query<{ count: number }>(text, [after]))[0]?.count ?? 0
     },
     users: () => pages<SourceUser>(USERS, BEFORE_FIRST),
     messages: after => pages<SourceMessage>(MESSAGES, after)

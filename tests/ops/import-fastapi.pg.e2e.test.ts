@@ -76,7 +76,7 @@ const runAndKill = async (env: Record<string, string>): Promise<void> => {
   let output = ''
   for await (const data of child.stdout) {
     output += data
-    if (/^[\d,]+ of 3,000 messages$/m.test(output)) child.kill('SIGKILL')
+    if (/^importing messages: \d+ of 3000 rows/m.test(output)) child.kill('SIGKILL')
   }
   expect(child.signalCode ?? (await new Promise(resolve => child.on('exit', (_, signal) => resolve(signal))))).toBe(
     'SIGKILL'

@@ -27,7 +27,15 @@ const start = async (tables: string) => {
   for (const statement of tables.split(';')) await inOther(statement)
   const source = createFastApiSource({ query: inOther as typeof database.client.query })
   const room = await database.rooms.findByName('general')
-  const look = () => survey({ database, source, sourceKeyring: keyring, renames: new Map(), isHeld: async () => false })
+  const look = () =>
+    survey({
+      database,
+      source,
+      sourceKeyring: keyring,
+      renames: new Map(),
+      isHeld: async () => false,
+      onRows: () => {}
+    })
   const context: ImportContext = {
     database,
     keyring,
@@ -46,7 +54,10 @@ const start = async (tables: string) => {
     await database.fastApiImport.begin({ roomId: room?.id ?? 0, lastId: found.lastId })
     await importUsers(context, found.names, () => {})
     const imported = await importMessages(context, () => {})
-    return { ...imported, ...(await verifyMessages(context, found.lastId, false)) }
+    return {
+      ...imported,
+      ...(await verifyMessages(context, { after: found.lastId, isExpired: false, onRows: () => {} }))
+    }
   }
   return { database, look, run, inOther, room: room?.id ?? 0 }
 }

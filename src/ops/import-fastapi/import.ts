@@ -21,23 +21,24 @@ export interface ImportContext {
   readonly pace: Pace
 }
 
+/** Called with the number of rows that were just read, imported or compared. */
+type OnRows = (rows: number) => void
+
 /** Creates the users that were not imported yet. Returns their number. */
 export const importUsers = async (
   { database, source, createUser }: ImportContext,
   names: ReadonlyMap<number, string>,
-  onProgress: (done: number) => void
+  onRows: OnRows
 ): Promise<number> => {
   const imported = await database.fastApiImport.users()
   let created = 0
-  let done = 0
   for await (const page of source.users()) {
     for (const user of page) {
-      done++
       if (imported.has(user.id)) continue
       await createUser(user, names.get(user.id) ?? user.username)
       created++
     }
-    onProgress(done)
+    onRows(page.length)
   }
   return created
 }
@@ -58,10 +59,7 @@ export interface ImportedMessages {
  * Appends the messages that were not imported yet. The batches are small and there are pauses between them, because the appends of
  * running processes wait for the lock of the room.
  */
-export const importMessages = async (
-  context: ImportContext,
-  onProgress: (done: number) => void
-): Promise<ImportedMessages> => {
+export const importMessages = async (context: ImportContext, onRows: OnRows): Promise<ImportedMessages> => {
   const { database, source, pace } = context
   const authors = await database.fastApiImport.users()
   const total = { stored: 0, skipped: 0, moved: 0 }
@@ -78,9 +76,10 @@ export const importMessages = async (
     total.stored += batch.length
     total.skipped += read.length - batch.length
     total.moved += moved
+    onRows(read.length)
   }
   for await (const page of source.messages(from))
-    for (let at = 0; at < page.length; onProgress(total.stored + total.skipped))
+    for (let at = 0; at < page.length; )
       await pace.run(rows => {
         const read = page.slice(at, at + rows)
         at += read.length
@@ -118,11 +117,13 @@ export interface Verified {
   readonly wrong: readonly number[]
 }
 
-/** Compares all messages after a source id with the stored messages: author, text and order. */
+/**
+ * Compares all messages after a source id with the stored messages: author, text and order. `isExpired` is true if messages of the
+ * room may have expired.
+ */
 export const verifyMessages = async (
   { database, source, sourceKeyring, keyring }: ImportContext,
-  after: number,
-  isExpired: boolean
+  { after, isExpired, onRows }: { readonly after: number; readonly isExpired: boolean; readonly onRows: OnRows }
 ): Promise<Verified> => {
   const authors = await database.fastApiImport.users()
   const wrong: number[] = []
@@ -146,6 +147,7 @@ export const verifyMessages = async (
       else if (wrong.length < 10) wrong.push(id)
       lastSeq = stored?.seq ?? lastSeq
     }
+    onRows(page.length)
   }
   return { equal, gone, wrong }
 }

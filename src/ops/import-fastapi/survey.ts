@@ -11,6 +11,8 @@ export interface SurveyContext {
   readonly renames: ReadonlyMap<string, string>
   /** Returns whether a name may not be registered, because it belonged to a deleted account. */
   readonly isHeld: (name: string) => Promise<boolean>
+  /** Called with the number of messages that were just read. */
+  readonly onRows: (rows: number) => void
 }
 
 export interface Survey {
@@ -37,7 +39,8 @@ const BCRYPT = /^\$2[abxy]\$\d\d\$[./A-Za-z0-9]{53}$/
 /** Returns whether a hash of the other service can verify a password in this service. */
 export const isBcrypt = (hash: string | null): hash is string => hash !== null && BCRYPT.test(hash)
 
-export const survey = async ({ database, source, sourceKeyring, renames, isHeld }: SurveyContext): Promise<Survey> => {
+export const survey = async (context: SurveyContext): Promise<Survey> => {
+  const { database, source, sourceKeyring, renames, isHeld, onRows } = context
   const users: SourceUser[] = []
   for await (const page of source.users()) users.push(...page)
   const imported = await database.fastApiImport.users()
@@ -68,6 +71,7 @@ export const survey = async ({ database, source, sourceKeyring, renames, isHeld 
       if (!isReadable) unreadable.push(id)
       if (createdAt !== null) earliest = Math.min(earliest ?? createdAt, createdAt)
     }
+    onRows(page.length)
   }
   return {
     users: users.length,
