@@ -17,6 +17,7 @@ const paths = [
  * exists.
  */
 export const chromiumPath = paths.find(path => path !== undefined && existsSync(path))
+const completePath = paths.find(path => path !== undefined && !path.endsWith('-shell') && existsSync(path))
 
 /** Returns whether Chromium was found, and prints a message if not. Throws if CI=true and Chromium was not found. */
 export const hasChromium = (): boolean => {
@@ -27,9 +28,10 @@ export const hasChromium = (): boolean => {
   return false
 }
 
-export const launchChromium = (): Promise<Browser> =>
+/** Starts Chromium. If `isComplete` is true, does not use the headless shell, which cannot show notifications. */
+export const launchChromium = ({ isComplete = false } = {}): Promise<Browser> =>
   chromium.launch({
-    executablePath: chromiumPath ?? '',
+    executablePath: (isComplete ? completePath : chromiumPath) ?? '',
     args: [
       '--no-sandbox',
       '--disable-gpu',

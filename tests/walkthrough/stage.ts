@@ -75,7 +75,7 @@ export const startStage = async (checklist: Checklist): Promise<Stage> => {
     const services = await startServices()
     ends.push(services.stop)
     const [first, second] = [await services.create(), await services.create()]
-    const browser = await launchChromium()
+    const browser = await launchChromium({ isComplete: true })
     ends.push(() => browser.close())
     const terminals = startTerminals()
     ends.push(terminals.stop)
