@@ -48,10 +48,15 @@ export const registerUser = async (urls: readonly string[], name: string): Promi
     name,
     logIn,
     async call(service, method, path, content) {
-      token ??= await logIn()
-      const response = await request(`${urls[service]}${path}`, method, content, token)
-      if (response.status === 401) token = undefined
-      return response
+      const send = async (): Promise<Response> => {
+        token ??= await logIn()
+        return request(`${urls[service]}${path}`, method, content, token)
+      }
+      const response = await send()
+      if (response.status !== 401) return response
+      // The token has expired. A run may take longer than a token is valid.
+      token = undefined
+      return send()
     }
   }
 }
