@@ -1,8 +1,8 @@
 /** Compares the inboxes of this process with the database, because a notification may have been lost. */
-import type { InboxRepository } from '../../db/database.ts'
+import type { InboxRepository, Marks } from '../../db/database.ts'
 import type { LogReader } from '../log/reader.ts'
 import { NO_ROOMS } from './digest.ts'
-import type { InboxState } from './state.ts'
+import type { InboxState, User } from './state.ts'
 
 /** Maximum number of rooms, and of users, of one query. */
 const [ROOMS_PER_QUERY, USERS_PER_QUERY] = [1000, 500]
@@ -10,7 +10,7 @@ const [ROOMS_PER_QUERY, USERS_PER_QUERY] = [1000, 500]
 export interface Comparison {
   /** Finds the rooms that have grown. */
   heads(): Promise<void>
-  /** Finds the users whose memberships have changed. */
+  /** Finds the users whose memberships, roles or marks have changed. */
   members(): Promise<void>
 }
 
@@ -32,15 +32,27 @@ export const createComparison = (
     const ids = [...users.keys()]
     for (let at = 0; at < ids.length; at += USERS_PER_QUERY) {
       const some = ids.slice(at, at + USERS_PER_QUERY)
-      const digests = new Map(
-        (await reader.limited(() => repository.digests(some))).map(({ userId, digest }) => [userId, digest])
-      )
+      const rows = await reader.limited(() => repository.digests(some))
+      const found = new Map(rows.map(row => [row.userId, row]))
       for (const userId of some) {
         const user = users.get(userId)
-        if (user && user.digest !== '' && user.digest !== (digests.get(userId) ?? NO_ROOMS)) stale.add(user)
+        if (!user || user.digest === '') continue
+        const row = found.get(userId)
+        if (user.digest !== (row?.digest ?? NO_ROOMS) || (row && hasMissedMarks(user, row))) stale.add(user)
       }
     }
   }
 
   return { heads, members }
+}
+
+/**
+ * Returns whether a notification of a mark was lost. A mark that was just stored has not been read yet, so only a difference that
+ * two comparisons find counts.
+ */
+const hasMissedMarks = (user: User, { readSeqs, unreadRooms }: Marks): boolean => {
+  const { marks, difference: before } = user
+  const [reads, rooms] = [readSeqs - marks.readSeqs, unreadRooms - marks.unreadRooms]
+  user.difference = reads === 0 && rooms === 0 ? undefined : `${reads} ${rooms}`
+  return user.difference !== undefined && user.difference === before
 }

@@ -1,5 +1,8 @@
-/** Identifies a user’s memberships and roles. The database computes the same text. See `InboxRepository.digests`. */
-import type { InboxRow } from '../../db/database.ts'
+/**
+ * Identifies a user’s memberships and roles by a text, and the user’s marks by sums. The database computes the same. See
+ * `InboxRepository.digests`.
+ */
+import type { InboxRow, Marks } from '../../db/database.ts'
 
 /** The digest of a user without rooms. */
 export const NO_ROOMS = '0 0 0'
@@ -12,3 +15,9 @@ export const membershipsDigest = (rows: readonly Pick<InboxRow, 'roomId' | 'role
   const ranks = rows.reduce((sum, { roomId, role }) => sum + roomId * RANKS[role], 0)
   return `${rows.length} ${ids} ${ranks}`
 }
+
+/** Returns the sums of the marks of a user. */
+export const marksOf = (rows: readonly Pick<InboxRow, 'roomId' | 'readSeq' | 'isUnread'>[]): Marks => ({
+  readSeqs: rows.reduce((sum, { readSeq }) => sum + readSeq, 0),
+  unreadRooms: rows.reduce((sum, { roomId, isUnread }) => sum + (isUnread ? roomId : 0), 0)
+})

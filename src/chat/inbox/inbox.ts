@@ -4,12 +4,12 @@
  */
 import pLimit from 'p-limit'
 import type { Keyring } from '../../crypto/keyring.ts'
-import type { InboxRepository, InboxRow } from '../../db/database.ts'
+import type { InboxRepository, InboxRow, Marks } from '../../db/database.ts'
 import type { InboxItem, InboxPage } from '../../protocol/http/inbox.ts'
 import type { Access, Principal } from '../access/authorize.ts'
 import type { LogReader } from '../log/reader.ts'
 import { invalid } from '../rooms/invalid.ts'
-import { membershipsDigest } from './digest.ts'
+import { marksOf, membershipsDigest } from './digest.ts'
 import { itemsOf, totalOf } from './items.ts'
 
 export interface InboxOptions {
@@ -33,9 +33,11 @@ export interface Inbox {
   page(principal: Principal, query: InboxQuery): Promise<InboxPage>
   /**
    * Returns the rooms of a user that the host application allows, hidden ones included, the latest message first, without texts.
-   * `digest` identifies the set of all memberships.
+   * `digest` identifies the set of all memberships, and `marks` the marks in all of these rooms.
    */
-  allOf(principal: Principal): Promise<{ readonly rows: readonly InboxRow[]; readonly digest: string }>
+  allOf(
+    principal: Principal
+  ): Promise<{ readonly rows: readonly InboxRow[]; readonly digest: string; readonly marks: Marks }>
   /** Returns the first page of some rows, the latest message first. */
   pageOf(userId: number, rows: readonly InboxRow[], limit: number): Promise<InboxPage>
   /** Returns the items of some rows, with the current text of the newest messages. */
@@ -57,7 +59,8 @@ export const createInbox = ({ repository, reader, access, settleMarks, keyring }
   const allOf: Inbox['allOf'] = async principal => {
     await settleMarks(principal.userId)
     const rows = await reader.limited(() => repository.ofUser(principal.userId))
-    return { rows: [...(await allowed(principal, rows))].sort(latestFirst), digest: membershipsDigest(rows) }
+    const shown = [...(await allowed(principal, rows))].sort(latestFirst)
+    return { rows: shown, digest: membershipsDigest(rows), marks: marksOf(rows) }
   }
 
   const items: Inbox['itemsOf'] = async (userId, rows) => {

@@ -25,7 +25,7 @@ import { createInboxState, type User } from './state.ts'
 const SHARED_MS = 1000
 /** Interval in milliseconds at which the heads of rooms are read, because a notification may have been lost. */
 const POLL_MS = 5000
-/** Interval in milliseconds at which the memberships of users are compared, because a notification may have been lost. */
+/** Interval in milliseconds at which the memberships and marks of users are compared, because a notification may have been lost. */
 const MEMBERS_MS = 30_000
 /** Maximum number of times that a user may open an inbox, per second and in a burst. */
 const [OPENS_PER_SECOND, OPEN_BURST] = [0.5, 30]

@@ -31,7 +31,7 @@ export const createOpenings = (inbox: Inbox, state: InboxState): Openings => {
 
   /** Reads the rooms of a user, and sends the changes to all connections of the user. Returns the rows that are shown. */
   const update = async (user: User, principal: Principal): Promise<InboxRow[]> => {
-    const { rows, digest } = await inbox.allOf(principal)
+    const { rows, digest, marks } = await inbox.allOf(principal)
     const shown = rows.filter(({ isHidden }) => !isHidden)
     const isNew = user.digest === ''
     const fresh = shown.filter(({ roomId }) => {
@@ -40,6 +40,7 @@ export const createOpenings = (inbox: Inbox, state: InboxState): Openings => {
     })
     const items = await inbox.itemsOf(user.userId, fresh)
     user.digest = digest
+    user.marks = marks
     user.wanted.clear()
 
     const byId = new Map(rows.map(row => [row.roomId, row]))

@@ -7,6 +7,7 @@ import type { InboxRepository, InboxRoom, InboxRow } from '../../db/database.ts'
 import type { LastMessage } from '../../protocol/http/inbox.ts'
 import type { Encoded } from '../connections/encoded.ts'
 import type { LogReader } from '../log/reader.ts'
+import { marksOf } from './digest.ts'
 import { personalOf } from './items.ts'
 import { frameOf, type InboxState, type User } from './state.ts'
 
@@ -80,6 +81,15 @@ export const createRoomChanges = (
   const sendRoom = (user: User, roomId: number, row: InboxRow | undefined, frame: Encoded | undefined): void => {
     const known = user.rooms.get(roomId)
     if (!known) return
+    if (row) {
+      const [before, now] = [marksOf([known.row]), marksOf([row])]
+      user.marks = {
+        readSeqs: user.marks.readSeqs + now.readSeqs - before.readSeqs,
+        unreadRooms: user.marks.unreadRooms + now.unreadRooms - before.unreadRooms
+      }
+      const { readSeq, isUnread } = row
+      known.row = { roomId, readSeq, isUnread }
+    }
     // The user is no longer a member or has hidden the room, or the client does not know the room yet.
     if (!row || row.isHidden === known.isSent) {
       if (row && !row.isHidden) user.wanted.add(roomId)

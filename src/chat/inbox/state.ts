@@ -1,7 +1,7 @@
 /**
  * Stores the inboxes of connected clients in the memory of this process: which users show which rooms, and what was sent last.
  */
-import type { InboxRow } from '../../db/database.ts'
+import type { InboxRow, Marks } from '../../db/database.ts'
 import type { Connection } from '../connections/connection.ts'
 import { type Encoded, encode } from '../connections/encoded.ts'
 
@@ -12,6 +12,8 @@ interface Known {
   isSent: boolean
   /** The personal fields that were sent last, as JSON. */
   personal: string
+  /** The marks that were read last. */
+  row: Pick<InboxRow, 'roomId' | 'readSeq' | 'isUnread'>
 }
 
 export interface User {
@@ -22,6 +24,10 @@ export interface User {
   readonly wanted: Set<number>
   /** Identifies the set of the user’s memberships. */
   digest: string
+  /** The sums of the marks that were read last. */
+  marks: Marks
+  /** The difference to the sums in the database at the last comparison, or undefined if there was none. */
+  difference: string | undefined
 }
 
 export interface Watched {
@@ -66,8 +72,10 @@ export const createInboxState = (): InboxState => {
   const behind = new Set<Connection>()
   const grownMeanwhile = new Map<number, number>()
 
-  const watch = (user: User, { roomId, room, lastSeq, title }: InboxRow, isSent: boolean, personal: string): void => {
-    user.rooms.set(roomId, { room, isSent, personal })
+  const watch = (user: User, row: InboxRow, isSent: boolean, personal: string): void => {
+    const { roomId, room, lastSeq, title } = row
+    const { readSeq, isUnread } = row
+    user.rooms.set(roomId, { room, isSent, personal, row: { roomId, readSeq, isUnread } })
     const known = watched.get(roomId) ?? { users: new Set(), lastSeq, shown: '', title }
     known.users.add(user)
     watched.set(roomId, known)
@@ -109,7 +117,9 @@ const newUser = (userId: number): User => ({
   connections: new Set(),
   rooms: new Map(),
   wanted: new Set(),
-  digest: ''
+  digest: '',
+  marks: { readSeqs: 0, unreadRooms: 0 },
+  difference: undefined
 })
 
 /** Encodes a frame of the inbox. */

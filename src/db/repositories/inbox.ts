@@ -27,6 +27,8 @@ export interface InboxRow extends InboxRoom {
   /** The number of messages up to the read mark, or up to the oldest entry that is kept. */
   readonly readMessages: number
   readonly isUnread: boolean
+  /** The `seq` of the read mark, as it is stored. */
+  readonly readSeq: number
   /** The number of messages after the read mark that mention the user, at most `MAX_MENTIONS`. */
   readonly mentions: number
   /** True if the user has hidden the room and no message was sent since, or if the room was deleted. */
@@ -38,10 +40,19 @@ export interface InboxRow extends InboxRoom {
 /** The newest entry of a room. */
 export type InboxHead = Pick<InboxRoom, 'roomId' | 'lastSeq'>
 
-/** See `InboxRepository.digests`. */
-export interface MembershipsDigest {
+/** Identifies the memberships and the marks of a user. */
+export interface MembershipsDigest extends Marks {
   readonly userId: number
+  /** See `membershipsDigest`. */
   readonly digest: string
+}
+
+/** Sums of the marks of a user in all rooms. */
+export interface Marks {
+  /** The sum of the read marks. */
+  readonly readSeqs: number
+  /** The sum of the ids of the rooms that are marked as unread. */
+  readonly unreadRooms: number
 }
 
 /** A person in a direct room. */
@@ -60,7 +71,7 @@ export interface InboxRepository {
   rooms(roomIds: readonly number[]): Promise<InboxRoom[]>
   /** Returns the `seq` of the newest entry of each room that exists. */
   heads(roomIds: readonly number[]): Promise<InboxHead[]>
-  /** Returns a text that identifies the memberships and roles of each user who has any. See `membershipsDigest`. */
+  /** Returns what identifies the memberships, the roles and the marks of each user who has any membership. */
   digests(userIds: readonly number[]): Promise<MembershipsDigest[]>
   /** Returns the members of direct rooms, except the user. */
   people(roomIds: readonly number[], userId: number): Promise<InboxPerson[]>
@@ -102,7 +113,7 @@ export const createInboxRepository = ({ query }: Pick<SqlClient, 'query'>, schem
       ) offset 0
     ) as newest on true`
   const rows = (source: string): string => `select member.user_id as "userId", ${roomFields},
-      room.visibility, member.role, member.is_unread as "isUnread",
+      room.visibility, member.role, member.is_unread as "isUnread", ${number('member.read_seq', 'readSeq')},
       ${number(`mark.seq - ${othersUpTo('mark.seq')}`, 'readMessages')},
       (select count(*) from (
         select from ${inSchema('mentions')} as mention
@@ -126,7 +137,9 @@ export const createInboxRepository = ({ query }: Pick<SqlClient, 'query'>, schem
   const rooms = `select ${roomFields} from unnest($1::integer[]) as wanted (id) ${lookUp('wanted.id')} where room.deleted_at is null`
   const heads = `select id as "roomId", ${number('last_seq', 'lastSeq')} from ${inSchema('rooms')} where id = any($1::integer[])`
   const digests = `select member.user_id as "userId", count(*) || ' ' || sum(member.room_id) || ' ' ||
-      sum(member.room_id::bigint * case member.role when 'owner' then 2 when 'moderator' then 1 else 0 end) as digest
+      sum(member.room_id::bigint * case member.role when 'owner' then 2 when 'moderator' then 1 else 0 end) as digest,
+      ${number('sum(member.read_seq)', 'readSeqs')},
+      ${number('coalesce(sum(member.room_id) filter (where member.is_unread), 0)', 'unreadRooms')}
     from ${members} as member where member.user_id = any($1::integer[]) group by member.user_id`
   const people = `select member.room_id as "roomId", member.user_id as "userId", users.username
     from ${members} as member join ${inSchema('users')} as users on users.id = member.user_id

@@ -1,6 +1,6 @@
-/** Tests the digest that finds memberships and roles whose notification was lost. */
+/** Tests the digest and the sums that find memberships, roles and marks whose notification was lost. */
 import { expect, test } from 'vitest'
-import { membershipsDigest, NO_ROOMS } from '../../../src/chat/inbox/digest.ts'
+import { marksOf, membershipsDigest, NO_ROOMS } from '../../../src/chat/inbox/digest.ts'
 import { startChat } from '../../support/start-chat.ts'
 
 test('computes the same digest as the database, and another one after a change of a role', async () => {
@@ -25,4 +25,28 @@ test('computes the same digest as the database, and another one after a change o
     digests.push(await digestOf())
   }
   expect(new Set(digests).size).toBe(5)
+})
+
+test('computes the same sums of marks as the database', async () => {
+  const { call, register, database } = await startChat()
+  const { id, token } = await register('ada')
+  const rooms = ['one', 'two', 'three']
+  for (const room of rooms) await call('POST', '/api/chat/rooms', { token, body: { room } })
+  const sums = async () => {
+    const [found] = await database.inbox.digests([id])
+    const expected = marksOf(await database.inbox.ofUser(id))
+    expect(found).toMatchObject(expected)
+    return expected
+  }
+  const [before] = [await sums()]
+  expect(before.unreadRooms).toBe(0)
+  for (const room of rooms) {
+    const path = `/api/chat/rooms/${room}`
+    await call('POST', `${path}/messages`, { token, body: { content: 'a' } })
+    await call('PUT', `${path}/read`, { token, body: room === 'one' ? {} : { unread: true } })
+  }
+  await call('GET', '/api/chat/inbox', { token })
+  const after = await sums()
+  expect(after.readSeqs).toBeGreaterThan(before.readSeqs)
+  expect(after.unreadRooms).toBeGreaterThan(0)
 })

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { createMemoryBus } from '../../../src/bus/drivers/memory.ts'
 import type { Connection } from '../../../src/chat/connections/connection.ts'
 import type { Encoded } from '../../../src/chat/connections/encoded.ts'
+import { marksOf } from '../../../src/chat/inbox/digest.ts'
 import { itemsOf } from '../../../src/chat/inbox/items.ts'
 import { createLiveInbox } from '../../../src/chat/inbox/live.ts'
 import type { InboxRow } from '../../../src/db/database.ts'
@@ -21,6 +22,7 @@ const rowOf = (userId: number, roomId: number): InboxRow => ({
   role: 'member',
   readMessages: 0,
   isUnread: false,
+  readSeq: 0,
   mentions: 0,
   isHidden: false,
   at: roomId
@@ -38,6 +40,7 @@ const start = () => {
   /** `afterTexts` is called after the texts were read, and before the members are read. */
   const state = { afterTexts: () => {}, isFailing: false }
   const put = (row: InboxRow) => rows.set(`${row.roomId} ${row.userId}`, row)
+  const rowsOf = (userId: number) => [...rows.values()].filter(row => row.userId === userId)
   const rowsIn = (roomId: number) => [...rows.values()].filter(row => row.roomId === roomId)
   const newest = async (places: readonly { readonly roomId: number; readonly seq: number }[]) =>
     new Map(
@@ -47,10 +50,10 @@ const start = () => {
       ])
     )
   const inbox = {
-    allOf: async ({ userId }: { readonly userId: number }) => ({
-      rows: [...rows.values()].filter(row => row.userId === userId),
-      digest: 'd'
-    }),
+    async allOf({ userId }: { readonly userId: number }) {
+      const found = rowsOf(userId)
+      return { rows: found, digest: 'd', marks: marksOf(found) }
+    },
     itemsOf: async (_: number, some: readonly InboxRow[]) => itemsOf(some, { newest: await newest([]), people: [] }),
     pageOf: async (_: number, some: readonly InboxRow[], limit: number) => ({
       rooms: itemsOf(some.slice(0, limit), { newest: await newest([]), people: [] }),
@@ -72,7 +75,7 @@ const start = () => {
         return roomIds.flatMap(roomId => rowsIn(roomId).slice(0, 1))
       },
       heads: async roomIds => roomIds.flatMap(roomId => rowsIn(roomId).slice(0, 1)),
-      digests: async userIds => userIds.map(userId => ({ userId, digest: 'd' })),
+      digests: async userIds => userIds.map(userId => ({ userId, digest: 'd', ...marksOf(rowsOf(userId)) })),
       people: async () => [],
       hide: async () => false
     },
@@ -246,4 +249,24 @@ test('finds changes by polling if a notification was lost, and retries after a f
   state.isFailing = false
   await tick()
   expect(frames[1]).toMatchObject({ rooms: [{ messages: 5 }] })
+})
+
+test.each([
+  ['a read mark', { readSeq: 1, readMessages: 1 }, { read_messages: 1 }],
+  ['that a room is marked as unread', { isUnread: true }, { marked_unread: true }]
+])('finds %s whose notification was lost', async (_, change, shown) => {
+  const { put, connect, tick } = start()
+  put(rowOf(1, 7))
+  const { frames } = connect(1)
+  await settle()
+  put({ ...rowOf(1, 7), ...change })
+  for (let half = 0; half < 2; half++) {
+    expect(frames).toHaveLength(1)
+    await tick(30_000)
+  }
+  await tick()
+  expect(frames[1]).toMatchObject({ rooms: [{ room: 'room-7', ...shown }] })
+  await tick(30_000)
+  await tick(30_000)
+  expect(frames).toHaveLength(2)
 })

@@ -6,7 +6,8 @@ import type { FoldedRoom } from './check-log.ts'
 import { pause } from './random.ts'
 import type { Caller } from './world.ts'
 
-const INBOX_MS = 20_000
+/** Longer than two comparisons of the service with the database, which find what a lost notification has changed. */
+const INBOX_MS = 75_000
 
 /**
  * Returns the part of an inbox that is compared, with the rooms without messages sorted by name. The live frames report neither
