@@ -19,10 +19,14 @@ const paths = [
 export const chromiumPath = paths.find(path => path !== undefined && existsSync(path))
 const completePath = paths.find(path => path !== undefined && !path.endsWith('-shell') && existsSync(path))
 
-/** Returns whether Chromium was found, and prints a message if not. Throws if CI=true and Chromium was not found. */
-export const hasChromium = (): boolean => {
-  if (chromiumPath !== undefined) return true
-  const reason = 'Chromium was not found. Run apt-get install chromium-headless-shell, or set CHROMIUM to its path'
+/**
+ * Returns whether Chromium was found, and prints a message if not. Throws if CI=true and Chromium was not found. `isComplete` is that
+ * of `launchChromium`.
+ */
+export const hasChromium = ({ isComplete = false } = {}): boolean => {
+  if ((isComplete ? completePath : chromiumPath) !== undefined) return true
+  const packageName = isComplete ? 'chromium' : 'chromium-headless-shell'
+  const reason = `Chromium was not found. Run apt-get install ${packageName}, or set CHROMIUM to its path`
   if (process.env.CI === 'true') throw new Error(`${reason}. With CI=true every test must run.`)
   process.stderr.write(`\n*** SKIPPED: the tests of the page. ${reason}. ***\n\n`)
   return false

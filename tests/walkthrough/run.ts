@@ -87,7 +87,7 @@ const run = async (): Promise<boolean> => {
   return failures === 0 && checklist.missing().length === 0
 }
 
-if (!hasChromium() || spawnSync('tmux', ['-V']).status !== 0) {
+if (!hasChromium({ isComplete: true }) || spawnSync('tmux', ['-V']).status !== 0) {
   process.stderr.write('The walkthrough needs Chromium and tmux.\n')
   process.exitCode = 1
 } else if (!(await run())) process.exitCode = 1

@@ -82,13 +82,13 @@ export const createRoomChanges = (
     const known = user.rooms.get(roomId)
     if (!known) return
     if (row) {
-      const [before, now] = [marksOf([known.row]), marksOf([row])]
+      const [before, now] = [marksOf([known.mark]), marksOf([row])]
       user.marks = {
         readSeqs: user.marks.readSeqs + now.readSeqs - before.readSeqs,
         unreadRooms: user.marks.unreadRooms + now.unreadRooms - before.unreadRooms
       }
       const { readSeq, isUnread } = row
-      known.row = { roomId, readSeq, isUnread }
+      known.mark = { roomId, readSeq, isUnread }
     }
     // The user is no longer a member or has hidden the room, or the client does not know the room yet.
     if (!row || row.isHidden === known.isSent) {

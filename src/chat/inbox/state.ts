@@ -12,8 +12,8 @@ interface Known {
   isSent: boolean
   /** The personal fields that were sent last, as JSON. */
   personal: string
-  /** The marks that were read last. */
-  row: Pick<InboxRow, 'roomId' | 'readSeq' | 'isUnread'>
+  /** The mark that was read last. */
+  mark: Pick<InboxRow, 'roomId' | 'readSeq' | 'isUnread'>
 }
 
 export interface User {
@@ -26,7 +26,7 @@ export interface User {
   digest: string
   /** The sums of the marks that were read last. */
   marks: Marks
-  /** The difference to the sums in the database at the last comparison, or undefined if there was none. */
+  /** The difference from the sums in the database at the last comparison. Undefined if they were equal. */
   difference: string | undefined
 }
 
@@ -73,9 +73,8 @@ export const createInboxState = (): InboxState => {
   const grownMeanwhile = new Map<number, number>()
 
   const watch = (user: User, row: InboxRow, isSent: boolean, personal: string): void => {
-    const { roomId, room, lastSeq, title } = row
-    const { readSeq, isUnread } = row
-    user.rooms.set(roomId, { room, isSent, personal, row: { roomId, readSeq, isUnread } })
+    const { roomId, room, lastSeq, title, readSeq, isUnread } = row
+    user.rooms.set(roomId, { room, isSent, personal, mark: { roomId, readSeq, isUnread } })
     const known = watched.get(roomId) ?? { users: new Set(), lastSeq, shown: '', title }
     known.users.add(user)
     watched.set(roomId, known)
