@@ -51,8 +51,8 @@ export const createDefaultBus = async (fastify: FastifyInstance, options: BusOpt
   // Listens once, and then stops, so that the start fails if listening is impossible, for example because DATABASE_LISTEN_URL
   // is wrong.
   fastify.addHook('onReady', async () => {
-    const stop = await notifications.listen('fastify_chat', ignore, ignore)
-    await stop()
+    const { end } = await notifications.listen('fastify_chat', ignore, ignore)
+    await end()
   })
   return { bus: deferred, begin: deferred.begin }
 }

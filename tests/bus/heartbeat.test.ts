@@ -1,14 +1,26 @@
 /** Tests that the PostgreSQL bus receives its own heartbeats, and that it detects when notifications no longer arrive. */
-import { expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { createPostgresBus, type NotifyingDatabase } from '../../src/bus/drivers/postgres.ts'
 import { fakeClock } from '../support/clock.ts'
 
 const silent = { grown() {}, event() {}, reset() {} }
 const turn = (): Promise<void> => new Promise(setImmediate)
 
-const start = async () => {
+const start = async ({ losesNotifications = false } = {}) => {
   const clock = fakeClock()
-  const state = { losesNotifications: false, listens: 0, stops: 0, sent: [] as string[], refuses: false, fails: false }
+  const state = {
+    losesNotifications,
+    listens: 0,
+    stops: 0,
+    sent: [] as string[],
+    refuses: false,
+    fails: false,
+    tries: 0,
+    sentByListener: [] as string[],
+    sendByListener: async (payloads: readonly string[]): Promise<void> => {
+      state.sentByListener.push(...payloads)
+    }
+  }
   let deliver: (payload: string) => void = () => {}
   const database: NotifyingDatabase = {
     async notify(_, payloads) {
@@ -21,8 +33,14 @@ const start = async () => {
       if (state.refuses) throw new Error('refused')
       deliver = onPayload
       onListening()
-      return async () => {
-        state.stops++
+      return {
+        async notify(payloads) {
+          state.tries++
+          await state.sendByListener(payloads)
+        },
+        async end() {
+          state.stops++
+        }
       }
     }
   }
@@ -119,4 +137,58 @@ test('it counts failed sends and new connections, and measures the heartbeat', a
   state.fails = true
   await seconds(15)
   expect(bus.stats?.()).toMatchObject([{ isFailing: true, silentMs: 15_000, reconnects: 1, failures: 3 }])
+})
+
+const grownIn = (payloads: readonly string[]): unknown[] =>
+  payloads.map(payload => JSON.parse(payload).grown).filter(grown => grown !== undefined)
+
+describe('announcements', () => {
+  test('are sent on the listening connection, and heartbeats on another one', async () => {
+    const { bus, state, seconds } = await start()
+    bus.announce(1, 7)
+    await turn()
+    await seconds(5)
+    expect(grownIn(state.sentByListener)).toEqual([[[1, 7]]])
+    expect(grownIn(state.sent)).toEqual([])
+    expect([state.sent.length, state.sentByListener.length]).toEqual([2, 1])
+  })
+
+  test('are sent on another connection while the listening connection has received no heartbeat', async () => {
+    const { bus, state } = await start({ losesNotifications: true })
+    bus.announce(1, 7)
+    await turn()
+    expect(grownIn(state.sent)).toEqual([[[1, 7]]])
+    expect(state.tries).toBe(0)
+  })
+
+  test('are sent on another connection if the listening connection fails, until the next heartbeat', async () => {
+    const { bus, state, seconds } = await start()
+    const { sendByListener } = state
+    state.sendByListener = () => Promise.reject(new Error('lost'))
+    for (const seq of [7, 8]) {
+      bus.announce(1, seq)
+      await seconds(1)
+    }
+    expect(grownIn(state.sent)).toEqual([[[1, 7]], [[1, 8]]])
+    expect(state.tries).toBe(1)
+    state.sendByListener = sendByListener
+    await seconds(5)
+    bus.announce(1, 9)
+    await turn()
+    expect(grownIn(state.sentByListener)).toEqual([[[1, 9]]])
+    // Each announcement was sent, so none of the failures counts.
+    expect(bus.stats?.()).toMatchObject([{ failures: 0 }])
+  })
+
+  test('are sent on another connection after a second without a response', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    onTestFinished(() => void vi.useRealTimers())
+    const { bus, state } = await start()
+    state.sendByListener = () => new Promise(() => {})
+    bus.announce(1, 7)
+    await vi.advanceTimersByTimeAsync(999)
+    expect(grownIn(state.sent)).toEqual([])
+    await vi.advanceTimersByTimeAsync(1)
+    expect(grownIn(state.sent)).toEqual([[[1, 7]]])
+  })
 })

@@ -15,7 +15,7 @@ const start = async () => {
         sent.push(...payloads.map(payload => JSON.parse(payload).grown))
         onSent()
       },
-      listen: async () => async () => {}
+      listen: async () => ({ notify: async () => {}, end: async () => {} })
     }
   })
   await bus.listen({ grown() {}, event() {}, reset() {} })

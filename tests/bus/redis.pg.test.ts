@@ -229,12 +229,12 @@ describe.skipIf(!hasRedis)('the bus over Redis', () => {
     const one = await openBus({ server, isUpgradeFinished: () => false }, instance)
     const heard: string[] = []
     const channel = String((await (await openRedisBus({ server, instance })).announcement?.(1, 1))?.channel)
-    const stop = await (await openNotifications()).listen(
+    const { end } = await (await openNotifications()).listen(
       channel,
       payload => heard.push(payload),
       () => {}
     )
-    onTestFinished(stop)
+    onTestFinished(end)
     await untilRedisWorks(one.bus)
     one.bus.announce(7, 7)
     await expect.poll(() => heard.join(), { interval: 20 }).toContain('[[7,7]]')

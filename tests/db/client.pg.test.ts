@@ -63,7 +63,7 @@ describe('listening', () => {
     const received: string[] = []
     let listened = 0
     let onListening = () => {}
-    const stop = await client.notifications?.listen(
+    const listener = await client.notifications?.listen(
       'c1',
       payload => received.push(payload),
       () => {
@@ -80,8 +80,12 @@ describe('listening', () => {
     await again
     await client.notifications?.notify('c1', ['hello'])
     await expect.poll(() => received).toEqual(['hello'])
+    await listener?.notify(['to', 'all'])
+    // PostgreSQL sends the payloads before the result, because the same connection listens.
+    expect(received).toEqual(['hello', 'to', 'all'])
     expect(listened).toBe(2)
-    await stop?.()
+    await listener?.end()
+    await expect(listener?.notify(['lost'])).rejects.toThrow('The listening connection is lost.')
     await client.close()
   })
 
@@ -95,7 +99,7 @@ describe('listening', () => {
     url.pathname = `/${name}`
     const client = openPostgres({ url: url.href, poolMax: 10 })
     const attempts: number[] = []
-    const stop = await client.notifications?.listen(
+    const listener = await client.notifications?.listen(
       'c2',
       () => {},
       () => {}
@@ -112,7 +116,7 @@ describe('listening', () => {
     await expect.poll(() => attempts.length).toBeGreaterThan(7)
     // The pauses between eight attempts are at least 20, 40, … 1280 ms. On a busy machine, the pauses are longer.
     expect((attempts[7] ?? 0) - (attempts[0] ?? 0)).toBeGreaterThan(2000)
-    await stop?.()
+    await listener?.end()
     await client.close()
     await admin.end({ timeout: 1 })
   })

@@ -11,16 +11,19 @@ import type { Receiver, Transport } from '../transport.ts'
 export interface NotifyingDatabase {
   /** Sends payloads, each of less than 8,000 bytes, to a channel in one separate transaction. */
   notify(channel: string, payloads: readonly string[]): Promise<void>
-  /**
-   * Listens on a dedicated connection and reconnects when the connection is lost. Calls `onListening` after each `LISTEN`.
-   * Resolves with a function that stops listening.
-   */
+  /** Listens on a dedicated connection and reconnects when the connection is lost. Calls `onListening` after each `LISTEN`. */
   listen(
     channel: string,
     onPayload: (payload: string) => void,
     onListening: () => void,
     onFailure?: (error: unknown) => void
-  ): Promise<() => Promise<void>>
+  ): Promise<Listener>
+}
+
+/** See `Listener` in src/db/client/types.ts. */
+interface Listener {
+  notify(payloads: readonly string[]): Promise<void>
+  end(): Promise<void>
 }
 
 export interface PostgresTransportOptions {
@@ -54,6 +57,8 @@ const HEARTBEAT_MS = 5000
 const REBUILD_MS = 15_000
 /** Timeout in milliseconds for opening a listening connection. */
 const OPEN_TIMEOUT_MS = 15_000
+/** Timeout in milliseconds for sending on the listening connection. The payloads are then sent on another connection. */
+const SEND_TIMEOUT_MS = 1000
 
 const NO_HEARTBEAT =
   'This process receives no notifications. If DATABASE_URL leads to a transaction pooler, set DATABASE_LISTEN_URL to a direct connection.'
@@ -88,7 +93,12 @@ export const createPostgresTransport = ({
   let isOpening = false
   // Undefined until the transport listens. Until then, `isOpen` is false, and the bus queues its notifications.
   let channel: string | undefined
-  let stop: (() => Promise<void>) | undefined
+  let listener: Listener | undefined
+  /**
+   * Whether the listening connection has received a heartbeat since it was opened and since it last failed to send. A heartbeat
+   * is sent on another connection, so it proves that both lead to the same database without a transaction pooler.
+   */
+  let isProven = false
 
   const failed = (error: unknown): void => {
     failures++
@@ -98,11 +108,15 @@ export const createPostgresTransport = ({
   const open = async (name: string, receiver: Receiver): Promise<void> => {
     const receive = (payload: string): void => {
       if (payload.startsWith(ours)) heardAt = clock.monotonic()
-      if (payload === lastBeat.payload) lagMs = clock.monotonic() - lastBeat.at
+      if (payload === lastBeat.payload) {
+        lagMs = clock.monotonic() - lastBeat.at
+        isProven = true
+      }
       receiver.receive(payload)
     }
     const onListening = (): void => {
       listens++
+      isProven = false
       receiver.reset()
     }
     isOpening = true
@@ -111,8 +125,8 @@ export const createPostgresTransport = ({
     try {
       const listening = database.listen(name, receive, onListening, onListenFailure)
       // If a listener opens after the timeout, it is stopped, because a later attempt opens another listener.
-      listening.then(end => (isLate ? end() : undefined)).catch(() => {})
-      stop = await withTimeout(OPEN_TIMEOUT_MS, 'the database', listening)
+      listening.then(late => (isLate ? late.end() : undefined)).catch(() => {})
+      listener = await withTimeout(OPEN_TIMEOUT_MS, 'the database', listening)
     } catch (error) {
       isLate = true
       throw error
@@ -120,7 +134,21 @@ export const createPostgresTransport = ({
       isOpening = false
     }
     // If `close` was called during `database.listen`, it could not stop this listener.
-    if (isClosed) await stop()
+    if (isClosed) await listener.end()
+  }
+  /**
+   * Sends payloads on the listening connection. Returns false if they may not have been sent. Processes may then receive them
+   * twice.
+   */
+  const isSentByListener = async (payloads: readonly string[]): Promise<boolean> => {
+    if (!listener || !isProven) return false
+    try {
+      await withTimeout(SEND_TIMEOUT_MS, 'the listening connection', listener.notify(payloads))
+      return true
+    } catch {
+      isProven = false
+      return false
+    }
   }
   const beat = (): void => {
     if (channel === undefined) return
@@ -139,9 +167,9 @@ export const createPostgresTransport = ({
       builtAt = Number.NEGATIVE_INFINITY
       onListenFailure(error)
     }
-    const before = stop
-    stop = undefined
-    Promise.resolve(before?.())
+    const before = listener
+    listener = undefined
+    Promise.resolve(before?.end())
       .catch(onListenFailure)
       .then(() => open(name, receiver))
       .catch(notOpened)
@@ -159,7 +187,7 @@ export const createPostgresTransport = ({
     async send(payloads) {
       if (channel === undefined) return
       try {
-        await database.notify(channel, payloads)
+        if (!(await isSentByListener(payloads))) await database.notify(channel, payloads)
       } catch (error) {
         failures++
         throw error
@@ -194,6 +222,6 @@ export const createPostgresTransport = ({
       isClosed = true
       stopBeating()
     },
-    close: async () => stop?.()
+    close: async () => listener?.end()
   }
 }

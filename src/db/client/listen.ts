@@ -5,6 +5,15 @@
  */
 import type postgres from 'postgres'
 import { faultOf } from './errors.ts'
+import type { Run } from './statements.ts'
+import type { Listener } from './types.ts'
+
+/**
+ * Sends the payloads `$2` to the channel `$1`. By default, the commit of a transaction with `NOTIFY` waits for a disk sync. This
+ * commit does not wait, because the service tolerates the loss of notifications in a crash.
+ */
+export const NOTIFY = `select set_config('synchronous_commit', 'off', true), pg_notify($1, payload)
+  from unnest($2::text[]) as payload`
 
 /** Adds `onnotify`, the callback for notifications. postgres.js accepts this option but doesn't declare it in its types. */
 interface ListeningOptions extends postgres.Options<Record<string, postgres.PostgresType>> {
@@ -14,6 +23,8 @@ interface ListeningOptions extends postgres.Options<Record<string, postgres.Post
 export interface ListenOptions {
   /** Creates a postgres.js client. `options` override the connection options of the database. */
   readonly connect: (options: ListeningOptions) => postgres.Sql
+  /** Runs a statement on this client. */
+  readonly run: Run
   readonly channel: string
   readonly onPayload: (payload: string) => void
   /** Called after each `LISTEN`. Notifications that were sent before this call may have been missed. */
@@ -27,19 +38,21 @@ export interface ListenOptions {
 const PAUSES = { first: 20, longest: 5000 }
 
 /**
- * Runs `LISTEN` on `channel`, and reconnects after each failure. Resolves with a function that stops listening. Rejects if the
- * first attempt fails, unless the server is read-only. A standby, for example, rejects `LISTEN` but may be promoted later, so
- * the attempt is repeated.
+ * Runs `LISTEN` on `channel`, and reconnects after each failure. Rejects if the first attempt fails, unless the server is
+ * read-only. A standby, for example, rejects `LISTEN` but may be promoted later, so the attempt is repeated.
  */
 export const listenOn = async ({
   connect,
+  run,
   channel,
   pauses = PAUSES,
   onFailure = () => {},
   ...callbacks
-}: ListenOptions) => {
+}: ListenOptions): Promise<Listener> => {
   let isEnded = false
   let current: postgres.Sql | undefined
+  /** The value of `current` after its `LISTEN`. */
+  let listening: postgres.Sql | undefined
   let pause = pauses.first
   let timer: NodeJS.Timeout | undefined
 
@@ -63,12 +76,13 @@ export const listenOn = async ({
       throw error
     }
     pause = pauses.first
+    listening = sql
     callbacks.onListening()
   }
 
   const lost = (sql: postgres.Sql): void => {
     if (sql !== current) return
-    current = undefined
+    current = listening = undefined
     sql.end({ timeout: 0 }).catch(() => {})
     scheduleRetry()
   }
@@ -101,5 +115,9 @@ export const listenOn = async ({
       throw error
     }
   }
-  return end
+  const notify = async (payloads: readonly string[]): Promise<void> => {
+    if (!listening) throw new Error('The listening connection is lost.')
+    await run(listening, NOTIFY, [channel, payloads], listening.options.prepare !== false)
+  }
+  return { notify, end }
 }

@@ -5,7 +5,7 @@ import { nameOfHost, parseDatabaseUrl } from '../../lib/database-url.ts'
 import { beginTransaction, type Send } from './begin.ts'
 import { deliversNotifications } from './delivery-check.ts'
 import { TYPES } from './encode.ts'
-import { type ListenOptions, listenOn } from './listen.ts'
+import { type ListenOptions, listenOn, NOTIFY } from './listen.ts'
 import { createPool, type Pool } from './pool.ts'
 import { createResponseLimit, NO_LIMIT, RESPONSE_MS, type ResponseLimit } from './response-limit.ts'
 import { asObjects, drizzleOver, type Execute } from './rows.ts'
@@ -136,12 +136,8 @@ const clientOver = ({ pool, responseMs, run, where, maxConnections, connect }: C
     })
 
   const notify = async (channel: string, payloads: readonly string[]): Promise<void> => {
-    // By default, the commit of a transaction with `NOTIFY` waits for a disk sync. This commit does not wait, because the
-    // service tolerates the loss of notifications in a crash.
-    const text = `select set_config('synchronous_commit', 'off', true), pg_notify($1, payload)
-      from unnest($2::text[]) as payload`
     await pool.runUrgently(({ sql, prepare }) =>
-      createResponseLimit(responseMs).wait(run(sql, text, [channel, payloads], prepare))
+      createResponseLimit(responseMs).wait(run(sql, NOTIFY, [channel, payloads], prepare))
     )
   }
 
@@ -166,7 +162,7 @@ const clientOver = ({ pool, responseMs, run, where, maxConnections, connect }: C
     notifications: {
       notify,
       listen: (channel, onPayload, onListening, onFailure) =>
-        listenOn({ connect, channel, onPayload, onListening, onFailure }),
+        listenOn({ connect, run, channel, onPayload, onListening, onFailure }),
       isDelivered: () => deliversNotifications(connect, notify)
     },
     close: pool.end

@@ -12,20 +12,28 @@ export interface SqlTransaction {
   readonly drizzle: SqlClient['drizzle']
 }
 
+/** A dedicated connection that listens on a channel. */
+export interface Listener {
+  /**
+   * Sends payloads to the channel on the listening connection. PostgreSQL then returns them to this process together with the
+   * result, and need not wake another of its own processes for them. Rejects if the connection is lost.
+   */
+  notify(payloads: readonly string[]): Promise<void>
+  /** Stops listening and closes the connection. */
+  end(): Promise<void>
+}
+
 /** Sends and receives notifications between processes, with LISTEN and NOTIFY. */
 export interface Notifications {
   /** Sends payloads to a channel in one round trip. PostgreSQL limits each payload to less than 8,000 bytes. */
   notify(channel: string, payloads: readonly string[]): Promise<void>
-  /**
-   * Listens on a dedicated connection and reconnects when the connection is lost. Calls `onListening` after each `LISTEN`.
-   * Resolves with a function that stops listening.
-   */
+  /** Listens on a dedicated connection and reconnects when the connection is lost. Calls `onListening` after each `LISTEN`. */
   listen(
     channel: string,
     onPayload: (payload: string) => void,
     onListening: () => void,
     onFailure?: (error: unknown) => void
-  ): Promise<() => Promise<void>>
+  ): Promise<Listener>
   /** Resolves with whether notifications arrive. A transaction pooler drops them without an error. */
   isDelivered(): Promise<boolean>
 }
