@@ -1,4 +1,4 @@
-/** Reads the reactions to messages. The function chat_change_message in drizzle/0014_members.sql writes them. */
+/** Reads the reactions to messages. The function chat_change_message in drizzle/0015_moderation.sql writes them. */
 import type { SqlClient } from '../client/types.ts'
 
 /** A reaction to a message. `seq` is the entry that added it. */
@@ -21,8 +21,7 @@ export interface ReactionsRepository {
 /** @internal */
 export const createReactionsRepository = ({ query }: Pick<SqlClient, 'query'>, schema: string): ReactionsRepository => {
   const inSchema = `"${schema.replaceAll('"', '""')}"`
-  // The lateral join looks up the user's reactions per message. Without it, PostgreSQL could read all reactions to a message,
-  // which may be many.
+  // The lateral join looks up the user's reactions per message by the primary key.
   const own = `select message.seq::double precision as seq, array_to_json(array_agg(own.key order by own.by_seq))::text as keys
     from unnest($2::bigint[]) as message (seq)
     cross join lateral (
@@ -30,11 +29,12 @@ export const createReactionsRepository = ({ query }: Pick<SqlClient, 'query'>, s
       where room_id = $1 and reactions.seq = message.seq and user_id = $3 offset 0
     ) as own
     group by message.seq`
+  // The index of drizzle/0029_reactions_page.sql has the expression `seq + 0`.
   const page = `select given.user_id as "userId", coalesce(author.username, 'deleted user') as username, given.key,
       given.by_seq::double precision as seq
     from (
       select user_id, key, by_seq from ${inSchema}.reactions
-      where room_id = $1 and seq = $2 and key = $3 and by_seq > $4 order by by_seq limit $5
+      where room_id = $1 and seq + 0 = $2 and key = $3 and by_seq > $4 order by by_seq limit $5
     ) as given
     left join lateral (select username from ${inSchema}.users where users.id = given.user_id limit 1) as author on true
     order by given.by_seq`

@@ -1,0 +1,85 @@
+/** Tests that the cost of a reaction, and of reading reactions, does not depend on how many reactions a message has. */
+import { expect, test } from 'vitest'
+import { createDatabase } from '../../src/db/database.ts'
+import { clientIn } from '../../src/db/transaction.ts'
+import { testDatabase } from '../support/database.ts'
+
+const MANY = 10_000
+const TARGET = 1
+
+const start = async () => {
+  const { client, schema, messages } = await testDatabase()
+  const sql = (text: string) => client.query(text.replaceAll('@', `"${schema}".`))
+  const [{ id: roomId } = { id: 0 }] = (await sql(`select id from @rooms where name = 'general'`)) as { id: number }[]
+  await sql(`insert into @users (username) select 'user-' || n from generate_series(1, ${MANY}) as n`)
+  const [{ id: userId } = { id: 0 }] = (await sql('select max(id) as id from @users')) as { id: number }[]
+  await messages.append([{ roomId, userId, writeId: 'w', kind: 'message', content: 'token', meta: null, keyId: null }])
+  await messages.append([reaction(roomId, userId, 'own')])
+  await sql(`insert into @reactions (room_id, seq, user_id, key, by_seq)
+    select ${roomId}, ${TARGET}, id, 'common', id from @users where id <> ${userId}`)
+  // Reactions in other rooms, which make the reactions to one message look rare.
+  await sql(`insert into @reactions (room_id, seq, user_id, key, by_seq)
+    select ${roomId} + n, n, n, 'common', n from generate_series(1, 2000) as n`)
+
+  /** Runs `work` in a transaction that is rolled back. Returns how many rows of the table it read. */
+  const rowsReadBy = async (
+    work: (database: ReturnType<typeof createDatabase>) => Promise<unknown>
+  ): Promise<number> => {
+    const done = new Error('The transaction is rolled back.')
+    let rows = 0
+    const read = client.transaction(async transaction => {
+      const fetched = async (): Promise<number> => {
+        const [row] = await transaction.query<{ count: number }>(
+          `select coalesce(sum(idx_tup_fetch + seq_tup_read), 0)::integer as count from pg_stat_xact_user_tables
+           where schemaname = $1 and relname = 'reactions'`,
+          [schema]
+        )
+        return row?.count ?? 0
+      }
+      const before = await fetched()
+      await work(createDatabase(clientIn(client, transaction), schema))
+      rows = (await fetched()) - before
+      throw done
+    })
+    await expect(read).rejects.toBe(done)
+    return rows
+  }
+  return { sql, roomId, userId, rowsReadBy }
+}
+
+const reaction = (roomId: number, userId: number, key: string, action = 'added') => ({
+  roomId,
+  userId,
+  writeId: `${key} ${action}`,
+  kind: 'reaction',
+  targetSeq: TARGET,
+  content: null,
+  meta: null,
+  keyId: null,
+  detail: JSON.stringify({ key, action })
+})
+
+test.for([
+  ['before', []],
+  ['after', ['analyze @reactions']]
+] as const)('the table is read by user and message, %s PostgreSQL knows its statistics', async ([, statements]) => {
+  const { sql, roomId, userId, rowsReadBy } = await start()
+  for (const statement of statements) await sql(statement)
+  const works: Record<string, Parameters<typeof rowsReadBy>[0]> = {
+    'the reactions of a user': async ({ reactions }) => {
+      expect([...(await reactions.own(roomId, [TARGET], userId))]).toEqual([[TARGET, ['own']]])
+    },
+    'a page of reactions': async ({ reactions }) => {
+      expect(await reactions.page(roomId, TARGET, 'common', MANY / 2, 10)).toHaveLength(10)
+    },
+    'a reaction with a common key': async ({ messages }) => {
+      expect(await messages.append([reaction(roomId, userId, 'common')])).toMatchObject([{ outcome: 'stored' }])
+    },
+    'a removed reaction': async ({ messages }) => {
+      await messages.append([reaction(roomId, userId, 'common')])
+      const removed = await messages.append([reaction(roomId, userId, 'common', 'removed')])
+      expect(removed).toMatchObject([{ outcome: 'stored' }])
+    }
+  }
+  for (const [name, work] of Object.entries(works)) expect(await rowsReadBy(work), name).toBeLessThan(30)
+})
