@@ -18,9 +18,9 @@ export interface BatchesOptions {
   readonly readSome: ReadSome
 }
 
-/** Consecutive entries of a list, and the parts of the log that contain the rest of the list. */
+/** The first entries of a list, and the parts of the log that contain the rest of the list. */
 export interface Batch {
-  /** The entries that were read. Empty if all entries of a run were deleted. */
+  /** The entries that were read. Empty if all entries that should be read were deleted. */
   readonly entries: Entry[]
   readonly rest: readonly Extent[]
 }
@@ -32,23 +32,29 @@ const SOME = 32
 
 /** Creates the function that reads the next batch of a list. */
 export const createBatches = ({ pages, readSome }: BatchesOptions) => {
-  /** Reads entries from the start of a run, up to about `BATCH_BYTES` bytes of frames. */
-  const readRun = async (room: Room, { first, last }: Extent): Promise<Entry[]> => {
-    let batch: Entry[] = []
+  /** Reads entries from the start of some runs, up to about `BATCH_BYTES` bytes of frames. */
+  const readRuns = async (room: Room, runs: readonly Extent[]): Promise<Batch> => {
+    let entries: Entry[] = []
     let bytes = 0
-    for (let at = first; at <= last && bytes < BATCH_BYTES; at = (batch.at(-1)?.seq ?? last) + 1) {
-      const page = pages.past(room.id, at, room.known)
-      const entries = Array.isArray(page) ? page : await page
-      let count = 0
-      for (const { seq, frame } of entries) {
-        if (seq > last || bytes >= BATCH_BYTES) break
-        bytes += frame.length
-        count++
+    for (const [index, { first, last }] of runs.entries()) {
+      let at = first
+      while (at <= last) {
+        if (bytes >= BATCH_BYTES) return { entries, rest: [{ first: at, last }, ...runs.slice(index + 1)] }
+        const page = pages.past(room.id, at, room.known)
+        const found = Array.isArray(page) ? page : await page
+        let count = 0
+        for (const { seq, frame } of found) {
+          if (seq > last || bytes >= BATCH_BYTES) break
+          bytes += frame.length
+          count++
+        }
+        // The rest of this run was deleted.
+        if (count === 0) break
+        entries = entries.concat(found.slice(0, count))
+        at = (found[count - 1]?.seq ?? last) + 1
       }
-      if (count === 0) break
-      batch = batch.concat(entries.slice(0, count))
     }
-    return batch
+    return { entries, rest: [] }
   }
 
   /** Reads single entries. Those on cached pages are not read from the database. */
@@ -65,11 +71,7 @@ export const createBatches = ({ pages, readSome }: BatchesOptions) => {
       const { seqs, rest } = takeSeqs(runs, SOME)
       return { entries: await readSingly(room, seqs), rest }
     }
-    const [run, ...later] = runs
-    if (!run) return { entries: [], rest: [] }
-    const entries = await readRun(room, run)
-    const next = (entries.at(-1)?.seq ?? run.last) + 1
-    return { entries, rest: next <= run.last ? [{ first: next, last: run.last }, ...later] : later }
+    return readRuns(room, runs)
   }
 }
 

@@ -15,6 +15,7 @@ import { BATCH_BYTES, type Batch, createBatches, type ReadSome } from './batches
 import type { Completions } from './completions.ts'
 import type { Entry } from './entry.ts'
 import { restFrames, restItems } from './items.ts'
+import { createNewestPlaces } from './newest-places.ts'
 import type { PageCache } from './page-cache.ts'
 import { createPageItems } from './page-items.ts'
 import { firstOf, lastOf, messagePlaces, type Places, placesOf, type Range } from './runs.ts'
@@ -91,6 +92,7 @@ const listedIn = ({ after, around, messagesOnly, withNotices }: Range): Listed =
 export const createHistory = ({ pages, readSome, extent, completions, slices, ...repository }: HistoryOptions) => {
   const findCached = createPageItems(pages)
   const readBatch = createBatches({ pages, readSome })
+  const lookUp = createNewestPlaces((room, range) => messagePlaces(repository, room, range), pages)
 
   /**
    * Reads runs in batches. The runs stay valid during the read, because entries are only added at the end of the log.
@@ -150,7 +152,7 @@ export const createHistory = ({ pages, readSome, extent, completions, slices, ..
   }
 
   const find = (room: Room, range: Range): Places | Promise<Places> =>
-    listedIn(range) !== 'all' && room.hasOthers ? messagePlaces(repository, room, range) : placesOf(room, range)
+    listedIn(range) !== 'all' && room.hasOthers ? lookUp(room, range) : placesOf(room, range)
 
   /** Returns a short part that consists of cached messages without a gap. Returns `undefined` for any other part. */
   const cachedPart = (room: Room, range: Range): LogPart | undefined => {
@@ -214,8 +216,10 @@ export const createHistory = ({ pages, readSome, extent, completions, slices, ..
     const { room, userId, runs } = rest
     const write = isRaw ? restFrames : restItems
     const complete = isRaw ? none : completions
-    const more = await complete.replies(room, first)
-    const mine = runs.length === 0 ? await complete.mine(room.id, reactedTo(first), userId) : undefined
+    const [more, mine] = await Promise.all([
+      complete.replies(room, first),
+      runs.length === 0 ? complete.mine(room.id, reactedTo(first), userId) : undefined
+    ])
     return (before, after, { omitUnavailable = false } = {}) => {
       const isShown = (entry: Entry): boolean => isListed(entry) && !(omitUnavailable && entry.unavailable)
       const entries = first.filter(isShown)

@@ -39,7 +39,7 @@ const start = async (
       keyId
     }))
   )
-  const queries = { running: 0, maximum: 0, total: 0, rows: 0, ranges: [] as [number, number][] }
+  const queries = { running: 0, maximum: 0, total: 0, looks: 0, rows: 0, ranges: [] as [number, number][] }
   const reading = createLogReader({
     kinds: createKinds(),
     keyring,
@@ -65,6 +65,7 @@ const start = async (
         return rows.filter(({ seq }) => !isDeleted(seq))
       },
       async runsBefore(_, to, wanted) {
+        queries.looks++
         const messages = upTo(1, to).filter(seq => !isOther(seq))
         return messages.slice(-wanted).map(seq => ({ first: seq, last: seq }))
       }
@@ -135,6 +136,37 @@ test('a list of messages with few other entries between them is read through the
   }
   expect((await list({ limit: 1 })).items).toHaveLength(1)
   expect(queries.ranges).toHaveLength(4)
+})
+
+test('the places of the newest messages are looked up again only after an entry was added or the list has changed', async () => {
+  const { reading, room, list, queries } = await start(1000, { isOther: seq => seq % 2 === 0 })
+  const newest = (limit: number) => upTo(1, limit).map(at => 2 * (at - limit) + 999)
+  const looks = async (range: { before?: number; after?: number; limit: number }): Promise<number> => {
+    queries.looks = 0
+    await list(range)
+    return queries.looks
+  }
+  expect([await looks({ limit: 50 }), await looks({ limit: 50 }), await looks({ limit: 50 })]).toEqual([1, 0, 0])
+  expect(seqs((await list({ limit: 50 })).items)).toEqual(newest(50))
+  // Other lists are looked up each time, and do not replace the newest one.
+  expect([await looks({ before: 500, limit: 50 }), await looks({ before: 500, limit: 50 })]).toEqual([1, 1])
+  expect(await looks({ limit: 50 })).toBe(0)
+  expect([await looks({ limit: 40 }), await looks({ limit: 40 })]).toEqual([1, 0])
+  expect(seqs((await list({ limit: 40 })).items)).toEqual(newest(40))
+  reading.pages.invalidate(room.id, 5, 5)
+  expect([await looks({ limit: 40 }), await looks({ limit: 40 })]).toEqual([1, 0])
+  room.expire(980)
+  expect(seqs((await list({ limit: 40 })).items)).toEqual(newest(10))
+  await room.reaches({ epoch: 'f', lastSeq: 1000, oldestSeq: 1 })
+  expect(await looks({ limit: 40 })).toBe(1)
+})
+
+test('the places of a list with many runs are not kept', async () => {
+  const { list, queries } = await start(7000, { isOther: seq => seq % 70 !== 0 })
+  for (const read of [1, 2]) {
+    await list({ limit: 100 })
+    expect(queries.looks).toBe(read)
+  }
 })
 
 test('a list continues past messages that were deleted, also if it reads single messages', async () => {

@@ -1,0 +1,51 @@
+/**
+ * Keeps where the newest messages of each room are, in rooms whose log has entries of other kinds. Most reads are for the newest
+ * messages of a room, and their places stay the same until another entry is published.
+ */
+import { LruMap } from 'toad-cache'
+import type { Room } from '../rooms/room.ts'
+import type { PageCache } from './page-cache.ts'
+import { firstOf, lastOf, type Places, type Range } from './runs.ts'
+
+/** Looks up the places of a list in the database. */
+export type FindPlaces = (room: Room, range: Range) => Promise<Places>
+
+/** The list whose places were kept last for a room. All fields must match, because each of them may change the places. */
+interface Kept {
+  readonly version: number
+  readonly epoch: string
+  readonly first: number
+  readonly last: number
+  readonly limit: number
+  readonly withNotices: boolean
+  readonly places: Places
+}
+
+/** Maximum number of rooms whose places are kept. */
+const MAX_ROOMS = 1024
+/** Maximum number of runs in places that are kept. Bounds the memory to about 5 kB per room. */
+const MAX_RUNS = 64
+
+/** Returns `find` with a cache for the newest messages of a room, and for no other list. */
+export const createNewestPlaces = (find: FindPlaces, pages: Pick<PageCache<never>, 'version'>): FindPlaces => {
+  const kept = new LruMap<Kept>(MAX_ROOMS)
+  return async (room, range) => {
+    const { after, around, limit, withNotices = false } = range
+    const last = lastOf(room, range)
+    if (after !== undefined || around !== undefined || last < room.known) return find(room, range)
+    const list = { version: pages.version, epoch: room.epoch, first: firstOf(room, range), last, limit, withNotices }
+    const known = kept.get(room.id)
+    if (known && isSame(known, list)) return known.places
+    const places = await find(room, range)
+    if (places.runs.length <= MAX_RUNS) kept.set(room.id, { ...list, places })
+    return places
+  }
+}
+
+const isSame = (kept: Kept, list: Omit<Kept, 'places'>): boolean =>
+  kept.version === list.version &&
+  kept.epoch === list.epoch &&
+  kept.first === list.first &&
+  kept.last === list.last &&
+  kept.limit === list.limit &&
+  kept.withNotices === list.withNotices
