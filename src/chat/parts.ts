@@ -82,7 +82,8 @@ export const createParts = (options: ChatOptions, isDraining: () => boolean): Pa
   const people = { registry, subscriptionManager, clock }
   const users = createCurrentUsers({
     ...people,
-    sessionUsers: storage.sessionUsers
+    sessionUsers: storage.sessionUsers,
+    onRenamed: userIds => liveInbox.renamed(userIds)
   })
   const inbox = createInbox({
     repository: storage.inbox,

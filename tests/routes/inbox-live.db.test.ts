@@ -106,6 +106,34 @@ test('shows an edit and a deletion of the newest message', async () => {
   expect(last).not.toHaveProperty('excerpt')
 })
 
+test('shows the new name of a user in direct rooms and beside the newest message', async () => {
+  const { ann, bob, cat, create, put, post, open, as, database } = await start()
+  await create(ann, { room: 'one' })
+  await put(bob, 'one', 'me')
+  const seq = await post(ann, 'one', 'hello')
+  const { room: direct } = (await as(ann, 'POST', '/api/chat/direct', { users: [bob.id] })).body
+  await as(cat, 'POST', '/api/chat/direct', { users: [bob.id] })
+  await post(ann, direct, 'hi')
+  const { socket } = await open(bob)
+  const { socket: own } = await open(ann)
+  const { client, schema } = database
+  await client.query(`update "${schema}".users set username = 'anna' where id = $1`, [ann.id])
+  const person = { user_id: ann.id, username: 'anna' }
+  const changed: Record<string, Frame> = {}
+  while (!changed.one || !changed[direct]) {
+    const room = await update(
+      socket,
+      ({ people, last }) => people?.[0].username === 'anna' || last?.username === 'anna'
+    )
+    if (room.room === 'one' || room.people) changed[room.room] = room
+  }
+  expect(changed.one).toEqual({ room: 'one', messages: 1, last: expect.objectContaining({ ...person, seq }) })
+  expect(changed[direct]).toMatchObject({ people: [person], unread: 1, last: { ...person, excerpt: 'hi' } })
+  expect(Object.keys(changed)).toHaveLength(2)
+  // The people of a direct room are the others, so the renamed user has the same.
+  expect(await update(own, ({ people }) => people)).toMatchObject({ people: [{ user_id: bob.id, username: 'bob' }] })
+})
+
 test('adds rooms as a whole, and removes those that the user leaves, is removed from, or hides', async () => {
   const { ann, bob, create, put, remove, post, open, as } = await start()
   const { socket, first } = await open(bob)

@@ -37,6 +37,7 @@ export const createMemoryChat = ({ clock = fakeClock(), ...options }: MemoryChat
         rooms: async () => [],
         heads: async () => [],
         digests: async () => [],
+        roomsOf: async () => [],
         people: async () => [],
         hide: async () => false
       },

@@ -21,6 +21,8 @@ export interface CurrentUsersOptions {
   readonly clock: Clock
   /** See `ChatStorage.sessionUsers`. */
   readonly sessionUsers: ChatStorage['sessionUsers']
+  /** Called after the new names of users apply to connections. */
+  readonly onRenamed: (userIds: readonly number[]) => void
 }
 
 type UserChanges = Pick<Changes, 'deletedUsers' | 'renamedUsers' | 'revokedSessions' | 'revokedUsers'>
@@ -63,7 +65,8 @@ export const createCurrentUsers = ({
   registry,
   subscriptionManager,
   clock,
-  sessionUsers
+  sessionUsers,
+  onRenamed
 }: CurrentUsersOptions): CurrentUsers => {
   const revoked = createRevokedSessions(clock)
   let deleted = new Set<number>()
@@ -110,6 +113,7 @@ export const createCurrentUsers = ({
     }
     for (const id of deletedNow) subscriptionManager.deleted(id)
     for (const [id, username] of names) subscriptionManager.renamed(id, username)
+    if (names.size > 0) onRenamed([...names.keys()])
   }
 
   const closeCodeOf: CurrentUsers['closeCodeOf'] = principal => {

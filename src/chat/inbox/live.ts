@@ -18,6 +18,7 @@ import type { LogReader } from '../log/reader.ts'
 import { createComparison } from './comparison.ts'
 import type { Inbox } from './inbox.ts'
 import { createOpenings, type Opening, runForUsers } from './openings.ts'
+import { createRenames } from './renames.ts'
 import { createRoomChanges } from './room-changes.ts'
 import { createInboxState, type User } from './state.ts'
 
@@ -57,6 +58,8 @@ export interface LiveInbox {
    * processes.
    */
   membersChanged(userIds: readonly number[]): void
+  /** Called when users were renamed. */
+  renamed(userIds: readonly number[]): void
   /** Reads the rooms of a user again. */
   refresh(userId: number): void
   /** Handles events of other processes. */
@@ -71,6 +74,7 @@ export const createLiveInbox = (options: LiveInboxOptions): LiveInbox => {
   const wholes = createOpenings(inbox, state)
   const changes = createRoomChanges(repository, reader, state)
   const comparison = createComparison(repository, reader, state)
+  const renames = createRenames(repository, reader, state)
   const opens = createUserBuckets({ clock, perSecond: OPENS_PER_SECOND, burst: OPEN_BURST })
   let openings: Opening[] = []
   /** The inboxes that could not be read. The next tick reads them again. */
@@ -94,6 +98,7 @@ export const createLiveInbox = (options: LiveInboxOptions): LiveInbox => {
         opening => wholes.open(opening).catch(error => failed(error, () => failedOpenings.push(opening)))
       )
       if (!areRoomsDue) return
+      await renames.find()
       await changes.send()
       const refreshed = [...stale]
       stale.clear()
@@ -172,6 +177,7 @@ export const createLiveInbox = (options: LiveInboxOptions): LiveInbox => {
       for (const userId of userIds) refresh(userId)
       bus.publish({ kind: 'members', users: [...userIds] })
     },
+    renamed: renames.add,
     refresh,
     events: {
       members({ users: userIds }) {

@@ -36,7 +36,7 @@ export const createOpenings = (inbox: Inbox, state: InboxState): Openings => {
     const isNew = user.digest === ''
     const fresh = shown.filter(({ roomId }) => {
       const known = user.rooms.get(roomId)
-      return !isNew && (!known || (!known.isSent && user.wanted.has(roomId)))
+      return !isNew && (!known || user.wanted.has(roomId))
     })
     const items = await inbox.itemsOf(user.userId, fresh)
     user.digest = digest

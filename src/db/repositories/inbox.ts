@@ -37,6 +37,12 @@ export interface InboxRow extends InboxRoom {
   readonly at: number
 }
 
+/** Whether a room is a direct room. */
+export interface InboxRoomKind {
+  readonly roomId: number
+  readonly isDirect: boolean
+}
+
 /** The newest entry of a room. */
 export type InboxHead = Pick<InboxRoom, 'roomId' | 'lastSeq'>
 
@@ -73,6 +79,8 @@ export interface InboxRepository {
   heads(roomIds: readonly number[]): Promise<InboxHead[]>
   /** Returns what identifies the memberships, the roles and the marks of each user who has any membership. */
   digests(userIds: readonly number[]): Promise<MembershipsDigest[]>
+  /** Returns those of the given rooms in which any of the given users is a member. */
+  roomsOf(roomIds: readonly number[], userIds: readonly number[]): Promise<InboxRoomKind[]>
   /** Returns the members of direct rooms, except the user. */
   people(roomIds: readonly number[], userId: number): Promise<InboxPerson[]>
   /**
@@ -141,6 +149,12 @@ export const createInboxRepository = ({ query }: Pick<SqlClient, 'query'>, schem
       ${number('sum(member.read_seq)', 'readSeqs')},
       ${number('coalesce(sum(member.room_id) filter (where member.is_unread), 0)', 'unreadRooms')}
     from ${members} as member where member.user_id = any($1::integer[]) group by member.user_id`
+  const roomsOf = `select distinct room.id as "roomId", room.visibility = 'direct' as "isDirect"
+    from unnest($2::integer[]) as person (id)
+    cross join lateral (
+      select room_id from ${members} as member where member.user_id = person.id and member.room_id = any($1::integer[]) offset 0
+    ) as known
+    join ${inSchema('rooms')} as room on room.id = known.room_id`
   const people = `select member.room_id as "roomId", member.user_id as "userId", users.username
     from ${members} as member join ${inSchema('users')} as users on users.id = member.user_id
     where member.room_id = any($1::integer[]) and member.user_id <> $2 order by member.room_id, member.user_id`
@@ -155,6 +169,7 @@ export const createInboxRepository = ({ query }: Pick<SqlClient, 'query'>, schem
     heads: roomIds => query<InboxHead>(heads, [[...roomIds]]),
     digests: userIds => query<MembershipsDigest>(digests, [[...userIds]]),
     rooms: roomIds => query<InboxRoom>(rooms, [[...roomIds]]),
+    roomsOf: (roomIds, userIds) => query<InboxRoomKind>(roomsOf, [[...roomIds], [...userIds]]),
     people: async (roomIds, userId) => (roomIds.length === 0 ? [] : query<InboxPerson>(people, [[...roomIds], userId])),
     hide: async (roomId, userId, isHidden) => (await query(hide, [roomId, userId, isHidden])).length > 0
   }

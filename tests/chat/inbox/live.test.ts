@@ -76,6 +76,7 @@ const start = () => {
       },
       heads: async roomIds => roomIds.flatMap(roomId => rowsIn(roomId).slice(0, 1)),
       digests: async userIds => userIds.map(userId => ({ userId, digest: 'd', ...marksOf(rowsOf(userId)) })),
+      roomsOf: async () => [],
       people: async () => [],
       hide: async () => false
     },
