@@ -8,6 +8,7 @@ const turn = (): Promise<void> => new Promise(setImmediate)
 
 const start = async ({ losesNotifications = false } = {}) => {
   const clock = fakeClock()
+  let deliver: (payload: string) => void = () => {}
   const state = {
     losesNotifications,
     listens: 0,
@@ -19,9 +20,10 @@ const start = async ({ losesNotifications = false } = {}) => {
     sentByListener: [] as string[],
     sendByListener: async (payloads: readonly string[]): Promise<void> => {
       state.sentByListener.push(...payloads)
+      // PostgreSQL returns the payloads to the connection that listens.
+      for (const payload of payloads) deliver(payload)
     }
   }
-  let deliver: (payload: string) => void = () => {}
   const database: NotifyingDatabase = {
     async notify(_, payloads) {
       if (state.fails) throw new Error('failed')
@@ -178,6 +180,27 @@ describe('announcements', () => {
     expect(grownIn(state.sentByListener)).toEqual([[[1, 9]]])
     // Each announcement was sent, so none of the failures counts.
     expect(bus.stats?.()).toMatchObject([{ failures: 0 }])
+  })
+
+  test('do not count as heartbeats if the listening connection sends them, which then soon ends', async () => {
+    const { bus, state, seconds } = await start()
+    // The pool now leads to another server.
+    state.losesNotifications = true
+    for (let at = 1; at <= 20; at++) {
+      bus.announce(1, at)
+      await seconds(1)
+    }
+    expect(grownIn(state.sentByListener)).toHaveLength(9)
+    expect(grownIn(state.sent).at(-1)).toEqual([[1, 20]])
+    expect([state.listens, bus.stats?.()[0]?.isFailing]).toEqual([2, true])
+  })
+
+  test('are sent on another connection while the bus closes', async () => {
+    const { bus, state } = await start()
+    state.sendByListener = () => new Promise(() => {})
+    bus.announce(1, 7)
+    await bus.close()
+    expect(grownIn(state.sent)).toEqual([[[1, 7]]])
   })
 
   test('are sent on another connection after a second without a response', async () => {

@@ -57,8 +57,13 @@ const HEARTBEAT_MS = 5000
 const REBUILD_MS = 15_000
 /** Timeout in milliseconds for opening a listening connection. */
 const OPEN_TIMEOUT_MS = 15_000
+/** Time in milliseconds after a heartbeat for which this process sends on the listening connection. */
+const PROVEN_MS = 2 * HEARTBEAT_MS
 /** Timeout in milliseconds for sending on the listening connection. The payloads are then sent on another connection. */
 const SEND_TIMEOUT_MS = 1000
+
+/** Matches a payload that is not a heartbeat. See `Envelope` in envelope.ts. */
+const CONTENT = /"(?:grown|events)":/
 
 const NO_HEARTBEAT =
   'This process receives no notifications. If DATABASE_URL leads to a transaction pooler, set DATABASE_LISTEN_URL to a direct connection.'
@@ -95,10 +100,10 @@ export const createPostgresTransport = ({
   let channel: string | undefined
   let listener: Listener | undefined
   /**
-   * Whether the listening connection has received a heartbeat since it was opened and since it last failed to send. A heartbeat
-   * is sent on another connection, so it proves that both lead to the same database without a transaction pooler.
+   * When the listening connection last received a heartbeat, since it was opened and since it last failed to send. Heartbeats are
+   * sent on another connection, so they prove that both lead to the same database without a transaction pooler.
    */
-  let isProven = false
+  let provenAt = Number.NEGATIVE_INFINITY
 
   const failed = (error: unknown): void => {
     failures++
@@ -107,16 +112,14 @@ export const createPostgresTransport = ({
 
   const open = async (name: string, receiver: Receiver): Promise<void> => {
     const receive = (payload: string): void => {
-      if (payload.startsWith(ours)) heardAt = clock.monotonic()
-      if (payload === lastBeat.payload) {
-        lagMs = clock.monotonic() - lastBeat.at
-        isProven = true
-      }
+      // The other payloads of this process prove nothing, because the listening connection may have sent them.
+      if (payload.startsWith(ours) && !CONTENT.test(payload)) heardAt = provenAt = clock.monotonic()
+      if (payload === lastBeat.payload) lagMs = clock.monotonic() - lastBeat.at
       receiver.receive(payload)
     }
     const onListening = (): void => {
       listens++
-      isProven = false
+      provenAt = Number.NEGATIVE_INFINITY
       receiver.reset()
     }
     isOpening = true
@@ -138,15 +141,15 @@ export const createPostgresTransport = ({
   }
   /**
    * Sends payloads on the listening connection. Returns false if they may not have been sent. Processes may then receive them
-   * twice.
+   * twice, the second time after later payloads.
    */
   const isSentByListener = async (payloads: readonly string[]): Promise<boolean> => {
-    if (!listener || !isProven) return false
+    if (!listener || clock.monotonic() - provenAt >= PROVEN_MS) return false
     try {
       await withTimeout(SEND_TIMEOUT_MS, 'the listening connection', listener.notify(payloads))
       return true
     } catch {
-      isProven = false
+      provenAt = Number.NEGATIVE_INFINITY
       return false
     }
   }
@@ -220,6 +223,8 @@ export const createPostgresTransport = ({
     },
     drain() {
       isClosed = true
+      // The last payloads must not wait for a listening connection that does not respond.
+      provenAt = Number.NEGATIVE_INFINITY
       stopBeating()
     },
     close: async () => listener?.end()

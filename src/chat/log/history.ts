@@ -100,8 +100,7 @@ export const createHistory = ({ pages, readSome, extent, completions, slices, ..
   async function* readOn({ room, epoch, runs, isSparse }: Rest): AsyncGenerator<Entry[]> {
     for (let left = runs; left.length > 0; ) {
       const { entries, rest } = await readBatch(room, { runs: left, isSparse })
-      if (room.epoch !== epoch)
-        throw new Error('The log of the room was replaced while it was read. Request the messages again.')
+      requireEpoch(room, epoch)
       if (entries.length > 0) yield entries
       left = rest
     }
@@ -196,6 +195,7 @@ export const createHistory = ({ pages, readSome, extent, completions, slices, ..
       places = (await moved(room, range, places)) ?? { ...places, runs: [], hasMore: false }
       ;({ entries: first, rest: runs } = await readFirst(room, places))
     }
+    requireEpoch(room, epoch)
     const newer = range.around === undefined ? {} : { hasNewer: await hasNewer(room, range, places) }
     const rest = { room, epoch, userId, runs, isSparse: places.isSparse, ensureMember }
     return {
@@ -244,6 +244,7 @@ export const createHistory = ({ pages, readSome, extent, completions, slices, ..
     // The messages are not in the order of the log, so each one is a run.
     const places = { runs: listed.map(({ seq }) => ({ first: seq, last: seq })), isSparse: true, hasMore: false }
     const { entries, rest: runs } = await readFirst(room, places)
+    requireEpoch(room, epoch)
     const rest = { room, epoch, userId, runs, isSparse: true, ensureMember }
     const next = found.length > limit ? listed.at(-1)?.pinSeq : undefined
     // A pin may have ended since the query.
@@ -289,6 +290,13 @@ export const createHistory = ({ pages, readSome, extent, completions, slices, ..
     cachedPart(room, range) ?? readPart(room, range, userId, ensureMember)
 
   return { part, message, pins }
+}
+
+/** Rejects a response whose entries may belong to two incarnations of the log. */
+const requireEpoch = (room: Room, epoch: string): void => {
+  if (room.epoch === epoch) return
+  const detail = 'The log of the room was replaced while it was read. Request the messages again.'
+  throw new ChatError('unavailable', detail, { retryAfterMs: 1000 })
 }
 
 /** Adds no replies and no own reactions, for responses that consist of frames. */

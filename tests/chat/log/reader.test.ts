@@ -39,6 +39,8 @@ const start = async (
       keyId
     }))
   )
+  /** Called with the first position of each range that is read. */
+  const onRange: { of?: (from: number) => void } = {}
   const queries = { running: 0, maximum: 0, total: 0, looks: 0, rows: 0, ranges: [] as [number, number][] }
   const reading = createLogReader({
     kinds: createKinds(),
@@ -52,6 +54,7 @@ const start = async (
       ...memory.messages,
       async range(roomId, from, to) {
         queries.total++
+        onRange.of?.(from)
         queries.ranges.push([from, to])
         queries.maximum = Math.max(queries.maximum, ++queries.running)
         const rows = await memory.messages.range(roomId, from, to)
@@ -89,7 +92,7 @@ const start = async (
     for await (const piece of body) pieces.push(piece)
     return { items: JSON.parse(Buffer.concat(pieces).toString()), longest: Math.max(...pieces.map(p => p.length)) }
   }
-  return { reading, room, list, queries }
+  return { reading, room, list, queries, onRange }
 }
 
 const seqs = (items: { seq: number }[]) => items.map(({ seq }) => seq)
@@ -161,10 +164,20 @@ test('the places of the newest messages are looked up again only after an entry 
   expect(await looks({ limit: 40 })).toBe(1)
 })
 
+test('a list fails if its log is replaced while its parts are read', async () => {
+  const { room, list, onRange } = await start(256, { isOther: seq => seq > 64 && seq <= 192 })
+  onRange.of = from => {
+    if (from !== 193) return
+    onRange.of = () => {}
+    void room.reaches({ epoch: 'f', lastSeq: 256, oldestSeq: 1 })
+  }
+  await expect(list({ limit: 128 })).rejects.toThrow('replaced')
+})
+
 test('the places of a list with many runs are not kept', async () => {
-  const { list, queries } = await start(7000, { isOther: seq => seq % 70 !== 0 })
+  const { list, queries } = await start(4620, { isOther: seq => seq % 70 !== 0 })
   for (const read of [1, 2]) {
-    await list({ limit: 100 })
+    await list({ limit: 66 })
     expect(queries.looks).toBe(read)
   }
 })
