@@ -1,6 +1,6 @@
 /** Tests the comparison of a run with the committed results. */
 import { expect, test } from 'vitest'
-import { asComparison, mergeRows } from './committed.ts'
+import { asComparison, asTurns, mergeRows } from './committed.ts'
 import type { Row } from './rows.ts'
 
 const rowOf = (own: number[], peer = [100, 100, 100], title = 'messages'): Row => ({
@@ -43,4 +43,12 @@ test('merges rows: measured ones replace the committed ones, and new ones come l
     rowOf([4], [1], 'c')
   ]
   expect(mergeRows([before, kept], [added, now])).toEqual([now, kept, added])
+})
+
+test('marks a row whose median left the range of another commit, over all turns', () => {
+  const other = [rowOf([80, 90, 100]), rowOf([60, 61, 62])]
+  expect(asTurns(other, [rowOf([50, 50, 50]), rowOf([55, 58, 59])])).toMatch(
+    /71\.0 \(60.* -> 52\.5 .*x0\.74 {2}\*\* outside/
+  )
+  expect(asTurns(other, [rowOf([59, 61, 50]), rowOf([62, 70, 71])])).not.toContain('outside')
 })

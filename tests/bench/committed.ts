@@ -1,7 +1,7 @@
 /** Reads and writes the committed results in docs/bench.json, and compares the results of a run with them. */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { figure, range } from './report.ts'
-import { type Aim, compare, type Row, type Spread } from './rows.ts'
+import { type Aim, compare, type Row, type Spread, spread } from './rows.ts'
 
 /** A row in the JSON file, where `runs` is an object instead of a map. */
 type StoredRow = Omit<Row, 'runs'> & { readonly runs: Readonly<Record<string, readonly number[]>> }
@@ -59,3 +59,20 @@ export const asComparison = (committed: readonly Row[], rows: readonly Row[]): s
     })
     .concat('')
     .join('\n')
+
+/** Returns the results of the service in all rows with a title. */
+const runsOf = (rows: readonly Row[], wanted: string): number[] =>
+  rows.flatMap(({ title, runs }) => (title === wanted ? ([...runs.values()].at(-1) ?? []) : []))
+
+/**
+ * Formats the results of the service of another commit and of this tree, which were measured in turns. Marks a row if the median of
+ * this tree is outside the range of the commit.
+ */
+export const asTurns = (other: readonly Row[], own: readonly Row[]): string =>
+  [...new Map(own.map(row => [row.title, row])).values()]
+    .map(({ title, unit }) => {
+      const [before, now] = [spread(runsOf(other, title)), spread(runsOf(own, title))]
+      const mark = now.median < before.min || now.median > before.max ? '  ** outside **' : ''
+      return `${title} [${unit}]\n  ${range(before)} -> ${range(now)}, x${figure(now.median / before.median)}${mark}\n`
+    })
+    .join('')

@@ -9,19 +9,17 @@
  * function that the code creates, and run with the packages of this tree. A first run of each is not counted. Ten pairs take about
  * four minutes. With `--load`, only one of the loads is measured.
  */
-import { execFileSync } from 'node:child_process'
-import { cpSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { closeAll, connectMany, framesOf } from './clients.ts'
+import { compileCommit, root } from './commit.ts'
 import { type BenchDatabase, backendsOf, createBenchDatabase, dropDatabases } from './database.ts'
 import { type Interval, intervalOf } from './interval.ts'
 import { pause } from './rows.ts'
 import { type Service, startService } from './service.ts'
 import { killSubjects, nanosecondsOf, pinTo } from './subjects.ts'
 
-const root = join(import.meta.dirname, '../..')
 const SENDERS = 20
 /** The measured loads: how many messages each of the senders has in flight, and how many messages a run has. */
 const LOADS = [
@@ -42,23 +40,8 @@ interface Cost {
   readonly database: number
 }
 
-/** Extracts a commit to a new folder and compiles it there, without checking its types. */
-const compile = (commit: string): string => {
-  const folder = mkdtempSync(join(tmpdir(), 'chat-bench-commit-'))
-  const archive = execFileSync('git', ['archive', commit], { cwd: root, maxBuffer: 2 ** 28 })
-  execFileSync('tar', ['-x', '-C', folder], { input: archive })
-  symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'))
-  const options = ['--noCheck', '--declaration', 'false', '--stripInternal', 'false', '--sourceMap', 'false']
-  execFileSync('node_modules/.bin/tsc', ['-p', 'tsconfig.build.json', ...options], { cwd: folder, stdio: 'inherit' })
-  // The service reads the files of the page when it starts. No client of this program loads them.
-  for (const files of ['web', 'assets'])
-    cpSync(join(root, 'dist', files), join(folder, 'dist', files), { recursive: true })
-  return folder
-}
-
-const startSubject = async (folder: string): Promise<Subject> => {
+const startSubject = async (program: string): Promise<Subject> => {
   const database = await createBenchDatabase()
-  const program = join(folder, 'dist/src/cli.js')
   return { database, service: await startService(database, { people: SENDERS, program }) }
 }
 
@@ -139,9 +122,9 @@ if (commit === undefined || !(pairs >= 2) || loads.length === 0) {
 }
 process.setMaxListeners(0)
 pinTo(1, process.pid)
-const folder = compile(commit)
+const { folder, program } = compileCommit(commit)
 try {
-  const [other, ours] = [await startSubject(folder), await startSubject(root)]
+  const [other, ours] = [await startSubject(program), await startSubject(join(root, 'dist/src/cli.js'))]
   // Node.js compiles the code of a path while it runs often, which is counted as CPU time of the service.
   for (const subject of [other, ours]) await measure(subject, LOADS[0])
   for (const load of loads) await compare(other, ours, load, pairs)

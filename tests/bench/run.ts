@@ -6,14 +6,20 @@
  *              if only some benchmarks run, replaces only their rows
  *   --compare  prints each result that has an aim, together with the committed result, and marks the results that moved by
  *              more than their spread
+ *   --beside COMMIT
+ *              also runs the service of another commit, in turns with this tree, and prints whether the median of this tree is
+ *              within the range of the commit. The load, the peers and the packages are those of this tree
  *   --short    uses fewer and shorter runs; if no benchmarks are named, runs only `fan-out` and `durable`, which takes about
  *              one minute
  */
+
+import { rmSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { append } from './append.ts'
-import { asComparison, type Conditions, mergeRows, readResults } from './committed.ts'
+import { compileCommit } from './commit.ts'
+import { asComparison, asTurns, type Conditions, mergeRows, readResults } from './committed.ts'
 import { conversations } from './conversations.ts'
 import { dataCommands } from './data-commands.ts'
 import { dropDatabases, serverVersion } from './database.ts'
@@ -33,6 +39,7 @@ import { asText } from './report.ts'
 import { resume } from './resume.ts'
 import type { Effort, Row } from './rows.ts'
 import { scaling } from './scaling.ts'
+import { useProgram } from './service.ts'
 import { snapshot } from './snapshot.ts'
 import { killSubjects, pinTo } from './subjects.ts'
 import { writeDocuments } from './write.ts'
@@ -59,10 +66,14 @@ const benchmarks: Readonly<Record<string, (effort: Effort) => Promise<Row[]>>> =
 }
 /** The benchmarks that take several minutes each, and run only if they are named. */
 const LONG: readonly string[] = ['scaling', 'snapshot', 'partitions']
+/** The benchmarks that run functions of this tree instead of its service. */
+const WITHOUT_SERVICE: readonly string[] = ['append', 'fernet']
+/** How often this tree and another commit are measured in turns. */
+const TURNS = 2
 
 const flag = { type: 'boolean', default: false } as const
 const { values, positionals } = parseArgs({
-  options: { write: flag, compare: flag, short: flag },
+  options: { write: flag, compare: flag, short: flag, beside: { type: 'string' } },
   allowPositionals: true
 })
 const unknown = positionals.filter(name => !(name in benchmarks))
@@ -92,16 +103,46 @@ pinTo(1, process.pid)
 const conditions = await conditionsOf()
 const docs = join(import.meta.dirname, '../../docs')
 const began = performance.now()
-const rows: Row[] = []
-for (const name of names) {
-  const results = await benchmarks[name]?.(effort).catch(async err => {
+
+/** Runs a benchmark. Returns no rows if it fails. */
+const measure = async (name: string): Promise<Row[]> => {
+  try {
+    return (await benchmarks[name]?.(effort)) ?? []
+  } catch (error) {
     process.exitCode = 1
     killSubjects()
     await dropDatabases()
-    process.stderr.write(`*** FAILED: ${name}. Run it again: npm run bench -- ${name} --write. ***\n${err.stack}\n`)
-  })
-  for (const row of results ?? []) process.stdout.write(`${asText(row)}\n`)
-  rows.push(...(results ?? []))
+    const { stack } = error as Error
+    process.stderr.write(`*** FAILED: ${name}. Run it again: npm run bench -- ${name} --write. ***\n${stack}\n`)
+    return []
+  }
+}
+
+/** Measures another commit and this tree in turns, and prints a line per row. */
+const measureBeside = async (commit: string): Promise<void> => {
+  const { folder, program } = compileCommit(commit)
+  for (const name of names.filter(name => !WITHOUT_SERVICE.includes(name))) {
+    const [other, own]: [Row[], Row[]] = [[], []]
+    for (let turn = 0; turn < TURNS; turn++) {
+      useProgram(program)
+      other.push(...(await measure(name)))
+      useProgram()
+      own.push(...(await measure(name)))
+    }
+    process.stdout.write(asTurns(other, own))
+  }
+  rmSync(folder, { recursive: true, force: true })
+}
+
+if (values.beside !== undefined) {
+  await measureBeside(values.beside)
+  process.exit()
+}
+const rows: Row[] = []
+for (const name of names) {
+  const results = await measure(name)
+  for (const row of results) process.stdout.write(`${asText(row)}\n`)
+  rows.push(...results)
 }
 const minutes = ((performance.now() - began) / 60_000).toFixed(1)
 process.stdout.write(`${minutes} minutes, ${JSON.stringify(conditions)}\n`)

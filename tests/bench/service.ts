@@ -19,13 +19,20 @@ export interface ServiceOptions {
   readonly people?: number
   readonly env?: Readonly<Record<string, string>>
   readonly nodeArgs?: readonly string[]
-  /** The program to run. The default is the built service of this working tree. */
+  /** The program to run. See `useProgram`. */
   readonly program?: string
+}
+
+let usedProgram = 'dist/src/cli.js'
+
+/** Sets the program that `startService` runs by default. At first, this is the built service of this working tree. */
+export const useProgram = (program = 'dist/src/cli.js'): void => {
+  usedProgram = program
 }
 
 export const startService = async (
   { url: databaseUrl, secrets }: BenchDatabase,
-  { people = 1, env = {}, nodeArgs = [], program = 'dist/src/cli.js' }: ServiceOptions = {}
+  { people = 1, env = {}, nodeArgs = [], program = usedProgram }: ServiceOptions = {}
 ): Promise<Service> => {
   const port = await freePort()
   const child = start(['--max-semi-space-size=32', ...nodeArgs, program, 'serve'], {
