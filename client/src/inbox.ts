@@ -185,7 +185,7 @@ export const createInbox = (client: ChatClient, { timers = systemTimers }: Inbox
     setStatus('unsupported', { code: String(code), detail: String(detail) })
   }
 
-  /** Replaces an item at once, and restores its counts if the request fails. */
+  /** Replaces an item before the request is sent. If the request fails, restores the item, unless it has changed since then. */
   const optimistic = async (room: string, change: (item: InboxItem) => InboxItem, request: () => Promise<unknown>) => {
     const before = items.get(room)
     const shown = before && change(before)

@@ -61,7 +61,8 @@ DECLARE
 	new_seq bigint;
 	mentioned integer[];
 BEGIN
-	-- Under a transaction-wide snapshot, the later steps would not see what another batch committed during step 1.
+	-- Under a transaction-wide snapshot, the statements after the lock of the rooms would not see what another batch committed while
+	-- this batch waited for the lock.
 	IF current_setting('transaction_isolation') <> 'read committed' THEN
 		RAISE EXCEPTION 'chat_append_entries needs the isolation level read committed';
 	END IF;

@@ -14,7 +14,7 @@ export interface ReencryptedPage {
   readonly table: string
   /** The number of rows in the page, including rows that needed no change. */
   readonly read: number
-  /** The number of rows that are now encrypted with the current key. */
+  /** The number of rows that this pass encrypted again, with the current key. */
   readonly rows: number
   /** The number of rows that no key of the keyring decrypts. They are not changed. */
   readonly unreadable: number

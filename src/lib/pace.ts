@@ -5,8 +5,8 @@ import type { Clock } from './clock.ts'
 /** Maximum pause in milliseconds after one batch. */
 const MAX_PAUSE_MS = 1000
 /**
- * Target duration of a batch in milliseconds. Others wait for the locks of a batch, for the CPU that it uses, and for the disk at its
- * commit.
+ * Target duration of a batch in milliseconds. It is short, because other transactions wait while a batch holds locks, uses the CPU,
+ * and writes to the disk at its commit.
  */
 const BATCH_MS = 20
 const MIN_ROWS = 20

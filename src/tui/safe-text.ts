@@ -35,9 +35,9 @@ const UNSAFE_IN_JSON = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\ufeff]|\p{Bidi_C
 const SPACES = '\t\n\r'
 
 /**
- * Returns equivalent JSON on one line, with a `\u` escape for every character that a terminal could interpret. Inside strings,
- * JSON allows control characters only from U+007F on. Between values, JSON allows only tabs and line breaks. These are replaced
- * with spaces.
+ * Returns equivalent JSON on one line. Inside strings, JSON allows control characters from U+007F on. They are escaped with `\u`,
+ * as is every other character that a terminal could interpret. Between values, the only control characters that JSON allows are tabs
+ * and line breaks. They are replaced with spaces.
  */
 export const safeJson = (json: string): string =>
   json.replace(UNSAFE_IN_JSON, character =>

@@ -131,7 +131,8 @@ export const createRooms = (
 
   const changed = (): void => {
     for (const [name, { seq, visibility }] of heads) {
-      // Somebody has opened a new direct room with this user, so all its messages are unread.
+      // `begin` has an effect only for a room without a position. If that is a direct room that is not in the first list, somebody
+      // has just opened it with this user, so all its messages are unread.
       const isNew = isListKnown && visibility === 'direct'
       positions.begin(name, isNew ? 0 : seq)
     }

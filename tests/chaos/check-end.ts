@@ -34,7 +34,10 @@ const headsOf = async (user: HttpUser, rooms: ChaosState['rooms']): Promise<Map<
   return heads
 }
 
-/** Returns why a client is not at the end of every room, or undefined. */
+/**
+ * Returns what a client still has to receive: acknowledgements, entries of a room, or the end of a subscription. Returns undefined
+ * if it has received everything.
+ */
 const missing = (client: ChaosClient, heads: ReadonlyMap<string, number>): string | undefined => {
   if (!client.isSettled) return `${client.name}: has unacknowledged frames`
   for (const [room, reader] of client.readers) {

@@ -1,6 +1,6 @@
 /**
- * Tests the service behind Debian's PgBouncer, in both pool modes, with the default configuration and with ignored startup
- * parameters.
+ * Tests the service behind Debian's PgBouncer in session mode and in transaction mode, with the default configuration and with
+ * ignored startup parameters.
  */
 import { randomBytes } from 'node:crypto'
 import postgres from 'postgres'

@@ -21,7 +21,10 @@ const RULES = join(import.meta.dirname, '../../deploy/prometheus/alerts.yml')
 /** Matches the name of a metric in an expression of PromQL. */
 const METRIC = /\b(?:chat|process|nodejs)_\w+|\bup\b/g
 
-/** Scrapes the given ports every second. The alerts fire at once, because the faults of the drill are shorter than their `for`. */
+/**
+ * Scrapes the given ports every second. Sets the `for` of every alert to 0 s, because the faults of the drill are shorter than the
+ * committed values.
+ */
 export const startMonitor = async (prometheus: string, ports: readonly number[]): Promise<Monitor> => {
   const folder = mkdtempSync(join(tmpdir(), 'chat-drill-prometheus-'))
   const port = await freePort()

@@ -23,7 +23,9 @@ export interface ProofsOptions {
   readonly context: AccountsContext
   readonly passwords: Passwords
   readonly throttle?: LoginThrottle | undefined
-  /** The gates that run between the check of the password and the proof, in this order. */
+  /**
+   * The gates. They run in the order of the array, after the password was checked and before the session is marked as proven.
+   */
   readonly gates: readonly ProofGate[]
 }
 

@@ -166,7 +166,10 @@ export const publicIdOf = (credentialId: string): string =>
 /** Returns the relying party. Throws `passkeys_unavailable` if passkeys are off. */
 export const available = (party: RelyingParty | undefined): RelyingParty => {
   if (party) return party
-  throw new ChatError('passkeys_unavailable', 'This service has no passkeys. Use your password or another method.')
+  throw new ChatError(
+    'passkeys_unavailable',
+    'Passkeys are turned off on this service. Use your password or another method.'
+  )
 }
 
 /** Returns the error for a response that cannot be verified. The error does not reveal the reason. */

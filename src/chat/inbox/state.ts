@@ -12,7 +12,7 @@ interface Known {
   isSent: boolean
   /** The personal fields that were sent last, as JSON. */
   personal: string
-  /** The mark that was read last. */
+  /** The mark as it was last loaded from the database. */
   mark: Pick<InboxRow, 'roomId' | 'readSeq' | 'isUnread'>
 }
 
@@ -24,7 +24,7 @@ export interface User {
   readonly wanted: Set<number>
   /** Identifies the set of the user’s memberships. */
   digest: string
-  /** The sums of the marks that were read last. */
+  /** The sums of the user’s marks (see `Marks`), as they were last loaded from the database. */
   marks: Marks
   /** The difference from the sums in the database at the last comparison. Undefined if they were equal. */
   difference: string | undefined

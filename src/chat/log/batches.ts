@@ -32,7 +32,7 @@ const SOME = 32
 
 /** Creates the function that reads the next batch of a list. */
 export const createBatches = ({ pages, readSome }: BatchesOptions) => {
-  /** Reads entries from the start of some runs, up to about `BATCH_BYTES` bytes of frames. */
+  /** Reads the entries of runs (parts of the log) in order, until their frames have about `BATCH_BYTES` bytes. */
   const readRuns = async (room: Room, runs: readonly Extent[]): Promise<Batch> => {
     let entries: Entry[] = []
     let bytes = 0

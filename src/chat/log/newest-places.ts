@@ -23,7 +23,10 @@ interface Kept {
 
 /** Maximum number of rooms whose places are kept. */
 const MAX_ROOMS = 1024
-/** Maximum number of runs in places that are kept. Bounds the memory to about 5 kB per room. */
+/**
+ * Maximum number of runs (parts of the log) in the places of a list. A list with more runs is not kept, so the memory is limited to
+ * about 5 kB per room.
+ */
 const MAX_RUNS = 64
 
 /** Returns `find` with a cache for the newest messages of a room, and for no other list. */

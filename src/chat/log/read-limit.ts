@@ -151,13 +151,10 @@ const tooFast = (readRate: number, retryAfterMs: number): ChatError => {
   return new ChatError('rate_limited', detail, { retryAfterMs })
 }
 
+const UNREAD_DETAIL = `Your client has not received ${MAX_OF_USER} earlier HTTP responses completely. Receive or cancel them, then try again.`
 const UNREAD = new Error('The client does not read its other responses.')
 
-const unread = (): ChatError =>
-  new ChatError('rate_limited', `You have ${MAX_OF_USER} responses that you have not read. Read them first.`, {
-    retryAfterMs: 1000,
-    cause: UNREAD
-  })
+const unread = (): ChatError => new ChatError('rate_limited', UNREAD_DETAIL, { retryAfterMs: 1000, cause: UNREAD })
 
 /** Returns whether a read was rejected because the user does not read the responses that are in progress. */
 export const isUnread = (error: unknown): boolean => error instanceof ChatError && error.cause === UNREAD
