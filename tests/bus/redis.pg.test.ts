@@ -35,14 +35,24 @@ const startTwo = async (first: Options, second: Options = first, waits = true) =
   return { one, two, instance }
 }
 
-/** Sends an event in each direction, and resolves when both have arrived. */
-const exchange = async ({ one, two }: Pick<Awaited<ReturnType<typeof startTwo>>, 'one' | 'two'>) => {
+/**
+ * Sends an event in each direction until both have arrived. A bus that connects again may have lost an event, which it reports
+ * with a reset. On a busy machine, this may happen at any time, because the clock of the buses is fast.
+ */
+const exchange = async ({ one, two }: Pick<Awaited<ReturnType<typeof startTwo>>, 'one' | 'two'>): Promise<void> => {
   const seen = [one.received.events.length, two.received.events.length] as const
+  const resets = () => one.received.resets + two.received.resets
+  const before = resets()
+  const hasArrived = (): boolean => one.received.events.length > seen[0] && two.received.events.length > seen[1]
   one.bus.publish({ kind: 'alive' })
   two.bus.publish({ kind: 'alive' })
-  await one.until(() => one.received.events.length > seen[0])
-  await two.until(() => two.received.events.length > seen[1])
+  for (const { until } of [one, two]) await until(() => hasArrived() || resets() > before)
+  if (!hasArrived()) await exchange({ one, two })
 }
+
+/** Returns the received events that `exchange` does not send. */
+const otherEvents = ({ received }: Awaited<ReturnType<typeof startTwo>>['one']) =>
+  received.events.filter(({ kind }) => kind !== 'alive')
 
 const fallsBack = (bus: Parameters<typeof redisStats>[0]) =>
   expect.poll(() => redisStats(bus).isFailing, { interval: 20 }).toBe(true)
@@ -58,7 +68,7 @@ describe.skipIf(!hasRedis)('the bus over Redis', () => {
     }
     await pair.two.until(() => pair.two.received.events.length >= 50)
     await exchange(pair)
-    expect(pair.two.received.events).toHaveLength(51)
+    expect(otherEvents(pair.two)).toHaveLength(50)
     expect(pair.two.received.grown).toHaveLength(50)
     expect(redisStats(pair.one.bus).isFailing).toBe(true)
     // The events between the loss of Redis and the request may be lost, so the process reads everything again.
@@ -81,7 +91,7 @@ describe.skipIf(!hasRedis)('the bus over Redis', () => {
     server.signal('SIGCONT')
     await untilRedisWorks(pair.one.bus)
     await exchange(pair)
-    expect(pair.two.received.events).toHaveLength(2)
+    expect(otherEvents(pair.two)).toHaveLength(1)
   })
 
   test('is not affected by FLUSHALL, and reconnects after CLIENT KILL', async () => {

@@ -114,7 +114,12 @@ export interface Received {
   resets: number
 }
 
-/** Listens on a bus and records what the bus delivers. `until` resolves when a condition on the records is true. */
+/** The time in milliseconds after which `until` rejects. */
+const UNTIL_MS = 60_000
+
+/**
+ * Listens on a bus and records what the bus delivers. `until` resolves when a condition on the records is true.
+ */
 export const listening = async (bus: Bus) => {
   const received: Received = { grown: [], events: [], from: [], resets: 0 }
   let check = () => {}
@@ -130,12 +135,22 @@ export const listening = async (bus: Bus) => {
     },
     reset() {
       received.resets++
+      check()
     }
   })
   onTestFinished(() => bus.close())
   const until = (isEnough: () => boolean) =>
-    new Promise<void>(resolve => {
-      check = () => isEnough() && resolve()
+    new Promise<void>((resolve, reject) => {
+      const fail = (): void => {
+        const state = { received, stats: bus.stats?.() }
+        reject(new Error(`The bus has not delivered what the test waits for: ${JSON.stringify(state)}`))
+      }
+      const timer = setTimeout(fail, UNTIL_MS)
+      check = () => {
+        if (!isEnough()) return
+        clearTimeout(timer)
+        resolve()
+      }
       check()
     })
   return { bus, received, until }
