@@ -26,7 +26,10 @@ export class PendingMarks {
     return this.#size >= MAX_PENDING
   }
 
-  /** Adds a change after the earlier ones. Drops the change if too many are waiting. */
+  /**
+   * Adds a change, merged with the waiting change of the same user and room. If there is no such change and `isFull` is true, drops
+   * the change.
+   */
   add(change: ReadChange): void {
     const earlier = this.#get(change)
     this.#set(earlier ? merge(earlier, change) : change)
@@ -40,11 +43,11 @@ export class PendingMarks {
     }
   }
 
-  /** Removes the waiting change of the same user and room. Returns it merged with the given, later change. */
-  takeWith(change: ReadChange): PendingChange {
+  /** Removes and returns the waiting change of the same user and room. */
+  takeEarlier(change: ReadChange): PendingChange | undefined {
     const earlier = this.#get(change)
     if (earlier) this.#delete(earlier)
-    return earlier ? merge(earlier, change) : change
+    return earlier
   }
 
   /** Removes and returns the changes of a user. */
@@ -89,10 +92,11 @@ export class PendingMarks {
   }
 }
 
-const merge = (earlier: PendingChange, later: PendingChange): PendingChange => {
+/** Merges two changes of the same user and room. */
+export const merge = (earlier: PendingChange, later: PendingChange): PendingChange => {
   const isReplacement = earlier.isUnread !== later.isUnread || earlier.isReplacement || later.isReplacement || false
   const { userId, room, isUnread } = later
-  // The numbers of two incarnations of a log cannot be compared.
+  // The `seq` of two incarnations of a log cannot be compared.
   const isOtherLog = earlier.epoch !== undefined && later.epoch !== undefined && earlier.epoch !== later.epoch
   const upTo = isOtherLog ? later.upTo : Math.max(earlier.upTo, later.upTo)
   const epoch = later.epoch ?? earlier.epoch

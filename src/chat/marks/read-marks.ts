@@ -1,7 +1,7 @@
 /**
  * Stores how far members have read. Changes are collected and written together every two seconds. The subscribers of the room are
- * notified at most once per second. Other processes are notified over the bus, which may lose an event: a client then sees the
- * mark after its next change.
+ * notified at most once per second. Other processes are notified over the bus, which may lose an event. The clients of another
+ * process then see the mark only when it changes again.
  */
 import type { Bus } from '../../bus/bus.ts'
 import type { BusEventHandlers } from '../../bus/events.ts'
@@ -13,7 +13,7 @@ import { encode } from '../connections/encoded.ts'
 import { refusalOf } from '../log/refusals.ts'
 import type { RoomRegistry } from '../rooms/registry.ts'
 import type { Room } from '../rooms/room.ts'
-import { type PendingChange, PendingMarks } from './pending-marks.ts'
+import { merge, type PendingChange, PendingMarks } from './pending-marks.ts'
 
 /** Interval in milliseconds at which changes are written. */
 const WRITE_MS = 2000
@@ -47,7 +47,7 @@ export interface ReadMarks {
    * whether the room exists.
    */
   add(change: ReadChange): void
-  /** Writes a change now. Throws `not_allowed` if the user is not a member, and `busy` if the member is locked. */
+  /** Writes a change now. Throws `not_allowed` if the user is not a member, and `busy` if the row of the member stays locked. */
   write(change: ReadChange): Promise<ReadMark>
   /** Writes the collected changes of a user, so that the inbox of the user contains them. Never rejects. */
   settle(userId: number): Promise<void>
@@ -131,6 +131,18 @@ export const createReadMarks = (options: ReadMarksOptions): ReadMarks => {
     }
   }
 
+  const writeNow = async (change: PendingChange): Promise<ReadMark> => {
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const marks = await repository.write([change])
+      const [mark] = marks
+      if (!mark) throw notMember()
+      publish(marks, [change])
+      if (!mark.isLocked) return mark
+      await new Promise(resolve => setTimeout(resolve, DELAY_MS))
+    }
+    throw refusalOf('busy')
+  }
+
   const flushAll = async (): Promise<void> => {
     // Writes only as many changes as are pending now, so that the loop ends even if the rows of some members stay locked and
     // `writeSome` restores their changes.
@@ -166,16 +178,14 @@ export const createReadMarks = (options: ReadMarksOptions): ReadMarks => {
       if (pending.isFull) void flush()
     },
     async write(change) {
-      const whole = pending.takeWith(change)
-      for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-        const marks = await repository.write([whole])
-        const [mark] = marks
-        if (!mark) throw notMember()
-        publish(marks, [whole])
-        if (!mark.isLocked) return mark
-        await new Promise(resolve => setTimeout(resolve, DELAY_MS))
+      const earlier = pending.takeEarlier(change)
+      try {
+        return await writeNow(earlier ? merge(earlier, change) : change)
+      } catch (error) {
+        // The caller sees that this change failed, and knows nothing of the earlier one.
+        if (earlier) pending.restore([earlier])
+        throw error
       }
-      throw refusalOf('busy')
     },
     async settle(userId) {
       await flushing
@@ -189,7 +199,7 @@ export const createReadMarks = (options: ReadMarksOptions): ReadMarks => {
     async close() {
       for (const stop of stops) stop()
       await flush()
-      // Flushes twice, because the first call may only have waited for a run that had already begun.
+      // Flushes twice, because the first call may only have waited for a flush that had already begun.
       await flush()
     }
   }

@@ -117,7 +117,7 @@ describe('createReadMarks', () => {
   test('sends the mark to the connections of the user if a change replaced another one before it was written', async () => {
     const { marks, add, advance, sent, state } = start()
     state.hasEffect = false
-    // One device shows the room as read already, and another one marks it as unread. In the database, nothing changes.
+    // One device already shows the room as read, and another device marks the room as unread. The database does not change.
     add(1, 5)
     await marks.write({ userId: 1, room: 'team', upTo: 0, isUnread: true })
     await advance(1000)
@@ -137,5 +137,19 @@ describe('createReadMarks', () => {
     state.isFailing = false
     await marks.close()
     expect(written.map(([change]) => change?.upTo)).toEqual([5, 6])
+  })
+
+  test('keeps the earlier change of a mark that is written at once, if it cannot be written', async () => {
+    const { marks, add, advance, written, state } = start()
+    const now = { userId: 1, room: 'team', upTo: 9, isUnread: false }
+    add(1, 5)
+    state.isFailing = true
+    await expect(marks.write(now)).rejects.toThrow('down')
+    Object.assign(state, { isFailing: false, isLocked: true })
+    await expect(marks.write(now)).rejects.toThrow('Another request')
+    written.length = 0
+    state.isLocked = false
+    await advance(2000)
+    expect(written).toEqual([[expect.objectContaining({ upTo: 5 })]])
   })
 })
