@@ -50,8 +50,8 @@ export interface ChatPluginOptions
     HostFunctions,
     Pick<ChatOptions, 'appendQueue' | 'joinsPosters'> {
   /**
-   * Replaces the default bus. The default bus uses the notifications of the database. If the database sends no notifications,
-   * the default bus reaches only this process. The chat closes the bus when the chat stops.
+   * Replaces the default bus. The default bus uses the notifications of the database, and Redis if `redisUrl` is set. If the
+   * database sends no notifications, the default bus reaches only this process. The chat closes the bus when the chat stops.
    */
   readonly bus?: Bus | undefined
   readonly clock?: Clock

@@ -19,9 +19,9 @@ declare module 'fastify' {
   interface FastifyInstance {
     chatDb: ChatDatabase
     /**
-     * Runs work during the start, on a connection that is closed afterwards. So if the start fails later, no open connection
-     * keeps the process running. Does nothing with a host application's client and without `migrateOnStart`, because the host
-     * may not be connected yet.
+     * Runs work during the start. Uses the client of a host application or the embedded database, or else a connection that is
+     * closed afterwards. So if the start fails later, no connection of the service keeps the process running. Does nothing with
+     * a host application's client if `migrateOnStart` is false, because the host may not be connected yet.
      */
     chatDbAtStart: (work: (database: ChatDatabase) => Promise<void>) => Promise<void>
   }

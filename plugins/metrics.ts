@@ -19,7 +19,7 @@ import { shutdownOf } from '../src/shutdown.ts'
 declare module 'fastify' {
   interface FastifyInstance {
     chatMetrics: Instruments & {
-      /** Returns the metrics as text and its content type, or undefined if the service has no metrics of its own. */
+      /** Returns the metrics as text, and the content type of the text. Absent if no metrics are configured. */
       readonly collect?: (() => Promise<{ readonly text: string; readonly type: string }>) | undefined
       /** Returns whether the `Authorization` header of a request contains METRICS_TOKEN. Absent without the setting. */
       readonly isAllowed?: ((request: FastifyRequest) => boolean) | undefined

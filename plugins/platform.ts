@@ -84,7 +84,8 @@ export default fp(
  * - The service is shutting down, and the route does not have `chatWhileStopping`.
  * - The process is overloaded. Routes with `chatMayWait` reject requests if the load is `high` or `extreme`, WebSocket routes
  *   only if it is `extreme`.
- * - The process has, or opens, as many WebSockets as it may (`admit`).
+ * - The request is an upgrade, and the process has the maximum number of WebSockets, or opens them faster than `connectRate`
+ *   allows (`admit`).
  */
 const checkUpgradeAndStop = (fastify: FastifyInstance, request: FastifyRequest): void => {
   const { chatSocket, chatWhileStopping, chatMayWait } = request.routeOptions.config

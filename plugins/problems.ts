@@ -74,7 +74,7 @@ const LIMITS: ReadonlySet<string> = new Set<ErrorCode>([
   'message_too_long'
 ])
 
-/** The service refuses entries with this code until an operator finishes the upgrade. It is a warning and not a failure. */
+/** The code with which the service rejects entries until an operator finishes the upgrade. Logged as a warning, not as an error. */
 const UPGRADE_PENDING: ErrorCode = 'upgrade_pending'
 
 /**

@@ -1,4 +1,4 @@
-/** Serves the users whom a user has blocked. */
+/** Lets users block and unblock other users, and list the users whom they have blocked. */
 import { type FastifyPluginAsyncTypebox, Type } from '@fastify/type-provider-typebox'
 import { callerOf } from '../plugins/auth.ts'
 import { limitReads } from '../plugins/chat.ts'

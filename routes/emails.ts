@@ -1,4 +1,4 @@
-/** Serves the e-mail addresses of users: enter, confirm, change and remove. */
+/** Lets users enter, confirm, change and remove their e-mail address. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { clientOf, provenOwnerOf } from '../plugins/auth.ts'
 import { limitReads } from '../plugins/chat.ts'

@@ -11,7 +11,7 @@ import { perUserAndMinute } from './limit-per-user.ts'
 
 /** Maximum number of rooms that a user may hide or show per minute. */
 const CHANGES_PER_MINUTE = 60
-/** A page reads all rooms of the user to compute the totals, so it counts as several reads. */
+/** How many entries the read limit counts for a page. The number is high, because the totals need all rooms of the user. */
 const ENTRIES_PER_PAGE = 200
 
 const GUARD = [...TOKEN_PROBLEMS, 'validation_failed', 'rate_limited', 'busy'] as const

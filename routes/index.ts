@@ -32,7 +32,7 @@ import totpRoutes from './totp.ts'
 import twoFactorLoginRoutes from './two-factor-login.ts'
 import userRoutes from './users.ts'
 
-/** The options that determine which public routes are mounted in addition to register and login. */
+/** The options of the public routes. The options `has…` determine which of the routes are mounted. */
 export interface PublicRoutesOptions extends AuthRoutesOptions, AuthFeatureRoutesOptions {
   readonly publicUrl?: string | undefined
   readonly hasHealth: boolean
@@ -42,8 +42,8 @@ export interface PublicRoutesOptions extends AuthRoutesOptions, AuthFeatureRoute
 }
 
 /**
- * Registers the routes that require no user: register, login, second factors, health, the start page, the API documents and the
- * web client.
+ * Registers the routes that require no access token: registration, login, refresh and logout, mailed links, second factors,
+ * metrics, health, the start page, the API documents and the web client.
  */
 export const publicRoutes: FastifyPluginAsync<PublicRoutesOptions> = async (fastify, options) => {
   const { registerRateLimit, loginRateLimit, registration, requireVerifiedEmail, ...more } = options
@@ -141,7 +141,7 @@ export const requireUser = (fastify: FastifyInstance): void => {
 
 /**
  * Adds hooks that respond with 403 in two cases:
- * - The route has `chatAdmin`, and the user is not an administrator.
+ * - The route has `chatAdmin`, and the user is not an administrator, or lacks the second factor that administrators need.
  * - The route has `chatProof`, and the user has not recently proven who they are.
  *
  * The hooks check a request when its headers have arrived, and again when its body has arrived.

@@ -18,7 +18,7 @@ export const AfterUser = Type.Optional(
   })
 )
 
-/** The error codes of every route. */
+/** The error codes that every route of members and of restrictions can return. */
 export const GUARD = [...TOKEN_PROBLEMS, 'validation_failed', 'rate_limited', 'busy'] as const
 
 /** The error codes of a change of a member or a restriction. */

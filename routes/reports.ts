@@ -1,4 +1,4 @@
-/** Serves reports of messages: users report them, and moderators of the room read and resolve the reports. */
+/** Serves reports of messages: users report messages, and moderators of the room read and resolve the reports. */
 import { type FastifyPluginAsyncTypebox, Type } from '@fastify/type-provider-typebox'
 import type { FastifyRequest } from 'fastify'
 import { callerOf } from '../plugins/auth.ts'

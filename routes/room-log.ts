@@ -1,6 +1,6 @@
 /**
- * Serves the log of a room over HTTP: pages of messages, single messages, the users who reacted to a message, and entries of
- * all kinds.
+ * Serves the log of a room over HTTP: pages of messages, single messages, the users who reacted to a message, pinned messages,
+ * and entries of all kinds.
  */
 import { type FastifyPluginAsyncTypebox, Type } from '@fastify/type-provider-typebox'
 import { callerOf } from '../plugins/auth.ts'

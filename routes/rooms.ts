@@ -1,4 +1,4 @@
-/** Serves rooms over HTTP: lists, creates and changes rooms, and returns the users who are present. */
+/** Serves rooms over HTTP: lists, creates, changes and deletes rooms, and returns the users who are present. */
 import { type FastifyPluginAsyncTypebox, Type } from '@fastify/type-provider-typebox'
 import { callerOf } from '../plugins/auth.ts'
 import { limitReads } from '../plugins/chat.ts'

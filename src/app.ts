@@ -67,8 +67,8 @@ export interface ChatServiceOptions extends HostSettings {
   /** Called with each message that this process committed, at most once per message. Must not throw. */
   readonly onMessage?: HostFunctions['onMessage']
   /**
-   * Called for each entry that this process committed, at most once per entry, in the order of each room. The argument is a
-   * function that creates the entry. Must not throw.
+   * Called for each entry that this process committed, at most once per entry. The entries of a room are in the order of `seq`.
+   * The argument is a function that creates the entry. Must not throw.
    */
   readonly onEntry?: HostFunctions['onEntry']
   /**
@@ -78,8 +78,8 @@ export interface ChatServiceOptions extends HostSettings {
   readonly resolved?: Resolved | undefined
   readonly clock?: Clock | undefined
   /**
-   * Replaces the default bus. The default bus uses the notifications of the database. If the database sends no notifications,
-   * the default bus reaches only this process.
+   * Replaces the default bus. The default bus uses the notifications of the database, and Redis if `redisUrl` is set. If the
+   * database sends no notifications, the default bus reaches only this process.
    */
   readonly bus?: Bus | undefined
   /** Replaces options of the append queue. Used only in tests. */

@@ -17,8 +17,8 @@ import { compile } from './protocol/validation.ts'
 export type HostMember = string | number | Omit<HostUser, 'expiresAt'>
 
 /**
- * Changes the members of rooms of any visibility. The changes are entries of the room's log. They do not call `authorize`, and
- * apply no rate limit. All methods reject with a ChatError, for example `room_not_found`, `user_not_found`, `last_owner`,
+ * Changes the members of rooms of any visibility. The changes are entries of the room's log. The methods do not call `authorize`,
+ * and apply no rate limit. All methods reject with a ChatError, for example `room_not_found`, `user_not_found`, `last_owner`,
  * `upgrade_pending`, `validation_failed` or `unavailable`.
  */
 export interface HostMembers {

@@ -74,10 +74,10 @@ export interface EmbeddedChat<Kinds extends HostKinds = NoKinds> extends HostMem
   /** The Fastify plugin of the chat. Register it once: `app.register(chat.plugin, { prefix: '/support' })`. */
   readonly plugin: (fastify: FastifyInstance, options: { prefix?: string }) => Promise<void>
   /**
-   * Publishes a message. Does not call `authorize` or `beforeMessage`, and applies no rate limit. Resolves after the commit. If a
-   * message with the same `nonce` was already published, returns that message. Rejects with a ChatError (`room_not_found`,
-   * `validation_failed`, `message_too_long`, `nonce_reused`, `busy`, `unavailable`), or with a TypeError if `as` is invalid.
-   * After a ChatError other than `unavailable`, `transaction` can still be committed.
+   * Publishes a message. Does not call `authorize` or `beforeMessage`, and applies no rate limit. Without `transaction`,
+   * resolves after the commit. If a message with the same `nonce` was already published, returns that message. Rejects with a
+   * ChatError (`room_not_found`, `validation_failed`, `message_too_long`, `nonce_reused`, `busy`, `unavailable`), or with a
+   * TypeError if `as` is invalid. After a ChatError other than `unavailable`, `transaction` can still be committed.
    */
   post(message: PostOptions): Promise<CommittedMessage>
   /**

@@ -105,7 +105,8 @@ export const createServer = async (options: ServerOptions): Promise<FastifyInsta
       refuseMalformed(error, socket)
       fastify.chatResponses.watchSocket(socket)
     },
-    // During a shutdown, the service itself responds: as usual on the health routes, and with a problem on all other routes.
+    // During a shutdown, the service itself responds: as usual on routes with `chatWhileStopping`, and with a problem on all other
+    // routes.
     return503OnClosing: false
   })
   redactsItself(fastify.log)

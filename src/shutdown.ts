@@ -8,8 +8,8 @@ import type { Log } from './lib/logging.ts'
 import { withTimeout } from './lib/timeout.ts'
 
 /**
- * The steps of a shutdown, in order. Steps of the phase `before` run while the server still accepts connections. Steps of the
- * phase `after` run when the server is closed. The step `exit` has no actions; its timeout limits the whole shutdown. Steps
+ * The steps of a shutdown, in order. Steps of the phase `before` run before Fastify closes the server. Steps of the phase
+ * `after` run when the server is closed. The step `exit` has no actions; its timeout limits the whole shutdown. Steps
  * with `isOfProcess` have no actions in a host application, which owns its server and its process.
  */
 export const SHUTDOWN_STEPS = [
@@ -18,9 +18,11 @@ export const SHUTDOWN_STEPS = [
   { name: 'stop listening', phase: 'before', timeoutMs: 800, isOfProcess: true },
   // From now on, requests that still arrive get a 503, and frames are rejected.
   { name: 'refuse new work', phase: 'before', timeoutMs: 100 },
-  // If the database cannot be reached, no message is lost, because clients send unacknowledged messages again.
+  // Waits until the accepted messages are committed. If the database cannot be reached, no message is lost, because clients send
+  // unacknowledged messages again.
   { name: 'commit accepted messages', phase: 'before', timeoutMs: 2500 },
-  // Stops polling, the sending of further mails, the removal of unused rooms from memory, and the periodic `heads` frames.
+  // Stops periodic work, such as polling, the deletion of expired data, the sending of further mails, the removal of unused rooms
+  // from memory, and the `heads` frames.
   { name: 'stop background work', phase: 'before', timeoutMs: 100 },
   // Sends each client a `reconnect` frame with a random delay, and closes its WebSocket with 1012. Destroys sockets whose
   // client does not respond. Meanwhile, waits for mails that are being sent.
@@ -31,7 +33,7 @@ export const SHUTDOWN_STEPS = [
   { name: 'limit open upgrades', phase: 'before', timeoutMs: 100 },
   // Sockets that are still open after 0.7 s are destroyed. Meanwhile, requests are completed.
   { name: 'end open requests', phase: 'before', timeoutMs: 700, isOfProcess: true },
-  // Stops health checks, stalled-response checks, and the handling of WebSocket upgrades.
+  // Stops metrics, health checks, stalled-response checks, and the handling of WebSocket upgrades.
   { name: 'stop monitoring', phase: 'after', timeoutMs: 100 },
   // A database client that the host application passed in stays open. An embedded database may need seconds to write its files.
   { name: 'close the database', phase: 'after', timeoutMs: 5000 },

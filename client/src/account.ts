@@ -13,8 +13,8 @@ import { type CallOptions, createCall } from './call.ts'
 
 /**
  * The functions of the account API. A function that requires a proof rejects with `proof_required` (403) unless the user has
- * logged in, or called `prove`, within the last ten minutes. A function that the service doesn't offer rejects with `not_found`
- * (404).
+ * logged in, or called `prove` or `proveWithPasskey`, in this session within the last ten minutes. A function that the service
+ * doesn't offer rejects with `not_found` (404).
  */
 export interface AccountApi {
   /** Returns the features that the service offers. Needs no token. */

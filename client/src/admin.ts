@@ -17,15 +17,17 @@ export interface AdminApi {
   ): Promise<ManagedUser>
   deleteUser(id: number, shouldErase?: boolean): Promise<void>
   /**
-   * Allows a user to set a new password. The service mails a link to the user. If the user has no verified address, returns a
-   * token instead.
+   * Allows a user to set a new password. The service mails a link to the user. If the user has no verified address, or too many
+   * links were mailed, returns a token instead.
    */
   resetPassword(
     id: number
   ): Promise<{ readonly is_mailed: boolean; readonly token?: string; readonly expires_in: number }>
   endSessions(id: number): Promise<void>
   invite(expiresInHours?: number): Promise<{ readonly invitation: string; readonly expires_at: string }>
-  /** Lists the reported messages of all rooms, also of direct rooms. */
+  /**
+   * Lists the reported messages of public rooms and direct rooms, and of private rooms in which this administrator is a member.
+   */
   reports(page?: ReportRange): Promise<ReportList>
   resolveReport(id: number, outcome: ReportDecision): Promise<void>
   /** Returns a page of the audit log, newest entry first. */

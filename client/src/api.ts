@@ -29,14 +29,20 @@ export interface HistoryRange {
   readonly after?: number
   readonly around?: number
   readonly view?: 'messages'
-  /** If true, the page also contains entries of the types `membership`, `room` and `pin`. */
+  /**
+   * If true, a list of messages also contains the entries of the types `membership`, `room` and `pin`, and those of the host
+   * application's types.
+   */
   readonly notices?: boolean
   readonly limit?: number
 }
 
 export type ChatApiOptions = CallOptions
 
-/** Selects rooms. `mine: true` selects only the user's own rooms, and `query` those whose name or title contains the text. */
+/**
+ * Selects rooms. `mine: true` selects only rooms in which the user is a member. `query` selects only rooms whose name or title
+ * contains the text.
+ */
 export interface RoomRange {
   readonly after?: string
   readonly limit?: number
@@ -87,7 +93,9 @@ export interface ChatApi {
    * search for users.
    */
   searchUsers(query: string, limit?: number): Promise<UserList>
-  /** Returns a room. Error: `room_not_found` (404). The functions below can also reject with this error. */
+  /**
+   * Returns a room. Error: `room_not_found` (404). The functions below with the parameter `room` can also reject with this error.
+   */
   showRoom(room: string): Promise<RoomShown>
   /** Changes settings of a room. Error: `not_allowed` (403). */
   changeRoom(room: string, change: RoomSettings): Promise<RoomShown>
@@ -140,8 +148,8 @@ export interface ChatApi {
   /** Returns a page of the pinned messages of a room, the newest pin first. */
   pins(room: string, range?: Pick<HistoryRange, 'after' | 'limit'>): Promise<EntryList>
   /**
-   * Lists the user's rooms with unread messages and mentions, latest message first. To get the next page, pass the `next` of the
-   * previous page as `after`. Error: `not_found` (404) if the service has no inbox.
+   * Lists the user's rooms, each with its numbers of unread messages and mentions. The room with the latest message is first. To
+   * get the next page, pass the `next` of the previous page as `after`. Error: `not_found` (404) if the service has no inbox.
    */
   inbox(page?: { readonly after?: string; readonly limit?: number }): Promise<InboxPage>
   /**

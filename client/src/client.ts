@@ -67,7 +67,7 @@ export const createChatClient = (options: ChatClientOptions): ChatClient => {
     snapshot: () => ({ userId: ownerId, outgoing: outbox.all(), marks })
   })
 
-  /** Sends a pin over HTTP. If the service can't be reached, the outbox sends it again. */
+  /** Sends a pin over HTTP. If there is no response, or the service refuses the token (401), the outbox sends the pin again. */
   const pin = ({ room, target, nonce, remove }: PinCommand): boolean => {
     if (link.state.status !== 'online') return false
     api.pin(room, target, { remove, nonce }).then(
@@ -80,7 +80,10 @@ export const createChatClient = (options: ChatClientOptions): ChatClient => {
     return true
   }
 
-  /** Sets the user of the client. If the user has changed, discards the previous user's unsent messages and read marks. */
+  /**
+   * Sets the user of the client. If the user has changed, discards the previous user's outgoing messages and the marks (last
+   * received `seq`) of the rooms.
+   */
   const setOwner = (userId: number): void => {
     if (ownerId !== undefined && ownerId !== userId) {
       outbox.clear()
@@ -219,7 +222,7 @@ const isSubscribed = ({ state }: OwnedRoom): boolean => state.status !== 'left'
  */
 const INBOX_REF = 'inbox'
 
-/** Copies marks into an object without a prototype, because a room may be named `constructor`. */
+/** Copies the marks of the rooms into an object without a prototype, because a room may be named `constructor`. */
 const marksOf = (stored: { readonly [room: string]: Mark } = {}): { [room: string]: Mark } =>
   Object.assign(Object.create(null), stored)
 

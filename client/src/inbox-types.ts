@@ -71,7 +71,7 @@ export interface InboxOptions {
   readonly timers?: Timers
 }
 
-/** The rooms of the user, with their unread messages. */
+/** The rooms of the user, with their numbers of unread messages. */
 export interface Inbox {
   readonly state: InboxState
   /**
@@ -80,8 +80,9 @@ export interface Inbox {
    */
   more(): Promise<boolean>
   /**
-   * Marks all messages of a room as read, and removes its mark as unread. For a room that is shown, call `Room.markRead` as its
-   * messages are seen. If the request fails, restores the former counts and rejects with a ChatApiError.
+   * Marks all messages of a room as read, and sets `marked_unread` to false. For a room that is shown, call `Room.markRead` as
+   * its messages are seen. If the request fails, rejects with a ChatApiError and restores the item of the room, unless it has
+   * changed since then.
    */
   markRead(room: string): Promise<void>
   /** Marks a room as unread. Rejects with a ChatApiError. */

@@ -1,6 +1,7 @@
 /**
- * Keeps a list of the user's rooms with their unread messages. The service sends the same frame to everybody when a room has a
- * new message, so the number of unread messages is computed here: the number of messages minus those that this user has read.
+ * Keeps a list of the user's rooms with their numbers of unread messages. The service sends the same frame to everybody when a
+ * room has a new message, so the number of unread messages is computed here: the number of messages minus those that this user
+ * has read.
  */
 import { createEmitter } from './emitter.ts'
 import { TEMPORARY_ERRORS } from './errors.ts'
@@ -160,10 +161,10 @@ export const createInbox = (client: ChatClient, { timers = systemTimers }: Inbox
     const item = items.get(room)
     if (!item) return open()
     const next = merged(item, given)
-    // The service sent this frame before it received the read mark of this client.
+    // Ignores a frame that the service sent before it received the read mark of this client.
     if (next.read_messages < item.read_messages && next.messages >= item.messages) return
     if (last && last.timestamp > placeOf(item).time) places.set(room, { time: last.timestamp, rank: ++top })
-    // The user's own message moves the mark. The service reports the mark later than the message.
+    // The user's own message moves the user's read mark. The service reports the new read mark later than the message.
     const isRead = last && (last.user_id === owner || last.seq <= (marks.get(room) ?? 0))
     items.set(room, isRead ? withAllRead(next) : withUnread(next))
   }

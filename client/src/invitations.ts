@@ -3,8 +3,8 @@ import { type CallOptions, createCall } from './call.ts'
 import type { InvitationPreview, RoomInvitation, RoomInvitationList } from './protocol.ts'
 
 /**
- * The functions of invitations to rooms. They reject with `not_found` (404) if the service does not offer them, and with
- * `not_allowed` (403) for users who may not add people to the room.
+ * The functions of invitations to rooms. They reject with `not_found` (404) if the service does not offer them. `create`, `list`
+ * and `revoke` reject with `not_allowed` (403) for users who may not add people to the room.
  */
 export interface InvitationApi {
   /** Creates an invitation. Default: ten people can use it within 168 hours. */

@@ -38,7 +38,7 @@ export interface Link {
   close(reason?: OfflineReason, detail?: string): void
 }
 
-/** Creates the link. Its state is `connecting` until the first call of `connect`. */
+/** Creates the link. Its initial state is `connecting`, although it makes no attempt before the first call of `connect`. */
 export const createLink = (options: LinkOptions): Link => {
   const { tokens, timers, timing, onState } = options
   const backoff = createBackoff(timers, timing)

@@ -47,7 +47,7 @@ const isAffected = (
 
 /**
  * Applies an erasure to a message: removes the content, the mentions and the user's name from a message of the user, and the
- * excerpt from a reply to one. Returns the message itself if nothing changes.
+ * excerpt from a reply to such a message. Returns the message itself if nothing changes.
  */
 export const withErasure = (message: Message, erasure: Erasure): Message => {
   const reply = message.reply && withReplyErased(message.reply, erasure)
@@ -102,7 +102,7 @@ const edited = (message: Message, change: MessageChange & { type: 'edit' }): Mes
 
 /**
  * Applies an entry to the text of the message that it changes. Returns the message unchanged if the entry was already applied.
- * fold.ts applies reactions.
+ * fold.ts applies reactions and pins.
  */
 export const withChange = (message: Message, change: MessageChange): Message => {
   const { seq, type } = change

@@ -16,7 +16,7 @@ export interface PageRange {
   readonly limit?: number
 }
 
-/** Selects a page of reports, in one state or in both. */
+/** Selects a page of reports. Without `state`, the page contains both open and resolved reports. */
 export interface ReportRange extends PageRange {
   readonly state?: Report['state']
 }

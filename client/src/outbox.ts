@@ -1,8 +1,8 @@
 /**
  * Sends the user's messages and changes of messages, one at a time per room. Sends the next one only after the service has
- * acknowledged or refused the previous one. A temporary refusal (`rate_limited`) therefore can't change their order. If no
- * response arrives, sends the message again with the same nonce, so that the service stores it only once. In this file,
- * "message" means a message or a change of a message.
+ * acknowledged or refused the previous one. A temporary refusal (`rate_limited`) therefore can't change the order of the
+ * messages. If no response arrives, sends the message again with the same nonce, so that the service stores it only once. In this
+ * file, "message" means a message or a change of a message.
  */
 import { TEMPORARY_ERRORS } from './errors.ts'
 import {

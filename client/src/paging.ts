@@ -14,7 +14,7 @@ export interface PagingOptions {
   readonly retry: number
   /** Returns the epoch of the log, or undefined if it is not known yet. */
   readonly epoch: () => string | undefined
-  /** Resolves when the room is joined, when joining has failed, or when the room is left. */
+  /** Resolves when `timeline` has a start, when the service has refused the subscription, or when the room is left. */
   readonly whenJoined: Promise<void>
   readonly onPage: (page: EntryList) => void
   readonly onChange: () => void

@@ -89,7 +89,7 @@ export const createReceipts = ({ room, timers, send, epoch, myId, onChange }: Re
     if (upTo === undefined) isConfirmed = true
   }
 
-  /** Sends a mark that was not sent yet, at once or after the interval. */
+  /** Sends a `read` frame, at once or after the interval. A frame without a mark only requests the marks of other users. */
   const schedule = (): void => {
     isUsed = true
     if (!cancel) flush()

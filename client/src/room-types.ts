@@ -34,7 +34,10 @@ export type ChatErrorCode = ErrorCode | 'network_error' | 'timeout' | 'no_token'
 export interface Refusal {
   readonly code: ChatErrorCode
   readonly detail: string
-  /** When the restriction ends, RFC 3339. Only for `muted` and `banned`, and absent if it has no end. */
+  /**
+   * The end of the restriction (RFC 3339). Present only for the codes `muted` and `banned`, and only if the restriction has an
+   * end.
+   */
   readonly until?: string
 }
 
@@ -113,10 +116,10 @@ export interface RoomSettings {
 /** The state of a room, as a frozen snapshot for a UI. Each change creates a new object. */
 export interface RoomState extends RoomSettings {
   /**
-   * `joining`: the service has not confirmed the subscription yet. `live`: no message is missing. `catching_up`: disconnected,
-   * or still reading missed messages. `refused`: the service refused the subscription, for the reason in `error`. The client
-   * tries again after the next reconnection. `left`: after `leave()`, or because the service has ended the subscription (`error`
-   * has a code of the event `removed`). The client doesn't subscribe again. If this user may no longer read the room, the
+   * `joining`: the service has not confirmed the subscription yet. `live`: no message is missing. `catching_up`: disconnected, or
+   * still loading missed messages. `refused`: the service refused the subscription, for the reason in `error`. The client tries
+   * again after the next reconnection. `left`: after `leave()`, or because the service has ended the subscription (then `error`
+   * is the same as in the event `removed`). The client doesn't subscribe again. If this user may no longer read the room, the
    * messages and all fields of the room are removed.
    */
   readonly status: 'joining' | 'live' | 'catching_up' | 'refused' | 'left'
@@ -133,8 +136,8 @@ export interface RoomState extends RoomSettings {
   /** Whether `older()` can load more. */
   readonly hasOlder: boolean
   /**
-   * The `seq` of the oldest entry that the service keeps, as far as this client knows. Above 1, older messages have expired.
-   * Messages that were loaded before stay in `messages`.
+   * The `seq` of the oldest entry that the service keeps, as far as this client knows. If it is above 1, older messages have
+   * expired. Messages that were loaded before stay in `messages`.
    */
   readonly oldest: number
   readonly isLoadingOlder: boolean
@@ -197,9 +200,10 @@ export interface RoomEvents {
   /** The connection couldn't resume a part of the log. That part is skipped, or it is read over HTTP. */
   resync: Resync
   /**
-   * A user joined or left the members, was added or removed, has another role, or was muted or banned. `subject` is the id of
-   * this user. `user_id` and `username` are those of the user who made the change. The events `membership` and `room` are emitted
-   * once per entry, in the order of the log, also for entries that were missed while offline.
+   * A user became a member, stopped being a member, got another role, was muted or banned, or the mute or ban ended. `subject` is
+   * the id of that user. `user_id` and `username` are those of the author of the change. If the host application made the change,
+   * the author is the subject. The events `membership` and `room` are emitted once per entry, in the order of the log, also for
+   * entries that were missed while offline.
    */
   membership: MembershipFrame
   /** The settings of the room changed. `state` already includes the change. */
@@ -227,9 +231,9 @@ export interface Room {
    */
   send(content: string, options?: TextOptions & { readonly replyTo?: number }): Outgoing
   /**
-   * Replaces the text, the `meta` and the mentions of this user's message `seq`. `state.messages` shows the new text at once,
-   * and the former text again if the service refuses the edit. `state.changes` contains the edit until the service confirms it.
-   * Fails with `upgrade_pending` if the service doesn't accept edits, see `Identity.features`. `delete` and `react` behave in
+   * Replaces the text, the `meta` and the mentions of this user's message `seq`. `state.messages` shows the new text at once, and
+   * the former text again if the service refuses the edit. `state.changes` contains the edit until the service confirms it. Fails
+   * with `upgrade_pending` if the service doesn't accept edits, see `Identity.features`. `delete`, `react` and `pin` behave in
    * the same way.
    */
   edit(seq: number, content: string, options?: TextOptions): Outgoing
@@ -253,8 +257,8 @@ export interface Room {
   discard(nonce: string): void
   /**
    * Loads the page before `messages`, with up to `limit` messages (default 50). Resolves with true if there are still older
-   * messages. Waits until the room is joined. If a page is already loading, returns the promise of that page. Rejects with a
-   * ChatApiError.
+   * messages. While the status is `joining`, first waits until the service confirms or refuses the subscription. If a page is
+   * already loading, returns the promise of that page. Rejects with a ChatApiError.
    */
   older(limit?: number): Promise<boolean>
   /**
@@ -266,8 +270,8 @@ export interface Room {
   /** Marks the room as unread until `markRead` of the room or of the inbox is called. */
   markUnread(): void
   /**
-   * Loads the read marks of the members into `state.reads`, which then also has later marks. Call it again after a
-   * reconnection, because marks that were moved in the meantime are missing. Rejects with a ChatApiError.
+   * Loads the read marks of the members into `state.reads`. From then on, later marks are added to it as they arrive. Call it
+   * again after a reconnection, because marks that were moved in the meantime are missing. Rejects with a ChatApiError.
    */
   loadReads(): Promise<void>
   /**

@@ -32,7 +32,7 @@ import { createTimeline } from './timeline.ts'
 
 /** The fields of a room that entries of type `room` change. */
 const SETTINGS: readonly string[] = ['title', 'topic', 'slow_mode_seconds', 'archived', 'invite', 'retention_days']
-/** Maximum number of members of a room in which the service shows how far others have read. */
+/** The service shows the read marks of other users only in rooms with at most this number of members. */
 const RECEIPT_MEMBERS = 100
 /** The reasons of a refusal that mean that this user may not read the room. */
 const UNREADABLE = ['room_not_found', 'not_allowed', 'removed', 'banned', 'private', 'deleted']
@@ -155,8 +155,8 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
 
   const deliver = (entry: LogEntry): void => {
     apply(entry)
-    // If a reaction changes nothing, its acknowledgement contains the `seq` of an earlier entry. That entry has another nonce,
-    // so `delivered` doesn't remove the reaction from the outbox.
+    // Removes acknowledged changes that have no entry of their own, which `delivered` can't remove. An example is a reaction that
+    // changes nothing: its acknowledgement contains the `seq` of an earlier entry, which has another nonce.
     outbox.skip(name, subscription.mark?.seq ?? 0)
   }
 
@@ -167,7 +167,7 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
     if (changing) return change(changing)
     if (entry.type === 'membership') {
       const frame = entry as unknown as MembershipFrame
-      // Slow mode does not apply to moderators.
+      // The role of this user may have changed, and slow mode does not apply to moderators.
       if (isMe(frame.subject)) outbox.hurry(name)
       return events.emit('membership', frame)
     }
@@ -189,7 +189,8 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
       details = {}
       const isOtherLog = resync.reason === 'epoch' || resync.reason === 'ahead'
       if (isOtherLog) receipts.clear()
-      // If the log was replaced, a `seq` of the former log can't be compared with `upTo`, so all sent messages are removed.
+      // If the log was replaced, a `seq` of the former log can't be compared with `upTo`, so all messages with the status `sent`
+      // are removed.
       outbox.skip(name, isOtherLog ? undefined : resync.upTo)
       changed()
       paging.reload()
@@ -312,7 +313,8 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
     },
     on: events.on,
     restore(mark) {
-      // The user has changed. Removes everything, because the new user may not be allowed to read the messages.
+      // Without a mark, the user may have changed. Removes everything, because the new user may not be allowed to read the
+      // messages.
       if (!mark) {
         if (timeline.messages.length > 0) timeline.begin(0, 1)
         receipts.clear()

@@ -7,12 +7,12 @@ export interface SafetyApi {
   /** Lists the users whom this user has blocked. */
   blocks(): Promise<BlockList>
   /**
-   * Blocks a user: neither can post in their direct room, and the blocked user can't add this user to rooms. In other rooms, the
-   * app hides the messages of blocked users. Error: `user_not_found` (404).
+   * Blocks a user: neither of the two users can post in the direct room that they share with no other user, and the blocked user
+   * can't add this user to rooms. In other rooms, the app hides the messages of blocked users. Error: `user_not_found` (404).
    */
   block(user: number): Promise<void>
   unblock(user: number): Promise<void>
-  /** Reports a message to the moderators. A second report of the same message returns the first one. */
+  /** Reports a message to the moderators. A second report of the same message returns the id of the first report. */
   report(room: string, seq: number, reason?: string): Promise<{ readonly id: number }>
 }
 

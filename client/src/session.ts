@@ -112,7 +112,7 @@ export const createSession = (options: SessionOptions): Session => {
   /** Returns new tokens, or undefined if the service refuses the refresh token. */
   const refreshed = async ({ refreshToken }: SessionTokens): Promise<SessionTokens | undefined> => {
     const body = isCookieMode ? {} : { refresh_token: refreshToken }
-    // A service without sessions has issued no refresh token.
+    // A service without sessions issues no refresh token, so its access token can't be renewed.
     if (!isCookieMode && refreshToken === undefined) return undefined
     try {
       const response = await call<LoginResponse>('POST', '/api/auth/refresh', { body, isPublic: true })

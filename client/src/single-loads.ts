@@ -36,7 +36,7 @@ export interface SingleLoads {
   readonly isLoading: boolean
   /**
    * Queues the message `seq`. Repeats the request after a temporary failure. Drops the message if the service refuses the
-   * request, if the timeline is replaced, or if the queue is full.
+   * request, or if the timeline is replaced. If the queue is full, drops the message that was added first.
    */
   add(seq: number): void
   /** Starts or resumes loading. */
@@ -69,7 +69,7 @@ export const createSingleLoads = ({ read, timeline, timers, timing, onChange }: 
       const page = await read({ after: seq - 1, before: seq + 1, view: 'messages', limit: 1 })
       backoff.reset()
       // If the timeline was replaced during the request, the response may be of another incarnation of the log. The message is
-      // removed before it is replaced, because the timeline may add it again.
+      // removed from the queue before `replace` is called, because `replace` may add it to the queue again.
       if (generation !== timeline.generation || !queue.delete(seq)) return
       timeline.replace(seq, page)
       onChange()

@@ -1,6 +1,6 @@
 /**
- * Persists the unsent messages and changes, and the read mark (last received `seq`) of each room, in the storage of the app.
- * Without a storage, persists nothing.
+ * Persists the unsent messages and changes, and the mark (last received `seq`) of each room, in the storage of the app. Without a
+ * storage, persists nothing.
  */
 
 import { isChange } from './outgoing.ts'

@@ -13,7 +13,10 @@ import type { Refusal, Resync, RoomState } from './room-types.ts'
 import type { Frame } from './socket.ts'
 import type { Timing } from './types.ts'
 
-/** The read mark of a room: the last received `seq`, and the incarnation of the log (`epoch`). */
+/**
+ * How far the client has received the log of a room: the last received `seq`, and the incarnation of the log (`epoch`). The read
+ * marks of users are in receipts.ts.
+ */
 export interface Mark {
   readonly seq: number
   readonly epoch: string
@@ -32,7 +35,10 @@ export interface SubscriptionOptions {
   readonly onStatus: (status: RoomState['status'], error?: Refusal) => void
   /** Called when the service has ended the subscription permanently, for example because this user was removed. */
   readonly onRemoved: (why: Refusal) => void
-  /** Called when the room is joined for the first time. Entries up to `seq` are history. */
+  /**
+   * Called with the `seq` after which entries are delivered: that of the first subscription, or of the mark passed to `restore`.
+   * Entries up to `seq` are history.
+   */
   readonly onJoin: (seq: number, oldest: number) => void
   readonly onResync: (resync: Resync, oldest: number) => void
   readonly onMark: (mark: Mark) => void
@@ -41,8 +47,8 @@ export interface SubscriptionOptions {
 export interface Subscription {
   readonly mark: Mark | undefined
   /**
-   * Sets the mark of an earlier run. The subscription continues after this mark. With undefined, the room is joined as if for
-   * the first time.
+   * Sets the mark that an earlier run of the app stored. The subscription continues after this mark. With undefined, the room
+   * subscribes as if for the first time.
    */
   restore(mark: Mark | undefined): void
   online(): void
@@ -151,7 +157,7 @@ export const createSubscription = (options: SubscriptionOptions): Subscription =
     restore(earlier) {
       refill.stop()
       mark = earlier
-      // With the mark of an earlier run, `older()` can load pages before the room is joined.
+      // With the mark of an earlier run, `older()` can load pages before the service confirms the subscription.
       if (earlier) options.onJoin(earlier.seq, 1)
       options.onStatus(earlier ? 'catching_up' : 'joining')
     },
@@ -172,7 +178,7 @@ export const createSubscription = (options: SubscriptionOptions): Subscription =
         return isOurs
       }
       if (type === 'subscribed' || type === 'resync') {
-        // The frame is the response to an earlier subscribe frame. The response to the latest one arrives later.
+        // Ignores the response to an earlier subscribe frame. The response to the latest one arrives later.
         if (frame.ref !== undefined && frame.ref !== ref) return true
         cancel()
         if (type === 'subscribed') subscribed(frame as unknown as RoomHead)

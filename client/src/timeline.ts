@@ -1,4 +1,6 @@
-/** Holds the messages of a room in memory. The messages are a contiguous part of the log, which grows at both ends. */
+/**
+ * Holds a contiguous part of the messages of a room in memory. Older messages are added before this part, and new ones after it.
+ */
 import { fold, foldReply, type Held, heldOf, replyOf, shownOf } from './fold.ts'
 import {
   changedSeqOf,
@@ -15,7 +17,7 @@ import type { Message, MessageChange, OutgoingChange } from './room-types.ts'
 export interface Timeline {
   /** Ascending by `seq`. Each change creates a new array. */
   readonly messages: readonly Message[]
-  /** The first `seq` of the part of the log that is in memory. Undefined before the room is joined. */
+  /** The first `seq` of the part of the log that is in memory. Undefined before the first call to `begin`. */
   readonly first: number | undefined
   readonly hasOlder: boolean
   /** The `seq` of the oldest entry that the service keeps, as far as this client knows. */
@@ -85,9 +87,11 @@ export const createTimeline = ({ keep, isLoading, isMe, onMissing }: TimelineOpt
   let kept = 1
   let generation = 0
   let max = keep
-  // Pages of history that were requested before an erasure may arrive after it. Keyed by user id.
+  // The erasures since the last call to `begin`, keyed by user id. Also applied to pages of history that are inserted later,
+  // because such a page may have been requested before an erasure.
   const erasures = new Map<number, Erasure>()
-  // The entries that were received while pages were loading. The pages may not include their effects.
+  // The changes of messages that were received while pages were loading. They are applied to the pages, which may not include
+  // them.
   let recent: MessageChange[] = []
   // The excerpts that replies show of messages that are not in memory. Keyed by the `seq` of the message. `at` is the `seq` of
   // the last entry that was applied to the excerpt.

@@ -100,8 +100,9 @@ export interface ChatClientOptions {
   readonly storageKey?: string
   /**
    * Maximum number of missed entries per room that the client reads over HTTP. The client uses HTTP if more than 1,000 entries
-   * are missing. If more entries than the maximum are missing, the client discards the room's messages and loads the newest
-   * page. In both cases, the room emits `resync`. Default: 10,000. With 0, the client never reads missed entries over HTTP.
+   * are missing. If more entries than the maximum are missing, the client discards the room's messages and, if the app has called
+   * `older()` before, loads the newest page. In both cases, the room emits `resync`. Default: 10,000. With 0, the client never
+   * reads missed entries over HTTP.
    */
   readonly backfill?: number
   /** Number of messages per room that are kept in memory, in addition to those that `older()` loads. Default: 1,000. */
@@ -171,8 +172,8 @@ export interface ChatClient {
   /** The HTTP API with this client's token. */
   readonly api: ChatApi
   /**
-   * Subscribes to a room. A client may subscribe to 128 rooms. Returns the same object for the same name until its status is
-   * `left`.
+   * Subscribes to a room. A client may subscribe to up to 128 rooms. Returns the same object for the same name until its status
+   * is `left`.
    */
   room(name: string): Room
   /** All subscribed rooms. */
@@ -183,7 +184,8 @@ export interface ChatClient {
    */
   connect(): void
   /**
-   * Sends a frame. Returns false if the client is not online. `createInbox` uses it. Other frames have functions of their own.
+   * Sends a frame. Returns false if the client is not online. `createInbox` uses this function. For all other frames, call the
+   * functions of the client and of its rooms.
    */
   send(frame: { readonly type: string; readonly [field: string]: unknown }): boolean
   /** Closes the connection and ends the loops over `messages()`. Unsent messages are kept, and are sent after `connect()`. */

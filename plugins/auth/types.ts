@@ -7,7 +7,7 @@ import type { Principal } from '../../src/chat/access/authorize.ts'
 import type { UserRecord } from '../../src/db/repositories/users.ts'
 import type { SessionCookies } from '../../src/http/session-cookies.ts'
 
-/** The authenticated user of a request. `sessionId` is null if a host application authenticates the users. */
+/** The authenticated user of a request. `sessionId` is null if a host application or another issuer authenticated the user. */
 export type Caller = Principal &
   Pick<UserRecord, 'createdAt' | 'generation' | 'role'> &
   Pick<Identity, 'sessionId' | 'authenticatedAt'>

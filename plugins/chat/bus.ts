@@ -25,8 +25,8 @@ export interface ConnectableBus {
 }
 
 /**
- * Creates the default bus. It uses PostgreSQL if the database sends notifications, and memory otherwise. With `redisUrl`, it
- * uses Redis too. Rejects if ioredis is not installed.
+ * Creates the default bus. If the database sends no notifications, the bus uses only memory. Otherwise it uses PostgreSQL, and
+ * with `redisUrl` also Redis. Rejects if Redis is needed and ioredis is not installed.
  */
 export const createDefaultBus = async (fastify: FastifyInstance, options: BusOptions): Promise<ConnectableBus> => {
   const { chatDb, server, log } = fastify

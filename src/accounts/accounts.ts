@@ -36,8 +36,8 @@ export interface AccountsOptions {
   /** True if users must verify an e-mail address before they can log in. */
   readonly isEmailRequired?: boolean
   /**
-   * Further gates, which run in this order after the built-in gates. The built-in gates reject inactive users, then users who
-   * must still verify a second factor, then users without a required verified address.
+   * Further gates, which run in the order of the array after the built-in gates. The built-in gates reject inactive users, then
+   * users who must still verify a second factor, then users without a required verified address.
    */
   readonly gates?: readonly LoginGate[]
   /**
@@ -61,8 +61,8 @@ export interface Accounts {
   readonly emails: Emails
   readonly register: Register
   /**
-   * Starts a session for a username and a password. The case of the username is ignored. Throws `invalid_credentials`, `busy`,
-   * or the error of a gate, for example `account_suspended`.
+   * Starts a session for a username and a password. The case of the username is ignored. Throws `invalid_credentials`,
+   * `rate_limited`, `busy`, or the error of a gate, for example `account_suspended`.
    */
   login(login: PasswordLogin): Promise<StartedSession>
   /**
@@ -72,8 +72,8 @@ export interface Accounts {
    */
   startSession(user: UserRecord, request: LoginRequest): Promise<StartedSession>
   /**
-   * See `Identify`. Accepts access tokens of this service and of the other issuer. A token becomes invalid within half a second
-   * after its user or its session has ended.
+   * See `Identify`. Accepts access tokens of the other issuer, and those of this service if `isLocal` is true. A token becomes
+   * invalid within half a second after its user or its session has ended.
    */
   readonly identify: Identify
   readonly sessions: Sessions

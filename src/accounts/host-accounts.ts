@@ -22,7 +22,7 @@ export interface HostAccounts {
   suspend(id: string): Promise<boolean>
   restore(id: string): Promise<boolean>
   delete(id: string, erase: boolean | undefined): Promise<boolean>
-  /** Returns all records of a user. Throws `user_not_found` when the first record is read. */
+  /** Returns all records of a user. Throws `user_not_found` when the first record is requested. */
   export(id: string): AsyncGenerator<ExportRecord>
 }
 

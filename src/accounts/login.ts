@@ -57,8 +57,8 @@ export interface PasswordLoginOptions {
 const MAX_ATTEMPTS = 3
 
 /**
- * Returns a function that starts a session for a username and a password. The function throws `invalid_credentials`, `busy`, or
- * the error of a gate.
+ * Returns a function that starts a session for a username and a password. The function throws `invalid_credentials`,
+ * `rate_limited`, `busy`, or the error of a gate.
  */
 export const createPasswordLogin = (
   options: PasswordLoginOptions

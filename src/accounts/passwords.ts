@@ -23,9 +23,9 @@ export interface Passwords {
   hash(password: string): Promise<string>
   /**
    * Compares a password with a hash. Tries the normalized password, and then the password as received, because older hashes are
-   * of passwords that were not normalized. A mismatch takes as long as one hash at the configured cost, even if the stored hash
-   * is missing, unreadable or has a lower cost. Only a stored hash with a higher cost takes longer. Throws `busy` if too many
-   * hashes are queued.
+   * of passwords that were not normalized. For each tried form, a mismatch takes as long as one hash at the configured cost,
+   * even if the stored hash is missing, unreadable or has a lower cost. Only a stored hash with a higher cost takes longer. Throws
+   * `busy` if too many hashes are queued.
    */
   verify(password: string, hash: string | null | undefined): Promise<PasswordMatch>
 }

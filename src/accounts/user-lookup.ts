@@ -8,8 +8,8 @@ const TTL_MS = 500
 const MAX_CACHED = 10_000
 
 /**
- * Creates a function that looks up users, either by their ids in the chat or by their ids in the host application. The function
- * is synchronous if the user is cached. Ids that belong to no user are not cached.
+ * Creates a function that looks up users by the ids that `findByIds` accepts, for example their ids in the host application. The
+ * function is synchronous if the user is cached. Ids that belong to no user are not cached.
  */
 export const createUserLookup = <Id extends number | string, User>(
   findByIds: (ids: readonly Id[]) => Promise<ReadonlyMap<Id, User>>,

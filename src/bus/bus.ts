@@ -28,7 +28,7 @@ export interface BusStats {
   readonly reconnects: number
   /** The number of sends that failed, including those that were dropped because the queue was full. */
   readonly failures: number
-  /** The number of received notifications that were dropped because they were not valid. */
+  /** The number of received notifications that were dropped, because they were not valid or were replayed. */
   readonly dropped: number
 }
 
@@ -57,7 +57,7 @@ export interface Bus {
    * Returns the milliseconds since this process last received its own heartbeat. Absent on a bus that loses no notifications.
    */
   msSinceHeartbeat?(): number
-  /** Returns one item for each driver of which the bus consists. Absent on a bus in memory. */
+  /** Returns the measurements of each driver of the bus. Absent on a bus in memory. */
   stats?(): readonly BusStats[]
   /** Sends the queued notifications, and stops listening. */
   close(): Promise<void>

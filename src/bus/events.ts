@@ -27,13 +27,16 @@ export interface BusEvents {
   /** The process is stopping, so its users are no longer present. */
   readonly gone: object
   readonly typing: { readonly room: number; readonly user_id: number; readonly username: string }
-  /** Members have read a room up to an entry. If `is_shared` is false or absent, only these members may see it. */
+  /**
+   * Members have read a room up to an entry. If `is_shared` is false or absent, each of these members may see only their own read
+   * mark.
+   */
   readonly read: {
     readonly room: number
     readonly reads: readonly (readonly [userId: number, readSeq: number])[]
     readonly is_shared?: boolean
   }
-  /** Users became or ceased to be members of rooms, or see other rooms in their inbox. */
+  /** Users became or ceased to be members of rooms, or hid or showed a room in their inbox. */
   readonly members: { readonly users: readonly number[] }
   /** The request `request` has appended an entry. Published only if the log level of the process is `debug`. */
   readonly appended: { readonly room: number; readonly seq: number; readonly request: string }

@@ -6,7 +6,10 @@ import { createOutbox, deliver } from './envelope.ts'
 import type { Transport } from './transport.ts'
 
 export interface PacingOptions {
-  /** Called with the error each time sending fails. The send is not retried, because other processes poll. */
+  /**
+   * Called with the error each time sending fails. The send is not retried, because other processes find the changes when they
+   * poll.
+   */
   readonly onFailure?: (error: unknown) => void
   readonly clock?: Clock
   /** Minimum time in milliseconds between two sends. Announcements and events within this time are sent together. */

@@ -12,7 +12,7 @@ export interface Receiver {
 /** Carries payloads between the processes of one chat instance. */
 export interface Transport extends Pick<Bus, 'announcement' | 'stats'> {
   readonly processId: string
-  /** Whether payloads can be sent. Until then, the bus queues them. */
+  /** Whether payloads can be sent. While false, the bus queues them. */
   readonly isOpen: boolean
   /** Sends payloads, each of less than 8,000 bytes. Rejects if they were not sent. */
   send(payloads: readonly string[]): Promise<void>

@@ -1,4 +1,4 @@
-/** Measures appends, deliveries and connections. Without instruments, nothing is measured and no time is read. */
+/** Measures appends, deliveries and connections. Without instruments, nothing is measured. */
 import { noInstruments } from '../lib/instruments.ts'
 import { CLOSE } from '../protocol/close-codes.ts'
 import type { Connection } from './connections/connection.ts'
@@ -7,7 +7,7 @@ import type { AppendQueue, AppendQueueOptions } from './log/append-queue.ts'
 import type { ChatOptions } from './options.ts'
 import type { RoomOptions } from './rooms/room.ts'
 
-/** Returns the options of the append queue that append to the database and measure. */
+/** Returns the options with which the append queue appends to the database and measures the appends. */
 export const measuredAppend = ({
   storage,
   clock,

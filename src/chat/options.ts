@@ -53,11 +53,11 @@ export interface ChatStorage {
   readonly sessionUsers?: ((keys: readonly SessionKey[]) => Promise<readonly (SessionUser | undefined)[]>) | undefined
   /** Stores the current time as the last use of these sessions. */
   readonly touchSessions?: ((sessionIds: readonly string[]) => Promise<void>) | undefined
-  /** Lists and removes restrictions. If absent, nobody can be restricted, and no room can be deleted. */
+  /** Lists restrictions, and performs the jobs of rooms/room-jobs.ts. If absent, the list is empty and the jobs do not run. */
   readonly moderation?: ModerationStorage | undefined
   /** Looks up members and restrictions. If absent, nobody is a member of a room or restricted. */
   readonly standings?: FindStandings | undefined
-  /** Returns whether a direct room has a block. If absent, nobody can block others. See `BlocksRepository`. */
+  /** Returns whether one of the two users of a direct room has blocked the other. If absent, blocked users may send `typing`. */
   readonly isBlocked?: BlocksRepository['isBlocked'] | undefined
   /** Classifies a failure of the database. See src/db/client/errors.ts. */
   readonly faultOf: AppendQueueOptions['faultOf']
@@ -118,7 +118,7 @@ export interface ChatOptions {
   readonly bus: Bus
   readonly clock: Clock
   readonly log: Log
-  /** Writes which request appended which entry. Absent if nobody reads these lines. */
+  /** The logger for lines that report which request appended which entry. If absent, no such lines are written. */
   readonly trace?: Pick<TracingOptions, 'log' | 'isOn'> | undefined
   /** Receives the measurements of the chat. By default nothing is measured. */
   readonly instruments?: Instruments | undefined

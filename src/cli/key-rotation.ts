@@ -1,6 +1,6 @@
 /**
- * Runs `fastify-chat keys status`, which shows which keys encrypt the stored tokens, and `keys rotate`, which encrypts them
- * with the current key.
+ * Runs `fastify-chat keys status`, which shows which keys encrypt the stored Fernet tokens, and `keys rotate`, which encrypts the
+ * stored data again with the current key.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { exclusively } from '../db/exclusive.ts'

@@ -1,4 +1,4 @@
-/** Describes which keys encrypt the stored tokens, and which keys can be removed from the settings. */
+/** Describes which keys encrypt the stored Fernet tokens, and which keys can be removed from the settings. */
 import type { Keyring } from '../crypto/keyring.ts'
 import type { KeyRow } from '../db/repositories/keys.ts'
 import type { ProcessRow } from '../db/repositories/processes.ts'

@@ -17,7 +17,8 @@ export interface ResolveOptions {
   readonly mode: Mode
   readonly names: Names
   /**
-   * Required settings that may be missing in this case. For example, the database may be missing if a host passes its own client.
+   * Required settings that the caller allows to be missing. For example, the database may be missing if a host passes its own
+   * client.
    */
   readonly without?: readonly Need[]
   /** Settings that are set twice or could not be read, to report together with the invalid settings. */

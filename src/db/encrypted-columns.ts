@@ -12,7 +12,7 @@ export interface EncryptedColumn {
   readonly primaryKey: Readonly<Record<string, 'integer' | 'bigint' | 'text'>>
 }
 
-/** Every encrypted column. A test stores an entry of each kind and compares this list with the columns that contain tokens. */
+/** Every encrypted column. A test stores a token in each of them, and compares this list with the columns that contain tokens. */
 export const ENCRYPTED_COLUMNS: readonly EncryptedColumn[] = [
   { table: 'emails', column: 'address', keyIdColumn: 'key_id', primaryKey: { user_id: 'integer', state: 'text' } },
   { table: 'lookup_keys', column: 'secret', keyIdColumn: 'key_id', primaryKey: { name: 'text' } },

@@ -7,7 +7,7 @@ export const keyAge = async (
   keyId: string
 ): Promise<number | undefined> => {
   const table = `"${schema.replaceAll('"', '""')}"."keys"`
-  // The table may be missing while processes of this release run beside a database of an older one.
+  // The table is missing while the database still has the schema of an older release.
   const [found] = await client.query<{ exists: boolean }>('select to_regclass($1) is not null as exists', [table])
   if (!found?.exists) return undefined
   const [row] = await client.query<{ age: number }>(

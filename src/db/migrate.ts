@@ -146,8 +146,8 @@ export const requireMigrated = async (client: SqlClient, schema: string): Promis
 }
 
 /**
- * Returns the error for a migration that refuses to be reverted. PostgreSQL's messages are withheld because they may quote rows.
- * The message of a refusal is part of the migration, and is shown.
+ * Returns the error to throw if a down migration fails. If the migration refuses to be reverted, the error contains the message of
+ * the refusal. Other messages of PostgreSQL are not shown, because they may quote rows, but this message is part of the migration.
  */
 const refusalOf = (tag: string, error: unknown): unknown => {
   if (!(error instanceof Error) || !codesOf(error).includes(REFUSED)) return error

@@ -1,7 +1,7 @@
 /**
  * Encrypts stored tokens again with the current key, while the service runs. A row is replaced only if it still contains what was
  * read, so that an edit or an erasure in the meantime is not undone. An interrupted run can be repeated: rows that have the
- * current key are skipped.
+ * current key are not changed again.
  */
 import type { Keyring } from '../crypto/keyring.ts'
 import type { Pace } from '../lib/pace.ts'
@@ -18,7 +18,7 @@ export interface ReencryptedPage {
   readonly rows: number
   /** The number of rows that no key of the keyring decrypts. They are not changed. */
   readonly unreadable: number
-  /** The number of rows that were locked or changed by others in the meantime. A later pass encrypts them. */
+  /** The number of rows that other transactions have locked or changed in the meantime. A later pass encrypts these rows. */
   readonly skipped: number
 }
 

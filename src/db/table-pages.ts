@@ -11,8 +11,8 @@ export type Place = readonly string[]
 export const qualified = (schema: string, table: string): string => `"${schema.replaceAll('"', '""')}"."${table}"`
 
 /**
- * Returns SQL that selects the columns `selected` of the next rows after the place in the parameters from `$first` on, at most
- * `limit` rows. Without a place, selects the first rows. The primary key is selected too.
+ * Returns SQL that selects the primary key and the columns `selected` of the next `limit` rows after a place. The parameters from
+ * `$first` on contain the place. If `first` is undefined, selects the first rows of the table.
  */
 export const pageOf = (
   name: string,

@@ -43,8 +43,8 @@ export const watchSockets = (main: HttpServer): OpenSockets => {
   return {
     watch,
     async stopListening(ms) {
-      // Continues right after the event loop has accepted the waiting connections and read their requests. What arrives later
-      // is lost, and a proxy must not repeat a POST.
+      // Waits until the event loop has accepted the waiting connections and read their requests. A connection that is still
+      // waiting when the server stops listening is reset, and a proxy must not repeat its request if that is a POST.
       await nextTurn()
       // `close` of an HTTP server would also close idle connections, on which a proxy may be sending a request.
       for (const server of servers) Server.prototype.close.call(server)

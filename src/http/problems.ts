@@ -78,8 +78,8 @@ const DETAILS: Partial<Record<number, string>> = {
 const FAILURE = 'The service failed. Try again, and report the `instance` of this problem if it happens again.'
 
 /**
- * Returns the response to an error. An error from a host keeps its status and headers. An error with a status below 500 also
- * keeps its message.
+ * Returns the response to an error. An error from a host keeps its status and headers. It also keeps its message if the status
+ * is below 500 and `expose` is not false.
  */
 export const refusalOf = (error: unknown, { replyStatus, isUnavailable }: RefusalContext): Refusal => {
   if (error instanceof ChatError) return ofChatError(error)
@@ -181,7 +181,7 @@ const isSendable = (name: string, value: string | string[]): boolean => {
 
 /**
  * Returns the headers that `http-errors` attached to an error. Omits headers that cannot be sent, and headers that describe the
- * connection or the body. The body of the error is replaced.
+ * connection or the body, because the problem replaces the body.
  */
 const headersOf = (headers: unknown): Record<string, string | string[]> =>
   typeof headers === 'object' && headers !== null

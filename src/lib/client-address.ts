@@ -62,7 +62,7 @@ export const clientNetwork = (request: AddressedRequest): string => networkOf(cl
 
 /**
  * Returns a function for Fastify's option `trustProxy`. `proxies` may contain addresses, CIDRs, `loopback`, `linklocal` and
- * `uniquelocal`; any other entry causes a TypeError. The returned function recognizes a proxy even if its entry in
+ * `uniquelocal`; any other text causes a TypeError. The returned function recognizes a proxy even if its address in
  * X-Forwarded-For has a port.
  */
 export const trustProxies = (proxies: readonly string[]): ((address: string) => boolean) => {

@@ -58,7 +58,7 @@ export const COUNTERS = {
   logins_total: { help: 'Logins, by outcome.', labels: ['outcome'] }
 } as const satisfies Record<string, MetricAbout>
 
-/** Distributions, observed at most once per batch or per delivery of a room. */
+/** Distributions, observed at most once per HTTP request, per batch of the append queue, or per delivery of a room. */
 export const HISTOGRAMS = {
   http_request_duration_seconds: {
     help: 'Duration of HTTP requests, by status class.',

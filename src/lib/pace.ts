@@ -14,8 +14,8 @@ const FIRST_ROWS = 100
 
 export interface Pace {
   /**
-   * Runs a batch, and then pauses as long as the batch took, so that a slower database gets longer pauses. Passes the number of rows
-   * that the batch should have. It changes with the duration of the batches.
+   * Runs a batch, and then pauses for `ratio` times as long as the batch took, so that a slower database gets longer pauses. Passes
+   * to the batch the number of rows that it should have, which is adapted to the duration of the earlier batches.
    */
   run<T>(batch: (rows: number) => Promise<T>): Promise<T>
 }
@@ -34,7 +34,8 @@ export const createPace = (
       const startedAt = clock.monotonic()
       const result = await batch(rows)
       const took = clock.monotonic() - startedAt
-      // Grows slowly, because a fast batch may have had nothing to do. The minimum keeps a slow database from being asked for each row.
+      // The number of rows grows slowly, because a fast batch may have had nothing to do. Without the minimum, a slow database
+      // could get one query per row.
       const fitting = Math.round(rows * Math.min(1.5, BATCH_MS / Math.max(1, took)))
       rows = Math.min(maxRows, Math.max(MIN_ROWS, fitting))
       const pause = Math.min(MAX_PAUSE_MS, ratio * took)

@@ -5,8 +5,8 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 export const PIECE_BYTES = 32 * 1024
 
 /**
- * Splits bytes into pieces without copying them, and yields one piece per turn of the event loop. A socket accepts some megabytes at
- * once, so a stream would otherwise write as many pieces in one turn.
+ * Splits bytes into pieces without copying them, and yields one piece per turn of the event loop. Otherwise a stream would write
+ * many pieces in one turn, because a socket accepts some megabytes at once.
  */
 export async function* piecesOf(bytes: Buffer): AsyncGenerator<Buffer> {
   for (let at = 0; at < bytes.length; at += PIECE_BYTES) {

@@ -17,7 +17,7 @@ const BASE_BYTES = 256 * 2 ** 20
  * queued frames and garbage.
  */
 const BYTES_PER_CONNECTION = 64 * 1024
-/** Open files that are not connections of clients: the database, the log, files of the page, requests. */
+/** Number of open files that are not WebSockets: connections to the database, HTTP requests, the log, files of the web client. */
 export const OTHER_FILES = 200
 const MIN_CONNECTIONS = 100
 

@@ -1,5 +1,5 @@
 /**
- * Deletes entries of the log whose retention time has ended. First moves the boundary of the room, so that no process shows the
+ * Deletes entries of the log whose retention time has ended. First moves `oldest_seq` of the room, so that no process shows the
  * entries anymore, and then deletes their rows in batches. Every process looks for work, but only one deletes at a time. Another
  * process continues after a crash.
  */
@@ -20,7 +20,7 @@ export interface MessageRetention {
   /** The number of entries that this process has deleted. */
   readonly deletedEntries: number
   start(): void
-  /** Looks for work now. Resolves when there is no more work. */
+  /** Deletes expired entries now. Resolves when none are left, or when another process is deleting entries. */
   run(): Promise<void>
   /** Stops the timer. Resolves when a running statement has ended. */
   stop(): Promise<void>

@@ -8,7 +8,7 @@ import type { PassTotal, ReencryptedPage } from '../db/reencrypt.ts'
 import type { ProcessRow } from '../db/repositories/processes.ts'
 import type { KeyUse } from '../db/table-pages.ts'
 
-/** The work on the tables, which the caller passes in. */
+/** The work on the tables, which the caller passes in. A token is a Fernet token: the ciphertext of a stored text. */
 export interface RotationWork {
   /** Counts the tokens of each key. */
   count(): Promise<KeyUse[]>

@@ -119,7 +119,7 @@ const useNotifier = (rooms: Rooms, storage: WebStorage): [isOn: boolean, set: (i
   ]
 }
 
-/** Returns the title of a room. After the room has been removed from the list, returns the last title. */
+/** Returns the title of a room. After the room has been removed from the list, returns the last known title. */
 const useRoomTitle = (name: string, title: string | undefined): string => {
   const last = useRef({ name, title })
   if (title !== undefined || last.current.name !== name) last.current = { name, title }

@@ -131,7 +131,7 @@ export const Composer = (props: ComposerProps) => {
     field.current.style.height = 'auto'
     field.current.style.height = `${field.current.scrollHeight}px`
   }, [text])
-  // Moves the caret at once. Before the next frame, the user may have typed more.
+  // Moves the caret synchronously, because the user may have typed more before the next animation frame.
   useLayoutEffect(() => {
     if (caret.current !== undefined) field.current?.setSelectionRange(caret.current, caret.current)
     caret.current = undefined

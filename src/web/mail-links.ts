@@ -1,8 +1,8 @@
 /**
- * Reads the token of a link in a mail or an invitation from the URL's fragment: `#reset=…`, `#verify=…`, `#invitation=…`, and
- * `#invite=…` for an invitation to a room.
+ * Reads the token of a mail link (`#reset=…`, `#verify=…`) or of an invitation link (`#invitation=…` to register, `#invite=…` to
+ * join a room) from the fragment of the URL.
  * main.tsx removes the token from the address bar immediately, so that no history, bookmark or screenshot contains it. The
- * page sends the token only when the user presses a button, because mail scanners open links.
+ * page uses up a token only when the user presses a button, because mail scanners open links.
  */
 
 export interface MailLink {

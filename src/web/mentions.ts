@@ -85,7 +85,8 @@ export const mentionsIn = (
 
 /**
  * Returns the ids of the users whom the new text of a message mentions. The page may not know all users whom the former text
- * mentions. Keeps the mentions of the unknown users while the text has an `@name` that belongs to no known user.
+ * mentions. Keeps the mentions of the unknown users as long as the new text has an `@name` that was also in the former text and
+ * belongs to no known user.
  */
 export const mentionsInEdit = (
   text: string,

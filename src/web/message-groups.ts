@@ -192,7 +192,7 @@ const addNewLine = (days: Day[], at: number): void => {
   dayOf(days, at).groups.push({ key: 'new', userId: 0, username: '', isOwn: false, at, lines: [], isNewLine: true })
 }
 
-/** Returns the day of a time. Adds the day if it is later than the others. */
+/** Returns the last day. If the time is on a later day, adds that day and returns it. */
 const dayOf = (days: Day[], at: number): Day => {
   const key = new Date(at).toDateString()
   const last = days.at(-1)

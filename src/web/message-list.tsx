@@ -101,7 +101,7 @@ export const MessageList = (props: MessageListProps) => {
     else setLeftAt(before => before ?? messages.at(-1)?.seq ?? 0)
   }
 
-  // Loads the newest page if no message is loaded yet. `older` waits until the room is joined.
+  // Loads the newest page if no message is loaded yet. `older` waits until the client is subscribed to the room.
   useEffect(() => {
     if (messages.length === 0) load(Math.max(PAGE, Math.min(props.unread ?? 0, JUMP_PAGE)))
   }, [])

@@ -15,7 +15,7 @@ interface NewLineOptions {
   readonly onSeen: (seq: number) => void
 }
 
-/** The messages up to `seen` were seen. The page shows the line before the message `from`. */
+/** The messages up to `seen` were seen. The page shows the line “New messages” above the message `from`. */
 export interface Seen {
   readonly seen: number
   readonly from: number | undefined
@@ -81,7 +81,7 @@ export const useNewLine = ({ list, state, me, unread, onSeen }: NewLineOptions):
       for (const stop of stops) stop()
     }
   }, [])
-  // A user who sends a message has read the other messages.
+  // Removes the line when the user sends a message, because the user has then read the messages of the other users.
   useEffect(() => {
     if (!seen.current || outgoing.length === 0) return
     seen.current = { ...seen.current, from: undefined }

@@ -49,7 +49,7 @@ export const Reactions = ({ message, actions, isActive }: ReactionsProps) => {
   const endTouch = (event: PointerEvent): void => {
     if (event.pointerType !== 'mouse' && !isLong.current) clearTimeout(timer.current)
   }
-  // A touch outside of the button does not always take its focus away.
+  // Hides the names at the next touch, because a touch outside of the button does not always take the focus away from the button.
   useEffect(
     () =>
       tip

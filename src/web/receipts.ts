@@ -2,8 +2,8 @@
 import type { Message, RoomState } from '../../client/src/index.ts'
 
 /**
- * Returns the ids of the users who have read up to a message and no further, by the `seq` of the message. Omits `me`, and users
- * who have read up to a message that is not loaded, or up to a message of their own.
+ * Returns the ids of the users who have read up to a message and no further, by the `seq` of the message. Omits `me`, users who
+ * have read none of the loaded messages, and users who have read up to a message of their own.
  */
 export const readersOf = (
   reads: RoomState['reads'],

@@ -86,7 +86,7 @@ export const createRooms = (
   let isListKnown = positions.isRestored
   const names = createDirectNames(client)
   const listeners = new Set<() => void>()
-  // The value of `changes` at the last change of each room by something other than a loaded list. A list that was requested
+  // For each room, the value of `changes` after its last change that did not come from a loaded list. A list that was requested
   // before a room changed is out of date for this room.
   const changedAt = new Map<string, number>()
   let changes = 0
@@ -180,7 +180,8 @@ export const createRooms = (
     const { visibility } = heads.get(name) ?? {}
     if (visibility === 'public') return updateHead(name, { role: undefined })
     heads.delete(name)
-    // A direct room leaves the inbox when the user hides it, and can still be read.
+    // Keeps the texts of a direct room, because it also leaves the inbox when the user hides it, and the user can still read it
+    // then.
     if (visibility === 'private') forgetTexts(name, subscribed.get(name)?.state)
   }
 
@@ -231,7 +232,8 @@ export const createRooms = (
     for (const [name, item] of items) if (item.people) updateHead(name, { title: directTitleOf(item.people) })
     changed()
     isListKnown = true
-    // With an inbox, loads only the names of the current room, because the inbox contains the names of the others.
+    // With an inbox, loads only the names of the current room. The inbox contains the names of the direct rooms that it lists,
+    // and the list leaves out all other direct rooms.
     const shown = hasInbox() ? direct.filter(({ room }) => room === current) : direct
     await names.load(shown.map(({ room }) => room))
     for (const one of shown)
@@ -341,7 +343,7 @@ export const createRooms = (
       current = name
       const room = subscribeTo(name)
       changed()
-      // For example, the user has followed a link to a room that was created after the list was loaded.
+      // Loads the list again if it does not contain the room, for example a room that was created after the list was loaded.
       if (!heads.has(name)) tryRefresh()
       return room
     },

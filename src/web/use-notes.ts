@@ -18,12 +18,12 @@ export interface Notes {
   readonly latest: Note | undefined
   /**
    * The names of members, and of those who were members while the room was shown. Loaded at the start if the user is a member,
-   * and when a note is about a user whose name the page does not know.
+   * and when a note or a read mark belongs to a user whose name the page does not know.
    */
   readonly members: ReadonlyMap<number, string>
 }
 
-/** Maximum number of entries per page, and maximum number of pages that are read for one page of messages. */
+/** Maximum number of entries per page of the log, and maximum number of these pages that are loaded for one page of messages. */
 const PAGE = 100
 const MAX_PAGES = 2
 const MAX_MEMBERS = 100
@@ -103,8 +103,8 @@ const useViews = (isNeeded: boolean): Views | undefined => {
 const isReadable = ({ status, error }: RoomState): boolean => status !== 'joining' && error === undefined
 
 /**
- * Loads the members at the start if the user is a member. Loads them again for each user whose name the page does not know and
- * whose membership somebody else changed, or who has read messages.
+ * Loads the members at the start if the user is a member. Loads them again when a note about a change by somebody else, or a read
+ * mark, belongs to a user whose name the page does not know.
  */
 const useMembers = (
   { api, identity }: ChatClient,
@@ -146,7 +146,10 @@ interface Range {
   readonly last: number | undefined
 }
 
-/** Returns the range between `from` and `before` that contains all entries that are not messages. */
+/**
+ * Returns the range of entries, at least `from` and below `before`, that contains every entry that is not a loaded message.
+ * Without `before`, the range has no end. With `before`, returns undefined if all entries up to it are loaded messages.
+ */
 const gapIn = (messages: RoomState['messages'], from: number, before: number | undefined): Range | undefined => {
   const known = new Set(messages.map(({ seq }) => seq))
   const end = before ?? (messages.at(-1)?.seq ?? from - 1) + 1

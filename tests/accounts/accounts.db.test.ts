@@ -11,8 +11,8 @@ const weak = createPasswords({ rounds: 4 })
 const strong = createPasswords({ rounds: 5 })
 
 /**
- * Creates accounts that hash with `passwords`. `between` is called once, after the first check of a password and before any
- * write.
+ * Creates the functions for accounts, which hash with `passwords`. `between` is called once, after the first check of a password
+ * and before any write.
  */
 const setup = async (
   passwords: Passwords,

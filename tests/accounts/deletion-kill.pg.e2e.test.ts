@@ -56,7 +56,7 @@ test('a deletion that was interrupted by kill -9 is finished by the next process
     await expect.poll(texts).toBe((ROOMS / 2 - 1) * (MESSAGES - MESSAGES / 3))
     first.child.kill('SIGKILL')
     await first.ended
-    // Counts before the room is unlocked, because PostgreSQL then completes the statement of the killed process.
+    // Counts before the room is unlocked, because PostgreSQL completes the statement of the killed process after the unlock.
     expect(await erasures()).toBe(ROOMS / 2)
   })
 

@@ -144,7 +144,7 @@ test('an erased text is not shown by another process that had cached it, and not
   expect(await contents(two, jane)).toEqual(['a', 'b', 'of jane'])
   await eraseMe(one, john)
   await expect.poll(shown).toEqual(['erased', 'erased', 'of jane'])
-  // The texts are cleared before the erasure is committed. So the other process has read that change when it delivers the
+  // The texts are cleared before the erasure is committed. So the other process knows of the cleared texts when it delivers the
   // erasure.
   expect(await contents(two, jane)).toEqual(['erased', 'erased', 'of jane'])
 })

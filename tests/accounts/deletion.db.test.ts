@@ -226,7 +226,7 @@ describe('the memberships of a deleted account', () => {
     await database.client.query(`insert into ${upgrades} (step) values ('rooms')`)
     await expect
       .poll(async () => {
-        // The process may not know yet that the upgrade is finished, and would then try again after ten seconds.
+        // Ends the lease, because a process that does not know yet that the upgrade is finished tries again after ten seconds.
         await database.client.query(`update ${inSchema(database, 'deletions')} set leased_until = null`)
         clock.advance(5000)
         return statusOf(chat, john)

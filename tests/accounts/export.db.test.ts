@@ -94,8 +94,8 @@ test('contains a record for each room of which the user is a member', async () =
 })
 
 /**
- * Maps each table with personal data to the type of the records that contain its rows. Null if the rows are only secrets or
- * tasks.
+ * Maps each table with personal data to the type of the records that contain its rows. Null if the export does not contain the
+ * rows.
  */
 const RECORDS: Record<(typeof PERSONAL_TABLES)[number], string | null> = {
   sessions: 'session',

@@ -31,8 +31,8 @@ export const mergeRows = (committed: readonly Row[], rows: readonly Row[]): Row[
 }
 
 /**
- * Returns whether a value moved by more than its spread. This is the case if the median of each run is outside the range of the
- * other run.
+ * Returns whether a value moved by more than its spread. This is the case if each of the two medians is outside the range of the
+ * other measurement.
  */
 export const hasMoved = (before: Spread, now: Spread): boolean => {
   const isOutside = ({ median }: Spread, { min, max }: Spread) => median < min || median > max

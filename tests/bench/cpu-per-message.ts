@@ -5,9 +5,9 @@
  *   npm run bench:cpu -- <commit> [--pairs 10] [--load saturated]
  *
  * Prints, for the service, for its database connections and for both together, the CPU time of the commit divided by that of this
- * tree, with a 95 % interval. A ratio below 1 means that this tree needs more. Both are compiled, because `tsx` adds a call to each
- * function that the code creates, and run with the packages of this tree. A first run of each is not counted. Ten pairs take about
- * four minutes. With `--load`, only one of the loads is measured.
+ * tree, with a 95 % interval. A ratio below 1 means that this tree needs more. Both services are compiled, because `tsx` adds a
+ * function call wherever the code creates a function. Both use the packages of this tree. The first run of each is not counted. Ten
+ * pairs take about four minutes. With `--load`, only one of the loads is measured.
  */
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
@@ -125,7 +125,8 @@ pinTo(1, process.pid)
 const { folder, program } = compileCommit(commit)
 try {
   const [other, ours] = [await startSubject(program), await startSubject(join(root, 'dist/src/cli.js'))]
-  // Node.js compiles the code of a path while it runs often, which is counted as CPU time of the service.
+  // Runs each service once without counting the result, because Node.js optimizes its code during the first run, which takes CPU
+  // time.
   for (const subject of [other, ours]) await measure(subject, LOADS[0])
   for (const load of loads) await compare(other, ours, load, pairs)
 } finally {

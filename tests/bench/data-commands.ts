@@ -1,7 +1,7 @@
 /**
- * Measures how the commands that work on data delay others: the time until a message is acknowledged while a command runs, beside the
- * time without it. Each command works on `ROWS` stored messages (200,000; with `--short` 20,000), in the same database and on the same
- * cores as the service. `COMMANDS=rotate,import` runs only some of them.
+ * Measures how much the commands that work on data delay the service: the time until a message is acknowledged while a command is
+ * running, beside the time without a command. Each command works on `ROWS` stored messages (200,000; with `--short` 20,000), in the
+ * same database and on the same cores as the service. `COMMANDS=rotate,import` runs only these commands.
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -25,18 +25,21 @@ const TEXT = 'A message of usual length, which somebody wrote some time ago. '.r
 const RETENTION_DAYS = 30
 const QUIET = 'no command'
 
-/** The program of the commands. Another one serves to compare with an earlier build. */
+/** The program whose commands are measured. Set PROGRAM to measure another build. */
 const PROGRAM = process.env.PROGRAM ?? 'dist/src/cli.js'
 
 /** Sends messages at a steady rate, until it is stopped. */
 interface Traffic {
-  /** Returns the times in milliseconds until each message was acknowledged, for those that were sent during `work`. */
+  /** Runs `work`. Returns the time from send to acknowledgement, in milliseconds, of each message acknowledged meanwhile. */
   during(work: () => Promise<unknown>): Promise<number[]>
   /** Resolves with the number of acknowledged messages, when all of them are. */
   stop(): Promise<number>
 }
 
-/** Half of the sockets send without a subscription, so that each frame they receive is an acknowledgement. The others read. */
+/**
+ * Half of the sockets send and have no subscription, so that each frame that they receive is an acknowledgement. The other half are
+ * subscribed and only receive.
+ */
 const startTraffic = async (service: Service): Promise<Traffic> => {
   let at = 0
   const token = () => service.tokens[at++ % SOCKETS] ?? ''
@@ -54,7 +57,7 @@ const startTraffic = async (service: Service): Promise<Traffic> => {
     }
   const began = performance.now()
   let sent = 0
-  // The number follows from the time, so that a delayed timer does not lower the rate.
+  // Computes the number of messages from the elapsed time, so that a delayed timer does not lower the rate.
   const timer = setInterval(() => {
     for (const until = ((performance.now() - began) * PER_SECOND) / 1000; sent < until; sent++) {
       const index = sent % SOCKETS
@@ -82,7 +85,7 @@ const run = async (args: readonly string[], env: Readonly<Record<string, string>
   const [command = '', ...rest] = args
   const child = spawn(command, rest, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
   pinTo('0,1', child.pid ?? 0)
-  // A child inherits the priority of this process.
+  // Resets the priority, because a child inherits the higher priority of this process.
   setPriority(child.pid ?? 0, 0)
   let output = ''
   for (const stream of [child.stdout, child.stderr]) stream.on('data', data => (output += data))
@@ -129,7 +132,8 @@ export const dataCommands = async ({ isShort }: Effort): Promise<Row[]> => {
   // Everything may use both cores, as on a machine that runs a service.
   for (const pid of [service.pid, process.pid]) pinTo('0,1', pid)
   try {
-    // The clients would be on other machines, so the commands must not delay them.
+    // Raises the priority of this process, which runs the clients. In production, the clients run on other machines, where no
+    // command delays them.
     setPriority(-10)
   } catch {}
 

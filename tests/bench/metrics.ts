@@ -13,7 +13,7 @@ const SCRAPE_MS = 5000
 export const metrics = async ({ isShort, rounds, seconds }: Effort): Promise<Row[]> => {
   const [generator] = generators()
   if (!generator) return []
-  // On one database, each service would also deliver the messages of the other.
+  // Uses two databases, because on one database each service would also deliver the messages of the other service.
   const databases = [await createBenchDatabase(), await createBenchDatabase()] as const
   const people = isShort ? 1 : 100
   const without = await startService(databases[0], { people })
@@ -25,7 +25,7 @@ export const metrics = async ({ isShort, rounds, seconds }: Effort): Promise<Row
     ['with metrics', await generator.connect(measured, SOCKETS)]
   ]
   await pause(people > 1 ? 7000 : 1000)
-  // The first run of a process is slower, because its code is not optimized yet.
+  // Does not count the first run of each process, which is slower because the code is not optimized yet.
   for (const [, crowd] of crowds) await crowd.saturate(16, seconds)
   const rows: Row[] = []
   for (const inFlight of [16, 1]) {

@@ -1,8 +1,9 @@
 /**
- * Moves in a FastAPI Chat Backend with `MESSAGES` messages (100,000) and `USERS` users (300), beside a running service. Its database is
- * written by the libraries that it uses (tests/ops/fastapi_database.py). The command is killed with SIGKILL at each share of
- * `KILLS` ("0.25,0.6"), run to its end, and run once more. Then the log is read over HTTP and compared, and users log in with their
- * old passwords. Prints the duration, the rate and the peak memory of each run: `npx tsx tests/bench/moving-in.ts`, after
+ * Imports a FastAPI Chat Backend with `MESSAGES` messages (100,000) and `USERS` users (300), while a service runs on the target
+ * database. tests/ops/fastapi_database.py writes the source database with the libraries of that backend. Each number in `KILLS`
+ * ("0.25,0.6") is a share of the messages: when this share is stored, the command is killed with SIGKILL. Then the command runs to
+ * its end, and once more. Afterwards, the log is read over HTTP and compared with the source, and users log in with their old
+ * passwords. Prints the duration, the rate and the peak memory of each run: `npx tsx tests/bench/moving-in.ts`, after
  * `npm run build`.
  */
 import { execFileSync, spawn } from 'node:child_process'
@@ -16,7 +17,7 @@ const MESSAGES = Number(process.env.MESSAGES ?? 100_000)
 const USERS = Number(process.env.USERS ?? 300)
 const KILLS = (process.env.KILLS ?? '0.25,0.6').split(',').filter(Boolean).map(Number)
 const PASSPHRASE = 'a passphrase, not a key'
-/** The users that fastapi_database.py names, as they are named after the import. */
+/** The names after the import of the first users, to whom fastapi_database.py gives special names. */
 const NAMED = ['alice', 'Bob', 'bob2', 'carol_d', 'dave']
 const RENAMES = ['--rename', 'bob=bob2', '--rename', 'carol d=carol_d']
 const OWN_HASH = 20

@@ -1,6 +1,6 @@
 /**
- * Generates load in this Node.js process. The clients are divided among the users that the benchmark has registered, at most
- * 1,000.
+ * Generates load in this Node.js process. The clients are divided among the users that the benchmark has registered. There are at
+ * most 1,000 users.
  */
 import { closeAll, connectMany, framesOf } from './clients.ts'
 import { type Crowd, type Generator, type Latency, type Saturation, TEXT } from './load.ts'

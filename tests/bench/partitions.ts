@@ -77,7 +77,7 @@ const append = async (service: Service, senders: number, inFlight: number, first
   return { perSecond, messages }
 }
 
-/** Fills the rooms in turn, as messages of different rooms arrive. Returns the rows per second. */
+/** Inserts the messages of all rooms in turn, so that they are mixed as in production. Returns the rows per second. */
 const fill = async (database: BenchDatabase, service: Service, size: number): Promise<number> => {
   const { sql } = database
   await append(service, 1, 1, 0, 0.1)

@@ -21,7 +21,7 @@ const IN_FLIGHT = 5
 const IDLE_SECONDS = 4
 const ROUNDS = 2
 const SECONDS = 3
-/** A process sends over PostgreSQL too for this time in milliseconds after the start of a process. */
+/** Time in milliseconds after the start of any process during which processes with Redis also send over PostgreSQL. */
 const BOTH_MS = 16_000
 /** The service announces who has joined within this time in milliseconds. */
 const JOINED_MS = 6000
@@ -222,7 +222,7 @@ const measure = async (count: number, isRedis: boolean, rounds: number, forSecon
   return results
 }
 
-/** Measures the CPU time for opening a connection, and for keeping it open, and its memory. */
+/** Measures the CPU time for opening a connection and for keeping it open, and the memory of an open connection. */
 const measureConnections = async (): Promise<Row[]> => {
   const installation = await install(1, false)
   const [service] = installation.services

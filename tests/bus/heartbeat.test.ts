@@ -67,7 +67,7 @@ const start = async ({ losesNotifications = false } = {}) => {
 
 test('it receives its own heartbeat at once and every 5 s, and does not deliver it as an event', async () => {
   const { bus, state, received, seconds } = await start()
-  // This heartbeat has no number, which makes processes with Redis send over PostgreSQL too.
+  // This heartbeat has no number. When processes with Redis receive such a heartbeat, they send over PostgreSQL too.
   expect(state.sent).toEqual([JSON.stringify({ from: bus.processId })])
   await seconds(60)
   expect(state.sent).toHaveLength(13)
@@ -178,13 +178,13 @@ describe('announcements', () => {
     bus.announce(1, 9)
     await turn()
     expect(grownIn(state.sentByListener)).toEqual([[[1, 9]]])
-    // Each announcement was sent, so none of the failures counts.
+    // Each announcement was sent on another connection, so the failures of the listening connection do not count.
     expect(bus.stats?.()).toMatchObject([{ failures: 0 }])
   })
 
   test('do not count as heartbeats if the listening connection sends them, which then soon ends', async () => {
     const { bus, state, seconds } = await start()
-    // The pool now leads to another server.
+    // Simulates that the pool, which sends the heartbeats, now connects to another server.
     state.losesNotifications = true
     for (let at = 1; at <= 20; at++) {
       bus.announce(1, at)

@@ -30,7 +30,7 @@ describe.skipIf(!hasRedis)('the connections to Redis', () => {
     const server = await startRedis({ isSecure: true, files: { 'key.pem': key, 'cert.pem': cert }, config })
     onTestFinished(() => server.stop())
     const url = `rediss://127.0.0.1:${server.port}`
-    // Vitest fails the run if there is an uncaught exception. The moment of the handshake differs between attempts.
+    // Closes each connection at another moment of the handshake. Vitest fails the run if this causes an uncaught exception.
     for (let at = 0; at < 60; at++) {
       const { link } = openLink(await loadRedisLink({ url }))
       await delay(at % 12)

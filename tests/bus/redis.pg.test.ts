@@ -1,4 +1,4 @@
-/** Tests the bus over Redis with a real server, which fails in every way, and with messages of other senders. */
+/** Tests the bus over Redis with a real server that fails in different ways, and with messages of other senders. */
 import { randomUUID } from 'node:crypto'
 import { Redis } from 'ioredis'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -71,7 +71,7 @@ describe.skipIf(!hasRedis)('the bus over Redis', () => {
     expect(otherEvents(pair.two)).toHaveLength(50)
     expect(pair.two.received.grown).toHaveLength(50)
     expect(redisStats(pair.one.bus).isFailing).toBe(true)
-    // The events between the loss of Redis and the request may be lost, so the process reads everything again.
+    // Events may be lost between the loss of Redis and the fallback to PostgreSQL, so the process reads everything again.
     await expect.poll(() => pair.two.received.resets, { interval: 20 }).toBe(2)
     await server.start()
     await untilRedisWorks(pair.one.bus)

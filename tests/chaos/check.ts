@@ -10,7 +10,8 @@ const PUBLIC: RulesOptions = { visibility: 'public', roles: new Map() }
 
 /**
  * Returns a description of each violation of a guarantee in one room. The list is empty if there are no violations. `listed` are the
- * messages of the HTTP list, by `seq`. `mayRead` returns whether a client may read the room at the end, and must have all entries.
+ * messages of the HTTP list, by `seq`. `mayRead` returns whether a client may read the room at the end, and so must have received
+ * all entries.
  */
 export const check = (
   log: readonly LogEntry[],

@@ -77,7 +77,7 @@ export const createClient = ({ name, userId, urls, isV1, logIn, random }: Client
     const sent = unacknowledged.get(nonce)
     if (frame.ref === 'inbox') hasInbox = false
     else if (reader) reader.handle(frame)
-    // Without `chat.v1`, this error is the only notice that a subscription has ended.
+    // Without `chat.v1`, no frame except this error reports that a subscription has ended.
     else if (code === 'banned' && frame.nonce === undefined) readers.get(String(frame.room))?.handle(frame)
     else if (!FINAL.has(code) && !TEMPORARY.has(code))
       oneOf([...readers.values()])?.record.faults.push(`the error ${code} for ${JSON.stringify(sent?.type)} ${nonce}`)

@@ -43,7 +43,7 @@ interface Folded {
   mentions: readonly number[]
   isPinned: boolean
   readonly reactions: Map<string, Set<number>>
-  /** Whether an erasure of the author is in the log. If the message was still being sent, a second erasure follows. */
+  /** Whether the log contains an erasure of the author. If the message was still being sent then, a second erasure follows. */
   isAuthorErased: boolean
 }
 
@@ -90,7 +90,8 @@ const change = (message: Folded, { type, seq, user_id, target, ...entry }: LogEn
     const users = message.reactions.get(entry.key ?? '') ?? new Set()
     if (entry.action === 'added') users.add(user_id)
     else users.delete(user_id)
-    // Until the second erasure, the service counts the reactions that the first one took from the message.
+    // The service may have missed the message at the first erasure of its author. Until the second erasure, the service then counts
+    // reactions that the first erasure has removed here.
     if (users.size !== entry.count && !message.isAuthorErased)
       wrong.push(`the reaction ${seq} has the count ${entry.count} instead of ${users.size}`)
     message.reactions.set(entry.key ?? '', users)

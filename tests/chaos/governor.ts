@@ -96,7 +96,7 @@ export const createGovernor = ({ users, publicRoom, privateRoom, random, onDirec
   ): void => {
     const outcome = `${name} ${status < 300 ? 'ok' : (body?.code ?? status)}`
     outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1)
-    // A request for a mute or ban may arrive after the end that it contains, because the process was paused.
+    // A request for a mute or ban may arrive after the time in its `until`, because the process was paused.
     const isLate = status === 422 && body.errors?.[0]?.path === '/body/until'
     if (status >= 300 && !isLate && !EXPECTED.includes(status))
       faults.push(`${request[0]} ${request[1]}: ${status} ${JSON.stringify(body)}`)
@@ -122,7 +122,7 @@ export const createGovernor = ({ users, publicRoom, privateRoom, random, onDirec
       if (user === other && !['leave', 'join', 'mark', 'changeRole'].includes(name)) return
       const request = actions[name]?.(other)
       if (!request) return
-      // Without a response, the action may have had an effect.
+      // Records no outcome without a response, because the action may or may not have had an effect.
       const response = await user.call(random() < 0.5 ? 0 : 1, ...request).catch(() => undefined)
       if (response) record(user, name, request, response)
     }

@@ -3,13 +3,13 @@
  */
 import type { LogEntry } from './fold.ts'
 
-/** The entries, by `seq`, with which a user lost the right to read a room, and those after which the user may have it again. */
+/** The `seq` of each entry with which a user lost the right to read a room, and of each entry after which the user may have it. */
 export interface Rights {
   readonly removals: readonly number[]
   readonly additions: readonly number[]
 }
 
-/** A frame that a client received, or was sent. */
+/** A frame that the service sent to a client, even if the client never received it. */
 export interface SeenFrame {
   readonly type: string
   readonly room?: string
@@ -36,7 +36,7 @@ export const rightsOf = (log: readonly LogEntry[], userId: number, isPublic: boo
   }
 }
 
-/** Returns whether a user can have had the right to read the log at `seq` when it was sent. */
+/** Returns whether a user may have had the right to read the room when the entry with this `seq` was sent. */
 export const mayHaveSeen = ({ removals, additions }: Rights, seq: number): boolean => {
   const removedAt = Math.max(0, ...removals.filter(at => at < seq))
   // Either the last change up to `seq` was an addition, or the user was added later.

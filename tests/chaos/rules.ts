@@ -10,7 +10,7 @@ type Restriction = 'ban' | 'mute'
 /** The state of the room after the last entry of its log. */
 export interface RoomRules {
   readonly roles: ReadonlyMap<number, string>
-  /** The restrictions as `ban:7`. Those with an end are absent. */
+  /** The restrictions, such as `ban:7` for the user 7. Does not contain restrictions with an end. */
   readonly restrictions: ReadonlySet<string>
   readonly settings: Readonly<Record<string, unknown>>
   readonly faults: readonly string[]
@@ -40,7 +40,8 @@ export const rulesOf = (log: readonly LogEntry[], { visibility, roles: first }: 
 
   const forbid = (entry: LogEntry): string | undefined => {
     const { type, user_id: author, timestamp = '' } = entry
-    // A ban may delete messages later, in the name of a moderator, and the service appends erasures.
+    // Deletions and erasures violate no rule: the service appends erasures itself, and a ban may delete messages later, in the name
+    // of a moderator who has lost the role.
     if (type === 'deletion' || type === 'erasure') return undefined
     // A user who joins the room, for example with an invitation, is not a member yet.
     const isOwn = type === 'membership' && entry.subject === author

@@ -1,7 +1,8 @@
 /**
- * Injects random faults into two service processes and a separate PostgreSQL cluster, while clients use every kind of entry and every
- * rule of rooms: `npm run test:chaos -- --seed N --minutes M`. `--redis` adds Redis and its faults, `--sentinel` Redis behind a Sentinel. A seed determines the faults and
- * their order, but not their exact timing. If a guarantee was violated, prints the violations and exits with 1.
+ * Injects random faults into two service processes and a separate PostgreSQL cluster, while clients use every kind of entry and
+ * every rule of rooms: `npm run test:chaos -- --seed N --minutes M`. `--redis` adds Redis and its faults. `--sentinel` adds Redis
+ * behind a Sentinel. A seed determines the faults and their order, but not their exact timing. If a guarantee was violated, prints
+ * the violations and exits with 1.
  */
 import { parseArgs } from 'node:util'
 import { generateKey } from '../../src/crypto/fernet.ts'

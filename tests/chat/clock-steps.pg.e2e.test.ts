@@ -89,8 +89,8 @@ test.skipIf(!library)(
       // The event arrives after about five seconds. In this time, a service that measured time with its wall clock would close
       // connections that seem silent or expired.
       expect(await watcher.nextOf('system')).toMatchObject({ event: 'left', username: 'jane' })
-      // Sends twice as many messages as the burst of the rate limit allows. A slow service refills the token bucket while it
-      // stores the first messages.
+      // Sends twice as many messages as the burst of the rate limit allows, because a slow service refills the token bucket while
+      // it stores the first messages.
       for (let at = 0; at < 60; at++) watcher.send({ type: 'message', content: 'x', ref: `${at}` })
       const errors = (await watcher.untilPong()).filter(({ type }) => type === 'error')
       expect(errors.length).toBeGreaterThan(0)

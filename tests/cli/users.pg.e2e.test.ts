@@ -350,7 +350,7 @@ describe('a rotation of the key', () => {
   })
 })
 
-/** Removes the response limit of a transaction, because the lock is held for as long as the commands take. */
+/** The transaction may wait without a limit, because it holds the lock for as long as the commands take. */
 const UNLIMITED = { isUnlimited: true }
 
 /** Locks the message `seq` of the first room. Resolves with a function that releases the lock. */

@@ -54,8 +54,9 @@ export const faultRun = async ({ services, seed, counts }: FaultRunOptions): Pro
 }
 
 /**
- * Lets one user talk and act, while faults happen to their connection. Each action waits until the one before has an outcome, but not
- * for long, so that a slow machine has as many changes as a fast one. With `isReloaded`, the app is reloaded in the middle.
+ * Lets one user talk and act, while faults happen to their connection. Each action waits for the outcome of the previous action,
+ * but at most `STEP_MS`, so that a slow machine makes as many changes as a fast one. With `isReloaded`, the app is reloaded in the
+ * middle.
  */
 const act = async (app: App, isReloaded: boolean, world: World): Promise<void> => {
   const { random } = world
@@ -66,8 +67,8 @@ const act = async (app: App, isReloaded: boolean, world: World): Promise<void> =
     if (random() < FAULTS / STEPS) running.push(causeFault(app, world))
     const isTalk = random() < 0.6
     const outcome = isTalk ? talk(app, world) : govern(app, world)
-    // The outcome of a message is awaited later, because a closed app has none. Any other action that ended later could write an
-    // entry after the log was read.
+    // Waits at the end for all actions except messages, because an action that ended later could append an entry after the log was
+    // read. A message of an app that was reloaded may never have an outcome.
     if (!isTalk) running.push(outcome)
     await Promise.race([outcome, pause(STEP_MS)])
   }
@@ -101,7 +102,7 @@ const interrupt = async (world: World, seed: number): Promise<void> => {
     count(counts.faults, 'changeEpoch')
   }
   if (seed % 2 === 0) return
-  // A process reads the epoch when it starts.
+  // After a change of the epoch, restarts every process, because a process reads the epoch when it starts.
   for (let process = 0; process < (seed % 4 === 1 ? services.count : 1); process++) {
     await services.restart(process)
     count(counts.faults, 'restart')

@@ -10,8 +10,8 @@ export interface Loss {
 
 /**
  * Matches frames that are never lost. If pings, pongs or the first frame (of the type `system`) were lost, the client would close
- * the connection. Other faults already test closed connections. The changes of the inbox and the read marks have no numbers, so a
- * client can't notice that one is missing: they rely on TCP.
+ * the connection. Other faults already test closed connections. Changes of the inbox and read marks rely on TCP: they have no
+ * sequence numbers, so a client cannot detect that a frame is missing.
  */
 const SPARED = /^\{"type":("(ping|pong|system|read)"|"inbox","(rooms|removed|total)")/
 
@@ -33,7 +33,7 @@ export const lossySocket = (loss: Loss, random: () => number, connections: SeenF
     override send(text: string): void {
       if (isLost(text)) return
       super.send(text)
-      // A message whose acknowledgement was late is sent again with the same nonce.
+      // Sends the frame twice, like a client that resends a message with the same nonce because its acknowledgement is late.
       if (loss.percent > 0 && text.includes('"nonce"')) super.send(text)
     }
 

@@ -105,7 +105,7 @@ export const undocumented = ({ responses }: Operation, { status, headers, text }
   const response = responses[status]
   if (!response) return `${status} is not documented`
   const type = headers['content-type']?.split(';')[0] ?? 'none'
-  // Only redirects have no documented content.
+  // A response without documented content, such as a 204, must have no body.
   if (!response.content)
     return text === '' ? headerFaults(response, headers) : `${status} has a body that is not documented`
   const content = response.content[type]

@@ -11,7 +11,7 @@ import { createTables } from '../../src/db/tables.ts'
 import { testDatabase } from '../support/database.ts'
 import { preparedPlanOf, recordQueries } from '../support/plans.ts'
 
-/** The id of a user with 200 memberships. Ids of the other users are lower. */
+/** The id of a user with 200 memberships of private rooms. The other members of private rooms have ids of at most 90,000. */
 const USER = 99_999
 
 test('lists of rooms, members and users use indexes, with a custom plan and with a generic one', async () => {

@@ -74,7 +74,7 @@ test('a statement that is sent after the connection was lost does not run on ano
   const result = client.transaction(async ({ query }) => {
     await query('select 1')
     await lose()
-    // The other statements make the client open new connections.
+    // These statements are outside the transaction. They make the client open new connections.
     await expect.poll(() => client.query('select 1 as n').catch(() => [])).toEqual([{ n: 1 }])
     late.push(query('select 2'))
     await Promise.allSettled(late)

@@ -17,7 +17,7 @@ const start = async () => {
   await messages.append([reaction(roomId, userId, 'own')])
   await sql(`insert into @reactions (room_id, seq, user_id, key, by_seq)
     select ${roomId}, ${TARGET}, id, 'common', id from @users where id <> ${userId}`)
-  // Reactions in other rooms, which make the reactions to one message look rare.
+  // Adds reactions in other rooms, so that PostgreSQL expects few reactions to a message.
   await sql(`insert into @reactions (room_id, seq, user_id, key, by_seq)
     select ${roomId} + n, n, n, 'common', n from generate_series(1, 2000) as n`)
 

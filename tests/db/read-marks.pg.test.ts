@@ -35,7 +35,7 @@ test('marks that two processes write at once never move back, and no result is b
      update "${schema}".rooms set last_seq = 10000 where id = $1`,
     [room.id, ann.id]
   )
-  /** Writes a mark, again while the other process has locked the member, and returns the result. */
+  /** Writes a mark, and repeats the write while the other process has locked the member. Returns the result. */
   const write = async (at: number, upTo: number, isUnread: boolean) => {
     for (;;) {
       const [mark] = (await repositories[at]?.write([{ userId: ann.id, room: 'team', upTo, isUnread }])) ?? []
@@ -46,7 +46,7 @@ test('marks that two processes write at once never move back, and no result is b
   for (let round = 1; round <= 300; round++) {
     const [low, high] = [10 * round, 10 * round + 5]
     const marks = await Promise.all([write(round % 2, low, round % 3 === 0), write((round + 1) % 2, high, false)])
-    // The order of the two writes is not known, but each result includes the mark that it has written, and those before it.
+    // The order of the two writes is not known, but the result of a write is never below the mark that it wrote or an earlier mark.
     expect(marks[0].readSeq).toBeGreaterThanOrEqual(low)
     expect(marks[1].readSeq).toBe(high)
     for (const { readSeq } of marks) expect(readSeq).toBeGreaterThan(shown)

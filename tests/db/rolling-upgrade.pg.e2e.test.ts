@@ -1,4 +1,4 @@
-/** Tests the upgrade of a database with data, while a process of the first release runs beside a process of this one. */
+/** Tests the upgrade of a database with data, while a process of the first release runs beside a process of this release. */
 import { randomBytes } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import postgres from 'postgres'
@@ -171,7 +171,7 @@ test.runIf(hasCommit(FIRST_RELEASE))(
     const second = talk(bobSocket, 'bob')
     await expect.poll(() => Math.min(first.count() - sentBefore, second.count())).toBeGreaterThan(50)
 
-    // Each process refuses what the other one could not show.
+    // The newer process refuses what the older process could not show.
     const inGeneral = '/api/chat/rooms/general'
     const refusals = [
       ['PATCH', `${inGeneral}/messages/1`, { content: 'x' }, ada],
@@ -275,7 +275,7 @@ test.runIf(hasCommit(FIRST_RELEASE))(
   }
 )
 
-/** How long a process sends over PostgreSQL too after its start, in milliseconds, whoever else is running. */
+/** Time in milliseconds after its start during which a process with Redis sends over PostgreSQL too, whichever processes run. */
 const AFTER_START_MS = 15_000
 
 test.runIf(hasCommit(FIRST_RELEASE) && hasRedis)(
@@ -307,7 +307,7 @@ test.runIf(hasCommit(FIRST_RELEASE) && hasRedis)(
     await delay(AFTER_START_MS + 1000)
     expect(await isRedisFailing()).toBe('0')
 
-    // The older process also polls every 5 s, so this looks at the announcement itself.
+    // Checks the announcement itself, because the older process also finds the message by polling every 5 s.
     for (let index = 0; index < 5; index++) {
       const seq = await deliver(writer, { nonce: `redis-${index}`, content: `over Redis ${index}` })
       await expect
@@ -315,7 +315,7 @@ test.runIf(hasCommit(FIRST_RELEASE) && hasRedis)(
         .toMatch(new RegExp(`"n":\\d+,"grown":\\[\\[\\d+,${seq}\\]`))
       expect(await reader.nextOf('message')).toMatchObject({ seq, content: `over Redis ${index}` })
     }
-    // Only the bus carries this.
+    // A typing event is not stored, so only the bus can deliver it to the other process.
     writer.send({ type: 'typing', room: 'general' })
     expect(await reader.nextOf('typing')).toMatchObject({ room: 'general', user_id: bob.id })
 

@@ -10,7 +10,8 @@ test('the list contains every table with rows of rooms', async () => {
     `select table_name as "table" from information_schema.columns where table_schema = $1 and column_name = 'room_id'`,
     [schema]
   )
-  // The job of a deletion of an account stores its position, and changes of the log are kept for an hour.
+  // Rows of these tables stay: `deletions` stores the position of each deletion of an account, and `log_changes` keeps changes for
+  // an hour.
   const kept = ['deletions', 'log_changes']
   expect(tables.map(({ table }) => table).sort()).toEqual([...kept, ...ROOM_TABLES].sort())
 })
@@ -30,7 +31,7 @@ test('another process finishes the removal of a room whose process crashed after
   expect(await roomCleaning.deleteSome()).toBe(false)
 
   await sql(`update @rooms set deleted_at = now(), guarded = true where id = ${id}`)
-  // This process crashes after the first transaction.
+  // Performs only the first transaction, like a process that crashes after it.
   expect(await roomCleaning.deleteSome()).toBe(true)
   const rows = async (table: string, roomId: number) =>
     (await sql<{ count: number }>(`select count(*)::integer as count from @${table} where room_id = ${roomId}`))[0]
@@ -80,7 +81,7 @@ test('an erasure continues where the last process stopped, and starts again afte
   expect(await roomCleaning.messagesOf(leased)).toEqual({ seqs: [10, 8], next: null })
   const advanced = await roomCleaning.advance(leased, 9, -1)
   if (!advanced) throw new Error('the erasure was not advanced')
-  // The process crashes, and its lease ends.
+  // The lease has already ended, as some time after a crash of the process.
   const again = await roomCleaning.lease(60_000)
   expect(again).toMatchObject({ nextSeq: 9 })
   expect(await roomCleaning.messagesOf(advanced)).toEqual({ seqs: [8], next: null })

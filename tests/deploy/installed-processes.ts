@@ -1,6 +1,6 @@
 /**
- * Installs the package in a folder as the systemd unit expects it, and starts a process per port with `ExecStart` as it is
- * written. A script restarts a process as `systemctl restart` does.
+ * Installs the package in a folder as the systemd unit expects it, and starts a process per port with the `ExecStart` of the unit.
+ * A script restarts a process as `systemctl restart` does.
  */
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'

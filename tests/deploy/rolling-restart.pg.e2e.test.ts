@@ -106,7 +106,7 @@ const startUser = (chat: ChatClient, name: string, isSending: () => boolean, abs
   return user
 }
 
-/** Sends requests one after another until it is stopped. Counts the statuses, and what failed without one. */
+/** Sends requests one after another until `stop` is called. Counts the responses by status, and failed requests by error. */
 const startRequests = (send: (count: number) => Promise<Response>) => {
   const statuses: Record<string, number> = {}
   let isStopped = false
@@ -171,7 +171,7 @@ test.skipIf(!existsSync(NGINX))(
     isSending = true
 
     const token = await login('user-0')
-    // A user of its own, because the service ends the oldest sessions of a user who logs in often.
+    // Uses a separate user for the logins, because the service ends the oldest sessions of a user who logs in often.
     await api.register('visitor', PASSWORD)
     const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
     const posted: string[] = []
@@ -206,7 +206,7 @@ test.skipIf(!existsSync(NGINX))(
     const failed = requests().filter(request => / 5\d\d$/.test(request))
     expect(failed.filter(request => request !== 'GET /ws/chat 503')).toEqual([])
 
-    // Clients were refused, only by CONNECT_RATE, and came back in time.
+    // Clients were refused only because of CONNECT_RATE, and were connected again in time.
     expect(refusals.length).toBeGreaterThan(0)
     expect(failed.length).toBeGreaterThanOrEqual(refusals.length)
     for (const refusal of refusals) expect(refusal).toMatchObject({ status: 503, code: 'busy' })

@@ -1,4 +1,4 @@
-/** Tests the unit for systemd, which systemd itself cannot run on every machine, and the script that restarts its processes. */
+/** Tests the systemd unit without systemd, which does not run on every machine, and the script that restarts the processes. */
 import { execFileSync, spawnSync } from 'node:child_process'
 import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

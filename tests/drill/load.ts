@@ -125,7 +125,7 @@ export const startLoad = async (url: string, users: number): Promise<Load> => {
   }
 }
 
-/** Posts one message after another, each until it is stored. */
+/** Posts one message after another, and repeats each message until it is stored. */
 const startProbe = async (
   url: string,
   login: (name: string) => Promise<string>,

@@ -30,14 +30,14 @@ export interface World {
   readonly services: readonly [Service, Service]
   readonly primary: Cluster
   readonly standby: Standby
-  /** The connections of both processes to PostgreSQL. */
+  /** The proxy between both processes and PostgreSQL. */
   readonly database: FaultProxy
   readonly redis: {
     start(): Promise<void>
     stop(signal?: NodeJS.Signals): Promise<void>
     signal(signal: NodeJS.Signals): void
   }
-  /** The connections of the second process to Redis. */
+  /** The proxy between the second process and Redis. */
   readonly redisOfSecond: FaultProxy
   /** Runs a command of the service with the settings of the first process. Resolves with its output. */
   command(...args: string[]): Promise<string>
@@ -134,7 +134,7 @@ export const startWorld = async (disk?: string): Promise<World> => {
         DATABASE_HOST: '127.0.0.1',
         DATABASE_PORT: String(primary.port),
         DATABASE_USER: 'postgres',
-        // The server trusts local connections.
+        // The server trusts local connections, so it does not check the password.
         DATABASE_PASSWORD: 'unused',
         FASTIFY_CHAT: `${process.execPath} ${PROGRAM}`,
         ...given

@@ -61,7 +61,7 @@ test('validates kinds and data, and stores a nonce once', async () => {
   expect(await append({ data: { order: 1, total: 1 }, nonce: 'n' })).toEqual(first)
   await expect(append({ data: { order: 2, total: 1 }, nonce: 'n' })).rejects.toMatchObject({ code: 'nonce_reused' })
   await expect(chat.post({ as: bot, content: 'x', nonce: 'n' })).rejects.toMatchObject({ code: 'nonce_reused' })
-  // A date is stored as the text that clients receive, and lone surrogates as they are delivered.
+  // A date is stored as the text that clients receive.
   const note = await chat.append({ as: bot, kind: 'acme.note', data: new Date(0) })
   expect(note).toMatchObject({ data: '1970-01-01T00:00:00.000Z' })
 })

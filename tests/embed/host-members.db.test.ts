@@ -71,7 +71,7 @@ test('adds up to 500 users at once, or nobody if one of them is unknown', async 
   const added = await ann.nextOf('membership')
   expect(added).toMatchObject({ seq: 4, event: 'added', role: 'member', username: 'User 0', subject: added.user_id })
   expect(new Set(added.subjects).size, 'one entry lists all users').toBe(500)
-  // A user whom the batch added again receives the room.
+  // A user who had been removed, and whom the batch added again, can subscribe to the room.
   const again = await join('user-4:User 4', {}, '?rooms=team')
   expect(await again.nextOf('subscribed')).toMatchObject({ room: 'team', seq: 4 })
   await chat.post({ room: 'team', as: { id: 'bot', name: 'Helper' }, content: 'Welcome!' })

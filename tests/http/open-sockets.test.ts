@@ -9,7 +9,7 @@ import { connectRaw, requestText } from '../support/raw-http.ts'
 /** Longer than the timeout of a test, so that a test fails if `stopListening` waits for it. */
 const LONG_MS = 3_600_000
 
-/** Starts a server that responds when the test does. */
+/** Starts a server whose requests have no response until the test ends one of `responses`. */
 const start = async () => {
   const responses: ServerResponse[] = []
   const server = createServer((_, response) => void responses.push(response))

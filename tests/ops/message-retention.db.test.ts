@@ -72,7 +72,7 @@ describe('expired entries', () => {
     for (const table of ['messages', 'message_state', 'reactions'])
       expect(await sql(`select * from @${table} where seq <= 5`), table).toEqual([])
     expect(await sql('select content is not null as has_text from @reports')).toEqual([{ has_text: true }])
-    // The numbers are computed from positions, which include deleted entries.
+    // The numbers of messages are computed from positions in the log, which deleted messages keep.
     expect(await inboxOf({ call }, jane.token)).toMatchObject({ unread: 1, messages: before.messages })
     const late = { token: john.token, body: { content: 'late' } }
     expect((await call('PATCH', '/api/chat/rooms/general/messages/3', late)).status).toBe(404)
@@ -150,7 +150,7 @@ describe('expired entries', () => {
       where n % 7 <> 0 and n not between 100 and 180`)
     await sql('update @rooms set last_seq = 500 where id = 1')
     await retentionOf(database, 10).run()
-    // Entries of the last 240 hours are kept. The number 260 is exactly 240 hours old, or a little more.
+    // Entries of the last 240 hours are kept. The entry 260 is 240 hours old, or a little older.
     expect(await sql('select min(seq)::integer as first, count(*)::integer as count from @messages')).toEqual([
       { first: 261, count: 206 }
     ])

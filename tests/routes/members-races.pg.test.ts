@@ -67,7 +67,7 @@ test('adding and removing a member at once ends in the state of the last entry',
       () => two.put(bob, room, cat.id),
       LOCKED_ROOMS
     )
-    // If the user was added first, the user was a member already, or was removed before the member was read.
+    // Adding returns 404 if the user was removed after the addition, but before the service read the member for the response.
     expect([removed.status, added.status]).toEqual([
       204,
       expect.toSatisfy((status: number) => [200, 404].includes(status))

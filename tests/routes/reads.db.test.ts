@@ -26,7 +26,8 @@ const UNREAD = 1
 /** Returns the next `read` frame in which somebody has read a message. */
 const readsOf = async (socket: SocketClient): Promise<Frame> => {
   const frame = await socket.nextOf('read')
-  // The test itself marks a room as unread, so that its connection receives `read` frames.
+  // Skips frames without a read message. Such frames arrive because the test marks a room as unread, so that its connection
+  // receives `read` frames.
   return frame.reads.every(({ read_seq }: Frame) => read_seq === UNREAD) ? readsOf(socket) : frame
 }
 

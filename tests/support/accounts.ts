@@ -1,4 +1,4 @@
-/** Creates accounts on a database, without a server. */
+/** Creates the functions for accounts on a database, without a server. */
 import { type Accounts, type AccountsOptions, createAccounts } from '../../src/accounts/accounts.ts'
 import type { AccountsContext } from '../../src/accounts/context.ts'
 import type { PasswordLogin } from '../../src/accounts/login.ts'
@@ -36,7 +36,7 @@ export const unsignedTokens: AccessTokens = {
 
 const DAY_MS = 24 * 60 * 60 * 1000
 
-/** Creates accounts with cheap hashes and tokens that are not signed. */
+/** Creates the functions for accounts, with cheap hashes and tokens that are not signed. */
 export const testAccounts = (database: ChatDatabase, options: Partial<AccountsOptions> = {}): Accounts => {
   const { context = accountsContext(database) } = options
   return createAccounts({

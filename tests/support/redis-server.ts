@@ -101,7 +101,7 @@ export const startRedis = async (options: RedisOptions = {}): Promise<RedisServe
 
 /** Two servers with a Sentinel that fails over within seconds. */
 export interface RedisWithSentinel {
-  /** The settings of a client: the URL with the name of the primary, and the Sentinels. The first one does not respond. */
+  /** The settings of a client: the URL with the name of the primary, and the Sentinels. The first Sentinel does not respond. */
   readonly settings: { readonly url: string; readonly sentinels: readonly string[] }
   /** Runs a command on the primary. */
   command(words: readonly string[]): string
@@ -134,7 +134,7 @@ export const startRedisWithSentinel = async (): Promise<RedisWithSentinel> => {
     return port === String(first.port) ? [first, second] : [second, first]
   }
   const roleOf = (server: RedisServer) => server.command(['role'], auth).split('\n')[0]
-  /** Resolves when Sentinel can make the replica the primary, which it learns every 10 s. */
+  /** Resolves when Sentinel knows that it can make the replica the primary. Sentinel queries the replica every 10 s. */
   const untilReady = async (): Promise<void> => {
     const isReady = () => {
       const [, { port }] = servers()

@@ -16,7 +16,7 @@ const membership = (seq: number, subject: number, event = 'added') => ({
   timestamp: '2026-01-31T12:00:00.000+00:00'
 })
 
-/** Starts a conversation in `general`. Requests whose path begins with `slow` wait until the test calls `answer`. */
+/** Starts a conversation in `general`. Requests whose path begins with an item of `held` wait until the test calls `answer`. */
 const start = async (responses: { readonly [path: string]: object } = {}) => {
   const service = fakeService()
   const waiting: { path: string; answer: () => void }[] = []

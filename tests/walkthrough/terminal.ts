@@ -16,7 +16,7 @@ export interface Terminal {
   loses(text: string | RegExp): Promise<void>
   /** Types a line and presses Enter. Several lines are pasted. */
   type(text: string): Promise<void>
-  /** Goes to a room, and waits until the first row shows `label`. A room that was just added may not be known yet. */
+  /** Goes to a room. Repeats the command until the first row shows `label`, because a room that was just added may be unknown. */
   go(room: string, label: string): Promise<void>
   /** Presses PageUp, which loads older messages at the top. */
   loadOlder(): Promise<void>

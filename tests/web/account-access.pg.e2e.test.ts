@@ -36,7 +36,7 @@ describe.skipIf(!hasChromium())('the page', { timeout: 600_000 }, () => {
       const check = async (what: string): Promise<void> => {
         for (const viewport of [TABLET, COMPUTER, PHONE]) {
           await page.setViewportSize(viewport)
-          // Before the second frame, the page has been painted in the new width.
+          // Waits for two animation frames, because the page is painted in the new width before the second frame.
           await page.evaluate('new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))')
           const where = `${what}, ${viewport.width} px`
           await expect

@@ -213,7 +213,7 @@ describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
     const { pages } = await start(['ada', 'bob'])
     const [ada] = pages as [Page]
     await ada.getByRole('heading', { name: '2 people here' }).waitFor()
-    // A busy machine or a background tab delays the next frame while the user types on.
+    // Delays animation frames, as a busy machine or a background tab does while the user continues to type.
     await ada.evaluate('requestAnimationFrame = next => setTimeout(next, 500)')
     await composer(ada).fill('Hi  and others')
     for (const key of ['Home', 'ArrowRight', 'ArrowRight', 'ArrowRight']) await ada.keyboard.press(key)

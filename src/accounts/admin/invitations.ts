@@ -1,4 +1,4 @@
-/** Issues invitations. People with an invitation can register while registration is not open to everyone. */
+/** Issues invitations. In the registration mode `invite`, only people with an invitation can register. */
 import type { AccountsContext } from '../context.ts'
 import { hashToken, newToken } from '../mail/token.ts'
 import { type RegistrationMode, registrationClosed } from '../registration.ts'

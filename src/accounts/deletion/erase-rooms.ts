@@ -23,8 +23,8 @@ export const createEraseRooms = ({ database, clock, appendErasure, isClosed, bet
   const { authored, deletions } = database
 
   /**
-   * Erases the entries of a room, and then appends an `erasure` up to the last erased entry. Resolves with false if the process
-   * stops.
+   * Erases the user's entries in a room, and then appends an `erasure` whose `upTo` is the highest `seq` of these entries. Resolves
+   * with false if the process stops.
    */
   const eraseRoom = async (userId: number, roomId: number): Promise<boolean> => {
     let leasedAt = clock.monotonic()

@@ -19,7 +19,7 @@ export interface LeaveRoomsOptions {
   /** Archives a room, or restores an archived room. Does nothing if the room is already in this state, or cannot be archived. */
   readonly archive: (member: MemberOfRoom, isArchived: boolean) => Promise<unknown>
   readonly isClosed: () => boolean
-  /** Called between rooms, because a user may be a member of many rooms. */
+  /** Called between rooms, so that other work does not wait while a user leaves many rooms. */
   readonly between: () => Promise<void>
 }
 

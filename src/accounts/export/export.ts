@@ -20,7 +20,7 @@ export interface Exports {
   /**
    * Begins an export for a user. Throws `rate_limited` if another export of the user is running on any process, or was
    * completed within the last hour. Throws `busy` if this process runs too many exports, and `invalid_token` if the session has
-   * ended.
+   * ended or has no recent proof.
    */
   begin(owner: ExportOwner): Promise<RunningExport>
 }

@@ -8,8 +8,8 @@ import { EDIT, ERASURE, MESSAGE } from '../../protocol/http/messages.ts'
 
 /**
  * A record of an export. `type` is one of `profile`, `email`, `identity`, `totp`, `passkey`, `recovery_codes`, `session`,
- * `network`, `member`, `restriction`, `invitation`, `block`, `report`, `message`, `edit`, `deletion`, `reaction`, `event` and
- * `end`.
+ * `network`, `member`, `restriction`, `invitation`, `block`, `report`, `event` and `end`, or the kind of an entry of the log, for
+ * example `message`.
  */
 export interface ExportRecord {
   readonly type: string
@@ -147,8 +147,8 @@ async function* invitationsOf({ roomInvitations }: ChatDatabase, userId: number)
 }
 
 /**
- * Returns the user's messages in their current state, and the user's edits, deletions and reactions, room by room. The order
- * within a room is not defined.
+ * Returns the log entries of the user, room by room: the messages in their current state, and entries of all other kinds except
+ * `erasure`. The order within a room is not defined.
  */
 async function* entriesOf({ authored, messages }: ChatDatabase, userId: number) {
   for (let at: number | undefined = 0; at !== undefined; ) {
@@ -195,7 +195,7 @@ const entryRecord = (keyring: Keyring, room: string, entry: StoredEntry): Export
   }
 }
 
-/** Omits the other users of an entry that added several. */
+/** Omits the other users from an entry that added several users to a room. */
 const withoutOthers = ({ subjects: _, ...detail }: { readonly subjects?: unknown }): object => detail
 
 /** Returns a time, or null if the stored time is out of range, for example after damaged data was restored. */

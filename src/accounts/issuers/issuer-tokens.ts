@@ -40,7 +40,7 @@ const MAX_TRIED = 8
 
 export const createIssuerTokens = (options: IssuerTokensOptions): IssuerTokens => {
   const { jose, keys, clock, issuer, audience, nameClaim } = options
-  // The keys of the cache are hashes, because the tokens of other issuers may be several kilobytes long.
+  // The cache contains hashes instead of tokens, because the tokens of other issuers may be several kilobytes long.
   const verified = new LruMap<{ readonly person: Person; readonly version: number }>(MAX_VERIFIED)
 
   const payloadOf = async (token: string, key: object, algorithm: Algorithm): Promise<Payload> => {

@@ -23,6 +23,7 @@ export interface ComposerOptions {
  * Returns the mail of a row. Rejects if the mail cannot be composed now. Returns undefined if the mail must not be sent:
  * - The user or the address of the mail no longer exists.
  * - The link in the mail would be invalid, because the user has a newer link, another password or another address.
+ * - Too many mails were counted for the user (see `mayMail`). This applies only to a row of the kind `forgot`.
  */
 export type Compose = (row: LeasedMail) => Promise<OutgoingMail | undefined>
 

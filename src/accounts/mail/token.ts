@@ -1,4 +1,4 @@
-/** Creates, hashes and redeems the random tokens of links. Only their hashes are stored. */
+/** Creates and hashes random tokens, and redeems the tokens of links. Only the hashes of tokens are stored. */
 import { createHash, randomBytes } from 'node:crypto'
 import type { Repositories } from '../../db/database.ts'
 import type { OneTimeToken, TokenPurpose } from '../../db/repositories/one-time-tokens.ts'

@@ -74,7 +74,7 @@ export const createOutboxWorker = (options: OutboxWorkerOptions): OutboxWorker =
     for (const mail of mails) begin(mail)
   }
 
-  /** Leases mails while slots are free. Calls during a run make the run repeat. */
+  /** Leases mails for the free slots. A call while another call is in progress makes that call lease mails once more. */
   const look = (): void => {
     mayHaveMore = true
     looking ??= (async () => {

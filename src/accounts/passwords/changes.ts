@@ -83,7 +83,7 @@ export const createPasswordChanges = (options: PasswordChangesOptions): Password
         await repositories.audit.record({ event: 'password_reset', userId: user.id, ...client })
         await mail.enqueue(repositories, { kind: 'password_changed', userId: user.id, params: {} })
       })
-      // Ends the throttle, because a user who forgot the password has probably used up the attempts.
+      // Resets the counts of the throttle, because a user who forgot the password has probably used up the attempts.
       await throttle?.clear({ username: user.username, client })
     }
   }

@@ -8,7 +8,7 @@ export interface PasswordPolicy {
 }
 
 export interface PasswordPolicyOptions {
-  /** True if common passwords are refused. */
+  /** True if passwords that are easy to guess are refused. If false, `check` accepts every password. */
   readonly isCommonChecked: boolean
   /** The names of the service, such as its host name. */
   readonly serviceNames: readonly string[]

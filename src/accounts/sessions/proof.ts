@@ -41,9 +41,9 @@ export interface Proofs {
    */
   mark(user: UserRecord, sessionId: string | null): Promise<void>
   /**
-   * Throws `proof_required` if there is no proof from the last ten minutes. A user of an external
-   * issuer has `authenticatedAt`, the time of the login at that issuer, which is the proof. For any other user, the proof must
-   * belong to the session. Then returns the current generation of the session.
+   * Throws `proof_required` if there is no proof from the last ten minutes. For a user with `authenticatedAt`, the login at the
+   * other issuer is the proof, and the function returns undefined. For any other user, the proof must belong to the session, and
+   * the function returns the current generation of the session.
    */
   require(user: ProvenUser): Promise<number | undefined>
 }

@@ -2,7 +2,7 @@
  * Creates and parses refresh tokens of the form `sid.n.secret.mac`. The secret of token n + 1 is an HMAC-SHA-256. Its key is
  * the secret of token n, and its message is the salt of the session. So every exchange of token n returns the same successor.
  * The database stores only the SHA-256 of the two newest secrets. The `mac` shows whether the session has issued a token, even
- * if its secret is no longer stored.
+ * if the hash of the token's secret is no longer stored.
  */
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 

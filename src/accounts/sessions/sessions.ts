@@ -31,7 +31,7 @@ export interface Sessions {
   userOf(token: string): Promise<number | undefined>
   /** Ends every session and every access token of a user. Throws `invalid_token` in the same cases as `endOther`. */
   endAll(owner: CheckedUser, client: ClientInfo): Promise<void>
-  /** Stores the current time as the last use of sessions, because they have open connections. */
+  /** Stores the current time as the last use of sessions that have open connections. */
   touch(sessionIds: readonly string[]): Promise<void>
 }
 

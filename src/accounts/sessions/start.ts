@@ -1,4 +1,4 @@
-/** Starts sessions: inserts the row, limits their number, and issues the first tokens. */
+/** Starts sessions: inserts the row, limits the number of sessions per user, and issues the first tokens. */
 import { randomBytes } from 'node:crypto'
 import type { Repositories } from '../../db/database.ts'
 import type { SessionEnd, SessionLifetime } from '../../db/repositories/refresh-tokens.ts'

@@ -2,7 +2,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { ChatError } from '../../protocol/errors.ts'
 
-/** The flows whose state is stored as a challenge. The names are stored, so they must not change. */
+/** The flows with second factors and passkeys. Their names are stored with the challenges, so the names must not change. */
 export type ChallengePurpose = 'second_factor' | 'passkey_add' | 'passkey_login' | 'passkey_proof'
 
 export interface CreatedChallenge {

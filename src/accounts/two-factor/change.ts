@@ -15,7 +15,7 @@ export interface FactorActor {
 
 type Detail = Readonly<Record<string, string | number>>
 
-/** The functions that a change may use. All their writes belong to the transaction of the change. */
+/** The repositories and functions that a change may use. Everything that they write belongs to the transaction of the change. */
 export interface FactorChange {
   readonly repositories: Repositories
   /** Records an event in the audit log. */

@@ -35,7 +35,7 @@ export interface PasskeyLoginOptions {
   readonly logins: LoginChallenges
 }
 
-/** The user for whom a passkey is requested. */
+/** A request for a passkey. */
 interface Requested {
   readonly purpose: ChallengePurpose
   /** The user who must own the passkey. Null if the user is not known until the passkey identifies them. */

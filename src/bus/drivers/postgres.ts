@@ -9,7 +9,7 @@ import type { Receiver, Transport } from '../transport.ts'
 
 /** The methods of a database client that the driver uses; see `Notifications` in src/db/client/types.ts. */
 export interface NotifyingDatabase {
-  /** Sends payloads, each of less than 8,000 bytes, to a channel in one separate transaction. */
+  /** Sends payloads, each of less than 8,000 bytes, to a channel in a transaction of their own. */
   notify(channel: string, payloads: readonly string[]): Promise<void>
   /** Listens on a dedicated connection and reconnects when the connection is lost. Calls `onListening` after each `LISTEN`. */
   listen(
@@ -51,13 +51,13 @@ export interface PostgresTransport extends Transport {
 
 export type PostgresBusOptions = PostgresTransportOptions & PacingOptions
 
-/** Interval in milliseconds at which this process sends a notification to itself. */
+/** Interval in milliseconds at which this process sends a heartbeat. All processes receive it, including this one. */
 const HEARTBEAT_MS = 5000
 /** Time in milliseconds without a heartbeat after which the listening connection is replaced. */
 const REBUILD_MS = 15_000
 /** Timeout in milliseconds for opening a listening connection. */
 const OPEN_TIMEOUT_MS = 15_000
-/** Time in milliseconds after a heartbeat for which this process sends on the listening connection. */
+/** Time in milliseconds for which this process sends on the listening connection after the connection received a heartbeat. */
 const PROVEN_MS = 2 * HEARTBEAT_MS
 /** Timeout in milliseconds for sending on the listening connection. The payloads are then sent on another connection. */
 const SEND_TIMEOUT_MS = 1000
@@ -100,8 +100,9 @@ export const createPostgresTransport = ({
   let channel: string | undefined
   let listener: Listener | undefined
   /**
-   * When the listening connection last received a heartbeat, since it was opened and since it last failed to send. Heartbeats are
-   * sent on another connection, so they prove that both lead to the same database without a transaction pooler.
+   * When the listening connection last received a heartbeat. Reset when this connection is opened or fails to send. Heartbeats are
+   * sent on another connection, so a received heartbeat proves that both connections lead to the same database without a
+   * transaction pooler.
    */
   let provenAt = Number.NEGATIVE_INFINITY
 
@@ -140,8 +141,8 @@ export const createPostgresTransport = ({
     if (isClosed) await listener.end()
   }
   /**
-   * Sends payloads on the listening connection. Returns false if they may not have been sent. Processes may then receive them
-   * twice, the second time after later payloads.
+   * Sends payloads on the listening connection. Returns false if they may not have been sent. The caller then sends them on
+   * another connection, so processes may receive them twice, the second time even after later payloads.
    */
   const isSentByListener = async (payloads: readonly string[]): Promise<boolean> => {
     if (!listener || clock.monotonic() - provenAt >= PROVEN_MS) return false

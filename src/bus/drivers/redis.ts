@@ -40,7 +40,7 @@ export const createRedisBus = (options: RedisTransportOptions & PacingOptions): 
 /** Interval in milliseconds at which this process publishes a heartbeat on Redis. */
 const BEAT_MS = 2000
 const CHECK_MS = 1000
-/** Maximum age in milliseconds of a message of a process that this process does not know yet. */
+/** Maximum age in milliseconds at which a message on Redis counts as recent. See `Senders.accept`. */
 const FRESH_MS = 30_000
 
 const createRedisTransport = ({

@@ -19,7 +19,10 @@ export interface FallbackOptions {
 const MINUTE_MS = 60_000
 /** Number of missed payloads within a minute at which Redis counts as failed. */
 const MAX_MISSED = 3
-/** Minimum duration in milliseconds, so that an unstable connection does not make processes read all rooms repeatedly. */
+/**
+ * Minimum duration of a fallback in milliseconds. Without it, an unstable connection would make this process check all rooms
+ * repeatedly.
+ */
 const MIN_MS = 15_000
 
 /** Creates the state of one process. A fallback is active until Redis has delivered the first heartbeat. */

@@ -9,7 +9,7 @@ export interface LinkHandlers {
   readonly onUp: () => void
   /** Called when a connection is lost. */
   readonly onDown: () => void
-  /** Called with the error of each failed attempt to connect. It contains no password. */
+  /** Called with the error of each failed attempt to connect or to subscribe. The error contains no password. */
   readonly onError: (error: unknown) => void
 }
 

@@ -29,7 +29,7 @@ interface Sender {
   heardAt: number
 }
 
-/** The number of payloads of each process that are remembered. */
+/** How many of the newest payloads of each process are remembered. */
 const WINDOW = 1024
 const MAX_SENDERS = 1000
 const FORGET_MS = 10 * 60_000
@@ -61,7 +61,8 @@ export const createSenders = (clock: Pick<Clock, 'monotonic'>): Senders => {
   return {
     accept(from, number, via, isFresh) {
       if (!senders.has(from) && !isFresh) return 'replayed'
-      // PostgreSQL may deliver the payloads before this one later than Redis delivers this one.
+      // A new sender also accepts the `WINDOW` payloads before this one, because PostgreSQL may deliver them later than Redis
+      // delivers this one.
       const sender = heard(from, number)
       const before = sender.seen.get(number)
       const isOld = via === 'redis' && number <= sender.first && !isFresh

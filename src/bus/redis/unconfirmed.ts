@@ -1,4 +1,4 @@
-/** Sends the payloads that Redis did not confirm over PostgreSQL, so that no event is lost when Redis fails. */
+/** Sends over PostgreSQL the payloads that Redis did not confirm, so that no event is lost when Redis fails. */
 
 export interface Unconfirmed {
   add(payload: string): void
@@ -11,7 +11,7 @@ export interface UnconfirmedOptions {
   readonly onFailure?: ((error: unknown) => void) | undefined
 }
 
-/** Maximum number of queued payloads. Further payloads are dropped, because other processes poll. */
+/** Maximum number of queued payloads. Further payloads are dropped, because other processes find the changes when they poll. */
 const MAX_PAYLOADS = 1000
 const PER_QUERY = 64
 

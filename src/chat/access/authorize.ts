@@ -86,8 +86,8 @@ export type BeforeMessage = (draft: MessageDraft) => MessageDraft | Promise<Mess
 export interface AccessOptions {
   readonly authorize?: Authorize | undefined
   /**
-   * The finer actions for which `authorize` is called. The default is none, because the function may allow any action that it
-   * doesn't know.
+   * The finer actions for which `authorize` is called. The default is none, because an `authorize` function that does not know
+   * these actions may allow them to everybody.
    */
   readonly authorizeActions?: readonly FinerAction[] | undefined
   readonly beforeMessage?: BeforeMessage | undefined

@@ -58,8 +58,9 @@ export const createRevokedSessions = (clock: Clock): RevokedSessions => {
 }
 
 /**
- * Compares generations and not times. A session that began after the revocation already has the new generation and stays valid.
- * A session that was kept, for example the one that changed the password, receives the new generation.
+ * Returns the effect of the revocation of a user on a principal. Compares generations and not times. A session that began after the
+ * revocation already has the new generation and stays valid. A session that was kept, for example the one that changed the
+ * password, receives the new generation.
  */
 const standingAfter = (
   { status, generation, keptSessions }: RevokedUser,

@@ -130,7 +130,7 @@ export const createRoomAccess = ({ rooms, access, standingIn, isBlocked }: RoomA
   }
 }
 
-/** Returns whether a user with this standing is a member of the room, if only members may read it. */
+/** Returns false if only members may read the room and a user with this standing is not a member. Does not check bans. */
 const mayEnter = (room: Room, { role }: Standing): boolean => !room.isGuarded || role !== undefined
 
 export const noSuchRoom = (): ChatError => refusalOf('room_not_found')

@@ -31,7 +31,7 @@ export class Connection {
   /** The subscriptions of the connection, keyed by room name. */
   readonly subscriptions = new Map<string, Subscription>()
   principal: Principal
-  /** True after the client has sent a read mark. Only then does it receive frames about read marks. */
+  /** True after the client has sent a `read` frame. Only then does the client receive frames about read marks. */
   showsReads = false
   readonly #socket: Socket
   readonly #context: ConnectionContext

@@ -30,7 +30,7 @@ export interface ConnectionContext {
    * Handles a frame that does not append an entry. Throws a ChatError, or rejects with a ChatError, if the frame is rejected.
    */
   act(connection: Connection, frame: ChatFrame): void | Promise<void>
-  /** Verifies a token. Rejects with a ChatError. */
+  /** Verifies a token. Rejects with a ChatError if the token is not valid. */
   authenticate(token: string): Promise<Principal>
   /** Called once when the connection has ended. Its socket may still be closing. */
   ended(connection: Connection): void
@@ -55,6 +55,6 @@ export interface ConnectionOptions {
   /** The names in `rooms` that belong to no existing room. */
   readonly absent?: ReadonlySet<string> | undefined
   readonly log: Log
-  /** The id of the request that opened the connection, which the lines of `log` have. */
+  /** The id of the request that opened the connection. All lines of `log` contain this id. */
   readonly requestId?: string | undefined
 }

@@ -44,7 +44,10 @@ const refused = (
   code: 'invalid_frame' | 'unknown_frame' = 'invalid_frame'
 ): Decoded => ({ kind: 'refused', error: new ChatError(code, detail), marks: marksOf(frame) })
 
-/** Returns the marks of an object. The object need not be a valid frame. Omits marks that are too long or not strings. */
+/**
+ * Returns the fields that identify a frame (see `FrameMarks`). The object need not be a valid frame. Omits fields that are too long
+ * or not strings.
+ */
 export const marksOf = (frame: object): FrameMarks => {
   const mark = (name: 'ref' | 'nonce' | 'room') => {
     const value: unknown = Reflect.get(frame, name)
@@ -61,7 +64,7 @@ const parse = (text: string): unknown => {
   }
 }
 
-/** Rejects a frame that would cost too much to parse. Reads the marks of the frame without parsing nested values. */
+/** Rejects a frame that would cost too much to parse. Finds its identifying fields without parsing nested values. */
 const refusedByBound = (text: string, rule: string): Decoded => {
   const outline = parse(outlineOf(text) ?? '')
   return refused(

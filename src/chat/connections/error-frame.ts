@@ -16,12 +16,12 @@ const LIMITS: ReadonlySet<ErrorCode> = new Set([
 
 export const isLimit = ({ code }: ChatError): boolean => LIMITS.has(code)
 
-/** Returns whether the service failed, and not the client. Such errors are logged with their cause. */
+/** Returns whether an error is the fault of the service and not of the client. Such errors are logged. */
 export const isFailure = (error: ChatError): boolean => error.statusCode >= 500 && !isLimit(error)
 
 /**
  * Creates the frame for an error. If the error is logged, the frame has `instance`: the id with which the operator finds the
- * line.
+ * log line.
  */
 export const errorFrame = (error: ChatError, marks: FrameMarks, requestId?: string): ServerFrame => {
   const { word, detail, retryAfterMs, until } = error

@@ -47,8 +47,8 @@ export const createComparison = (
 }
 
 /**
- * Returns whether a notification of a mark was lost. A mark that was just stored has not been read yet, so only a difference that
- * two comparisons find counts.
+ * Returns whether a notification about a mark was lost. This process may not have loaded a mark yet that was just stored, so only a
+ * difference that two successive comparisons find counts.
  */
 const hasMissedMarks = (user: User, { readSeqs, unreadRooms }: Marks): boolean => {
   const { marks, difference: before } = user

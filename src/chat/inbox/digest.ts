@@ -1,5 +1,5 @@
 /**
- * Identifies a user’s memberships and roles by a text, and the user’s marks by sums. The database computes the same. See
+ * Identifies a user’s memberships and roles by a text, and the user’s marks by sums. The database computes the same values. See
  * `InboxRepository.digests`.
  */
 import type { InboxRow, Marks } from '../../db/database.ts'

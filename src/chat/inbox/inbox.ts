@@ -33,12 +33,12 @@ export interface Inbox {
   page(principal: Principal, query: InboxQuery): Promise<InboxPage>
   /**
    * Returns the rooms of a user that the host application allows, hidden ones included, the latest message first, without texts.
-   * `digest` identifies the set of all memberships, and `marks` the marks in all of these rooms.
+   * `digest` and `marks` (see digest.ts) cover all memberships of the user, also in rooms that the host application denies.
    */
   allOf(
     principal: Principal
   ): Promise<{ readonly rows: readonly InboxRow[]; readonly digest: string; readonly marks: Marks }>
-  /** Returns the first page of some rows, the latest message first. */
+  /** Returns the first page of `rows`, which must be sorted with the latest message first. */
   pageOf(userId: number, rows: readonly InboxRow[], limit: number): Promise<InboxPage>
   /** Returns the items of some rows, with the current text of the newest messages. */
   itemsOf(userId: number, rows: readonly InboxRow[]): Promise<InboxItem[]>
@@ -118,7 +118,7 @@ const placeOf = (text = ''): Place => {
     const [at, roomId]: unknown[] = JSON.parse(text)
     if (typeof at === 'number' && typeof roomId === 'number') return { at, roomId }
   } catch {
-    // A cursor that cannot be read is rejected by the error below.
+    // A cursor that cannot be parsed is rejected by the error below.
   }
   throw invalid('/querystring/after', 'After must be the `next` of a page.')
 }

@@ -1,7 +1,8 @@
 /**
- * Keeps the inboxes of connected clients up to date. When a room has grown, its numbers and its newest message are read once per
- * second, and one frame is encoded for all users who have the room in an inbox. Rooms that are in no inbox of this process are not
- * read. All reads run one after another, so that a client never receives an older state after a newer one.
+ * Keeps the inboxes of connected clients up to date. When a room has grown, its number of messages and its newest message are read
+ * at most once per second, and one frame is encoded for all users who have the room in an inbox. Rooms that are in no inbox of this
+ * process are not read. The reads for one user run one after another, so that a client never receives an older state after a newer
+ * one.
  *
  * The memberships are read after the text and before the frame is sent. A user who was removed therefore receives no text that was
  * written after the removal, even if all notifications about the removal were lost.
@@ -24,7 +25,7 @@ import { createInboxState, type User } from './state.ts'
 
 /** Minimum time in milliseconds between two frames about the same room. */
 const SHARED_MS = 1000
-/** Interval in milliseconds at which the heads of rooms are read, because a notification may have been lost. */
+/** Interval in milliseconds at which the newest `seq` of each room is queried, because a notification may have been lost. */
 const POLL_MS = 5000
 /** Interval in milliseconds at which the memberships and marks of users are compared, because a notification may have been lost. */
 const MEMBERS_MS = 30_000

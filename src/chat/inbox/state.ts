@@ -33,7 +33,7 @@ export interface User {
 export interface Watched {
   readonly users: Set<User>
   lastSeq: number
-  /** The state that was sent last, without texts. Texts are not kept, because they may be erased. */
+  /** A digest of the state that was sent last. The state itself is not kept, because its texts may be erased. */
   shown: string
   title: string | null
 }
@@ -45,7 +45,7 @@ export interface InboxState {
   readonly watched: ReadonlyMap<number, Watched>
   /** The rooms that have grown since they were sent. */
   readonly dirty: Set<number>
-  /** The users whose inboxes have to be compared with the database. */
+  /** The users whose inboxes have to be read again. */
   readonly stale: Set<User>
   /**
    * The connections to which a frame could not be sent, because too many bytes were queued. They receive the whole inbox again

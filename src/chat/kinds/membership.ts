@@ -14,8 +14,8 @@ const { content: _, meta: __, nonce: ___, ...place } = messageFields
 
 /**
  * The change that the service appends. `put` adds the user, or changes the role of a member. `remove` removes the user, or ends
- * the membership of the author. `until` is in milliseconds since the epoch. `erase` is the number of hours for which the messages
- * of a banned user are deleted.
+ * the membership of the author. `until` is the end of a mute or ban, in milliseconds since the epoch. `erase` makes a ban also
+ * delete the messages that the user sent in the last `erase` hours.
  */
 export const MembershipCommand = Type.Object({
   type: Type.Literal(MEMBERSHIP),
@@ -34,7 +34,7 @@ export const MembershipCommand = Type.Object({
   erase: Type.Optional(Type.Integer()),
   /** The users whom the host application adds. `subject` is one of them. */
   subjects: Type.Optional(Type.Array(UserId)),
-  /** The SHA-256 of the code of an invitation, with which the author joins. */
+  /** The SHA-256 of the code of the invitation that the author uses to join the room. */
   invitation: Type.Optional(Type.String())
 })
 

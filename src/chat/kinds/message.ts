@@ -91,7 +91,7 @@ export const messageText = (content: string, max: number): string => {
 export const mentionsDetail = (mentions: readonly number[] = []): string | null =>
   mentions.length === 0 ? null : JSON.stringify({ mentions: [...new Set(mentions)].sort((one, other) => one - other) })
 
-/** Maximum number of keys in an item of a list. The least frequent keys are omitted. */
+/** Maximum number of reaction keys in an item of an HTTP list. The least frequent keys are omitted. */
 const MAX_KEYS = 20
 
 /** Returns the reactions to a message, the most frequent key first. */

@@ -72,6 +72,7 @@ export const pin = defineKind({
     detail: JSON.stringify({ action: remove ? 'removed' : 'added' })
   }),
   show: ({ target, detail }) => ({ target, action: detail?.action }),
-  // Compares only the action, because the database removes the mark of an entry that the host application appends.
+  // Compares only the action. The field `host`, which marks a draft of the host application, is missing in the stored data, because
+  // the database removes it.
   isSameDetail: (one, other) => one?.action === other?.action
 })

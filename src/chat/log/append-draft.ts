@@ -1,7 +1,7 @@
 /**
  * Encrypts a draft and appends it to the log. After the commit, notifies the sender, then the subscribers of this process, then
- * the other processes, and the host application. A draft can also be appended in a transaction of the host application; then the
- * commit notifies all processes.
+ * the other processes. Also notifies the host application (see committed-entries.ts). A draft can also be appended in a
+ * transaction of the host application; then the commit notifies all processes.
  */
 import type { Bus } from '../../bus/bus.ts'
 import type { Keyring } from '../../crypto/keyring.ts'
@@ -56,8 +56,8 @@ export interface AppendDraftOptions {
   /** Called at most once for each message that this process commits. Must not throw. */
   readonly onMessage?: ((message: CommittedMessage) => void) | undefined
   /**
-   * Called at most once for each entry that this process commits, in the order of each room. `entry` creates the entry in the
-   * form for the host application. Must not throw.
+   * Called at most once for each entry that this process commits. The entries of one room are reported in the order of its log.
+   * `entry` creates the entry in the form for the host application. Must not throw.
    */
   readonly onEntry?: ((entry: () => CommittedEntry) => void) | undefined
 }

@@ -38,7 +38,10 @@ export interface AppendQueueOptions extends Pick<CommitOptions, 'append' | 'faul
   readonly delay?: (ms: number) => Promise<void>
 }
 
-/** Appends entries to the log. Every entry of this process is appended through this queue. */
+/**
+ * Appends entries to the log. Every entry of this process is appended through this queue, except those in a transaction of the host
+ * application.
+ */
 export interface AppendQueue {
   /** Queues an entry, and calls `settled` once with the result. If the queue is full, throws `busy` and queues nothing. */
   append(entry: NewEntry, settled: (outcome: Outcome) => void): void

@@ -27,7 +27,7 @@ export interface Batch {
 
 /** Approximate size in bytes of the frames that are read at a time for one response. */
 export const BATCH_BYTES = 64 * 1024
-/** Maximum number of messages that are read at a time without the page cache. */
+/** Maximum number of messages that are read at a time if the listed messages are far apart. */
 const SOME = 32
 
 /** Creates the function that reads the next batch of a list. */
@@ -75,7 +75,7 @@ export const createBatches = ({ pages, readSome }: BatchesOptions) => {
   }
 }
 
-/** Returns the first `count` positions in some runs, and the runs without these positions. */
+/** Returns the first `count` positions in `runs`, and the runs without these positions. */
 const takeSeqs = (runs: readonly Extent[], count: number): { seqs: number[]; rest: Extent[] } => {
   const seqs: number[] = []
   const rest: Extent[] = []

@@ -29,8 +29,8 @@ export interface ChangeFeed {
   /** Reads new changes. Called when a notification arrives. */
   wake(): void
   /**
-   * Starts the feed. Called again when the database may have been replaced. The next read then calls `onLost`, because the
-   * changes since the last read are not known.
+   * Starts the feed. Called each time the bus has connected, because the database may have been replaced in the meantime. The next
+   * read calls `onLost`, because the changes since the last read are not known.
    */
   reset(): void
   close(): void

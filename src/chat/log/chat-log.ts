@@ -21,16 +21,19 @@ import type { ReadLimit } from './read-limit.ts'
 import type { LogPart, LogReader, PinPart, PinQuery, Range } from './reader.ts'
 import { refusalOf } from './refusals.ts'
 
-/** A published entry. `isNew` is false if nothing was appended, because the entry was already stored. */
+/**
+ * A published entry. `isNew` is false if the entry had to be read from the log, in most cases because nothing was appended. See
+ * `PublishResult`.
+ */
 export interface Published {
   readonly entry: Entry
   readonly isNew: boolean
 }
 
 /**
- * Reads the logs of rooms and appends entries to them. A method that takes a room fails with `room_not_found` if the room
- * doesn't exist. All such methods except `publishAsHost` also fail with this error if the principal may not perform the action
- * in the room.
+ * Reads the logs of rooms and appends entries to them. A method that looks up a room by name fails with `room_not_found` if the
+ * room doesn't exist. All such methods except `appendAsHost`, `publishAsHost` and `appendData` also fail with this error if the
+ * principal may not perform the action in the room.
  */
 export interface ChatLog {
   /** The kinds of entries that this process supports. */
@@ -64,7 +67,10 @@ export interface ChatLog {
    * `transaction`, appends it in a transaction of the host application, and the result is provisional until the commit.
    */
   publishAsHost(principal: Principal, post: HostPost): Promise<CommittedMessage>
-  /** Like `publishAsHost`, with an entry of a kind of the host application. Throws `validation_failed`. */
+  /**
+   * Like `publishAsHost`, with an entry of a kind of the host application. Rejects with `validation_failed` if the kind is not
+   * declared or the data is not valid.
+   */
   appendData(principal: Principal, entry: HostData): Promise<CommittedData<string, unknown>>
   /** Resolves when every entry in the append queue has been committed or rejected. */
   idle(): Promise<void>
@@ -153,7 +159,7 @@ export const createChatLog = (options: ChatLogOptions): ChatLog => {
       readIn(principal, name, async room => {
         const entry = seq < room.oldest ? undefined : await reader.entry(room, seq)
         if (!entry?.isMessage) throw refusalOf('message_not_found')
-        // If SQL erased the message, its reactions are still stored.
+        // If the text was erased without a deletion, for example with all entries of its author, the reactions are still stored.
         if (entry.unavailable === 'erased') return []
         return reader.limited(() => reactions(room.id, seq, key, after, limit))
       }),

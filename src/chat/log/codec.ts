@@ -127,8 +127,8 @@ const objectOf = (json = ''): Record<string, unknown> | undefined => {
 
 /**
  * Returns whether the stored entry with a draft's write id is the same entry as the draft: of the same kind, with the same
- * target and the same content. Compares the content as it was first stored, before any edit. If the stored text was erased or no
- * key decrypts it, the text counts as the same.
+ * target and the same content. Compares the content as it was first stored, before any edit. If the stored text was erased, only
+ * the kind is compared. If no key decrypts the stored text, the text counts as the same.
  */
 export const isSameEntry = ({ kind, ...draft }: Draft, stored: StoredBody, keyring: Keyring): boolean => {
   if (stored.kind !== kind.kind) return false

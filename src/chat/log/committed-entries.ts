@@ -1,7 +1,7 @@
 /**
- * Notifies the host application of the entries that this process committed, in the order of each room. An entry that was
- * appended in a transaction of the host application is reported when the room has read it, because only the host application
- * knows when its transaction ends.
+ * Notifies the host application of the entries that this process committed. The entries of one room are reported in the order of
+ * its log. An entry that was appended in a transaction of the host application is reported when the room has read it, because only
+ * the host application knows when its transaction ends.
  */
 import type { Clock } from '../../lib/clock.ts'
 import type { Chunk } from '../connections/encoded.ts'

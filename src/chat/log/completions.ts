@@ -34,8 +34,8 @@ export interface Completions {
 }
 
 /**
- * Maximum number of replied-to messages that are read and decrypted at a time. The texts are read as a whole, and the list of a
- * few hundred short replies may refer to as many long messages.
+ * Maximum number of messages that are read and decrypted for excerpts at a time. Texts are read as a whole, and a list of a few
+ * hundred short replies may refer to as many long messages.
  */
 const GROUP = 32
 /** Maximum length of an excerpt, in characters (Unicode code points). */

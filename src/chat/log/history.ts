@@ -27,7 +27,7 @@ export type { Range } from './runs.ts'
 export interface LogPart {
   /**
    * The room at the time of the request. Messages include the effects of all entries up to the `seq` of the room, and possibly
-   * of later ones.
+   * the effects of later entries.
    */
   readonly room: RoomShown
   /** See `Places` in runs.ts. */
@@ -35,9 +35,9 @@ export interface LogPart {
   readonly hasNewer?: boolean
   /**
    * Returns UTF-8 text: `before`, then the entries as comma-separated JSON items, then the result of `after`. `before` and the
-   * result of `after` must be ASCII. `after` receives a JSON object with the keys of the caller's own reactions, by the `seq`
-   * of the message. Returns a buffer if the part is short, and a stream if it is long. The stream emits an error if the rest of
-   * the part cannot be read.
+   * result of `after` must be ASCII. `after` receives a JSON object that maps the `seq` of messages to the reaction keys of the
+   * caller, or `undefined` if there are none. Returns a buffer if the part is short, and a stream if it is long. The stream emits
+   * an error if the rest of the part cannot be read.
    */
   json(before: string, after: (mine: string | undefined) => string, options?: ListOptions): Buffer | Readable
 }
@@ -130,7 +130,8 @@ export const createHistory = ({ pages, readSome, extent, completions, slices, ..
   }
 
   /**
-   * Returns whether a list around a position has entries after its last place. The entries at these places may have been deleted.
+   * Returns whether entries exist after a list around a position. `Places.hasNewer` does not ensure this, because the entries at
+   * the later positions may have been deleted.
    */
   const hasNewer = async (room: Room, range: Range, { hasNewer, newerAt }: Places): Promise<boolean> => {
     if (!hasNewer || newerAt === undefined) return false
@@ -299,7 +300,7 @@ const requireEpoch = (room: Room, epoch: string): void => {
   throw new ChatError('unavailable', detail, { retryAfterMs: 1000 })
 }
 
-/** Adds no replies and no own reactions, for responses that consist of frames. */
+/** Adds no excerpts and no own reactions. Used for responses that consist of frames. */
 const none: Pick<Completions, 'replies' | 'mine'> = { replies: async () => undefined, mine: async () => new Map() }
 
 /** Returns the caller's reactions as JSON in ASCII, or `undefined` if there are none. */

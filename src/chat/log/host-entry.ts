@@ -26,7 +26,10 @@ export interface CommittedFields {
   /** The name of the room. */
   readonly room: string
   readonly seq: number
-  /** The author. If the host application appended an entry about the members of a room, the user whom the entry concerns. */
+  /**
+   * The author of the entry. For an entry about the members of a room that the host application appended, this is the user whom the
+   * entry concerns.
+   */
   readonly user: PublicUser
   readonly nonce?: string
   readonly createdAt: Date

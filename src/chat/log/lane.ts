@@ -95,8 +95,8 @@ const keyOf = ({ roomId, userId, writeId }: NewEntry): string => `${roomId} ${us
 
 /**
  * Returns the callback of a repeated entry, which has the same write id as an entry in the queue. `settled` receives the result
- * of the queued entry when that entry is appended. The result contains the content of the queued entry in `stored`, so that the
- * sender of the repeated entry can compare both.
+ * of the queued entry when that entry is appended. The result contains the content of the queued entry in `stored`, so that
+ * append-draft.ts can compare it with the content of the repeated entry.
  */
 const asReplay =
   (settled: Pending['settle'][number], { kind, targetSeq = null, content, meta, detail = null }: NewEntry) =>

@@ -10,7 +10,10 @@ import { firstOf, lastOf, type Places, type Range } from './runs.ts'
 /** Looks up the places of a list in the database. */
 export type FindPlaces = (room: Room, range: Range) => Promise<Places>
 
-/** The list whose places were kept last for a room. All fields must match, because each of them may change the places. */
+/**
+ * The places of the newest messages of a room. They are returned only for a list with the same values in all other fields, because
+ * each of these values may change the places.
+ */
 interface Kept {
   readonly version: number
   readonly epoch: string
@@ -24,8 +27,8 @@ interface Kept {
 /** Maximum number of rooms whose places are kept. */
 const MAX_ROOMS = 1024
 /**
- * Maximum number of runs (parts of the log) in the places of a list. A list with more runs is not kept, so the memory is limited to
- * about 5 kB per room.
+ * Maximum number of runs (parts of the log) in the places of a list. The places of a list with more runs are not kept, so the
+ * memory is limited to about 5 kB per room.
  */
 const MAX_RUNS = 64
 

@@ -41,8 +41,8 @@ export interface PageCache<Entry> {
   /** Like `from`, but does not stop at a gap, so the entries need not be consecutive. */
   past(roomId: number, from: number, head: number): Entry[] | Promise<Entry[]>
   /**
-   * Changes whenever a stored entry or a name changes. A copy of an entry that was made at another version may be stale, so it
-   * must not be shown.
+   * Changes whenever a stored entry or a name changes, except in `changed` and `loaded`. A copy of an entry that was made at
+   * another version may be stale, so it must not be shown.
    */
   readonly version: number
   /**
@@ -52,7 +52,7 @@ export interface PageCache<Entry> {
   /**
    * Removes the page that contains the message `seq`, because a later entry changed the message. Readers that already wait for
    * the page receive the message in its earlier state, unless the entry erased it. Does not change the version: a room adds its
-   * entries in order, so its own copy of the message is already in the page.
+   * entries in order, so it has already added its copy of the message, and the copy is removed with the page.
    */
   changed(roomId: number, seq: number, isErased?: boolean): void
   /**

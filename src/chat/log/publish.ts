@@ -145,7 +145,7 @@ export const createPublisher = ({ registry, access, log, ...options }: Publisher
     const own = prepare(submission)
     if (isDraining()) throw restarting()
     refuseBeforeUpgrade(kind)
-    // The database still finds an expired message until its row is deleted.
+    // An expired target is refused here, because the database still finds an expired message until its row is deleted.
     if (own.target != null && own.target < room.oldest) throw refusalOf('message_not_found')
     if (by === 'host') {
       // The service also appends entries about users whose accounts have ended, for example when they cease to be members.
@@ -186,12 +186,13 @@ export const createPublisher = ({ registry, access, log, ...options }: Publisher
 }
 
 /**
- * The refusals that do not apply to the host application. Its messages to public rooms are appended without a mark at first,
- * because unmarked messages are appended faster, and few rooms have restrictions.
+ * The refusals that do not apply to the host application. Its messages to public rooms without known restrictions are first
+ * appended without the mark of `byHost`, because unmarked messages are appended faster. They are marked and appended again if SQL
+ * refuses them.
  */
 const RESTRICTIONS: ReadonlySet<string> = new Set(['slow_mode', 'muted', 'banned', 'not_allowed'])
 
-/** Marks an entry of the host application, so that SQL does not check its author. */
+/** Marks an entry of the host application with `host` in `detail`, so that SQL does not check its author. */
 const byHost = (body: Body): Body => ({
   ...body,
   detail: JSON.stringify({ ...JSON.parse(body.detail ?? '{}'), host: true })

@@ -1,6 +1,6 @@
 /**
  * Limits how much history each user may read over HTTP, by the rate of reads and by the number of concurrent responses. A
- * response counts until its client has read it, so that the memory for unread responses is bounded.
+ * response counts until it has been sent to its client, so that the memory for unsent responses is bounded.
  */
 import type { Clock } from '../../lib/clock.ts'
 import { createSlots, type Slots } from '../../lib/slots.ts'
@@ -18,7 +18,7 @@ export interface Read {
   readonly userId: number
   /** The number of requested entries, or of requested rooms. */
   readonly entries: number
-  /** Calls `ended` once, when the client has read the response, or when the connection is closed. */
+  /** Calls `ended` once, when the response has been sent, or when the connection is closed. */
   onEnd(ended: () => void): void
 }
 
@@ -45,13 +45,13 @@ const MAX_WAITING_OF_USER = 100
 const MAX_OF_ALL = 512
 const MAX_WAITING = 2000
 /**
- * Maximum time in milliseconds that a request waits before it is rejected. A request waits while the client does not read its
- * other responses, or while all users together have the maximum number of responses.
+ * Maximum time in milliseconds that a request waits before it is rejected. A request waits while its user, or all users together,
+ * have the maximum number of responses that are not sent completely.
  */
 const WAIT_MS = 5000
 /**
- * Interval in milliseconds at which idle users are removed. A user is idle when the token bucket is full. A removed user gets a
- * new bucket, which is full too.
+ * Interval in milliseconds at which idle users are removed. A user is idle if no response is in progress and the token bucket is
+ * full. A removed user gets a new bucket, which is full too.
  */
 const SWEEP_MS = 10_000
 
@@ -156,7 +156,7 @@ const UNREAD = new Error('The client does not read its other responses.')
 
 const unread = (): ChatError => new ChatError('rate_limited', UNREAD_DETAIL, { retryAfterMs: 1000, cause: UNREAD })
 
-/** Returns whether a read was rejected because the user does not read the responses that are in progress. */
+/** Returns whether a read was rejected because the client does not receive the responses that are in progress. */
 export const isUnread = (error: unknown): boolean => error instanceof ChatError && error.cause === UNREAD
 
 const busy = (): ChatError =>

@@ -35,7 +35,7 @@ const DETAILS: Partial<Record<ErrorCode, string>> = {
   upgrade_pending: 'The service is being upgraded and does not accept this action yet. Try again later.'
 }
 
-/** The end of a refusal. See `RefusedEntry`. */
+/** The time after which a refused entry may be accepted. See `RefusedEntry`. */
 type RefusalLimits = Pick<RefusedEntry, 'until' | 'retryAfterMs'>
 
 const isKnown = (code: string): code is keyof typeof DETAILS => code in DETAILS

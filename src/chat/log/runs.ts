@@ -21,7 +21,7 @@ export interface Range {
   readonly messagesOnly?: boolean | undefined
   /** Whether a list of messages also has notices. They count towards `limit`. See `isNoticeKind`. */
   readonly withNotices?: boolean | undefined
-  /** Whether to return entries of all kinds, as in the frames that subscribers receive. */
+  /** Whether to return the entries in the form of the frames that subscribers receive, and not as HTTP items. */
   readonly isRaw?: boolean | undefined
 }
 
@@ -45,7 +45,7 @@ export interface Places {
 
 /** The number of positions in a page of the page cache, which is read as a whole. */
 const PAGE = 64
-/** A list is sparse if its pages contain more than this many positions per message, not counting two pages. */
+/** A list is sparse if its pages, except two of them, contain more than this many positions per message. */
 const SPARSE = 4
 
 /** Two runs are read as one if the second starts at most this many positions after the end of the first. */

@@ -1,6 +1,6 @@
 /**
- * Follows an entry from the request that sent it to the logs of all processes, at the log level `debug`. The ids are events of
- * their own, because announcements are merged: only the last of several entries of a room is announced.
+ * Writes log lines of the level `debug` that show which request sent an entry, in every process. The id of the request is sent to
+ * other processes in a separate event, because announcements are merged: only the last of several entries of a room is announced.
  */
 import type { Bus } from '../../bus/bus.ts'
 import type { BusEventHandlers } from '../../bus/events.ts'

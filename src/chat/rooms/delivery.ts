@@ -32,7 +32,7 @@ export interface Subscriber {
   broken(reason: 'epoch' | 'expired'): void
   /** Reports that the user may no longer read the room. The last delivered entry is the one that ended this right. */
   removed(reason: RemovalReason): void
-  /** Ends the connection, because the user may not be a member anymore. The client may reconnect. */
+  /** Ends the connection, because it is not known whether the user may still read the room. The client may reconnect. */
   interrupt(): void
 }
 

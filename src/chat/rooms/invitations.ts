@@ -54,7 +54,10 @@ const CODE_BYTES = 16
 export const createChatInvitations = (options: ChatInvitationsOptions): ChatInvitations => {
   const { repository, rooms, access, readIn, ensureAllowed, log } = options
 
-  /** Returns the room of an invitation. All reasons to refuse it take one query and a call of `authorize`. */
+  /**
+   * Returns the room of an invitation. Always makes one query and one call of `authorize`, so that the response time does not
+   * reveal why an invitation is refused.
+   */
   const find = async (principal: Principal, code: string) => {
     const found = await repository.find(hashOf(code), principal.userId)
     const may = await access.may(principal, found?.room ?? ABSENT, 'read')

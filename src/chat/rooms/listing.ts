@@ -13,7 +13,7 @@ export interface RoomListingOptions {
 }
 
 export interface RoomQuery {
-  /** A room name, or the `next` of the previous page. The page starts after the room that it identifies. */
+  /** A room name, or the `next` of the previous page. The page starts after the room with this name or cursor. */
   readonly after?: string | undefined
   /** Maximum number of rooms. */
   readonly limit: number

@@ -15,7 +15,7 @@ export interface LoadedRooms {
   all(): Iterable<Room>
   /** Returns the room of a row that was just read or created. Adds the room unless it is already loaded. */
   adopt(row: RoomRow): Room
-  /** Called when another process has appended the entry `seq` to a room's log. */
+  /** Called when a room's log has an entry `seq` that this process may not have read yet. */
   grown(roomId: number, seq: number): void
   /** Removes a room from memory. */
   drop(room: Room): void
@@ -69,7 +69,8 @@ export const createLoadedRooms = ({ maxIdle = MAX_IDLE, ...options }: LoadedRoom
       const known = byId.get(row.id)
       if (known) return known
       if (byId.size >= evictAt) evict()
-      // Pages may be left from before the room was unloaded. Since then, no entry that changed one of their messages was read.
+      // The cache may have pages of the room from before it was unloaded. They may lack later changes, because an unloaded room
+      // does not read new entries.
       pages.loaded(row.id)
       const room = new Room({ ...row, ...options })
       byName.set(row.name, room)

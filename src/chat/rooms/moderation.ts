@@ -57,7 +57,7 @@ export const createChatModeration = (options: ChatModerationOptions): ChatModera
 
   const submissionOf = (subject: number, op: Restraint, { until, reason, erase }: Ban): Submission => {
     const ends = until === undefined ? undefined : Date.parse(until)
-    // SQL decides by the clock of the database when a restriction ends.
+    // This check uses the clock of the process. SQL decides by the clock of the database when a restriction ends.
     if (ends !== undefined && !(ends > clock.now())) throw invalid('/body/until', 'Until must be a time in the future.')
     const given = { until: ends, reason, erase }
     const command = {

@@ -39,7 +39,7 @@ export interface PostJoins {
   /** Called after each message in a public room. Takes the same time for every room. */
   add(poster: Poster): void
   /**
-   * Called before a user leaves a room, who must not become a member again because of an earlier message. Returns a function that
+   * Called before a user leaves a room, so that an earlier message does not make the user a member again. Returns a function that
    * must be called if the user does not leave.
    */
   forget(room: string, userId: number): () => void
@@ -49,7 +49,10 @@ export interface PostJoins {
 
 /** Interval in milliseconds at which the collected authors are looked up. */
 const LOOK_UP_MS = 1000
-/** Maximum number of authors that are collected, and that one query looks up. Others become members with a later message. */
+/**
+ * Maximum number of authors that are collected, and maximum number that one query looks up. An author who is not collected
+ * becomes a member with a later message.
+ */
 const [MAX_COLLECTED, MAX_LOOKED_UP] = [10_000, 1000]
 /** Maximum number of users who become members per interval, because the room is locked while they are added. */
 const MAX_JOINS = 200
@@ -64,7 +67,7 @@ export const createPostJoins = (options: PostJoinsOptions): PostJoins => {
   /** The authors who are members, or who cannot become members. */
   const known = new LruMap<true>(MAX_REMEMBERED, REMEMBERED_MS)
   const collected = new Map<string, Poster>()
-  /** The authors for whom an append runs. */
+  /** The authors whose membership is being appended. */
   const joining = new Set<string>()
   let isRunning = false
 
@@ -145,7 +148,7 @@ export const createPostJoins = (options: PostJoinsOptions): PostJoins => {
   }
 }
 
-/** Returns whether the same entry may be appended later, for example because another transaction has locked the user. */
+/** Returns whether a later attempt may succeed, for example because another transaction had locked the row of the user. */
 const isTemporary = ({ code }: ChatError): boolean => code === 'busy' || code === 'unavailable'
 
 const keyOf = (room: string, userId: number): string => `${room} ${userId}`

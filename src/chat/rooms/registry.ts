@@ -12,7 +12,7 @@ export interface RoomRegistry extends Omit<LoadedRooms, 'drop'> {
   load(name: string): Promise<Room | undefined>
   /** Queries rooms in the database even if they are loaded, so that response times do not reveal which rooms exist. */
   probe(names: readonly string[]): Promise<void>
-  /** Applies changed properties. Rooms that are being loaded are read again, because their rows may be out of date. */
+  /** Applies changed properties of a room. If the room is being loaded, its row is read again, because the row may be outdated. */
   describe(id: number, description: RoomDescription): void
   /** Called when changes of rooms were lost. All rooms that are being loaded are read again. */
   lost(): void

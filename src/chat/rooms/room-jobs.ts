@@ -35,7 +35,7 @@ const SWEEP_MS = 60_000
 const LEASE_MS = 60_000
 /** The number of deletions that are appended together. */
 const AT_ONCE = 50
-/** The error codes of deletions that are no longer needed. The last code also ends the erasure, because the room was deleted. */
+/** The error codes of deletions that are no longer needed, because the message or the room was deleted or has expired. */
 const DONE: ReadonlySet<ErrorCode> = new Set(['already_deleted', 'message_not_found', 'room_not_found'])
 
 export const createRoomJobs = ({ cleaning, restrictions, appendAsHost, clock, log }: RoomJobsOptions): RoomJobs => {

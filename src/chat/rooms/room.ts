@@ -60,11 +60,11 @@ export class Room {
    */
   hasOthers: boolean
   /**
-   * The users who were removed or banned since the room was loaded, and were not added again, with the `seq` of the entry that
-   * removed them.
+   * The users who were removed or banned since the room was loaded, and were not added again or unbanned, with the `seq` of the
+   * entry that removed or banned them. In a public room, only the banned users.
    */
   #removed: Map<number, number> | undefined
-  /** True after entries were missed, or after the room was deleted. The room was unloaded, and reads nothing more. */
+  /** True after entries of a guarded room were missed, or after the room was deleted. An unloaded room reads no entries. */
   #isUnloaded = false
   readonly #onGap: RoomOptions['onGap']
   readonly #onMissed: RoomOptions['onMissed']
@@ -109,8 +109,8 @@ export class Room {
   }
 
   /**
-   * Returns whether the newest entry about the membership of the user that this room has read removed or banned the user. An
-   * entry that was not read yet may have added the user again.
+   * Returns whether this room has read an entry that removed or banned the user, and no later entry that admitted the user again.
+   * The log may have such a later entry that was not read yet.
    */
   hasRemoved(userId: number): boolean {
     return this.#removed?.has(userId) === true

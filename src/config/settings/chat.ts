@@ -1,4 +1,4 @@
-/** The limits of messages, reads and WebSocket connections. */
+/** The settings of messages, reads and WebSocket connections. */
 import { Type } from '@sinclair/typebox'
 import { flag, integer, limit, optional, ownedBy } from './define.ts'
 

@@ -15,7 +15,7 @@ const areOrigins = (value: unknown, mode: Mode): string[] => {
 }
 
 /**
- * Returns whether an entry is an address, a range or a name that Fastify accepts. Returns false for shorthands such as `10.1`,
+ * Returns whether a value is an address, a range or a name that Fastify accepts. Returns false for shorthands such as `10.1`,
  * which Fastify would accept, because they are probably mistakes.
  */
 const isProxy = (proxy: unknown): boolean => {

@@ -1,4 +1,4 @@
-/** The settings of metrics. Without `metricsToken` and `metricsPort`, there are no metrics. */
+/** The settings of metrics. Without `metricsToken` and `metricsPort`, the service serves no metrics. */
 import { integer, optional, ownedBy, text } from './define.ts'
 
 export const metricsSettings = ownedBy('metrics', {

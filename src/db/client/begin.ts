@@ -24,7 +24,8 @@ export const beginTransaction = async <T>(
     try {
       return await statement()
     } catch (error) {
-      // postgres.js first rejects the statement and then the transaction. In the next turn, `isOver` is known.
+      // If the connection is lost, postgres.js rejects first the statement and then the transaction. Waits until the rejection of
+      // the transaction has set `isOver`, so that the caller cannot send another statement.
       await nextTurn()
       throw error
     }

@@ -51,7 +51,7 @@ export const listenOn = async ({
 }: ListenOptions): Promise<Listener> => {
   let isEnded = false
   let current: postgres.Sql | undefined
-  /** The value of `current` after its `LISTEN`. */
+  /** The same client as `current`, once its `LISTEN` has succeeded. Undefined until then. */
   let listening: postgres.Sql | undefined
   let pause = pauses.first
   let timer: NodeJS.Timeout | undefined

@@ -1,6 +1,6 @@
 /**
  * Defines the session settings that the service depends on. They are set explicitly, because an administrator may change the
- * defaults of a database or a role. A direct connection sends the settings as startup parameters. A pooler rejects startup
+ * defaults of a database or a role. A direct connection sends the settings as startup parameters. A pooler may reject startup
  * parameters, and gives the session to other clients between transactions. So behind a pooler, each transaction applies the
  * settings.
  */

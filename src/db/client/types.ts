@@ -15,8 +15,8 @@ export interface SqlTransaction {
 /** A dedicated connection that listens on a channel. */
 export interface Listener {
   /**
-   * Sends payloads to the channel on the listening connection. PostgreSQL then returns them to this process together with the
-   * result, and need not wake another of its own processes for them. Rejects if the connection is lost.
+   * Sends payloads to the channel on the listening connection. PostgreSQL then returns the payloads to this process together with
+   * the result, and does not have to wake the server process of another connection. Rejects if the connection is lost.
    */
   notify(payloads: readonly string[]): Promise<void>
   /** Stops listening and closes the connection. */

@@ -50,7 +50,7 @@ const lockedOnce = <T>(client: SqlClient, schema: string, lockMs: number, work: 
 const isLockTimeout = (error: unknown): boolean => codesOf(error).includes('55P03')
 
 /**
- * Waits for running appends, and makes later appends wait until the transaction ends, if the schema has rooms. An append locks
+ * If the table `rooms` exists, waits for running appends, and makes later appends wait until the transaction ends. An append locks
  * its room first and then writes to other tables. A migration that locked these tables first would cause a deadlock.
  */
 export const holdAppends = async (transaction: SqlTransaction, schema: string): Promise<void> => {

@@ -47,7 +47,10 @@ export interface AdministrationRepository {
    * removes an administrator. If two such writes run concurrently, the second write then sees the result of the first.
    */
   lockAdmins(): Promise<number[]>
-  /** Locks the row of a user and returns it. Returns undefined if the user does not exist, or is deleted. */
+  /**
+   * Locks the row of a user and returns the user. Returns undefined if the user does not exist, is deleted, or is a user of a host
+   * application.
+   */
   lock(id: number): Promise<ManagedUser | undefined>
   /**
    * Changes a user. A suspension ends every session of the user. Returns undefined if the administrator may no longer

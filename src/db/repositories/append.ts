@@ -48,7 +48,7 @@ export interface AppendedEntry {
   readonly outcome: 'stored' | 'erased' | 'replayed' | 'unchanged'
   readonly id: number
   readonly seq: number
-  /** The time of the commit, in milliseconds since the epoch. Never decreases within a room. */
+  /** The time of the append, in milliseconds since the epoch. Never decreases within a room. */
   readonly createdAt: number
   /** The existing entry with the same write id. Null if `outcome` is not `replayed`. */
   readonly stored: StoredBody | null

@@ -15,7 +15,7 @@ export interface AuthoredRooms {
 export interface ErasedBatch {
   /** The write id after which the next batch begins. Undefined if this is the last batch. */
   readonly last: string | undefined
-  /** The highest `seq` of the batch. 0 if the batch is empty. */
+  /** The highest `seq` in the batch, without entries of the kind `erasure`. 0 if there are no other entries. */
   readonly seq: number
 }
 
@@ -28,7 +28,10 @@ export interface AuthoredEntry {
 export interface AuthoredRepository {
   /** Returns the rooms after `roomId` in which the user wrote. Searches a limited number of rooms. */
   rooms(userId: number, roomId: number): Promise<AuthoredRooms>
-  /** Erases the texts of the user's entries in a room that follow the write id `after`. Changes a limited number of rows. */
+  /**
+   * Erases the texts and the mentions of a limited number of the user's entries in a room, in the order of their write ids, after
+   * the write id `after`.
+   */
   erase(roomId: number, userId: number, after: string): Promise<ErasedBatch>
   /** Returns at most `limit` entries of the user in a room, in the order of their write ids, after the write id `after`. */
   page(roomId: number, userId: number, after: string, limit: number): Promise<AuthoredEntry[]>

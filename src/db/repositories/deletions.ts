@@ -41,9 +41,8 @@ export interface DeletionsRepository {
   begin(userId: number, isErased: boolean): Promise<BegunDeletion>
   /**
    * Leases a deletion that is due, for `leaseMs` milliseconds. Prefers deletions in the step `anonymize`, and then the oldest.
-   * The step `erase` is due when no process of an older release is running, and so is `leave` if the user is a member of a room.
-   * The step `sweep` is due `settleMs` milliseconds
-   * after the account was ended.
+   * The step `erase`, and the step `leave` of a user who is a member of a room, are due only after the rolling upgrade was
+   * finished. The step `sweep` is due `settleMs` milliseconds after the account was ended.
    */
   lease(options: LeaseOptions): Promise<LeasedDeletion | undefined>
   /** Records that a step is done in the rooms up to `roomId`, and extends the lease. */

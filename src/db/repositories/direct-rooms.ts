@@ -24,14 +24,15 @@ export interface NewDirectRoom {
 
 /**
  * Returns the direct room of a set of users, and creates it if it does not exist. Returns undefined if one of the users does not
- * exist or is not active, or if the room does not exist and one of the users is a member of too many rooms.
+ * exist, is not active, or has blocked the creator. Also returns undefined if the room does not exist and one of the users is a
+ * member of too many rooms.
  */
 export type EnsureDirectRoom = (room: NewDirectRoom) => Promise<DirectRoom | undefined>
 
 /** @internal */
 export const createEnsureDirectRoom = ({ query }: Pick<SqlClient, 'query'>, schema: string): EnsureDirectRoom => {
   const inSchema = `"${schema.replaceAll('"', '""')}"`
-  // The lock keeps the accounts from ending before the room is committed. See src/db/repositories/rooms.ts.
+  // In `create`, `for share` keeps the accounts from ending before the room is committed. See src/db/repositories/rooms.ts.
   const people = `select person.id from ${inSchema}.users as person where id = any($1::integer[]) and status = 'active'
     and (person.id = $3 or ${hasNotBlocked(inSchema, 'person.id', '$3')})`
   const create = `with people as (

@@ -1,7 +1,10 @@
 /** Reads which second factors users have, and counts wrong codes. */
 import type { SqlClient } from '../client/types.ts'
 
-/** The second factors of a user. Counts only passkeys that work with the host name `rpId`, and only unused recovery codes. */
+/**
+ * The second factors of a user. `passkeys` counts only the passkeys that work with the host name `rpId`, and `recoveryCodes` only
+ * the unused codes.
+ */
 export interface FactorSummary {
   readonly hasTotp: boolean
   readonly recoveryCodes: number

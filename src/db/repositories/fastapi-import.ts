@@ -14,7 +14,7 @@ export interface ImportedMessage {
   readonly createdAt: number | null
 }
 
-/** The room that the messages are imported into, and the source id of the last message that was read. */
+/** The room that the messages are imported into, and the source id of the last message that the import has processed. */
 export interface ImportProgress {
   readonly roomId: number
   readonly lastId: number

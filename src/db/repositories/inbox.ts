@@ -13,7 +13,7 @@ export interface InboxRoom {
   readonly title: string | null
   /** The `seq` of the newest entry. */
   readonly lastSeq: number
-  /** The number of messages up to now. Messages that were deleted by their authors count. */
+  /** The number of messages that were ever sent to the room. Deleted messages count. */
   readonly messages: number
   /** The `seq` of the newest message. Null if the room has no message that is kept. */
   readonly messageSeq: number | null
@@ -24,7 +24,7 @@ export interface InboxRow extends InboxRoom {
   readonly userId: number
   readonly visibility: Visibility
   readonly role: MemberRole
-  /** The number of messages up to the read mark, or up to the oldest entry that is kept. */
+  /** The number of messages up to the read mark, or before the oldest entry that is kept, if this number is higher. */
   readonly readMessages: number
   readonly isUnread: boolean
   /** The `seq` of the read mark, as it is stored. */

@@ -60,7 +60,7 @@ export interface MembersRepository {
   successorOf(roomId: number, userId: number): Promise<MemberRow | undefined>
   /** Returns whether a room has other members whose accounts have not ended. */
   hasOthers(roomId: number, userId: number): Promise<boolean>
-  /** Returns the given pairs of a user and a room in which the user is not a member. Looks up all pairs with one query. */
+  /** Returns those of the given pairs whose user is not a member of the room. Looks up all pairs with one query. */
   strangers(users: readonly UserInRoom[]): Promise<UserInRoom[]>
   /** Returns whether a user is an active administrator of the service. */
   isAdministrator(userId: number): Promise<boolean>

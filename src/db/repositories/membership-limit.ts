@@ -1,4 +1,4 @@
-/** Limits how many rooms a user can be a member of, so that the lists of these rooms are limited too. */
+/** Limits how many rooms a user can be a member of, because the inbox of a user contains all of these rooms. */
 
 /**
  * Maximum number of rooms of which a user can be a member. The SQL functions that add members have the same limit. See

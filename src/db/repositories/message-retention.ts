@@ -1,5 +1,6 @@
 /**
- * Finds and deletes the entries whose retention time in their room has ended. Does not hold the lock of a room while it deletes.
+ * Finds and deletes the entries that are older than the retention time of their room. Does not hold the lock of a room while it
+ * deletes.
  */
 import { codesOf } from '../client/errors.ts'
 import type { SqlClient } from '../client/types.ts'
@@ -25,8 +26,8 @@ export interface MessageRetentionRepository {
    */
   expire(roomId: number, days: number): Promise<boolean>
   /**
-   * Deletes at most `limit` expired entries of a room, and the rows that belong to them. Resolves with their number, or with
-   * undefined if another process is deleting at the moment.
+   * Deletes at most `limit` expired entries of a room, and the rows that belong to them. Resolves with the number of deleted
+   * entries, or with undefined if another process is deleting at the moment.
    */
   deleteSome(roomId: number, limit: number): Promise<number | undefined>
 }
@@ -57,8 +58,8 @@ export const createMessageRetentionRepository = (
       where entry.room_id = room.id and entry.seq >= room.oldest_seq and room.cutoff is not null order by entry.seq limit 1
     ) as oldest on true
     order by room.id`
-  // The times of a room never decrease, so the boundary is found by a binary search through the primary key. An index by time
-  // would slow down every append.
+  // The times of the entries in a room never decrease, so the boundary is found by a binary search through the primary key. An
+  // index by time would slow down every append.
   const expire = `with recursive room as materialized (
       select known.oldest_seq, known.last_seq, ${cutoff('known', '$2')} as cutoff from ${rooms} as known where known.id = $1
     ), search (low, high) as (

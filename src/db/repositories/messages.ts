@@ -44,11 +44,11 @@ export interface MessagesRepository {
   readonly append: AppendBatch
   readonly appendInTransaction: AppendInTransaction
   /**
-   * Finds the last `count` messages up to the entry `to`, and also notices if `withNotices` is true. Returns them as runs of
-   * consecutive entries, in ascending order. See `isNoticeKind`.
+   * Finds the last `count` messages up to the entry `to`. If `withNotices` is true, finds the last `count` messages and notices.
+   * Returns them as runs of consecutive entries, in ascending order. See `isNoticeKind`.
    */
   runsBefore(roomId: number, to: number, count: number, withNotices?: boolean): Promise<Extent[]>
-  /** Finds the first `count` messages from the entry `from` to the entry `to`. Returns runs, as `runsBefore` does. */
+  /** Like `runsBefore`, but finds the first `count` messages, or messages and notices, from the entry `from` to the entry `to`. */
   runsAfter(roomId: number, from: number, to: number, count: number, withNotices?: boolean): Promise<Extent[]>
   /** Returns the entries of a room with `from <= seq <= to`, in ascending order. */
   range(roomId: number, from: number, to: number): Promise<StoredEntry[]>
@@ -112,7 +112,7 @@ interface More {
   readonly detail?: object | null
   /** The `seq` of the newest edit of the message that the entry edits. */
   readonly newestEdit?: number | null
-  /** True for an edit of a message that was erased. */
+  /** True for an edit whose message was erased. */
   readonly isErased?: boolean
 }
 

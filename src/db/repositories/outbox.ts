@@ -26,8 +26,8 @@ export interface OutboxRepository {
   /** Stores a mail with the generation of its user. The mail is sent after the commit. */
   add(mail: NewOutboxMail): Promise<void>
   /**
-   * Leases mails that are due, for `leaseMs` milliseconds: at most `first` mails that were never tried, and at most `again`
-   * others. No other call returns these mails during that time.
+   * Leases mails that are due, for `leaseMs` milliseconds: at most `first` mails that were never tried, and at most `again` mails
+   * that were tried before. No other call returns these mails during that time.
    */
   lease(limits: { readonly first: number; readonly again: number; readonly leaseMs: number }): Promise<LeasedMail[]>
   /** Ends the lease of a mail, which is due again after `delayMs` milliseconds. Does nothing if the mail was leased again. */

@@ -62,7 +62,7 @@ export interface ProcessesRepository {
   remove(id: string): Promise<void>
   /** Returns the processes that refreshed their rows within the last minute. */
   live(): Promise<ProcessRow[]>
-  /** Returns the same processes with their states, the oldest process first. */
+  /** Returns the processes that `live` returns, with their states, the oldest process first. */
   report(): Promise<ReportedProcess[]>
 }
 

@@ -18,7 +18,7 @@ export interface RefreshState {
   readonly macKey: string
   /** Whether the current token was issued less than 30 s ago. */
   readonly isRecent: boolean
-  /** Whether the current token, or an access token that was issued with it, was used 30 s ago or earlier. */
+  /** Whether the first use of the current token, or of an access token that was issued with it, was at least 30 s ago. */
   readonly isSuccessorInUse: boolean
   readonly end: SessionEnd
 }

@@ -31,7 +31,7 @@ export interface RestrictionsRepository {
   list(roomId: number, after: number, limit: number): Promise<RestrictionRow[]>
   /** Returns the restrictions of a user in at most `limit` rooms after the room `roomId`, in the order of the room ids. */
   ofUser(userId: number, roomId: number, limit: number): Promise<RestrictionOfUser[]>
-  /** Removes restrictions that have ended, and old rows of rooms in slow mode. */
+  /** Removes restrictions that have ended, and old rows of the table `last_posts`, which slow mode uses. */
   sweep(): Promise<void>
 }
 

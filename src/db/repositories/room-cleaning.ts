@@ -11,7 +11,7 @@ export interface BanErasure {
   readonly by: number | null
   /** The current name of the author of the deletions: of `by`, or else of the banned user. */
   readonly username: string
-  /** Messages with a lower `seq` than this one, or an equal one, are still to be deleted. */
+  /** Messages up to this `seq` are still to be deleted. */
   readonly nextSeq: number
 }
 
@@ -34,8 +34,9 @@ export interface RoomCleaningRepository {
 }
 
 /**
- * The tables with rows of a room, in the order in which they are emptied. The rows of `messages` come last, because a trigger
- * deletes the rows that depend on them. A test compares this list with the tables that have a column `room_id`.
+ * The tables with rows of a room, in the order in which they are emptied. The rows of `messages` come last, because a trigger also
+ * deletes the rows that depend on a deleted message, and these rows would not count towards `ROWS`. A test compares this list with
+ * the tables that have a column `room_id`.
  */
 export const ROOM_TABLES = [
   'reactions',
@@ -87,7 +88,7 @@ export const createRoomCleaningRepository = (
     from leased
     join ${rooms} as room on room.id = leased.room_id
     join ${inSchema('users')} as author on author.id = coalesce(leased.by, leased.user_id)`
-  // The times of a room never decrease, so the search ends at the first message that is too old.
+  // The times of the entries in a room never decrease, so the search ends at the first message that is too old.
   const search = `with erasure as (
       select since from ${erasures} where room_id = $1 and user_id = $2
     ), examined as (

@@ -41,8 +41,8 @@ export interface RoomInvitationsRepository {
     invitation: NewRoomInvitation
   ): Promise<{ readonly refused: string } | { readonly id: number; readonly expiresAt: number }>
   /**
-   * Returns the invitations of a room that can be used, newest first: all of them for a user who moderates the room, and only
-   * the user's own for others.
+   * Returns the invitations of a room that can be used, newest first. For a user who does not moderate the room, returns only the
+   * user's own invitations.
    */
   list(roomId: number, userId: number): Promise<RoomInvitationRow[]>
   /** Deletes one of the invitations that `list` returns for the user. Returns false if there is no such invitation. */
@@ -54,7 +54,7 @@ export interface RoomInvitationsRepository {
   find(hash: string, userId: number): Promise<InvitedRoom | undefined>
   /** Returns at most `limit` invitations that the user created, after the id `after`. */
   ofUser(userId: number, after: number, limit: number): Promise<ExportedInvitation[]>
-  /** Deletes at most `limit` invitations that cannot be used anymore. Returns their number. */
+  /** Deletes at most `limit` invitations that have expired. Returns their number. */
   sweep(limit: number): Promise<number>
 }
 

@@ -87,8 +87,8 @@ export const createRoomsRepository = (client: SqlClient, { rooms }: Tables, sche
   const byIdFor = `select ${roomColumns('room')}, member.role from ${table} as room
     left join ${inSchema}."members" as member on member.room_id = room.id and member.user_id = $2
     where room.id = $1 and room.deleted_at is null`
-  // The lock keeps the account of the owner from ending before the room is committed. The end of an account waits for it, and
-  // then finds the membership.
+  // The lock keeps the account of the owner from ending before the room is committed. A deletion of the account waits for the
+  // lock, and then finds the membership.
   const create = `with owner as (
       select id from ${inSchema}."users" where id = $5 and status = 'active' and ${mayJoinAnother(inSchema, '$5')} for share
     ), room as (

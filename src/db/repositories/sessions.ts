@@ -73,8 +73,8 @@ export interface SessionsRepository {
   /** Ends every session and every access token of a user, by raising the generation of the user. */
   endAll(userId: number): Promise<void>
   /**
-   * Stores the current time as the last use of the sessions, and extends the sessions. Skips a session if its last use was
-   * stored less than five minutes ago.
+   * Stores the current time as the last use of the sessions, and extends those that have refresh tokens. Skips a session if its
+   * last use was stored less than five minutes ago.
    */
   touch(sessionIds: readonly string[], lifetime: SessionLifetime): Promise<void>
   /**
@@ -85,8 +85,8 @@ export interface SessionsRepository {
   /** Deletes at most `limit` sessions that have ended. Returns their number. */
   sweep(limit: number): Promise<number>
   /**
-   * Ends the user's sessions of an earlier generation, and all sessions beyond `max`. Ends unlisted sessions first, and then
-   * the least recently used ones.
+   * Ends the user's sessions of an earlier generation, and all sessions beyond `max`. Ends the sessions that `list` omits
+   * first, and then the least recently used ones.
    */
   trim(userId: number, max: number, plainMs: number): Promise<void>
   /**

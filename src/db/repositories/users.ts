@@ -73,10 +73,7 @@ export interface UsersRepository {
    * between the check and the write.
    */
   lockActive(user: CheckedUser): Promise<boolean>
-  /**
-   * Suspends an active user, or restores a suspended user. A suspension ends every session. Returns whether it changed the
-   * user.
-   */
+  /** Suspends an active user and ends every session, or restores a suspended user. Returns whether the user was changed. */
   changeStatus(id: number, status: 'active' | 'suspended'): Promise<boolean>
   /**
    * Sets the display name. Returns undefined if the user is not active or the session has ended. Without a session, also returns

@@ -13,7 +13,7 @@ export interface ImportContext {
   readonly database: Pick<ChatDatabase, 'fastApiImport' | 'transaction' | 'users'>
   readonly keyring: Pick<Keyring, 'encrypt' | 'decrypt'>
   readonly source: FastApiSource
-  /** Decrypts the tokens of the other service. */
+  /** Decrypts the Fernet tokens of the other service. */
   readonly sourceKeyring: Pick<Keyring, 'decrypt'>
   /** Creates a user in a transaction of its own, together with the record of the import. Returns the id. */
   readonly createUser: (user: SourceUser, username: string) => Promise<number>
@@ -51,7 +51,7 @@ export interface ImportedMessages {
    * deleted.
    */
   readonly skipped: number
-  /** The number of messages whose time was changed, because the room had a later entry. */
+  /** The number of messages whose time was changed, because it was earlier than the previous entry, in the future, or missing. */
   readonly moved: number
 }
 

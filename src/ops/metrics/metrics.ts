@@ -1,7 +1,7 @@
 /** Declares the metrics without the types of prom-client, which may not be installed. */
 import type { Instruments } from '../../lib/instruments.ts'
 
-/** The methods of a registry of prom-client that are used. A host application passes its own registry. */
+/** The methods of prom-client's registry that the service uses. A host application passes its own registry. */
 export interface MetricsRegistry {
   registerMetric(metric: never): void
   getSingleMetric(name: string): unknown

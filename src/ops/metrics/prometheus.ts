@@ -15,7 +15,7 @@ import type { Metrics, MetricsRegistry } from './metrics.ts'
 
 type Labels = Record<string, string>
 
-/** The part of the names that all metrics of the service begin with. */
+/** The prefix of the names of all metrics of the service. */
 export const PREFIX = 'chat_'
 /** Upper bounds in seconds for pauses of the garbage collector. */
 const GC_BUCKETS = [0.01, 0.1, 1]
@@ -29,7 +29,7 @@ export const createMetrics = (client: typeof prom, given?: MetricsRegistry): Met
   if (registry.getSingleMetric(`${PREFIX}info`)) {
     throw new Error('The registry in `metrics` already has the metrics of a chat. Pass each chat its own registry.')
   }
-  // The timer of the default metrics may be slow, because `chat_loop_delay_seconds` is more precise.
+  // The default metrics may measure the event loop at a long interval, because `chat_loop_delay_seconds` is more precise.
   const loop = { eventLoopMonitoringPrecision: 100 }
   if (!given) client.collectDefaultMetrics({ register: registry, gcDurationBuckets: GC_BUCKETS, ...loop })
   const registers = [registry]

@@ -16,8 +16,8 @@ export const Limits = Type.Object({
 export type Limits = Static<typeof Limits>
 
 /**
- * Reports that a user joined or left a room. The first frame of a connection has the event `connected` and contains the user of
- * the client.
+ * Reports that a user is now present in a room (`joined`), or is not present anymore (`left`). The first frame of a connection
+ * has the event `connected` and contains the user of the client.
  */
 export const SystemFrame = Type.Object(
   {

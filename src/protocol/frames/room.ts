@@ -1,4 +1,4 @@
-/** Defines the frames in which the service reports on a room: its log, and the users who are in it. */
+/** Defines the frames in which the service reports on a room: its log, and the users who are present. */
 import { type Static, Type } from '@sinclair/typebox'
 import { InboxTotal, InboxUpdate } from '../http/inbox.ts'
 import { RoomName } from '../http/messages.ts'
@@ -117,6 +117,6 @@ export const InboxFrame = Type.Object(
 )
 export type InboxFrame = Static<typeof InboxFrame>
 
-/** Reports everyone who is in a room, or only the count if there are more than 100 people. */
+/** Reports everyone who is present in a room, or only the count if there are more than 100 people. */
 export const PresenceFrame = Type.Object({ type: Type.Literal('presence'), ...presence }, { $id: 'ChatPresenceFrame' })
 export type PresenceFrame = Static<typeof PresenceFrame>

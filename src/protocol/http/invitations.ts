@@ -7,7 +7,7 @@ import { RoomName } from './messages.ts'
 
 const MAX_ID = 2 ** 31 - 1
 
-/** Describes the path parameter `code`. Its form is not described, because every code that is not valid has the same error. */
+/** Describes the path parameter `code`. The schema has no pattern, so that every code that is not valid causes the same error. */
 export const InvitationCode = Type.String({
   minLength: 1,
   maxLength: 100,

@@ -38,7 +38,7 @@ const NOTICES: readonly string[] = [MEMBERSHIP, ROOM, PIN]
 
 /**
  * Returns whether a list of messages with notices contains the entries of a kind. The names of the kinds that a host application
- * defines have a dot. The function that appends entries marks the same kinds, see drizzle/0017_pins.sql.
+ * defines have a dot. The SQL function that appends entries has the same condition; see drizzle/0017_pins.sql.
  */
 export const isNoticeKind = (kind: string): boolean => NOTICES.includes(kind) || kind.includes('.')
 
@@ -122,7 +122,7 @@ export const ReplyTo = Type.Optional(
   })
 )
 
-/** Defines the fields of a message that was changed, or that has reactions. */
+/** Defines the fields of a message that later entries changed, for example an edit, a reaction or a pin. */
 export const messageState = {
   edited_at: Type.Optional(Timestamp),
   changed_seq: Type.Optional(

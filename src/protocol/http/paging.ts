@@ -1,4 +1,4 @@
-/** Defines the query parameters of lists. The limits are the same for every list. */
+/** Defines the query parameters of lists, and the limits of every list that has no limits of its own. */
 import { Type } from '@sinclair/typebox'
 import { NO_CONTROLS } from '../../lib/text.ts'
 

@@ -21,7 +21,7 @@ const lineOf = <T>(type: 'string' | readonly ['string', 'null'], maxLength: numb
     description
   })
 
-/** Describes the settings of a room that moderators and owners change. */
+/** Describes the settings of a room that owners change. Moderators may change only `slow_mode_seconds`. */
 export const settings = {
   slow_mode_seconds: Type.Optional(
     Type.Integer({
@@ -174,7 +174,7 @@ export const RoomChange = Type.Object(
 )
 export type RoomChange = Static<typeof RoomChange>
 
-/** Describes which users are in a room. If there are more than 100 people, `users` is absent. */
+/** Describes which users are present in a room. If there are more than 100 people, `users` is absent. */
 export const presence = {
   room: RoomName,
   count: Type.Integer({ minimum: 0 }),

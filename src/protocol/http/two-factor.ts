@@ -45,7 +45,7 @@ export const RecoveryCodes = Type.Object(
   { $id: 'ChatRecoveryCodes', examples: [{ recovery_codes: ['7Q3K-9XJH-M2TD-0WPA'] }] }
 )
 
-/** Describes the second step of a login with a code. */
+/** Describes the second step of a login: a code of the authenticator app, or a recovery code. */
 export const CodeLogin = Type.Object(
   { challenge: Challenge, code: Code },
   { $id: 'ChatCodeLogin', examples: [{ challenge: Challenge.examples[0], code: '492039' }] }
@@ -153,7 +153,7 @@ export const AddedPasskey = Type.Object(
   { $id: 'ChatAddedPasskey', examples: [examplePasskey] }
 )
 
-/** Describes the request of a login with a passkey. */
+/** Describes the body of the request that starts a login with a passkey. */
 export const PasskeyLoginStart = Type.Object(
   { challenge: Type.Optional(Challenge) },
   { $id: 'ChatPasskeyLoginStart', examples: [{ challenge: Challenge.examples[0] }, {}] }

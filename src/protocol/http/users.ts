@@ -48,7 +48,7 @@ export const Registration = Type.Object(
 )
 export type Registration = Static<typeof Registration>
 
-/** The options of a session, which every login accepts. */
+/** The options of a session, which a login with a password or a passkey accepts. */
 export const loginOptions = {
   session: Type.Optional(
     Type.Boolean({
@@ -79,7 +79,7 @@ export const Login = Type.Object(
 )
 export type Login = Static<typeof Login>
 
-/** Describes the user in the responses of `POST /api/auth/register` and `GET /api/users/me`. */
+/** Describes the user in the responses of `POST /api/auth/register`, `GET /api/users/me` and `PATCH /api/users/me`. */
 export const User = Type.Object(
   {
     id: Int64({ minimum: 1 }),
@@ -131,7 +131,7 @@ export const AccountDeletion = Type.Object(
 )
 export type AccountDeletion = Static<typeof AccountDeletion>
 
-/** Describes the response to a login: the access token (a JWT, RFC 7519) and its lifetime. */
+/** Describes the response to a login or a refresh: the access token, and the refresh token if the session has one. */
 export const AccessToken = Type.Object(
   {
     access_token: Type.String({ description: 'A JWT (RFC 7519). Send it as `Authorization: Bearer …`.' }),

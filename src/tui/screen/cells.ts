@@ -8,7 +8,8 @@ const segmenter = new Intl.Segmenter(undefined, { granularity: 'grapheme' })
 
 /**
  * Number of UTF-16 units by which each call of the segmenter advances. V8 copies the whole input for each segment, so a long
- * input would take quadratic time and memory. A longer grapheme (a letter with dozens of combining marks) is split.
+ * input would take quadratic time and memory. A grapheme that is longer than this number (a letter with dozens of combining
+ * marks) is split.
  */
 const CHUNK = 64
 const ASCII = /^[ -~]*$/

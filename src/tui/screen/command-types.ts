@@ -1,4 +1,4 @@
-/** Defines the commands that call the service over HTTP. */
+/** Defines the types of the commands that call the service over HTTP, and the patterns that several of these commands use. */
 import type { ChatApi, Inbox } from '../../../client/src/index.ts'
 import type { Apis } from '../apis.ts'
 
@@ -17,7 +17,7 @@ export interface CommandOptions {
 }
 
 export interface Command {
-  /** A sentence that is shown if the command was typed in another way. */
+  /** The sentence that is shown if the text after the name of the command does not match `pattern`. */
   readonly usage: string
   /** Matches the text after the name of the command. */
   readonly pattern: RegExp
@@ -25,7 +25,7 @@ export interface Command {
   run(groups: readonly (string | undefined)[], options: CommandOptions): Promise<void>
 }
 
-/** Patterns for a command without a text, and with a text in one group. */
+/** Patterns for a command without a text, with a text, and with a single word. The text or the word is the only group. */
 export const NOTHING = /^$/
 export const TEXT = /^(.+)$/
 export const NAME = /^(\S+)$/

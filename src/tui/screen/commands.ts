@@ -61,7 +61,10 @@ const NAMES = {
   numbers: 'numbers'
 } as const
 
-/** Maximum length of a command in characters. Titles have at most 200. The regular expressions are too slow for long texts. */
+/**
+ * Maximum length in characters of a command that this file parses. Titles have at most 200 characters. The regular expressions
+ * are too slow for long texts.
+ */
 const MAX_COMMAND_LENGTH = 300
 
 /**

@@ -13,13 +13,17 @@ const NOT_MEMBERS: readonly string[] = ['removed', 'left', 'banned', 'unbanned']
 const ROOM_NAME = /^[a-z0-9][a-z0-9._:-]{0,63}$/
 
 export interface Directory {
-  /** Returns the text that identifies a room for the user: its title, the names of its other members, or `#` and its name. */
+  /**
+   * Returns the text that identifies a room for the user: the title of a private room, the names of the other members of a direct
+   * room, or `#` and the name.
+   */
   labelOf(room: Room): string
   /** Returns the text that identifies a room of the inbox for the user, like `labelOf`. */
   labelOfItem(item: InboxItem): string
   /**
    * Resolves with the name of the room that the user means by a name or a title. Prefers a room with exactly this name, then one
-   * with exactly this title. Resolves with undefined if the text is neither. Never rejects.
+   * with this title or label, regardless of case. If the text is neither, resolves with the text if it can be the name of a room,
+   * and otherwise with undefined. Never rejects.
    */
   roomOf(text: string): Promise<string | undefined>
   /**
@@ -28,7 +32,7 @@ export interface Directory {
   load(name: string): Promise<boolean>
   /** Removes the title and the members of a room. */
   forget(name: string): void
-  /** Returns a text that lists the rooms and their unread messages, one room per line. */
+  /** Returns a text that lists the rooms and their numbers of unread messages, one room per line. */
   list(): Promise<string>
   /** Returns the name of the subject of an entry. Never rejects. */
   subjectOf(entry: MembershipFrame, room: Room): Promise<string>
@@ -37,7 +41,7 @@ export interface Directory {
 export const createDirectory = (client: ChatClient, inbox: Inbox): Directory => {
   const { api } = client
   const rooms = new Map<string, Details>()
-  /** The names of the other members of direct rooms. */
+  /** The names of the other members of direct and private rooms, by the name of the room. */
   const others = new Map<string, string>()
   const names = new Map<number, string>()
   let last: Promise<unknown> = Promise.resolve()
@@ -72,7 +76,7 @@ export const createDirectory = (client: ChatClient, inbox: Inbox): Directory => 
     rooms.set(room, details)
   }
 
-  /** Returns the label of a room. `people` are the names of the others in a direct room. */
+  /** Returns the label of a room. `people` are the names of the other members. */
   const textOf = (
     name: string,
     title: string | null | undefined,
@@ -122,7 +126,7 @@ export const createDirectory = (client: ChatClient, inbox: Inbox): Directory => 
     const mine = inbox.state.rooms
     const known = new Set(mine.map(({ room }) => room))
     const { rooms: all } = await api.rooms({ limit: PAGE })
-    // A direct room that is not in the inbox is hidden.
+    // Leaves out direct rooms that are not in the inbox, because the user has hidden them.
     const added = all.filter(({ room, visibility }) => !known.has(room) && visibility !== 'direct')
     for (const details of added) rooms.set(details.room, details)
     const lineOf = (item: InboxItem): string => {
@@ -153,7 +157,8 @@ export const createDirectory = (client: ChatClient, inbox: Inbox): Directory => 
   return {
     labelOf({ name, state }) {
       const { title, visibility } = rooms.get(name) ?? {}
-      // The inbox removes a room a little later than the service ends the subscription.
+      // Ignores the item of a room that the user has left, because the inbox removes a room a little later than the service ends
+      // the subscription.
       const item = state.status === 'left' ? undefined : itemOf(name)
       const people = others.get(name) ?? item?.people?.map(({ username }) => username).join(', ')
       const shown = state.title === undefined ? (item?.title ?? title) : state.title

@@ -1,4 +1,4 @@
-/** Defines the commands that list restrictions, reports and invitations, and that end reports and invitations. */
+/** Defines the commands that list restrictions, reports and invitations, resolve reports, and revoke invitations. */
 import type { Report, ReportDecision, Restriction, RoomInvitationList } from '../../../client/src/index.ts'
 import { safeLine } from '../safe-text.ts'
 import { cut } from './cells.ts'

@@ -11,7 +11,10 @@ export interface MessageCommand {
 
 const COMMAND = /^\/(reply|edit|delete|react|pin|unpin)(?:\s+([\s\S]*))?$/
 
-/** Parses a command. Its text may have several lines. A number with `#` before the text selects a message. */
+/**
+ * Parses a command. Its text may have several lines. A number before the text, with `#` or sometimes without it (see `unmarked`),
+ * selects a message.
+ */
 export const parseMessageCommand = (text: string): MessageCommand | undefined => {
   const [, kind, argument = ''] = COMMAND.exec(text) ?? []
   if (kind === undefined) return undefined

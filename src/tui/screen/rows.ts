@@ -58,7 +58,10 @@ export const rowsOf = (view: View, width: number): Row[] => {
   return rows
 }
 
-/** Caches the rows of a message for one width. Messages are frozen, so the object identifies the content. */
+/**
+ * Caches the rows of each message, for the width and the options with which they were last created. Messages are frozen, so the
+ * object identifies the content.
+ */
 const cache = new WeakMap<
   Message,
   { readonly width: number; readonly hasNumbers: boolean; readonly blocked: View['blocked']; readonly rows: Row[] }

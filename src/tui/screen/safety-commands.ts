@@ -7,7 +7,7 @@ import { cut } from './cells.ts'
 import { type Command, NAME, NOTHING } from './command-types.ts'
 import { findPerson, isNamed } from './users.ts'
 
-/** Maximum number of pinned messages that `/pins` lists, and the width of each in cells. */
+/** Maximum number of pinned messages that `/pins` lists, and maximum width of a line of this list in cells. */
 const PINS = 50
 const PIN_WIDTH = 120
 

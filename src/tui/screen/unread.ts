@@ -11,13 +11,13 @@ const plural = (count: string | number, noun: string): string => `${count} ${nou
 const mentionsText = (mentions: number): string[] =>
   mentions === 0 ? [] : [plural(mentions >= MAX_MENTIONS ? `${MAX_MENTIONS}+` : mentions, 'mention')]
 
-/** Returns a text such as `3 unread, 1 mention`. Returns an empty text if all messages are read. */
+/** Returns a text such as `3 unread, 1 mention`, or `marked as unread`. Returns an empty text for a room that is not unread. */
 export const countsOf = ({ unread, mentions, marked_unread: isMarked }: InboxItem): string => {
   const counts = [...(unread > 0 ? [`${unread} unread`] : []), ...mentionsText(mentions)]
   return counts.length === 0 && isMarked ? 'marked as unread' : counts.join(', ')
 }
 
-/** Returns the line about the rooms with unread messages other than `current`. Returns an empty text if there are none. */
+/** Returns the line about the unread rooms, without the room `current`. Returns an empty text if there are none. */
 export const unreadLine = (
   { rooms, total }: InboxState,
   current: string,

@@ -17,7 +17,7 @@ export interface MessageActions {
   toggle(message: Message, key: string): void
   /** Pins a message, or unpins it. */
   pin(message: Message): void
-  /** Opens the dialog to report a message, and the dialog to block its author or to end the block. */
+  /** `report` opens the dialog to report a message. `block` opens the dialog to block its author, or to end the block. */
   report(message: Message): void
   block(message: Message): void
   /** The ids of the users whom the user has blocked. */
@@ -30,7 +30,7 @@ export interface MessageActions {
   discard(nonce: string): void
 }
 
-/** The kinds of changes that the service accepts from the user. The page hides the others. */
+/** The actions that the service accepts from the user. The page hides all other actions. */
 export interface Permissions {
   readonly reply: boolean
   readonly edit: boolean

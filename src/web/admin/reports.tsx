@@ -1,4 +1,4 @@
-/** Renders the open reports of all rooms, including direct rooms. */
+/** Renders the open reports of public rooms and direct rooms, and of private rooms in which the administrator is a member. */
 import { ReportsList } from '../room/reports.tsx'
 import type { AdminSectionProps } from './users.tsx'
 

@@ -46,7 +46,7 @@ export const MembersSection = (props: MembersSectionProps) => {
   const changed = (member: Member): void => {
     setSelected(undefined)
     pages.replace({ ...member, id: member.user_id })
-    // With another role, the user may no longer have a button for their own membership.
+    // If the user has changed their own role, sets the focus to the list, because the user may no longer have a button for it.
     focus(member.user_id === me ? undefined : member.user_id)
   }
   const removed = (id: number): void => {

@@ -1,4 +1,4 @@
-/** Renders the dialog with the pinned messages of a room. Each has a button that shows the message among the others. */
+/** Renders the dialog with the pinned messages of a room. Each has a button that shows the message in the list of messages. */
 import { useEffect, useRef } from 'preact/hooks'
 import type { ChatApi, Message, Room } from '../../../client/src/index.ts'
 import type { MessageActions } from '../actions/message-actions.ts'

@@ -35,7 +35,8 @@ const exportAll = async (paused: Accounts, { user: { id: userId, generation }, s
   try {
     for await (const _ of lines);
   } catch (error) {
-    // The response has started before the error, so it contains no problem document.
+    // Throws a ChatError, like the other writes. `lines` throws another error, because an export that has begun returns no problem
+    // document.
     throw new ChatError('invalid_token', String(error))
   } finally {
     end()

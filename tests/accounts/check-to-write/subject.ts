@@ -18,7 +18,7 @@ export const strong = createPasswords({ rounds: 5 })
 /** An account, and functions that inspect and change the account. */
 export interface Subject {
   readonly database: ChatDatabase
-  /** The same accounts, but without the pause between the check and the write. */
+  /** The functions for accounts, without the pause between the check and the write. */
   readonly accounts: Accounts
   readonly user: UserRecord
   /** The session with which the user requests the action. */
@@ -83,7 +83,7 @@ export const subjectOf = async (database: ChatDatabase, username: string): Promi
 export const codeOf = (secret: string, steps = 0): string =>
   new TOTP({ secret: Secret.fromBase32(secret) }).generate({ timestamp: Date.now() + steps * 30_000 })
 
-/** Returns the user, the session and the client in the form in which routes pass them to the accounts. */
+/** Returns the user, the session and the client in the form in which routes pass them to the functions for accounts. */
 export const actorOf = ({ user: { id, username, generation }, sessionId }: Subject) => ({
   user: { id, username, generation, sessionId },
   client

@@ -44,7 +44,7 @@ test('a mail is sent by the next process if its process is killed right after th
   first.child.kill('SIGKILL')
   await first.ended
   await mail.restart()
-  // The first process may already have tried to send the mail.
+  // Makes the mail due now, because the first process may already have tried to send it.
   await client.query(`update ${schema}.outbox set next_at = clock_timestamp()`)
   const second = await startService()
   const [received] = await mail.to(EMAIL)

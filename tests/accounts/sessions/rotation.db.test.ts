@@ -14,7 +14,7 @@ const CLIENT = { address: 'unknown', agent: undefined }
 
 type Who = 'owner' | 'thief'
 
-/** A step of a sequence. The owner's tabs share one stored token. */
+/** A step of a sequence. The owner's tabs share one stored token. A late tab repeats the token of the owner's last refresh. */
 type Step =
   | { readonly kind: 'refresh'; readonly who: Who; readonly isLost: boolean }
   | { readonly kind: 'late tab' }

@@ -70,7 +70,7 @@ test('never asks a client to wait for more than a minute', () => {
 
 test('admits every client within a minute if each waits as long as Retry-After says', () => {
   const { attempt, clock, state } = create({ connectRate: 50 })
-  // As many as the process admits in 30 s. They come back in the order of their times.
+  // The time of the next attempt of each waiting client. There are as many clients as the process admits in 30 s.
   let waiting = Array.from({ length: 1500 }, () => 0)
   let at = 0
   let seed = 1

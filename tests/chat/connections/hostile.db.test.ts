@@ -34,7 +34,7 @@ describe('a slow reader', () => {
     const grown = process.memoryUsage().external - before.external
     // At most 1 MB of the 16 MB of messages is queued for the slow reader. The limit of this test is higher, because `external`
     // includes more memory: the page cache with several copies of each message, and buffers that are not garbage-collected yet.
-    // The embedded database is in the memory of this process.
+    // Not checked with the embedded database, because that database is in the memory of this process.
     if (engine === 'postgres') expect(grown).toBeLessThan(100 * 1024 * 1024)
     slow.socket.resume()
     const seqs: number[] = []

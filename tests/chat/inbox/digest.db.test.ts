@@ -1,4 +1,4 @@
-/** Tests the digest and the sums that find memberships, roles and marks whose notification was lost. */
+/** Tests the digest and the sums with which a process finds changes of memberships, roles and marks without a notification. */
 import { expect, test } from 'vitest'
 import { marksOf, membershipsDigest, NO_ROOMS } from '../../../src/chat/inbox/digest.ts'
 import { startChat } from '../../support/start-chat.ts'

@@ -11,8 +11,8 @@ import { type RunningChat, startChat } from '../../support/start-chat.ts'
 const room = '/api/chat/rooms/general'
 
 /**
- * Starts two processes that do not hear of each other. John is connected to both, and Jane to the second one, `late`. It polls only
- * when `poll` is called. If `hasRead` is false, it does not know of John's message, because the message was sent to the first one.
+ * Starts two processes that do not notify each other. John is connected to both, and Jane to the second process, `late`, which
+ * polls only when `poll` is called. If `hasRead` is false, John sends his message to the first process, so `late` does not know it.
  */
 const start = async (hasRead: boolean) => {
   const settings = { messageRateLimit: 0, readRateLimit: 0, connectionsPerUser: 0 }
@@ -85,7 +85,7 @@ describe.for([true, false])('on a process that has read the message: %s', hasRea
     const { prompt, late, here, there, reader, ask, message, list, post, poll } = await start(hasRead)
     expect(await ask(here, { type: 'edit', target: 1, content: 'second', nonce: 'e' })).toMatchObject({ seq: 2 })
     expect(await ask(here, { type: 'delete', target: 1, nonce: 'd' })).toMatchObject({ type: 'ack', seq: 3 })
-    // After an erasure, nothing is left to compare with.
+    // After an erasure, no text is left to compare with, so a repeated nonce is acknowledged with any text.
     for (const content of ['first', 'another'])
       expect(await ask(there, { ...message, content })).toMatchObject({ type: 'ack', nonce: 'm', seq: 1 })
     expect(await ask(there, { type: 'edit', target: 1, content: 'other', nonce: 'e' })).toMatchObject({ seq: 2 })

@@ -138,8 +138,8 @@ describe('a message that another process deletes', () => {
     for (const path of PATHS) expect(JSON.stringify(await readPrompt(path)), path).not.toContain('SECRET')
     for (const path of PATHS) {
       const body = await read(path)
-      // A process that does not know of the deletion may show the state before it. Only lists have an `epoch`, and the `seq` of their
-      // newest entry.
+      // A process that does not know of the deletion may show the state before the deletion. Checks only lists, which have an
+      // `epoch`, because only the `seq` of a list is that of the newest entry that its messages include.
       if (JSON.stringify(body).includes('SECRET') && body.epoch) expect(body.seq, path).toBeLessThan(seq)
     }
     release()

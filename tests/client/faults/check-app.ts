@@ -79,8 +79,8 @@ export const checkOutgoing = ({ id }: App, { sent, outgoing }: Track, { log }: F
 }
 
 /**
- * Returns whether a failed message or change may be stored. A service does not confirm anything in a room that the user may not read
- * anymore.
+ * Returns whether a failed message or change may be stored. This is possible if the user has lost the right to read the room,
+ * because the service then confirms nothing that was sent to the room.
  */
 const isUnknown = (one: Outgoing | undefined): boolean =>
   one?.status === 'failed' && LOST.includes(`${one.error?.code}`)
@@ -100,7 +100,7 @@ const outcomeOf = (one: Outgoing, stored: LogEntry | undefined, at: LogEntry | u
 
 /** Loads the whole history, and compares the messages that the user sees with those over HTTP. */
 export const checkView = async ({ room }: Track, { api }: Caller): Promise<string[]> => {
-  // A request on a half-open connection gets no response.
+  // Repeats failed requests, because a request on a half-open connection gets no response.
   while (await room.older(20).catch(() => true));
   const { messages, mine = {} } = await api.history(room.name, { limit: 1000 })
   const expected = messages.map(message => ({ ...message, ...(mine[message.seq] ? { mine: mine[message.seq] } : {}) }))

@@ -6,7 +6,10 @@ import type { FoldedRoom } from './check-log.ts'
 import { pause } from './random.ts'
 import type { Caller } from './world.ts'
 
-/** Longer than two comparisons of the service with the database, which find what a lost notification has changed. */
+/**
+ * Timeout in milliseconds. Every 30 s, the service compares open inboxes with the database, and finds changes whose notification
+ * was lost. The timeout is longer than two of these intervals.
+ */
 const INBOX_MS = 75_000
 
 /**

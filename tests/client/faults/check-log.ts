@@ -12,7 +12,7 @@ export interface FoldedRoom extends RoomInfo {
   readonly rules: RoomRules
 }
 
-/** The values of settings that a response leaves out. */
+/** The default values of settings. A response leaves out a setting that has its default value. */
 const DEFAULTS: readonly unknown[] = [null, 0, false, 'members']
 const NOTICES = ['message', 'membership', 'room', 'pin']
 const byId = (one: readonly [number, unknown], other: readonly [number, unknown]): number => one[0] - other[0]

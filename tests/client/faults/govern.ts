@@ -38,7 +38,7 @@ const terms = ({ random }: World) => ({
   ...(random() < 0.5 ? { reason: 'A test' } : {})
 })
 
-/** Roles change in the private room only. In the public room, an owner can always end what others have done. */
+/** Roles change only in the private room. So the public room keeps its owners, who can revert what other users have done. */
 const ROOM_ACTIONS: Readonly<Record<string, Action>> = {
   add: ({ client }, { id }, { privateRoom }) => client.api.putMember(privateRoom, id),
   changeRole: ({ client }, { id }, { privateRoom, random }) =>

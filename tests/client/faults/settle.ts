@@ -66,7 +66,7 @@ const waitForJobs = async (world: World): Promise<void> => {
     async () => (await sql(world, erasures, [[...world.rooms.keys()]])).length === 0
   )
   await until('the account is erased', async () => {
-    // The job waits for messages that are being appended.
+    // Makes the request older, because the job would otherwise wait for messages that may still be being appended.
     await sql(world, `update @deletions set requested_at = requested_at - interval '3 minutes'`)
     const [row] = await sql(world, `select status from @users where id = $1`, [world.leaver.id])
     return row?.status === 'deleted'

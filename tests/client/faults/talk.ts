@@ -51,7 +51,7 @@ const mark = ({ inbox }: App, { name, room }: Track, random: Random): void => {
   if (chance < 0.5) room.markRead()
   else if (chance < 0.7) room.markRead(Math.max(1, Math.floor(random() * 20)))
   else if (chance < 0.85) room.markUnread()
-  // The connection may be lost before the response, and the user may have lost the room.
+  // Ignores errors: the connection may be lost before the response, and the user may have lost the right to read the room.
   else void (random() < 0.5 ? inbox.markRead(name) : inbox.markUnread(name)).catch(() => {})
 }
 

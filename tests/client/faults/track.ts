@@ -17,7 +17,7 @@ export interface Track {
   readonly updated: number[]
   /** The parts of the log that a resync skipped. */
   readonly skipped: { readonly after: number; readonly upTo: number }[]
-  /** The newest entry when the user subscribed. Undefined if it is not known, because the user was added later. */
+  /** The `seq` of the newest entry when the user subscribed. Undefined if it is not known, because the user was added later. */
   from?: number
   room: Room
 }

@@ -82,7 +82,7 @@ describeWithPrometheus('with Prometheus', () => {
       targets.map(({ expr }) => [title, inPrometheus(expr)] as const)
     )
     expect(ofPanels.length).toBeGreaterThan(40)
-    // The service of this test has no Redis.
+    // Leaves out the rules about Redis, because the service of this test has no Redis.
     const ofRules = rules
       .filter(({ expr }) => !expr.includes('driver="redis"'))
       .map(({ alert, expr }) => [alert, withoutThreshold(expr)] as const)

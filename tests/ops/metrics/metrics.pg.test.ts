@@ -25,7 +25,7 @@ const callAll = async ({ call }: RunningChat, token: string): Promise<void> => {
       const url = path.replaceAll(/\{\w+\}/g, '1')
       const body = method === 'get' ? {} : { body: {} }
       await call(method.toUpperCase(), url, body)
-      // Ending the session would end the test.
+      // Sends no DELETE with the token, because a DELETE could end the session of the token.
       if (method !== 'delete') await call(method.toUpperCase(), url, { ...body, token })
     }
   }
@@ -94,7 +94,7 @@ test('counts entries, rejections, resumes, logins, requests and connections', as
   expect(open).toMatch(/^chat_pool_connections \d+$/m)
   expect(open).toMatch(/^chat_outbox_mails 0$/m)
   await socket.close()
-  // A client may send any code from 3000 to 4999.
+  // A client may send any code from 3000 to 4999, so unknown codes are counted together as `other`.
   const other = new WebSocket(`${chat.url.replace('http', 'ws')}/ws/chat`, ['chat.v1', 'bearer', ann.token])
   await once(other, 'open')
   other.close(4999)

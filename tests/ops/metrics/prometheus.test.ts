@@ -11,7 +11,7 @@ test('reports a reading only while it is known, and calls it for each collection
   expect(await metrics.collect()).not.toMatch(/^chat_(connections|bus_failures_total)/m)
   connections = 3
   expect(await metrics.collect()).toMatch(/^chat_connections 3$/m)
-  // A counter that is read shows the value that was read, and not the sum of all reads.
+  // The counter shows the value that the function returned last, and not the sum over all collections.
   expect(await metrics.collect()).toMatch(/^chat_bus_failures_total\{driver="postgres"\} 3$/m)
   connections = undefined
   expect(await metrics.collect()).not.toMatch(/^chat_connections/m)

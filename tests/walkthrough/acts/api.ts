@@ -62,7 +62,8 @@ export const callRoutes = async ({ ada, bob, api, idOf }: Stage): Promise<void> 
 }
 
 /**
- * Subscribes, pings and names another log as the client of a developer. A host application appends an entry of an unknown kind.
+ * Sends a ping, and a subscription with the epoch of another log, as the client of a developer could. A host application appends an
+ * entry of an unknown kind.
  */
 export const sendFrames = async ({ ada, bob, api, services, checklist }: Stage): Promise<void> => {
   const socket = await api.connect()

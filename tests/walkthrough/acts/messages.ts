@@ -101,7 +101,7 @@ export const readMessages = async (stage: Stage): Promise<void> => {
   await ada.open('Plans')
   await mia.line('please read this').locator('.readers', { hasText: 'ada' }).waitFor()
 
-  // Ada marks the room as unread in one browser. The inbox still shows the room as unread.
+  // Ada marks the room as unread, and the list of rooms shows this.
   await ada.open('general')
   await ada.link(/^Plans/).hover()
   await ada.press('Actions for Plans for May')
@@ -115,7 +115,7 @@ export const readMessages = async (stage: Stage): Promise<void> => {
   await ada.press('Turn on')
   await ada.page.getByText('Notifications are on.').waitFor()
   await ada.press('Close')
-  // The window of a headless browser always has the focus.
+  // Simulates that the window has lost the focus. The window of a headless browser always has the focus.
   await ada.page.evaluate('document.hasFocus = () => false')
   await mias.type('no mention, no notification')
   await ada.link(/^Plans .*1 unread/).waitFor()

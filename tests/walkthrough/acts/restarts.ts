@@ -7,7 +7,7 @@ const textsOf = (name: string): string[] => Array.from({ length: COUNT }, (_, at
 
 /**
  * Lets all users post. After a third of bob’s posts, kills the process of ada and bob, and starts it again when all have
- * posted. Every message must then be there once, in the order of its author.
+ * posted. Every message must then be stored once, and the messages of each user must be in the order in which they were sent.
  */
 export const kill = async ({ ada, bob, mia, mias, api, first, acks }: Stage): Promise<void> => {
   for (const page of [ada, mia]) await page.open('Tea')

@@ -43,7 +43,7 @@ const pageLineOf = (
   reactions: reactions.map(({ key, count }) => `${key} ${count}${mine.includes(key) ? ' own' : ''}`)
 })
 
-/** Runs in the browser. Returns the texts and the reactions of the messages, without the parts that only some readers see. */
+/** Runs in the browser. Returns the texts and reactions of the messages, without texts for screen readers and fold buttons. */
 const READ_LINES = `[...document.querySelectorAll('.line')].map(line => {
   const bubble = line.querySelector('.bubble').cloneNode(true)
   for (const one of bubble.querySelectorAll('.hidden, .fold')) if (one.textContent !== 'Pinned: ') one.remove()
@@ -132,7 +132,7 @@ export const compareViews = async ({ ada, bob, mia, mias, api, asAda, asBob }: S
     }
   }
   for (const { complaints } of [ada, mia]) {
-    // The console also lists refusals, and requests that failed while a process was down.
+    // Ignores other lines: the console also lists refusals, and requests that failed while a process was down.
     assert.deepEqual(
       complaints.filter(text => /^uncaught|Content Security Policy/.test(text)),
       []

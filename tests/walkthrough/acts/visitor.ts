@@ -40,7 +40,8 @@ export const invite = async (stage: Stage): Promise<void> => {
 }
 
 /**
- * Registers a visitor from a link. The visitor joins, is banned with the messages of the last hour, and deletes the account.
+ * Registers a visitor from a link. The visitor joins the room, and is banned from it with an erasure of the messages of the last
+ * hour. Then the visitor deletes the account.
  */
 export const visit = async (stage: Stage): Promise<void> => {
   const { ada, bob, mia, mias } = stage
