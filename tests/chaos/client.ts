@@ -53,6 +53,12 @@ const FINAL = new Set([
 /** Codes of errors after which a frame is sent again. All others are errors of the service. */
 const TEMPORARY = new Set(['slow_mode', 'busy', 'unavailable', 'rate_limited', 'not_subscribed'])
 
+/**
+ * Maximum number of frames that wait for an acknowledgement. On a machine that is too slow for the load, the run would otherwise end
+ * with more frames than the services can acknowledge before the check.
+ */
+const MAX_UNACKNOWLEDGED = 100
+
 export const createClient = ({ name, userId, urls, isV1, logIn, random }: ClientOptions): ChaosClient => {
   const readers = new Map<string, RoomReader>()
   const unacknowledged = new Map<string, Frame>()
@@ -186,6 +192,7 @@ export const createClient = ({ name, userId, urls, isV1, logIn, random }: Client
       reader.subscribe()
     },
     send() {
+      if (unacknowledged.size >= MAX_UNACKNOWLEDGED) return
       const [room, reader] = oneOf([...readers]) ?? []
       if (room === undefined || !reader) return
       if (random() < 0.1)
