@@ -3,7 +3,10 @@ import { useEffect, useState } from 'preact/hooks'
 import type { Outgoing } from '../../client/src/index.ts'
 import { durationOf } from './times.ts'
 
-/** Returns the text for the time `now`. Empty without slow mode. */
+/**
+ * Returns the text about slow mode at the time `now`: how long the user's next message waits, or else the interval. Returns an empty
+ * text if no message waits and slow mode is off.
+ */
 export const slowModeText = (seconds: number, outgoing: readonly Outgoing[], now: number): string => {
   const until = outgoing.find(({ waitsUntil }) => waitsUntil !== undefined)?.waitsUntil
   const left = until === undefined ? 0 : Math.ceil((until - now) / 1000)

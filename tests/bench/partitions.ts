@@ -131,7 +131,7 @@ const prepare = async (size: number, isPartitioned: boolean): Promise<Subject> =
   return { database, service: await startService(database, { people: SENDERS }), filled, bytes }
 }
 
-/** Runs the work, and returns its result with the CPU time of the database connections per message or page, in µs. */
+/** Runs the work. Returns its result, and the total CPU time of the database connections in µs. */
 const withCost = async <Result>({ database, service }: Subject, work: () => Promise<Result>) => {
   const costSince = await beginCost({ database, services: [service] })
   const result = await work()

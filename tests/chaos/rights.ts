@@ -3,9 +3,11 @@
  */
 import type { LogEntry } from './fold.ts'
 
-/** The `seq` of each entry with which a user lost the right to read a room, and of each entry after which the user may have it. */
+/** The changes of a user's right to read a room. */
 export interface Rights {
+  /** The `seq` of each entry that removed the right. */
   readonly removals: readonly number[]
+  /** The `seq` of each entry after which the user possibly has the right again. */
   readonly additions: readonly number[]
 }
 

@@ -48,7 +48,7 @@ export const createReportReview = ({ database }: Pick<AccountsContext, 'database
           'There is no such report, or you may not read it. It may have been deleted.'
         )
       if (report.resolvedAt !== null) throw alreadyResolved()
-      // The message is deleted outside the transaction, because the append uses its own connection.
+      // The message is deleted outside the transaction, because `deleteMessage` appends an entry to the log, on another connection.
       if (outcome === 'deleted') await deleteMessage(report)
       await database.transaction(async repositories => {
         await requireAdmin(repositories, actor)

@@ -113,7 +113,8 @@ export const createPostgresTransport = ({
 
   const open = async (name: string, receiver: Receiver): Promise<void> => {
     const receive = (payload: string): void => {
-      // The other payloads of this process prove nothing, because the listening connection may have sent them.
+      // Only a heartbeat of this process proves that the listening connection receives what another connection sends. The
+      // listening connection may have sent any other payload of this process itself.
       if (payload.startsWith(ours) && !CONTENT.test(payload)) heardAt = provenAt = clock.monotonic()
       if (payload === lastBeat.payload) lagMs = clock.monotonic() - lastBeat.at
       receiver.receive(payload)

@@ -47,7 +47,7 @@ export interface RoomAccess {
    * Finds a room to read, and returns the result of `work`. In a private, direct or restricted room, checks again after `work`
    * that the user may read it. A result that contains something which was written after the user was removed is therefore never
    * returned. `ensureMember` is for a result that is read later, in parts: it must be called between reading and sending each
-   * part, and rejects if the user may not read the room anymore. Undefined for a public room without restrictions.
+   * part, and rejects if the user may not read the room anymore. For a public room without restrictions, `ensureMember` is undefined.
    */
   readIn<T>(
     principal: Principal,

@@ -77,8 +77,9 @@ export interface AppendDraft {
    */
   append(appending: Appending, posted: (outcome: PublishResult) => void): void
   /**
-   * Appends a draft in a transaction of the host application. The result is provisional until the transaction commits. Rejects
-   * with a ChatError, and leaves the transaction as it was.
+   * Appends a draft in a transaction of the host application. The result is provisional until the transaction commits. Resolves
+   * with an `error` if the database rejects the entry, and rejects with a ChatError if the draft cannot be appended. In both cases,
+   * the transaction stays as it was.
    */
   appendIn(transaction: HostTransaction, appending: Appending): Promise<PublishResult>
 }

@@ -14,8 +14,8 @@ export const publicRoom = ({ name, title, topic, visibility, epoch, oldest, know
 })
 
 /**
- * Returns a room in the form that clients receive. Without a `role`, the room is shown to a user who is not a member, or to the
- * host application.
+ * Returns a room in the form that clients receive. `role` is the role of the user who receives the room. It is absent if this user is
+ * not a member, or if the host application receives the room.
  */
 export const publicRoomOfRow = (row: RoomRow & Partial<Pick<RoomOfUser, 'role'>>): RoomShown => {
   const { name, title, topic, visibility, role, epoch, oldestSeq, lastSeq } = row

@@ -55,7 +55,10 @@ export interface SubscriptionManager {
    * host application denies it.
    */
   expel(connection: Connection, room: string, reason?: RemovalReason | 'not_allowed'): void
-  /** Ends the subscriptions of the users who are banned from a public room, because the entries of bans may have been missed. */
+  /**
+   * Ends the subscriptions of banned users to a public room. Called when this process did not read some entries of the room’s log,
+   * because these entries may include bans.
+   */
   recheckBans(connections: Iterable<Connection>, room: Room): Promise<void>
   /**
    * Returns whether a typing frame exceeds a limit and must be dropped. Called before `authorize`, so that `authorize` is not

@@ -9,7 +9,7 @@ export interface NewReport {
   readonly roomId: number
   readonly seq: number
   readonly userId: number
-  /** The encrypted text of the message, or null if it could not be decrypted. */
+  /** A copy of the message's text, encrypted for the report. Null if the stored message could not be decrypted. */
   readonly content: string | null
   /** The encrypted reason. */
   readonly reason: string | null
