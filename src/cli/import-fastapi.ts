@@ -113,7 +113,9 @@ const run = async (tools: AccountTools, source: FastApiSource, options: RunOptio
     `Compared with the other service: ${numbered(equal, 'message')} equal, ${shown(gone)} erased or expired in the meantime.`
   )
   if (wrong.length > 0)
-    throw new Error(`Imported messages are missing or differ. The first ones have these ids in the other service: ${wrong.join(', ')}. Compare them in both services.`)
+    throw new Error(
+      `Imported messages are missing or differ. The first ones have these ids in the other service: ${wrong.join(', ')}. Compare them in both services.`
+    )
 }
 
 /** Returns the room of the import, and the time of its newest entry in milliseconds since the epoch. */

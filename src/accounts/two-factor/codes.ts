@@ -71,7 +71,10 @@ export const createCodes = (
 
 /** Returns the error for a code that is wrong, or that was accepted before. */
 export const invalidCode = (): ChatError =>
-  new ChatError('invalid_code', 'The code is wrong, or it was used before. Enter the next code of your authenticator app.')
+  new ChatError(
+    'invalid_code',
+    'The code is wrong, or it was used before. Enter the next code of your authenticator app.'
+  )
 
 /** Decrypts a stored secret. If no key decrypts it, throws an error that does not contain the secret. */
 export const secretOf = (keyring: Keyring, { userId, secret, keyId }: TotpSecret): string => {

@@ -120,5 +120,8 @@ const placeOf = (text = ''): Place => {
   } catch {
     // A cursor that cannot be parsed is rejected by the error below.
   }
-  throw invalid('/querystring/after', '`after` must be the value of `next` in an earlier page. Load the first page without `after`.')
+  throw invalid(
+    '/querystring/after',
+    '`after` must be the value of `next` in an earlier page. Load the first page without `after`.'
+  )
 }

@@ -65,7 +65,11 @@ const checkUpgrade = (base: string): Promise<void> =>
       request.destroy()
       if (statusCode === 401) return resolve()
       const advice = 'Let the proxy pass on the headers Upgrade and Connection, as in deploy/nginx.conf.'
-      reject(new Error(`PUBLIC_URL answers a WebSocket handshake without a token with ${statusCode}, but the service with 401. ${advice}`))
+      reject(
+        new Error(
+          `PUBLIC_URL answers a WebSocket handshake without a token with ${statusCode}, but the service with 401. ${advice}`
+        )
+      )
     })
   })
 
