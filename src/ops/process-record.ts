@@ -10,6 +10,8 @@ import { withTimeout } from '../lib/timeout.ts'
 const REFRESH_MS = 10_000
 /** Timeout in milliseconds for writing the row. It is short, because `start` and `stop` wait for a write. */
 const TIMEOUT_MS = 1500
+/** Interval in milliseconds of the attempts until the first refresh has succeeded. Until then, all steps count as unfinished. */
+const FIRST_REFRESH_MS = 1000
 
 export interface ProcessRecordOptions extends Omit<ProcessRow, 'id'> {
   readonly repository: ProcessesRepository
@@ -37,9 +39,9 @@ export const createProcessRecord = ({
 }: ProcessRecordOptions): ProcessRecord => {
   const row: ProcessRow = { id: randomUUID(), ...about }
   const [host, { pid }, createdAt] = [hostname(), process, clock.monotonic()]
-  let finished: readonly string[] = []
+  let finished: readonly string[] | undefined
   let refreshing: Promise<void> | undefined
-  let stopTimer: (() => void) | undefined
+  let stopTimers: (() => void)[] | undefined
 
   const attempt = async (work: () => Promise<void>): Promise<void> => {
     try {
@@ -63,14 +65,17 @@ export const createProcessRecord = ({
   }
 
   return {
-    isUpgradeFinished: (step = 'kinds') => finished.includes(step),
+    isUpgradeFinished: (step = 'kinds') => finished?.includes(step) === true,
     start() {
-      stopTimer ??= clock.every(REFRESH_MS, () => void refresh())
+      stopTimers ??= [
+        clock.every(REFRESH_MS, () => void refresh()),
+        clock.every(FIRST_REFRESH_MS, () => finished || void refresh())
+      ]
       return refresh()
     },
     async stop() {
-      if (!stopTimer) return
-      stopTimer()
+      if (!stopTimers) return
+      for (const stopTimer of stopTimers) stopTimer()
       // A refresh that is still running would insert the row again after it was deleted.
       await refreshing
       await attempt(() => repository.remove(row.id))
