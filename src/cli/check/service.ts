@@ -67,7 +67,7 @@ const checkUpgrade = (base: string): Promise<void> =>
       const advice = 'Let the proxy pass on the headers Upgrade and Connection, as in deploy/nginx.conf.'
       reject(
         new Error(
-          `PUBLIC_URL answers a WebSocket handshake without a token with ${statusCode}, but the service with 401. ${advice}`
+          `PUBLIC_URL responds to a WebSocket handshake without a token with ${statusCode}. The service would respond with 401. ${advice}`
         )
       )
     })
