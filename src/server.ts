@@ -12,7 +12,7 @@ import { type ChatServiceOptions, chatService } from './app.ts'
 import type { Settings } from './config/settings.ts'
 import { listeningServers } from './http/fastify-internals.ts'
 import { checkHead, refuseMalformed, takeEveryRequest } from './http/malformed.ts'
-import { watchSockets } from './http/open-sockets.ts'
+import { type DrainLimits, watchSockets } from './http/open-sockets.ts'
 import { respondToPlainOptions } from './http/plain-options.ts'
 import { DATA_HEADERS, HSTS } from './http/security-headers.ts'
 import { trustProxies } from './lib/client-address.ts'
@@ -34,12 +34,12 @@ export interface Timeouts {
    * How long a shutdown handles the requests of open connections after the server has stopped listening. If absent, the server
    * stops listening only when it closes.
    */
-  readonly drainMs?: number
+  readonly drain?: DrainLimits
 }
 
 const REQUEST_MS = 30_000
 const KEEP_ALIVE_MS = 72_000
-const DRAIN_MS = 350
+const DRAIN = { idleMs: 350, requestsMs: 1200 }
 
 export interface ServerOptions
   extends Pick<
@@ -72,7 +72,7 @@ export interface ServerOptions
 /** Creates the server. Call Fastify's `listen` and `close` to start and stop it. */
 export const createServer = async (options: ServerOptions): Promise<FastifyInstance> => {
   const { settings, warnings = [], pretty = false, logTo, timeouts = {}, ...injected } = options
-  const { requestMs = REQUEST_MS, keepAliveMs = KEEP_ALIVE_MS, drainMs, ...stalls } = timeouts
+  const { requestMs = REQUEST_MS, keepAliveMs = KEEP_ALIVE_MS, drain, ...stalls } = timeouts
   const origins = createOrigins(settings.corsOrigins, settings.publicUrl)
   const fastify: FastifyInstance = Fastify({
     logger: {
@@ -112,7 +112,7 @@ export const createServer = async (options: ServerOptions): Promise<FastifyInsta
   redactsItself(fastify.log)
   const sockets = watchSockets(fastify.server)
   fastify.addHook('onListen', async () => listeningServers(fastify).forEach(sockets.watch))
-  if (drainMs !== undefined) shutdownOf(fastify).add('stop listening', () => sockets.stopListening(drainMs))
+  if (drain) shutdownOf(fastify).add('stop listening', () => sockets.stopListening(drain))
   shutdownOf(fastify).add('end open requests', ({ timeoutMs }) => sockets.destroyIn(timeoutMs))
   takeEveryRequest(fastify.server)
   await fastify.register(responsesPlugin, { clock: injected.clock ?? systemClock, isWhole: true, ...stalls })
@@ -141,7 +141,7 @@ export interface RunningServer {
 export const startServer = async (options: ServerOptions): Promise<RunningServer> => {
   const { settings } = options
   const waited = exitOnSignals()
-  const timeouts = { drainMs: DRAIN_MS, ...options.timeouts }
+  const timeouts = { drain: DRAIN, ...options.timeouts }
   const fastify = await createServer({ ...options, timeouts }).finally(waited.over)
   const stopped = stopOnSignals(fastify)
   try {

@@ -14,13 +14,14 @@ import { withTimeout } from './lib/timeout.ts'
  */
 export const SHUTDOWN_STEPS = [
   // From now on, /health/ready responds with 503. New connections are refused, so that a proxy sends requests, also a POST, to
-  // another process. Requests on open connections are handled, and their connections are closed.
-  { name: 'stop listening', phase: 'before', timeoutMs: 800, isOfProcess: true },
+  // another process. Requests on open connections are handled, and their connections are closed. A busy database may need a
+  // second for a request that has just arrived.
+  { name: 'stop listening', phase: 'before', timeoutMs: 1600, isOfProcess: true },
   // From now on, requests that still arrive get a 503, and frames are rejected.
   { name: 'refuse new work', phase: 'before', timeoutMs: 100 },
   // Waits until the accepted messages are committed. If the database cannot be reached, no message is lost, because clients send
   // unacknowledged messages again.
-  { name: 'commit accepted messages', phase: 'before', timeoutMs: 2500 },
+  { name: 'commit accepted messages', phase: 'before', timeoutMs: 2000 },
   // Stops periodic work, such as polling, the deletion of expired data, the sending of further mails, the removal of unused rooms
   // from memory, and the `heads` frames.
   { name: 'stop background work', phase: 'before', timeoutMs: 100 },
@@ -28,7 +29,7 @@ export const SHUTDOWN_STEPS = [
   // client does not respond. Meanwhile, waits for mails that are being sent.
   { name: 'close WebSockets', phase: 'before', timeoutMs: 2000 },
   // Notifies other processes that this process no longer has users, and deletes its row in the table `processes`.
-  { name: 'leave the bus', phase: 'before', timeoutMs: 1500 },
+  { name: 'leave the bus', phase: 'before', timeoutMs: 1200 },
   // An upgrade that waits for a hook gets a 503 after 0.7 s.
   { name: 'limit open upgrades', phase: 'before', timeoutMs: 100 },
   // Sockets that are still open after 0.7 s are destroyed. Meanwhile, requests are completed.

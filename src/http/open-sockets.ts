@@ -13,12 +13,17 @@ export interface OpenSockets {
   watch(server: HttpServer): void
   /**
    * Stops listening, so that a proxy sends new requests to another process. Requests that arrive on open connections are still
-   * handled for at most `ms` milliseconds; then idle connections are closed. Resolves when the open requests have ended, or
-   * after `ms` more milliseconds.
+   * handled for `idleMs` milliseconds; then idle connections are closed. Resolves when the requests in progress have ended, or
+   * after `requestsMs` more milliseconds.
    */
-  stopListening(ms: number): Promise<void>
+  stopListening(limits: DrainLimits): Promise<void>
   /** Destroys the sockets that are still open after `ms` milliseconds. */
   destroyIn(ms: number): void
+}
+
+export interface DrainLimits {
+  readonly idleMs: number
+  readonly requestsMs: number
 }
 
 const POLL_MS = 10
@@ -42,16 +47,16 @@ export const watchSockets = (main: HttpServer): OpenSockets => {
 
   return {
     watch,
-    async stopListening(ms) {
+    async stopListening({ idleMs, requestsMs }) {
       // Waits until the event loop has accepted the waiting connections and read their requests. A connection that is still
       // waiting when the server stops listening is reset, and a proxy must not repeat its request if that is a POST.
       await nextTurn()
       // `close` of an HTTP server would also close idle connections, on which a proxy may be sending a request.
       for (const server of servers) Server.prototype.close.call(server)
-      await until(() => sockets.size === 0, ms)
+      await until(() => sockets.size === 0, idleMs)
       await nextTurn()
       for (const server of servers) server.closeIdleConnections()
-      await until(() => !hasResponses(), ms)
+      await until(() => !hasResponses(), requestsMs)
     },
     destroyIn(ms) {
       setTimeout(() => {

@@ -1,5 +1,5 @@
 /** Starts what the drill breaks: PostgreSQL with a standby, Redis, two processes of the built service, and nginx. */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { generateKey } from '../../src/crypto/fernet.ts'
@@ -153,7 +153,7 @@ export const startWorld = async (disk?: string): Promise<World> => {
 /** Runs nginx with the shipped configuration, without TLS, in front of the given ports. */
 const startNginx = async (nginx: string, folder: string, ports: readonly number[]) => {
   const port = await freePort()
-  const { args, log } = writePlainNginx(folder, port, ports)
+  const { args, requests } = writePlainNginx(folder, port, ports)
   const program = run(nginx, args)
   await until('nginx responds', () => isOk(`http://127.0.0.1:${port}/health/live`)).catch(error => {
     throw new Error(`${error.message} ${program.output()}`)
@@ -162,13 +162,10 @@ const startNginx = async (nginx: string, folder: string, ports: readonly number[
   return {
     port,
     statuses() {
-      const lines = readFileSync(log, 'utf8').split('\n')
+      const all = requests()
       const counts = new Map<string, number>()
-      for (const line of lines.slice(read, -1)) {
-        const [, status = '?'] = /" (\d{3}) [\d.]+$/.exec(line) ?? []
-        counts.set(status, (counts.get(status) ?? 0) + 1)
-      }
-      read = lines.length - 1
+      for (const { status } of all.slice(read)) counts.set(String(status), (counts.get(String(status)) ?? 0) + 1)
+      read = all.length
       return counts
     }
   }

@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { watchSockets } from '../../src/http/open-sockets.ts'
 import { connectRaw, requestText } from '../support/raw-http.ts'
 
@@ -30,5 +30,22 @@ test('does not wait for responses that were queued when their connection was clo
   while (responses.length < 3) await once(server, 'request')
   connection.socket.destroy()
   await once(responses[0] as ServerResponse, 'close')
-  await sockets.stopListening(LONG_MS)
+  await sockets.stopListening({ idleMs: LONG_MS, requestsMs: LONG_MS })
+})
+
+test('closes an idle connection while a request on another one is in progress, and waits for that request', async () => {
+  const { server, sockets, responses, connection } = await start()
+  connection.write(GET)
+  await once(server, 'request')
+  const { port } = server.address() as AddressInfo
+  const idle = await connectRaw({ host: '127.0.0.1', port })
+  idle.write(GET)
+  await once(server, 'request')
+  responses[1]?.end()
+  let hasStopped = false
+  const stopped = sockets.stopListening({ idleMs: 10, requestsMs: LONG_MS }).then(() => (hasStopped = true))
+  await once(idle.socket, 'close')
+  expect(hasStopped).toBe(false)
+  responses[0]?.end()
+  await stopped
 })

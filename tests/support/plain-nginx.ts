@@ -7,9 +7,26 @@ const SHIPPED = join(import.meta.dirname, '../../deploy/nginx.conf')
 export interface PlainNginx {
   /** The arguments of nginx. It stays in the foreground. */
   readonly args: readonly string[]
-  /** The access log, in the format of `deploy/nginx.conf`. */
-  readonly log: string
+  /** Returns the requests in the access log, which has the format of `deploy/nginx.conf`. */
+  requests(): LoggedRequest[]
 }
+
+export interface LoggedRequest {
+  /** The method and the path. */
+  readonly request: string
+  readonly status: number
+  /** The status of each process that was tried. */
+  readonly tried: string
+}
+
+const LINE = /"(\w+ \S+)" (\d{3}) \S+ "(.*)"$/gm
+
+const readRequests = (log: string): LoggedRequest[] =>
+  [...readFileSync(log, 'utf8').matchAll(LINE)].map(([, request = '', status, tried = '']) => ({
+    request,
+    status: Number(status),
+    tried
+  }))
 
 /** Writes the files into `folder`. nginx listens on `port` of 127.0.0.1, and forwards to the processes on `upstreams`. */
 export const writePlainNginx = (folder: string, port: number, upstreams: readonly number[]): PlainNginx => {
@@ -27,5 +44,8 @@ export const writePlainNginx = (folder: string, port: number, upstreams: readonl
     `daemon off; pid ${folder}/pid; ${user} worker_processes 1; error_log stderr; events {}
      http { ${temporary.join(' ')} include ${folder}/site.conf; }`
   )
-  return { args: ['-p', folder, '-e', 'stderr', '-c', 'main.conf'], log: join(folder, 'fastify-chat.log') }
+  return {
+    args: ['-p', folder, '-e', 'stderr', '-c', 'main.conf'],
+    requests: () => readRequests(join(folder, 'fastify-chat.log'))
+  }
 }
