@@ -89,7 +89,7 @@ export default fp(
       keyIds: fastify.chatCrypto.keyIds,
       state: () => ({ connections: chat.connections.count, bus: bus.stats?.().map(busState) ?? [] })
     })
-    // The finished steps of an upgrade are known only after the first write of the record.
+    await fastify.chatDbAtStart(database => record.load(database.processes))
     const isUpgradeFinished = (step?: string): boolean => record.isUpgradeFinished(step)
     const { bus, begin } = options.bus
       ? { bus: options.bus, begin: ignore }

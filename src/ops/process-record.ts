@@ -10,7 +10,7 @@ import { withTimeout } from '../lib/timeout.ts'
 const REFRESH_MS = 10_000
 /** Timeout in milliseconds for writing the row. It is short, because `start` and `stop` wait for a write. */
 const TIMEOUT_MS = 1500
-/** Interval in milliseconds of the attempts until the first refresh has succeeded. Until then, all steps count as unfinished. */
+/** Interval in milliseconds of the attempts until the finished steps are known. Until then, all steps count as unfinished. */
 const FIRST_REFRESH_MS = 1000
 
 export interface ProcessRecordOptions extends Omit<ProcessRow, 'id'> {
@@ -22,8 +22,13 @@ export interface ProcessRecordOptions extends Omit<ProcessRow, 'id'> {
 }
 
 export interface ProcessRecord {
-  /** Returns whether a step of a rolling upgrade was finished at the last refresh, by default the step `kinds`. */
+  /** Returns whether a step of a rolling upgrade was finished at the last read, by default the step `kinds`. */
   isUpgradeFinished(step?: string): boolean
+  /**
+   * Reads which steps are finished, before the process accepts requests. Until then, all steps count as unfinished, and clients
+   * do not repeat what is refused with `upgrade_pending`. Rejects if the database does not respond.
+   */
+  load(processes: Pick<ProcessesRepository, 'finishedSteps'>): Promise<void>
   /** Writes the row, and then refreshes it every 10 s. Never rejects, because a failed write is only logged. */
   start(): Promise<void>
   /** Stops refreshing, and deletes the row. */
@@ -66,6 +71,9 @@ export const createProcessRecord = ({
 
   return {
     isUpgradeFinished: (step = 'kinds') => finished?.includes(step) === true,
+    async load(processes) {
+      finished = await processes.finishedSteps()
+    },
     start() {
       stopTimers ??= [
         clock.every(REFRESH_MS, () => void refresh()),

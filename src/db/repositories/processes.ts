@@ -59,6 +59,8 @@ export interface ProcessesRepository {
    * that were not updated for an hour. Returns the finished steps of the upgrade.
    */
   refresh(process: ProcessRow, state?: ProcessState): Promise<{ readonly finishedSteps: readonly string[] }>
+  /** Returns the finished steps of the upgrade. */
+  finishedSteps(): Promise<readonly string[]>
   remove(id: string): Promise<void>
   /** Returns the processes that refreshed their rows within the last minute. */
   live(): Promise<ProcessRow[]>
@@ -77,8 +79,12 @@ export const createProcessesRepository = ({ query }: Pick<SqlClient, 'query'>, s
       $8::integer, $9::text::jsonb)
     on conflict (id) do update
       set seen_at = clock_timestamp(), connections = excluded.connections, bus = excluded.bus
-    returning (select coalesce(json_agg(step), '[]')::text from ${inSchema}.upgrades) as steps`
+    returning (${selectSteps(inSchema)}) as steps`
   return {
+    async finishedSteps() {
+      const [result] = await query<{ steps: string }>(selectSteps(inSchema))
+      return JSON.parse(result?.steps ?? '[]')
+    },
     async refresh({ id, version, keyId, keyIds }, state) {
       const { host, pid, uptimeMs, connections, bus } = state ?? NO_STATE
       const row = [id, version, keyId, [...keyIds], host, pid, uptimeMs, connections, bus && JSON.stringify(bus)]
@@ -110,6 +116,9 @@ export const createProcessesRepository = ({ query }: Pick<SqlClient, 'query'>, s
     }
   }
 }
+
+const selectSteps = (inSchema: string): string =>
+  `select coalesce(json_agg(step), '[]')::text as steps from ${inSchema}.upgrades`
 
 const NO_STATE = { host: null, pid: null, uptimeMs: null, connections: null, bus: null }
 
