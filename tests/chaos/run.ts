@@ -26,6 +26,8 @@ const { values } = parseArgs({
     sentinel: { type: 'boolean', default: false }
   }
 })
+/** How many violations of each kind are printed. */
+const OF_A_KIND = 10
 const seed = Number(values.seed ?? Math.floor(Math.random() * 1e9))
 const minutes = Number(values.minutes)
 const print = (text: string) => process.stdout.write(`${text}\n`)
@@ -161,7 +163,16 @@ print(
 )
 if (violations.length > 0) {
   print(`FAILED, seed ${seed}:`)
-  for (const line of violations.slice(0, 40)) print(`  ${line.slice(0, 2000)}`)
+  // One cause may have hundreds of violations, so only the first ones of each kind are printed.
+  const kinds = new Map<string, string[]>()
+  for (const line of violations) {
+    const kind = line.replace(/"[^"]*"|\d+/g, '#').slice(0, 200)
+    kinds.set(kind, [...(kinds.get(kind) ?? []), line])
+  }
+  for (const lines of kinds.values()) {
+    for (const line of lines.slice(0, OF_A_KIND)) print(`  ${line.slice(0, 2000)}`)
+    if (lines.length > OF_A_KIND) print(`  and ${lines.length - OF_A_KIND} more of this kind`)
+  }
   for (const service of services) print(service.stderr())
 }
 print(violations.length === 0 ? 'no guarantee was violated' : `${violations.length} violations`)
