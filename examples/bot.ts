@@ -8,7 +8,7 @@ const { CHAT_URL: url = 'http://localhost:8000', ROOM = 'general' } = process.en
 const [username, password] = ['ping-bot', 'SecurePass123']
 
 const api = createChatApi({ url })
-// Ignores a 409, because the bot has registered in an earlier run.
+// Ignores the error. After the first run, the bot is registered already, so the service responds with 409.
 await api.register(username, password).catch(() => {})
 const chat = createChatClient({ url, token: async () => (await api.login(username, password)).access_token })
 chat.on('state', ({ status }) => process.stdout.write(`${status}\n`))

@@ -32,7 +32,7 @@ def log_in():
     try:
         call("/api/auth/register", credentials)
     except urllib.error.HTTPError as error:
-        # 409: the username exists. The login below fails if it belongs to another user.
+        # 409 means that the username exists. If it belongs to another user, the login below fails.
         if error.code != 409:
             raise SystemExit(json.load(error)["detail"])
     try:

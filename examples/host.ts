@@ -37,7 +37,7 @@ const chat = createChat({
   databaseSchema: 'chat',
   encryptionKey: ENCRYPTION_KEY,
   authenticate: request => userOf(request.headers.cookie),
-  // Allows private rooms to everybody, because the chat itself refuses users who are not members.
+  // Allows every user in the rooms of orders, because the chat itself rejects users who are not members of a private room.
   authorize: ({ user, room, action }) =>
     action !== 'create' && (room.startsWith('orders.') || teamsOf(user.id).includes(room)),
   kinds: { 'acme.order': Type.Object({ order: Type.Integer(), item: Type.String({ maxLength: 100 }) }) },
@@ -63,7 +63,8 @@ app.post<{ Body: { item: string } }>('/orders', async (request, reply) => {
     const rows =
       await transaction`insert into orders ${transaction({ customer: user.id, item: request.body.item })} returning id`
     const data = { order: Number(rows[0]?.id), item: request.body.item }
-    // The room stays locked until the commit, so this comes last. The customer sees the order if and only if it is stored.
+    // Publishes last, because the room is locked until the transaction is committed. The customer sees the order only if the
+    // transaction stores it.
     await chat.append({ room, as: system, kind: 'acme.order', data, transaction })
     await chat.post({ room, as: system, content: 'Thank you for your order.', transaction })
     return data

@@ -94,7 +94,10 @@ export default fp(
   { name: 'chat-auth', fastify: '5.x', dependencies: ['chat-db'] }
 )
 
-/** Starts to delete data whose retention time has ended. Stops when the process stops. */
+/**
+ * Starts the periodic deletion of expired rows, such as old sessions, audit events and resolved reports. Stops it during the
+ * shutdown.
+ */
 const startRetention = (
   fastify: FastifyInstance,
   clock: Clock,

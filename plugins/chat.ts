@@ -37,7 +37,7 @@ declare module 'fastify' {
     chatCore: ChatCore
     /**
      * Connects to the bus, and records this process in the table `processes`. The plugin also does this when the server listens
-     * or receives its first request. Resolves when it is known which steps of an upgrade are finished.
+     * or receives its first request. Resolves when the process has read which steps of the rolling upgrade are finished.
      */
     chatListen(): Promise<void>
   }
@@ -180,7 +180,7 @@ const measureBus = (metrics: Instruments, bus: Bus): void => {
   )
 }
 
-/** Starts to delete entries whose retention time has ended. Stops when the process stops. */
+/** Starts the periodic deletion of entries whose retention time has ended. Stops it during the shutdown. */
 const startRetention = (fastify: FastifyInstance, days: number, clock: Clock = systemClock): void => {
   const log = withoutRepeats(fastify.server, fastify.log, clock)
   const retention = createMessageRetention({ repository: fastify.chatDb.messageRetention, days, clock, log })
@@ -199,9 +199,10 @@ const addShutdown = (fastify: FastifyInstance, { stop }: ChatCore): void => {
 }
 
 /**
- * Returns a `preHandler` hook for routes that read from the database. The hook waits until the user may read the number of
- * entries that `entriesOf` returns, or rejects the request with `rate_limited` or `busy`. A read counts as in progress until
- * the client has received the whole response or the connection is closed.
+ * Returns a `preHandler` hook for routes that read from the database. The hook counts the request as a read of
+ * `entriesOf(request)` entries. The hook waits while too many responses are in progress. It rejects the request with
+ * `rate_limited` if the user reads too much, and with `busy` if all users together do. A read counts as in progress until the
+ * client has received the whole response or the connection is closed.
  */
 export const limitReads =
   (entriesOf: (request: FastifyRequest) => number = () => 1) =>
@@ -229,7 +230,7 @@ export { restItems } from '../src/chat/log/items.ts'
 // Routes must not import src/chat directly, so this plugin exports what they need.
 export type { LogPart, PinPart } from '../src/chat/log/reader.ts'
 
-/** Interval in milliseconds at which changes are polled if the bus does not use the notifications of the database. */
+/** Interval in milliseconds at which the service polls the database for changes if the bus does not use its notifications. */
 const UNNOTIFIED_POLL_MS = 500
 
 const storageOf = ({ chatDb, chatAuth }: FastifyInstance, options: ChatPluginOptions): ChatStorage => ({

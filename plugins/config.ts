@@ -1,6 +1,6 @@
 /**
- * Validates and freezes the settings. Decorates the Fastify instance with `chatConfig`. No other file of the service reads the
- * environment.
+ * Validates and freezes the settings. Decorates the Fastify instance with `chatConfig`. No other file reads the settings of the
+ * service from the environment.
  */
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'

@@ -1,6 +1,6 @@
 /**
- * Creates the Fernet keyring that encrypts messages at rest. If the db plugin was registered before, checks that the keys are
- * those of the database. Decorates the Fastify instance with `chatCrypto`.
+ * Creates the Fernet keyring that encrypts messages at rest. If the db plugin was registered before, checks that the keys
+ * decrypt the newest texts in the database. Decorates the Fastify instance with `chatCrypto`.
  */
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'

@@ -1,6 +1,6 @@
 /**
  * Opens the database, or uses the client of a host application. Applies the migrations if `migrateOnStart` is true. Decorates
- * `chatDb` and `chatDbAtStart`.
+ * the Fastify instance with `chatDb` and `chatDbAtStart`.
  */
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
@@ -119,7 +119,7 @@ const prepare = async (fastify: FastifyInstance, client: SqlClient, settings: Se
   else await requireMigrated(client, databaseSchema)
 }
 
-/** Returns how to reach the database. Throws a TypeError without a URL. */
+/** Returns the URLs and the TLS options of the database. Throws a TypeError if `databaseUrl` is missing. */
 const reachOf = ({ databaseUrl, databaseSsl, databaseCa, databaseListenUrl }: Settings) => {
   if (!databaseUrl) throw new TypeError('The plugin chat-db requires `databaseUrl` or `client`.')
   return { url: databaseUrl, ssl: databaseSsl, ca: databaseCa, listenUrl: databaseListenUrl }

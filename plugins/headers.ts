@@ -12,8 +12,8 @@ export interface ChatHeadersOptions {
 }
 
 /**
- * Adds hooks that set the headers. They may replace the `Cache-Control` header of a host application, but keep all other headers
- * that the host has set. If the host has registered `@fastify/helmet`, they set no security headers.
+ * Adds hooks that set the headers. The hooks may replace the `Cache-Control` header of a host application, but keep all other
+ * headers that the host has set. If the host has registered `@fastify/helmet`, the hooks set no security headers.
  */
 export default fp(
   async function chatHeaders(fastify: FastifyInstance, { isWhole = false }: ChatHeadersOptions) {

@@ -37,7 +37,7 @@ export interface ChatMailOptions extends SettingOptions<typeof usedSettings> {
 
 const readOptions = createOptionsReader('chat-mail', { settings: usedSettings, functions: ['printMail'] })
 
-/** Decorates the instance. Rejects if the settings are incomplete, or if nodemailer is not installed. */
+/** Decorates the instance with `chatMail`. Rejects if the settings are incomplete, or if nodemailer is not installed. */
 export default fp(
   async function chatMail(fastify: FastifyInstance, options: ChatMailOptions) {
     const settings = readOptions(options)

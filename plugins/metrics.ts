@@ -1,6 +1,6 @@
 /**
- * Creates the instruments with which the other plugins measure, and serves the metrics on a port of their own if one is
- * configured. Decorates the Fastify instance with `chatMetrics`. Without a setting or a registry, nothing is measured.
+ * Creates the instruments with which the other plugins measure. If METRICS_PORT is set, serves the metrics on that port.
+ * Decorates the Fastify instance with `chatMetrics`. If neither a setting nor a registry enables metrics, nothing is measured.
  */
 import { createServer } from 'node:http'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
@@ -21,7 +21,7 @@ declare module 'fastify' {
     chatMetrics: Instruments & {
       /** Returns the metrics as text, and the content type of the text. Absent if no metrics are configured. */
       readonly collect?: (() => Promise<{ readonly text: string; readonly type: string }>) | undefined
-      /** Returns whether the `Authorization` header of a request contains METRICS_TOKEN. Absent without the setting. */
+      /** Returns whether the `Authorization` header of a request contains METRICS_TOKEN. Absent if METRICS_TOKEN is not set. */
       readonly isAllowed?: ((request: FastifyRequest) => boolean) | undefined
       /** Whether metrics are configured. */
       readonly isOn: boolean
@@ -31,7 +31,7 @@ declare module 'fastify' {
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** Marks a route whose responses are outcomes of a login. */
+    /** Marks a route that logs users in. Each of its responses is counted as a successful or failed login. */
     chatLogin?: boolean
   }
 }
@@ -52,7 +52,7 @@ export const metricsOf = (fastify: FastifyInstance): ChatMetrics =>
 
 const readOptions = createOptionsReader('chat-metrics', { settings: metricsSettings })
 
-/** Decorates the instance. Rejects if metrics are configured but prom-client is not installed. */
+/** Decorates the instance with `chatMetrics`. Rejects if metrics are configured but prom-client is not installed. */
 export default fp(
   async function chatMetrics(fastify: FastifyInstance, { metrics: host, ...options }: ChatMetricsOptions) {
     const { metricsToken, metricsPort, metricsHost } = readOptions(options)

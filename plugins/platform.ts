@@ -85,7 +85,7 @@ export default fp(
  * - The process is overloaded. Routes with `chatMayWait` reject requests if the load is `high` or `extreme`, WebSocket routes
  *   only if it is `extreme`.
  * - The request is an upgrade, and the process has the maximum number of WebSockets, or opens them faster than `connectRate`
- *   allows (`admit`).
+ *   allows. `admit` checks both limits.
  */
 const checkUpgradeAndStop = (fastify: FastifyInstance, request: FastifyRequest): void => {
   const { chatSocket, chatWhileStopping, chatMayWait } = request.routeOptions.config
@@ -100,8 +100,8 @@ const checkUpgradeAndStop = (fastify: FastifyInstance, request: FastifyRequest):
 }
 
 /**
- * Rejects reads while the load is `high` or `extreme`, and new WebSockets while the load is `extreme`. The process can then
- * handle the messages of connected users.
+ * Rejects reads while the load is `high` or `extreme`, and new WebSockets while the load is `extreme`, so that the process can
+ * still handle the messages of connected users.
  */
 const refuseWhileLoaded = (load: Load, isSocket: boolean): void => {
   if (load === 'normal' || (isSocket && load !== 'extreme')) return

@@ -17,8 +17,8 @@ import { sendRequestId } from './headers.ts'
 import { metricsOf } from './metrics.ts'
 
 /**
- * Compiles the validators of requests. They convert path parameters, query parameters and headers to the types in the schema,
- * but do not convert bodies.
+ * Compiles the validators of requests. The validators convert path parameters, query parameters and headers to the types in the
+ * schema, but do not convert bodies.
  */
 export const validatorCompiler: FastifySchemaCompiler<object> = ({ schema, httpPart }) =>
   httpPart === 'body' ? compile(schema) : compileCoercing(schema)
@@ -46,7 +46,10 @@ export default fp(
   { name: 'chat-problems', fastify: '5.x' }
 )
 
-/** The methods that accept an empty body with `Content-Type: application/json`, which some clients send with every request. */
+/**
+ * The methods that accept an empty body with `Content-Type: application/json`. Some clients send this header with every
+ * request.
+ */
 const MAY_BE_EMPTY: ReadonlySet<string> = new Set(['PUT', 'DELETE'])
 
 /**
@@ -65,7 +68,8 @@ const boundedJsonParser = (fastify: FastifyInstance): FastifyBodyParser<string> 
 }
 
 /**
- * The error codes of limits. They are not failures, but are logged as warnings, because an operator may have to change a limit.
+ * The error codes of limits. An error with one of these codes is not a failure of the service. It is logged as a warning,
+ * because an operator may have to change the limit.
  */
 const LIMITS: ReadonlySet<string> = new Set<ErrorCode>([
   'rate_limited',
@@ -74,7 +78,10 @@ const LIMITS: ReadonlySet<string> = new Set<ErrorCode>([
   'message_too_long'
 ])
 
-/** The code with which the service rejects entries until an operator finishes the upgrade. Logged as a warning, not as an error. */
+/**
+ * The code with which the service rejects entries until an operator finishes the upgrade. Logged as a warning, because it is
+ * expected during an upgrade.
+ */
 const UPGRADE_PENDING: ErrorCode = 'upgrade_pending'
 
 /**

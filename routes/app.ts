@@ -35,7 +35,7 @@ const TYPES: { readonly [extension: string]: string } = {
 // The response is the same for all users, so it may be stored.
 const STATIC = { schema: { hide: true }, config: { chatMayBeStored: true } }
 
-/** A file of the web client, in the two forms in which it can be sent. */
+/** A file of the web client, uncompressed and compressed with gzip. */
 interface PageFile {
   readonly type: string
   readonly bytes: Buffer

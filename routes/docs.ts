@@ -11,7 +11,8 @@ export interface DocsRoutesOptions {
   readonly publicUrl?: string | undefined
 }
 
-// Swagger UI and Redoc create styles at run time. Redoc's search runs in a worker that is created from a blob.
+// Allows inline styles, because Swagger UI and Redoc create styles at run time. Allows workers from blobs, because Redoc
+// creates the worker of its search from a blob.
 const POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -46,8 +47,8 @@ const PAGES: readonly DocumentPage[] = [
     title: 'fastify-chat: API',
     script: '@fastify/swagger-ui/static/swagger-ui-bundle.js',
     style: '@fastify/swagger-ui/static/swagger-ui.css',
-    // Uses `BaseLayout`, because it has no input for the URL of another document. Removes the token that earlier releases stored
-    // under the key `authorized`. The token is now kept only in memory.
+    // Uses `BaseLayout`, because this layout has no input for the URL of another document. Removes the token that earlier
+    // releases stored under the key `authorized`. The token is now kept only in memory.
     start: `localStorage.removeItem('authorized')
 SwaggerUIBundle({
   url: 'openapi.json', dom_id: '#page', layout: 'BaseLayout', presets: [SwaggerUIBundle.presets.apis],

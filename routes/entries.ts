@@ -41,7 +41,8 @@ const entryRoutes: FastifyPluginAsyncTypebox = async fastify => {
     fastify.route<{ Params: { room: string }; Headers: { 'idempotency-key'?: string }; Body?: object }>({
       method: http.method,
       url: `/api/chat/rooms/:room/${http.path}`,
-      // The limit is the same as on the WebSocket, and leaves room for JSON in which an escaped character needs 12 bytes.
+      // The limit is the same as on the WebSocket. It allows 12 bytes for each character, because a client may send characters
+      // as JSON escapes.
       bodyLimit: chat.connections.maxFrameBytes,
       schema: {
         operationId: http.operationId,

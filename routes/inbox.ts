@@ -11,7 +11,10 @@ import { perUserAndMinute } from './limit-per-user.ts'
 
 /** Maximum number of rooms that a user may hide or show per minute. */
 const CHANGES_PER_MINUTE = 60
-/** How many entries the read limit counts for a page. The number is high, because the totals need all rooms of the user. */
+/**
+ * How many entries the read limit counts for a page of any length. The number is high, because the service reads all rooms of
+ * the user to compute the totals.
+ */
 const ENTRIES_PER_PAGE = 200
 
 const GUARD = [...TOKEN_PROBLEMS, 'validation_failed', 'rate_limited', 'busy'] as const

@@ -25,7 +25,7 @@ export interface HourlyLimit {
   readonly max: number
   /** Requests with the same group are counted together. */
   readonly group: string
-  /** The first sentence of the error. */
+  /** The first sentence of the error message. */
   readonly problem: string
 }
 

@@ -5,10 +5,10 @@ import { MAX_USER_ID } from '../src/protocol/http/members.ts'
 import { RoomName } from '../src/protocol/http/messages.ts'
 import { TOKEN_PROBLEMS } from '../src/protocol/openapi.ts'
 
-/** The path of a room. */
+/** The path parameter `room`. */
 export const InRoom = Type.Object({ room: RoomName })
 
-/** The query parameter of a list in the order of user ids. */
+/** The query parameter `after` of a list that is sorted by user id. */
 export const AfterUser = Type.Optional(
   Type.Integer({
     minimum: 0,
@@ -33,7 +33,9 @@ export const CHANGE = [
   'upgrade_pending'
 ] as const
 
-/** Returns the id in a path. Throws `user_not_found` for an id that no user has and that PostgreSQL could not store. */
+/**
+ * Returns the id in a path. Throws `user_not_found` if the id is above the maximum, because a query with such an id would fail.
+ */
 export const userIdOf = (user: string): number => {
   const id = Number(user)
   if (id > MAX_USER_ID) throw new ChatError('user_not_found', 'There is no user with this id.')

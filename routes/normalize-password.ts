@@ -15,7 +15,8 @@ export const normalizing =
   }
 
 /**
- * Returns whether a password is so long that it must be normalized, because its normalized form may be short enough. A shorter
- * password of a login is not normalized here, because older hashes were created without normalization.
+ * Returns whether a password exceeds the maximum length before it is normalized. A login normalizes only such a password,
+ * because its normalized form may be short enough. Other passwords are not normalized here, because the stored hash may be of a
+ * password that was not normalized.
  */
 export const isOverlong = (password: string): boolean => characters(password) > MAX_PASSWORD

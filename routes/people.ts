@@ -11,7 +11,7 @@ import { countPerHour, perUserAndMinute } from './limit-per-user.ts'
 
 /** Maximum number of direct rooms that a user may open per minute. */
 const DIRECT_PER_MINUTE = 10
-/** Limits how many direct rooms a user may create. An existing room does not count. */
+/** Limits how many direct rooms a user may create per hour. Opening an existing room does not count. */
 const NEW_DIRECT = { max: 50, group: 'direct', problem: 'You created too many direct rooms.' }
 const BODY_LIMIT = 16 * 1024
 const GUARD = [...TOKEN_PROBLEMS, 'validation_failed', 'rate_limited'] as const

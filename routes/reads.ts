@@ -8,7 +8,7 @@ import { ANY_BODY, jsonResponse, problems, SECURED, TOKEN_PROBLEMS } from '../sr
 import { perUserAndMinute } from './limit-per-user.ts'
 import { optionalBody } from './optional-body.ts'
 
-/** Maximum number of changes that a user may make per minute over HTTP. */
+/** Maximum number of changes of read marks that a user may make per minute over HTTP. */
 const CHANGES_PER_MINUTE = 120
 const BODY_LIMIT = 4096
 

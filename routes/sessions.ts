@@ -97,7 +97,7 @@ export const publicSessionRoutes: FastifyPluginAsyncTypebox = async fastify => {
     async handler(request, reply) {
       const ended = await logOut(accounts, request, request.body.refresh_token)
       const cookie = cookies.read(request)
-      // Keeps the cookie if it belongs to another session.
+      // Does not clear the cookie if it contains the token of another session.
       const isEnded = cookie !== undefined && sessionIdOfToken(cookie) === ended
       if (isEnded && cookies.isOwnPage(request)) cookies.clear(request, reply)
       return reply.code(204).send()

@@ -62,7 +62,8 @@ const isRestriction = compile(Ban)
 export const createHostMembers = (running: () => FastifyInstance): HostMembers => {
   const changes = async () => {
     const { chatCore, chatListen } = running()
-    // Until `chatListen` resolves, all changes are refused as during an upgrade.
+    // `chatListen` reads the finished steps of the rolling upgrade. Before it resolves, every change would be rejected with
+    // `upgrade_pending`.
     await chatListen()
     return chatCore.members
   }

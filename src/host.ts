@@ -190,7 +190,8 @@ export const createChat = <const Kinds extends HostKinds = NoKinds>(
       typed(async () => {
         const { chatCore, chatListen } = running()
         check(isHostData, entry)
-        // Until `chatListen` resolves, the entry is refused as during an upgrade.
+        // `chatListen` reads the finished steps of the rolling upgrade. Before it resolves, the entry would be rejected with
+        // `upgrade_pending`.
         await chatListen()
         const appended = await chatCore.log.appendData(await authorOf(as), { ...entry, data, transaction })
         // The cast is safe, because the kind has validated the data.
@@ -200,7 +201,8 @@ export const createChat = <const Kinds extends HostKinds = NoKinds>(
       typed(async () => {
         const { chatCore, chatListen } = running()
         check(isHostRoom, room)
-        // Until `chatListen` resolves, a private room is refused as during an upgrade.
+        // `chatListen` reads the finished steps of the rolling upgrade. Before it resolves, a private room would be rejected
+        // with `upgrade_pending`.
         await chatListen()
         return chatCore.rooms.ensure(room)
       }),

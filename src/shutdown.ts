@@ -13,9 +13,9 @@ import { withTimeout } from './lib/timeout.ts'
  * with `isOfProcess` have no actions in a host application, which owns its server and its process.
  */
 export const SHUTDOWN_STEPS = [
-  // From now on, /health/ready responds with 503. New connections are refused, so that a proxy sends requests, also a POST, to
-  // another process. Requests on open connections are handled, and their connections are closed. A busy database may need a
-  // second for a request that has just arrived.
+  // From now on, /health/ready responds with 503. New connections are refused, so that a proxy sends requests, including POST
+  // requests, to another process. Requests on open connections are handled, and their connections are closed. A busy database
+  // may need a second for a request that has just arrived.
   { name: 'stop listening', phase: 'before', timeoutMs: 1600, isOfProcess: true },
   // From now on, requests that still arrive get a 503, and frames are rejected.
   { name: 'refuse new work', phase: 'before', timeoutMs: 100 },

@@ -42,7 +42,7 @@ const shown = (broken: Import[]): string[] => broken.map(({ from, of }) => `${fr
 
 const SIBLINGS = ['config', 'crypto', 'db', 'bus', 'accounts', 'http', 'ops']
 const BELOW = ['lib', 'protocol']
-/** The parts whose values each part may import. */
+/** Maps each part to the parts from which it may import values. */
 const MAY_IMPORT: Record<string, readonly string[]> = {
   lib: [],
   protocol: ['lib'],
@@ -55,7 +55,10 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   tui: ['client'],
   web: ['client']
 }
-/** The parts from which each part may also import types. A part receives the values of a sibling as arguments. */
+/**
+ * Maps each part to further parts from which it may import only types. For example, parts in `SIBLINGS` receive values of each
+ * other as arguments.
+ */
 const MAY_IMPORT_TYPES: Record<string, readonly string[]> = {
   ...Object.fromEntries(SIBLINGS.map(part => [part, SIBLINGS])),
   chat: SIBLINGS,

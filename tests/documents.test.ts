@@ -112,8 +112,8 @@ test('every page is at most two clicks from the README', () => {
 test('every file that a comment or a document names exists', () => {
   const mentioned = ['src', 'client', 'plugins', 'routes', 'drizzle', 'docs', 'tests'].flatMap(folder =>
     readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
-      // Skips the generated reference, because it names its own pages. Skips migrations, because they never change after they are
-      // applied.
+      // Skips the generated reference, because its paths are relative to the folder of the reference. Skips migrations, because
+      // they never change after they are applied.
       .filter(name => /\.(ts|md)$/.test(name) && !/node_modules|^api\//.test(name))
       .flatMap(name => [
         ...read(join(folder, name)).matchAll(

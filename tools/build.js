@@ -13,7 +13,8 @@ import { prebuiltNotices } from './prebuilt.js'
 const { resolve } = createRequire(import.meta.url)
 
 rmSync('dist', { recursive: true, force: true })
-// Compiles twice, because only the declarations keep their comments, which editors show. A fifth of the code would be comments.
+// Compiles twice, because only the declarations keep their comments. Editors show these comments. In the code, comments would
+// be a fifth of the size.
 const compile = (...options) =>
   execFileSync('node_modules/.bin/tsc', ['-p', 'tsconfig.build.json', ...options], { stdio: 'inherit' })
 compile('--declaration', 'false', '--removeComments')

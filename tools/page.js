@@ -17,7 +17,7 @@ export const stampOfPage = () =>
     .join('\n')
 
 // Replaces the function that Vite wraps around dynamic imports. Vite's function would load the style sheets and modules that an
-// import needs, but the page has one style sheet, and its later files need only the first one.
+// import needs. The page has only one style sheet, and the files that it loads later import only the first file.
 const withoutPreload = {
   name: 'without-preload',
   enforce: 'pre',

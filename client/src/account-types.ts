@@ -97,6 +97,6 @@ export interface AuditEvent {
   readonly address?: string
   readonly agent?: string
   readonly detail?: Readonly<Record<string, string | number | boolean>>
-  /** The number of failed logins that the event counts. It is 1 for other events. */
+  /** The number of failed logins, which the service records as one event per hour. 1 for all other events. */
   readonly count: number
 }

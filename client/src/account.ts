@@ -71,8 +71,8 @@ export interface AccountApi {
   /** Removes a passkey. Requires a proof. */
   removePasskey(id: string): Promise<void>
   /**
-   * Returns the options for a login with a passkey. With the `challenge` of a refused login, the passkey is the second factor.
-   * Without it, the passkey replaces the password.
+   * Returns the options for a login with a passkey. If `challenge` is given (from the error `second_factor_required`), the
+   * passkey is the second factor. Without `challenge`, the passkey replaces the password.
    */
   passkeyLoginOptions(challenge?: string): Promise<PasskeyCeremony>
   passkeyProofOptions(): Promise<PasskeyCeremony>

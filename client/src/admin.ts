@@ -17,8 +17,8 @@ export interface AdminApi {
   ): Promise<ManagedUser>
   deleteUser(id: number, shouldErase?: boolean): Promise<void>
   /**
-   * Allows a user to set a new password. The service mails a link to the user. If the user has no verified address, or too many
-   * links were mailed, returns a token instead.
+   * Allows a user to set a new password. The service mails a link to the user. Returns a token instead if the user has no
+   * verified address, or was mailed too many links.
    */
   resetPassword(
     id: number

@@ -108,22 +108,25 @@ export interface ChatApi {
     page?: { readonly after?: number; readonly limit?: number; readonly query?: string }
   ): Promise<MemberList>
   /**
-   * Adds a user to a room, or changes the role of a member. `me` joins the room. Returns the member. Errors: `not_allowed`
-   * (403), `user_not_found` (404), `last_owner` (409).
+   * Adds a user to a room, or changes the role of a member. To join the room, pass `me` as `user`. Returns the member. Errors:
+   * `not_allowed` (403), `user_not_found` (404), `last_owner` (409).
    */
   putMember(room: string, user: number | 'me', role?: Member['role']): Promise<Member>
-  /** Removes a member. `me` leaves the room. Errors: `not_allowed` (403), `user_not_found` (404), `last_owner` (409). */
+  /**
+   * Removes a member. To leave the room, pass `me` as `user`. Errors: `not_allowed` (403), `user_not_found` (404), `last_owner`
+   * (409).
+   */
   removeMember(room: string, user: number | 'me'): Promise<void>
   /** Returns a page of a room's messages, oldest first. */
   history(room: string, range?: HistoryRange): Promise<EntryList>
   /**
-   * Returns the entries after `after`, oldest first, in the form of frames: with the texts of edits, but without the reactions
-   * to messages.
+   * Returns the entries with a `seq` above `after`, oldest first. The entries have the form of frames: an edit includes its
+   * text, and a message does not include its reactions.
    */
   log(room: string, range?: Pick<HistoryRange, 'after' | 'limit'>): Promise<Log>
   /** Returns a message. Error: `message_not_found` (404). */
   message(room: string, seq: number): Promise<SingleMessage>
-  /** Returns a page of the users who reacted to a message with a key. Error: `message_not_found` (404). */
+  /** Returns a page of the users who reacted to a message with the reaction `key`. Error: `message_not_found` (404). */
   reactions(
     room: string,
     seq: number,
@@ -153,8 +156,8 @@ export interface ChatApi {
    */
   inbox(page?: { readonly after?: string; readonly limit?: number }): Promise<InboxPage>
   /**
-   * Marks a room as read up to the entry `up_to`, or with `unread` as unread. `Room.markRead` does the same for a subscribed
-   * room, with fewer requests.
+   * Marks a room as read up to the entry `up_to`. If `unread` is true, marks the room as unread instead. For a subscribed room,
+   * prefer `Room.markRead`, which needs no HTTP request.
    */
   markRead(
     room: string,

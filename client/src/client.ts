@@ -119,7 +119,7 @@ export const createChatClient = (options: ChatClientOptions): ChatClient => {
   }
 
   const link = createLink({
-    // Contains no token, because URLs are logged. The token is sent as a subprotocol.
+    // The URL contains no token, because URLs are logged. The token is sent as a subprotocol.
     url: `${base.replace(/^http/, 'ws')}/ws/chat?rooms=`,
     tokens,
     api,
@@ -194,8 +194,8 @@ export const createChatClient = (options: ChatClientOptions): ChatClient => {
     },
     room(name) {
       const room = rooms.get(name)
-      // A room from which this user was removed stays in `rooms`, because the service may still refuse messages that the client
-      // has sent.
+      // A room from which this user was removed stays in `rooms`, because it still has to report messages that the service
+      // refuses. Its status is `left`, so it is replaced here by a new room.
       return room && isSubscribed(room) ? room : open(name)
     },
     connect() {
@@ -222,7 +222,10 @@ const isSubscribed = ({ state }: OwnedRoom): boolean => state.status !== 'left'
  */
 const INBOX_REF = 'inbox'
 
-/** Copies the marks of the rooms into an object without a prototype, because a room may be named `constructor`. */
+/**
+ * Copies the marks of the rooms into an object without a prototype. With a prototype, a room named `constructor` would seem to
+ * have a mark.
+ */
 const marksOf = (stored: { readonly [room: string]: Mark } = {}): { [room: string]: Mark } =>
   Object.assign(Object.create(null), stored)
 

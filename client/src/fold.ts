@@ -2,9 +2,9 @@
  * Computes the current state of a message. Starts with the message's own entry. Then applies the later entries that change the
  * message, in the order of the log. Last, applies this user's unconfirmed changes.
  *
- * A message that arrives in a frame after a gap has the text of its newest edit, but no reactions and no pin. The text is
- * therefore updated separately. An entry changes the text only if its `seq` is above `changed_seq`. It changes the reactions and
- * the pin only if its `seq` is above `reactedSeq`.
+ * A message that arrives in a frame after a gap has the text of its newest edit, but no reactions and no pin. Two numbers
+ * therefore store which entries were applied. An entry changes the text only if the `seq` of the entry is above `changed_seq`.
+ * An entry changes the reactions and the pin only if the `seq` of the entry is above `reactedSeq`.
  */
 import { changedSeqOf, type Reply, withChange, withoutText, withText } from './message.ts'
 import type { Message, MessageChange, OutgoingChange } from './room-types.ts'
@@ -22,7 +22,7 @@ export interface Held {
   /** The `seq` of the last entry that was applied to the reactions and the pin. */
   readonly reactedSeq: number
   readonly isPinned: boolean
-  /** Whether the message may have reactions that the client does not know. A list contains only the most frequent keys. */
+  /** Whether the client may lack some reactions, because the service returns only the most frequent keys with a message. */
   readonly isPartial: boolean
 }
 
@@ -123,13 +123,16 @@ export const foldReply = (reply: Reply, change: MessageChange): Reply => {
   if (change.type === 'deletion') return { ...rest, unavailable: 'erased' }
   if (change.type !== 'edit') return reply
   const { content, unavailable: reason } = change
-  // This entry doesn't have the current text: a later edit has replaced it, or the entry is from a list, which omits the texts of
-  // edits.
+  // Ignores an edit without a text. Either a later edit has replaced the text (`superseded`), or the edit is from a list. Lists
+  // omit the texts of edits.
   if (reason === 'superseded' || (content === null && !reason)) return reply
   return { ...rest, ...textOf(content, reason) }
 }
 
-/** Applies an entry to a message outside the timeline: to its text, and to the excerpt of the message that it replies to. */
+/**
+ * Applies an entry to a message that isn't in the timeline. Changes the message itself, or the excerpt of the message to which
+ * it replies.
+ */
 export const withEntry = (message: Message, change: MessageChange): Message => {
   if (message.seq === change.target) return withChange(message, change)
   if (message.reply?.seq !== change.target) return message

@@ -12,11 +12,11 @@ export const isItem = (update: Update): update is Update & InboxItem => update.v
 export const withUnread = (item: InboxItem): InboxItem =>
   Object.freeze({ ...item, unread: Math.max(0, item.messages - item.read_messages) })
 
-/** Returns the item after this user has read all its messages. */
+/** Returns the item with all its messages read. Keeps `marked_unread`. */
 export const withAllRead = (item: InboxItem): InboxItem =>
   withUnread({ ...item, read_messages: item.messages, mentions: 0 })
 
-/** Returns the item after this user has marked all its messages as read. */
+/** Returns the item with all its messages read, and with `marked_unread` false. */
 export const markedRead = (item: InboxItem): InboxItem => withAllRead({ ...item, marked_unread: false })
 
 export const merged = ({ title: before, ...item }: InboxItem, { title = before, ...given }: Update): InboxItem => ({

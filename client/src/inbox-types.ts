@@ -9,7 +9,7 @@ export interface InboxItem {
   readonly title?: string
   readonly visibility: 'public' | 'private' | 'direct'
   readonly role: 'member' | 'moderator' | 'owner'
-  /** The `seq` of the newest entry when the item was loaded. `last.seq` is kept up to date. */
+  /** The `seq` of the newest entry at the time when the item was loaded. Not updated later, unlike `last.seq`. */
   readonly seq: number
   /** The number of messages in the room. */
   readonly messages: number

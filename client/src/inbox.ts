@@ -125,19 +125,19 @@ export const createInbox = (client: ChatClient, { timers = systemTimers }: Inbox
       .sort()
       .at(-1) ?? ''
 
-  /** Adds items in the order of the service, after the rooms with the same times. */
+  /** Adds items in the order in which the service lists them. Places them after the known rooms with the same time. */
   const append = (added: readonly InboxItem[]): void => {
     let time = ''
     const lowest = Math.min(0, ...[...items.values()].map(item => placeOf(item).rank))
     for (const [at, item] of [...added.entries()].reverse()) {
-      // A room without messages has no time. It keeps its place before the next room.
+      // A room without messages has no time. It gets the time of the next room, so that it stays before that room.
       time = item.last?.timestamp ?? time
       places.set(item.room, { time, rank: lowest - at - 1 })
       items.set(item.room, withUnread(item))
     }
   }
 
-  /** Adds an item that is new in the inbox, or replaces it. */
+  /** Adds the item of a room, or replaces the item that is known for this room. */
   const set = (item: InboxItem): void => {
     const time = item.last?.timestamp ?? places.get(item.room)?.time ?? newestTime()
     places.set(item.room, { time, rank: ++top })
@@ -164,7 +164,7 @@ export const createInbox = (client: ChatClient, { timers = systemTimers }: Inbox
     // Ignores a frame that the service sent before it received the read mark of this client.
     if (next.read_messages < item.read_messages && next.messages >= item.messages) return
     if (last && last.timestamp > placeOf(item).time) places.set(room, { time: last.timestamp, rank: ++top })
-    // The user's own message moves the user's read mark. The service reports the new read mark later than the message.
+    // This user's own message moves the user's read mark. The service sends the new mark later, so the room becomes read here.
     const isRead = last && (last.user_id === owner || last.seq <= (marks.get(room) ?? 0))
     items.set(room, isRead ? withAllRead(next) : withUnread(next))
   }
@@ -245,7 +245,8 @@ export const createInbox = (client: ChatClient, { timers = systemTimers }: Inbox
       return state()
     },
     async more() {
-      // The first frame has no cursor, so the first pages may contain only known rooms.
+      // If the service sent the first frame without `next`, the first pages contain only known rooms. Loads the following pages
+      // until one has a new room.
       while (hasMore) {
         const page = await client.api.inbox({ limit: PAGE, ...(next === undefined ? {} : { after: next }) })
         if (merge(page) > 0) break

@@ -38,7 +38,7 @@ export interface Link {
   close(reason?: OfflineReason, detail?: string): void
 }
 
-/** Creates the link. Its initial state is `connecting`, although it makes no attempt before the first call of `connect`. */
+/** Creates the link. The first call of `connect` makes the first attempt. Until then, the state is already `connecting`. */
 export const createLink = (options: LinkOptions): Link => {
   const { tokens, timers, timing, onState } = options
   const backoff = createBackoff(timers, timing)
@@ -46,7 +46,7 @@ export const createLink = (options: LinkOptions): Link => {
   let isStarted = false
   let socket: OpenSocket | undefined
   let cancel = () => {}
-  // Identifies the current attempt. Callbacks of earlier attempts are ignored.
+  // The number of the current run, which is an attempt, a connection or a wait. Callbacks of earlier runs are ignored.
   let run = 0
   let refusals = 0
   let endedWith = 1000

@@ -13,8 +13,8 @@ export interface ModerationApi {
   mute(room: string, user: number, terms?: RestrictionTerms): Promise<void>
   unmute(room: string, user: number): Promise<void>
   /**
-   * Removes a user, and prevents them from reading, joining and being added. `erase` also deletes their messages of the last 1 to
-   * 168 hours.
+   * Removes a user, and prevents them from reading, joining and being added. With `erase`, a number from 1 to 168, also deletes
+   * the user's messages of the last `erase` hours.
    */
   ban(room: string, user: number, terms?: RestrictionTerms & { readonly erase?: number }): Promise<void>
   unban(room: string, user: number): Promise<void>

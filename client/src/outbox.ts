@@ -60,7 +60,10 @@ export interface Outbox {
    * deliver them.
    */
   skip(room: string, upTo?: number): void
-  /** Sends the messages that slow mode delays. Called when the slow mode of the room or the role of this user has changed. */
+  /**
+   * Sends the next message that slow mode delays, so that the service decides again. Called when the slow mode of the room or
+   * the role of this user has changed.
+   */
   hurry(room: string): void
   retry(nonce: string): void
   discard(nonce: string): void
@@ -246,7 +249,7 @@ export const createOutbox = ({ timers, timing, send, onChange, isAhead }: Outbox
       if (!message) return
       clearInFlight(message.room, nonce)
       remove(message)
-      // If slow mode delayed this message, the service decides again about the next one.
+      // If slow mode delayed this message, sends the next one at once. The service then decides whether to delay that one too.
       hurry(message.room)
     },
     settled(nonce) {

@@ -45,7 +45,7 @@ export const createPaging = ({ read, timeline, timers, ...options }: PagingOptio
       const { first: before, generation } = timeline
       if (before !== undefined && !timeline.hasOlder) return false
       const page = await read({ limit, ...(before === undefined ? {} : { before }) })
-      // The messages were replaced during the request, so this page belongs to the previous messages.
+      // The messages were replaced during the request, so the page belongs to the previous messages. Requests another page.
       if (generation !== timeline.generation) continue
       // The page is from another incarnation of the log, so it is not used. The connection also reports the new incarnation,
       // and then all messages are replaced.

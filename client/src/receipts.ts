@@ -9,7 +9,7 @@ import type { Frame } from './socket.ts'
 
 /** Minimum time in milliseconds between two frames of a room. */
 const INTERVAL_MS = 1000
-/** Time in milliseconds after which the service has stored a mark, if the connection was not lost in the meantime. */
+/** A mark counts as stored by the service if the connection lasts for this many milliseconds after the mark was sent. */
 const STORED_MS = 60_000
 /**
  * The `ref` of `read` frames. An earlier version of the service doesn't know `read` frames, and repeats the `ref` in its error.
@@ -137,8 +137,8 @@ export const createReceipts = ({ room, timers, send, epoch, myId, onChange }: Re
     offline() {
       cancel?.()
       cancel = undefined
-      // The service confirms a mark only if the mark has moved. After `STORED_MS`, a mark that was sent therefore counts as
-      // confirmed.
+      // The service doesn't confirm a mark that is not above the stored one. A mark that was sent therefore counts as confirmed
+      // after `STORED_MS`.
       if (timers.monotonic() - sentAt > STORED_MS) isConfirmed = !isPending
     },
     flush,

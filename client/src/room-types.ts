@@ -98,14 +98,14 @@ export interface Typist {
 
 /**
  * The settings of a room. Each setting is absent until an entry of type `room` has changed it, and again after a `resync` with
- * `isReplaced`. Until then, use the settings that `api.showRoom` returns. Null removes the title or the topic.
+ * `isReplaced`. Until then, use the settings that `api.showRoom` returns. A title or topic of null means that there is none.
  */
 export interface RoomSettings {
   readonly title?: string | null
   readonly topic?: string | null
   /** Minimum number of seconds between two messages of a member. 0 if slow mode is off. */
   readonly slow_mode_seconds?: number
-  /** Whether the room refuses everything except deletions by moderators. */
+  /** Whether the room is read-only. Moderators can still delete its messages, and owners can end the archive. */
   readonly archived?: boolean
   /** The members who may add people to the room. */
   readonly invite?: 'members' | 'moderators'
@@ -195,7 +195,7 @@ export interface RoomEvents {
    * itself must apply the entry to its copy.
    */
   update: MessageChange
-  /** The status of an outgoing message or change changed. */
+  /** An outgoing message or change got another status. */
   outgoing: Outgoing
   /** The connection couldn't resume a part of the log. That part is skipped, or it is read over HTTP. */
   resync: Resync

@@ -185,7 +185,7 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
   const resynced = (resync: Resync, oldest: number): void => {
     if (resync.isReplaced) {
       timeline.begin(resync.upTo, oldest)
-      // The skipped entries may have changed the settings.
+      // The skipped entries may have changed the settings, so the known settings are discarded.
       details = {}
       const isOtherLog = resync.reason === 'epoch' || resync.reason === 'ahead'
       if (isOtherLog) receipts.clear()

@@ -154,7 +154,7 @@ export const createTimeline = ({ keep, isLoading, isMe, onMissing }: TimelineOpt
     const held = all[at]
     if (held?.message.seq === target) {
       all[at] = fold(plain(held), change, isMe(change.user_id))
-      // After the removal, a reaction key that the client does not know may be among the most frequent ones.
+      // A key that the client does not know may now be among the most frequent ones, so the message is loaded again.
       if (held.isPartial && change.type === 'reaction' && change.action === 'removed' && seq > held.reactedSeq)
         onMissing(target)
     }

@@ -57,7 +57,7 @@ export const createOwnAuth = async (
       const { userId, sessionId, authenticatedAt } = caller
       const { chatIssuerProof } = request.routeOptions.config
       const proven = { userId, sessionId, ...(chatIssuerProof ? { authenticatedAt } : {}) }
-      // If the session has just changed the password, the cached user still has the former generation.
+      // A change of the password raises the generation of the user, and the cached user may be older than this change.
       const generation = (await accounts.proofs.require(proven)) ?? caller.generation
       request.chatUser = { ...caller, generation }
     },

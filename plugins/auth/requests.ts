@@ -66,7 +66,8 @@ export const clientOf = (request: FastifyRequest): ClientInfo => {
   const agent = request.headers['user-agent']
   return {
     address: clientAddress(request),
-    // `safeHeader` encodes spaces as `%20`. They are decoded here, because users read the value in the list of sessions.
+    // `safeHeader` replaces each space with `%20`. The spaces are restored here, because users read the value in the list of
+    // sessions.
     agent: agent === undefined ? undefined : safeHeader(agent).replaceAll('%20', ' ').slice(0, MAX_AGENT)
   }
 }

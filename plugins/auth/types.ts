@@ -48,8 +48,8 @@ export interface ChatAuth {
   renew(token: string): Promise<Caller>
   /**
    * Throws `proof_required` if the user of a request has not proven their identity within the last ten minutes. Updates the
-   * generation of `request.chatUser`, because the session may have just changed the password. Called for routes with
-   * `chatProof`.
+   * generation of `request.chatUser`, because a recent change of the password by this session may have raised it. Called for
+   * routes with `chatProof`.
    */
   requireProof(request: FastifyRequest): Promise<void>
   /**

@@ -18,7 +18,7 @@ export interface BusOptions {
   readonly clock?: Clock | undefined
 }
 
-/** A bus, and the function that connects it. */
+/** A bus, and the function that connects the bus to the other processes. */
 export interface ConnectableBus {
   readonly bus: Bus
   begin(): void
@@ -39,8 +39,9 @@ export const createDefaultBus = async (fastify: FastifyInstance, options: BusOpt
   }
   const common: PostgresBusOptions = {
     database: notifications,
-    // The channel of the bus depends on the epoch of `general`. An operator changes the epochs after restoring the database.
-    // Processes that start after that do not share a channel with earlier processes.
+    // The channel of the bus depends on the epoch of `general`. After restoring the database, an operator changes the epochs
+    // with `fastify-chat epochs renew`. A process that starts after this change does not share a channel with a process that
+    // started before it.
     instance: async () => [chatDb.schema, (await chatDb.rooms.findByName(GENERAL))?.epoch ?? ''],
     clock: options.clock ?? systemClock,
     onListenFailure: err => quiet.warn({ err }, 'failed to listen for notifications of other processes; retrying'),

@@ -41,8 +41,8 @@ export interface AccountsOptions {
    */
   readonly gates?: readonly LoginGate[]
   /**
-   * The second factors. Their gate runs before every gate whose error contains a challenge, because a challenge can be used
-   * without a session.
+   * The second factors. Their gate runs before other gates whose errors contain a challenge. Such a challenge permits actions
+   * without a session, so a user must verify the second factor first.
    */
   readonly twoFactor: TwoFactor
   /** The mode of registration. The default is `open`. */
@@ -73,7 +73,7 @@ export interface Accounts {
   startSession(user: UserRecord, request: LoginRequest): Promise<StartedSession>
   /**
    * See `Identify`. Accepts access tokens of the other issuer, and those of this service if `isLocal` is true. A token becomes
-   * invalid within half a second after its user or its session has ended.
+   * invalid within half a second after its session has ended or its user was suspended or deleted.
    */
   readonly identify: Identify
   readonly sessions: Sessions

@@ -1,10 +1,13 @@
-/** Prevents the registration of names of deleted accounts for a time, so that nobody can pose as the former user. */
+/** Holds the names of deleted accounts for a number of days. Nobody can register a held name and pose as the former user. */
 import type { Repositories } from '../db/database.ts'
 import type { NewUser, UserRecord } from '../db/repositories/users.ts'
 import { ChatError } from '../protocol/errors.ts'
 import type { AccountsContext } from './context.ts'
 
-/** Returns the HMAC of a name. The case of ASCII letters is ignored. Must not be awaited inside a transaction. */
+/**
+ * Returns the HMAC of a name. The case of ASCII letters is ignored. Must not be awaited inside a transaction (see
+ * `LookupKeys`).
+ */
 export const hashOfName = ({ lookupKeys }: Pick<AccountsContext, 'lookupKeys'>, username: string): Promise<string> =>
   lookupKeys.hash(
     'names',
@@ -13,8 +16,8 @@ export const hashOfName = ({ lookupKeys }: Pick<AccountsContext, 'lookupKeys'>, 
 
 /**
  * Creates a user with the repositories of a transaction. Throws `username_taken` if another user has the name, or if the name
- * is held. Checks the hold after the insert, because the insert waits for a running deletion of the user who had the name. The
- * deletion frees and holds the name in one transaction.
+ * is held. Checks the hold after the insert. If the user who had the name is being deleted, the insert waits for that
+ * transaction, which also stores the hold.
  */
 export const createUnlessHeld = async (
   { users, heldNames }: Pick<Repositories, 'users' | 'heldNames'>,

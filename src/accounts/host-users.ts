@@ -22,7 +22,7 @@ export interface HostUser {
   readonly expiresAt?: Date | undefined
 }
 
-/** The methods of the user repository that host users need. */
+/** The methods of the user repository that `HostUsers` calls. */
 export interface HostUsersRepository {
   findByExternalIds(externalIds: readonly string[]): Promise<ReadonlyMap<string, UserRecord>>
   /** Creates the chat user of a host user, or updates the name of the existing chat user. */
@@ -48,7 +48,7 @@ export interface HostUsers {
    * returns an invalid user, throws any other error, or times out.
    */
   identify(authenticate: () => unknown): Promise<{ readonly user: UserRecord; readonly expiresAt: number | undefined }>
-  /** Throws `account_suspended` or `account_deleted` if the account of a chat user has ended since it was identified. */
+  /** Throws `account_suspended` or `account_deleted` if the account of a chat user has ended since the user was identified. */
   recheck(user: { readonly externalId?: string | null | undefined }): Promise<void>
 }
 

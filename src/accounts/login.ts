@@ -114,8 +114,8 @@ export const createPasswordLogin = (
   return async login => {
     const { started, user } = await tryLogin(login)
     if (started) return started
-    // Events cannot be deleted, and an attacker can try any number of names. Failed logins with unknown names are therefore
-    // counted per network. The network is a /48, because a client with a /48 has 65,536 networks of /64.
+    // Failed logins with unknown names are counted per network and not per name. Otherwise, an attacker who tries many names
+    // would add an event for each name. The network is a /48, because a client with a /48 has 65,536 networks of /64.
     await audit.countFailedLogin({ userId: user?.id, network: networkOf(login.client.address, user ? 64 : 48) })
     throw invalidCredentials()
   }

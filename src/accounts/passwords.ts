@@ -75,8 +75,9 @@ export const createPasswords = ({
   decoy.catch(() => {})
 
   /**
-   * Spends the difference in time between a hash at the configured cost and a hash at `cost`. Each step of the cost doubles the
-   * time. So the difference equals the time of one hash at each cost, from `cost` up to but not including the configured cost.
+   * Computes hashes that together take as long as the difference in time between a hash at the configured cost and a hash at
+   * `cost`. Each step of the cost doubles the time, so this difference equals the time of one hash at each cost from `cost` to
+   * one below the configured cost.
    */
   const spendDifference = async (cost: number): Promise<void> => {
     for (let step = cost; step < rounds; step++) await bcrypt.hash('decoy', { cost: step })

@@ -15,10 +15,12 @@ export interface BusListener {
   reset(): void
 }
 
-/** The measurements of a driver of the bus. The metrics read the fields when they are collected. */
+/** The measurements of a driver of the bus. The fields are read each time the metrics are collected. */
 export interface BusStats {
   readonly driver: 'postgres' | 'redis'
-  /** Milliseconds that the latest heartbeat of this process took to return, or undefined before the first one. */
+  /**
+   * Milliseconds that the latest heartbeat of this process took to return. Undefined until the first heartbeat has returned.
+   */
   readonly lagMs: number | undefined
   /** Milliseconds since this process last received its own heartbeat. */
   readonly silentMs: number
@@ -42,8 +44,9 @@ export interface Bus {
    */
   announce(roomId: number, seq: number): void
   /**
-   * Returns the notification that announces an entry to all processes, including this one, so that a transaction of the host
-   * application can send it with its commit. Absent on a bus that does not use the notifications of the database.
+   * Returns the notification that announces an entry to all processes, including this one. A transaction of the host
+   * application sends the notification, and PostgreSQL delivers it after the commit. Absent on a bus that does not use the
+   * notifications of the database.
    */
   announcement?(roomId: number, seq: number): Promise<{ readonly channel: string; readonly payload: string }>
   /**
@@ -54,7 +57,8 @@ export interface Bus {
   /** Starts to listen. Resolves when the bus is ready to receive notifications. May be called again only if it rejects. */
   listen(listener: BusListener): Promise<void>
   /**
-   * Returns the milliseconds since this process last received its own heartbeat. Absent on a bus that loses no notifications.
+   * Returns the milliseconds since this process last received its own heartbeat. Absent on the bus in memory, which loses no
+   * notifications.
    */
   msSinceHeartbeat?(): number
   /** Returns the measurements of each driver of the bus. Absent on a bus in memory. */

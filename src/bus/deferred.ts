@@ -15,9 +15,9 @@ const RETRY_MS = 1000
 const CLOSE_TIMEOUT_MS = 1000
 
 /**
- * Returns a bus whose `listen` only stores the listener; `begin` or `announce` opens the connection. So if the application
- * fails to start, for example because its port is in use, no open connection keeps the process running. No change is missed,
- * because a bus calls `reset` on its listener when it starts to listen.
+ * Returns a bus whose `listen` only stores the listener. `begin` or `announce` opens the connection. So if the application
+ * fails to start, for example because its port is in use, no open connection keeps the process running. No change is missed:
+ * when the bus starts to listen, it calls `reset`, and the process checks all rooms.
  */
 export const deferBus = (bus: Bus, onFailure: (error: unknown) => void): DeferredBus => {
   let listener: BusListener | undefined

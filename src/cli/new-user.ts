@@ -13,7 +13,7 @@ export const readNewUser = async (
   username: string,
   { bcryptRounds, passwordCommonCheck, publicUrl }: Settings
 ): Promise<{ readonly username: string; readonly hashedPassword: string }> => {
-  // The name is checked before the operator is asked for a password.
+  // Checks the name before the operator is asked for a password. The placeholder password violates no rule.
   check({ username, password: 'SecurePass123' })
   const password = normalizePassword(await readNewPassword())
   check({ username, password })

@@ -9,8 +9,8 @@ export const print = (...lines: string[]): void => {
 }
 
 /**
- * Logs to standard error, in the form of the service's log. Logs nothing if standard error is a terminal, because the output
- * of the command already contains the same information.
+ * Logs to standard error, in the format of the service's log. Logs nothing if standard error is a terminal, because the user
+ * already sees the same information in the output of the command.
  */
 export const commandLog: Pick<Log, 'info'> = {
   info(fields, message) {

@@ -26,8 +26,8 @@ export const statusOf = (processes: readonly ReportedProcess[]): string[] => {
 }
 
 /**
- * Returns the name of a process, composed of `hostname` and `pid` as in its log. Older releases report neither, so their id is
- * used.
+ * Returns the name of a process, composed of `hostname` and `pid` as in its log. A process of an older release reports neither,
+ * so its id in the table `processes` is used.
  */
 const nameOf = ({ id, state }: ReportedProcess): string => (state ? `${state.host}:${state.pid}` : id)
 

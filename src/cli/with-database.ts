@@ -27,8 +27,8 @@ export interface AccountTools {
 }
 
 /**
- * Opens the database and runs `work`. Rejects if a migration has not been applied. `SECRET_KEY` may be missing. `poolMax` is the
- * number of connections.
+ * Opens the database and runs `work`. Rejects if a migration has not been applied. `SECRET_KEY` may be missing. `poolMax` is
+ * the maximum number of connections.
  */
 export const withDatabase = async (
   work: (tools: AccountTools) => Promise<void>,

@@ -1,4 +1,4 @@
-/** Checks that the settings of another issuer are complete. */
+/** Checks that the settings of another issuer of access tokens are complete. */
 import type { BadSetting } from './errors.ts'
 import type { SettingsInput } from './settings.ts'
 

@@ -1,4 +1,4 @@
-/** Gives the logs of all rooms new incarnations. */
+/** Changes the epochs of all rooms after the database was restored from a backup. */
 import type { SqlClient } from './client/types.ts'
 import { qualified } from './table-pages.ts'
 
@@ -6,8 +6,9 @@ import { qualified } from './table-pages.ts'
 const PAGE = 500
 
 /**
- * Gives every room a new epoch, and returns the number of rooms. After a restore, the log may have other entries than before under
- * the same numbers. A client that resumes with the old epoch loads the history again. May be repeated after an interruption.
+ * Gives every room a new epoch, and returns the number of rooms. After a restore, a `seq` that a client knows may belong to
+ * another entry. A client that resumes with the old epoch therefore loads the history again. May be repeated after an
+ * interruption.
  */
 export const renewEpochs = async (client: Pick<SqlClient, 'query'>, schema: string): Promise<number> => {
   const rooms = qualified(schema, 'rooms')

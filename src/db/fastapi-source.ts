@@ -28,7 +28,7 @@ export interface SourceMessage {
 }
 
 export interface FastApiSource {
-  /** Less than every id. */
+  /** A number that is less than every id. */
   readonly beforeFirst: number
   /** Returns the number of messages after an id. */
   countMessages(after: number): Promise<number>
@@ -39,7 +39,10 @@ export interface FastApiSource {
 }
 
 const BEFORE_FIRST = Number.MIN_SAFE_INTEGER
-/** Maximum size in bytes of a token. A message has at most 65,536 characters, which have at most 4 bytes each. */
+/**
+ * Maximum size in bytes of a token. A message has at most 65,536 characters of at most 4 bytes each. Its Fernet token is a
+ * third larger, because of base64.
+ */
 const MAX_TOKEN_BYTES = 350_000
 /** Maximum number of rows of a page. */
 const PAGE = 500

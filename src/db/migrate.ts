@@ -135,7 +135,10 @@ export const migrationStatus = (client: SqlClient, schema: string): Promise<Migr
     return [...ours, ...foreign.map(({ tag, at }) => ({ tag, state: 'unknown' as const, appliedAt: at }))]
   })
 
-/** Rejects if a migration of this release is pending. Used if `migrateOnStart` is false, and before an upgrade is finished. */
+/**
+ * Rejects if a migration of this release is pending. Used by commands, before an upgrade is finished, and at the start if
+ * `migrateOnStart` is false.
+ */
 export const requireMigrated = async (client: SqlClient, schema: string): Promise<void> => {
   const pending = (await migrationStatus(client, schema)).filter(({ state }) => state === 'pending')
   if (pending.length === 0) return

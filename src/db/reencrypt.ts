@@ -30,7 +30,7 @@ export interface ReencryptOptions {
   readonly keyring: Keyring
   /** Number of rows per page, if there is no pace. Each page is a transaction of its own. */
   readonly pageSize?: number
-  /** Limits how much of the database the pass uses, and sets the number of rows per page. Without it, there are no pauses. */
+  /** Limits the load of the pass on the database, and sets the number of rows per page. If absent, the pass makes no pauses. */
   readonly pace?: Pace | undefined
   readonly onPage?: ((page: ReencryptedPage) => void) | undefined
 }

@@ -44,7 +44,10 @@ export interface KeyUse {
   readonly tokens: number
 }
 
-/** The tokens of one page that are encrypted with one key. `tokens` has a number for each encrypted column, as JSON. */
+/**
+ * The tokens of one page that are encrypted with one key. `tokens` is a JSON array with the number of tokens in each encrypted
+ * column.
+ */
 interface PageRow {
   readonly keyId: string | null
   readonly tokens: string
@@ -89,7 +92,7 @@ export const countTokensByKey = async (options: CountOptions): Promise<KeyUse[]>
   return counts
 }
 
-/** Returns the numbers that are not 0, by column and then by key. */
+/** Returns the counts that are not 0, sorted by column and then by key. */
 const usesOf = (
   { table, columns }: EncryptedTable,
   byKey: ReadonlyMap<string | null, readonly number[]>

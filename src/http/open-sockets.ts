@@ -9,7 +9,7 @@ import { systemClock } from '../lib/clock.ts'
 import { currentResponse } from './current-response.ts'
 
 export interface OpenSockets {
-  /** Tracks a further server. */
+  /** Also tracks the sockets of another server. */
   watch(server: HttpServer): void
   /**
    * Stops listening, so that a proxy sends new requests to another process. Requests that arrive on open connections are still
@@ -49,7 +49,8 @@ export const watchSockets = (main: HttpServer): OpenSockets => {
     watch,
     async stopListening({ idleMs, requestsMs }) {
       // Waits until the event loop has accepted the waiting connections and read their requests. A connection that is still
-      // waiting when the server stops listening is reset, and a proxy must not repeat its request if that is a POST.
+      // waiting when the server stops listening is reset. Its request would fail if it is a POST, because a proxy must not
+      // repeat a POST request.
       await nextTurn()
       // `close` of an HTTP server would also close idle connections, on which a proxy may be sending a request.
       for (const server of servers) Server.prototype.close.call(server)

@@ -14,8 +14,8 @@ const FIRST_ROWS = 100
 
 export interface Pace {
   /**
-   * Runs a batch, and then pauses for `ratio` times as long as the batch took, so that a slower database gets longer pauses. Passes
-   * to the batch the number of rows that it should have, which is adapted to the duration of the earlier batches.
+   * Runs a batch, and then pauses for `ratio` times as long as the batch took, so that a slower database gets longer pauses.
+   * Passes the number of rows to process to the batch. This number depends on the duration of the earlier batches.
    */
   run<T>(batch: (rows: number) => Promise<T>): Promise<T>
 }

@@ -2,7 +2,7 @@
 import { type Clock, systemClock } from './clock.ts'
 import type { Log } from './logging.ts'
 
-/** Wraps a log so that repeated lines are merged. `requestId` is the id that the lines of the log have. */
+/** Wraps a log so that repeated lines are merged. `requestId` is the request id in the lines of the log. */
 export type WithoutRepeats = (log: Log, requestId?: string) => Log
 
 interface Repeated {

@@ -43,7 +43,7 @@ const openFilesLimit = (): number => {
     const [, soft] = /^Max open files +(\S+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? []
     return Number(soft) || Number.POSITIVE_INFINITY
   } catch {
-    // Only Linux has the file.
+    // The file exists only on Linux.
     return Number.POSITIVE_INFINITY
   }
 }

@@ -25,8 +25,9 @@ export interface ProcessRecord {
   /** Returns whether a step of a rolling upgrade was finished at the last read, by default the step `kinds`. */
   isUpgradeFinished(step?: string): boolean
   /**
-   * Reads which steps are finished, before the process accepts requests. Until then, all steps count as unfinished, and clients
-   * do not repeat what is refused with `upgrade_pending`. Rejects if the database does not respond.
+   * Reads which steps are finished. Called before the process accepts requests, because until then all steps count as
+   * unfinished, and clients do not repeat a request that was refused with `upgrade_pending`. Rejects if the database does not
+   * respond.
    */
   load(processes: Pick<ProcessesRepository, 'finishedSteps'>): Promise<void>
   /** Writes the row, and then refreshes it every 10 s. Never rejects, because a failed write is only logged. */

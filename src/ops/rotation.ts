@@ -8,7 +8,10 @@ import type { PassTotal, ReencryptedPage } from '../db/reencrypt.ts'
 import type { ProcessRow } from '../db/repositories/processes.ts'
 import type { KeyUse } from '../db/table-pages.ts'
 
-/** The work on the tables, which the caller passes in. A token is a Fernet token: the ciphertext of a stored text. */
+/**
+ * The operations on the tables. The caller of `rotate` implements them. A token is a Fernet token: the ciphertext of a stored
+ * text.
+ */
 export interface RotationWork {
   /** Counts the tokens of each key. */
   count(): Promise<KeyUse[]>
@@ -54,7 +57,8 @@ export const rotate = async (options: RotationOptions): Promise<RotationResult> 
   await database.keys.use([currentKeyId])
   let rows = 0
   for (;;) {
-    // The processes are counted before the pass, because a process may store tokens of its key during the pass.
+    // Counts the processes that encrypt with another key before the pass. During the pass, such a process may store tokens of
+    // its key, and then another pass is needed.
     const before = await others()
     const total = await pass(onPage)
     rows += total.rows

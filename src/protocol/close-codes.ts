@@ -1,6 +1,7 @@
 /**
  * Lists the WebSocket close codes (RFC 6455, 7.4), and what a client should do after each of them; see docs/protocol.md. After
- * 41xx, a client should reconnect and resume. After 44xx, it should not reconnect unless something has changed.
+ * 41xx, a client should reconnect and resume. After 44xx, a client should reconnect only when the cause is removed, for example
+ * with a new token.
  */
 
 /** Describes a close code: the number, the reason in the close frame, and what a client should do. */

@@ -1,6 +1,6 @@
 /**
  * Creates a lock from a file, so that only one program at a time performs some work. A program that was killed leaves its lock
- * file behind. A waiting program removes a lock file that has not changed for longer than any work takes.
+ * file behind. A waiting program therefore removes a lock file that has not changed for 15 seconds.
  */
 import { randomUUID } from 'node:crypto'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'

@@ -103,7 +103,7 @@ const useNotifier = (rooms: Rooms, storage: WebStorage): [isOn: boolean, set: (i
   const [isOn, setOn] = useState(() => storage.getItem(NOTIFY_KEY) !== null)
   useEffect(() => {
     if (!isOn) return
-    // If the parts can't be loaded, no notifications are shown until the page is reloaded.
+    // If parts.ts can't be loaded, no notifications are shown until the page is reloaded.
     const started = loadParts()
       .then(parts => parts.startNotifier(rooms))
       .catch(() => () => {})

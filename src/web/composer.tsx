@@ -56,7 +56,7 @@ export const Composer = (props: ComposerProps) => {
   const [draft, setDraft] = useState(() => drafts.getItem(key) ?? '')
   const [editText, setEditText] = useState('')
   const chosen = useRef(new Map<number, string>())
-  /** The position of the caret after the next rendering, because rendering a text moves the caret to the end. */
+  /** The position to set the caret to after the next rendering. Rendering a changed text moves the caret to its end. */
   const caret = useRef<number>()
   const field = useRef<HTMLTextAreaElement>(null)
   const text = edited ? editText : draft

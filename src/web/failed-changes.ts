@@ -5,7 +5,7 @@ import type { Message, OutgoingChange, Room, RoomState } from '../../client/src/
 /** Returns whether a change has failed, and its message was deleted before or afterwards. */
 export const isObsolete = ({ status, error, target }: OutgoingChange, messages: readonly Message[]): boolean =>
   status === 'failed' &&
-  // The entry of the deletion may arrive after the error.
+  // Checks the error code too, because the entry of the deletion may arrive after the error.
   (error?.code === 'already_deleted' ||
     messages.some(({ seq, content, unavailable }) => seq === target && content === null && unavailable === 'erased'))
 

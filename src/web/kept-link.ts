@@ -1,6 +1,6 @@
 /**
- * Keeps an invitation across reloads of the tab until the user has logged in and opened it. The URL no longer contains the
- * invitation.
+ * Keeps an invitation until the user has logged in and opened it, even if the tab is reloaded. After a reload, the URL no
+ * longer contains the invitation, because main.tsx has removed it.
  */
 import { type MailLink, mailLinkOf } from './mail-links.ts'
 import { tabStorage } from './user-storage.ts'

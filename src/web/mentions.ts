@@ -84,9 +84,8 @@ export const mentionsIn = (
 }
 
 /**
- * Returns the ids of the users whom the new text of a message mentions. The page may not know all users whom the former text
- * mentions. Keeps the mentions of the unknown users as long as the new text has an `@name` that was also in the former text and
- * belongs to no known user.
+ * Returns the ids of the users whom the new text of a message mentions. The former text may mention users whom the page doesn't
+ * know. If the former and the new text have in common an `@name` of no known user, the mentions of all unknown users are kept.
  */
 export const mentionsInEdit = (
   text: string,

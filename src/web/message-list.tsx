@@ -49,7 +49,7 @@ interface MessageListProps {
 const PAGE = 50
 /** Distance in pixels between the top of the view and the line above the new messages, when the room is opened. */
 const LINE_TOP = 24
-/** The size and the maximum number of the pages that are loaded to show a message. */
+/** Number of messages per page, and maximum number of pages, that are loaded to jump to an older message. */
 const JUMP_PAGE = 200
 const MAX_JUMP_PAGES = 10
 
@@ -195,7 +195,7 @@ const useKnownNames = (
   return useMemo(() => known, [key])
 }
 
-/** Scrolls up to the line above the new messages, once, if it is above the view when the room is opened. */
+/** When the room is opened, scrolls up to the line above the new messages if the line is above the view. */
 const useScrollToLine = (box: RefObject<HTMLElement>, newFrom: number | undefined): void => {
   const isDone = useRef(false)
   useLayoutEffect(() => {
@@ -230,7 +230,7 @@ const useJump = (
   }
   jump.current = seq => void load(seq).catch(() => setFailed(true))
 
-  // Waits until the list has restored its scroll position.
+  // Runs after the layout effect of useScrollPosition, which would otherwise scroll away from the message.
   useLayoutEffect(() => {
     const line = target !== undefined && box.current?.querySelector<HTMLElement>(`[data-seq="${target}"]`)
     if (!line) return

@@ -12,7 +12,7 @@ interface MessageTextProps {
   readonly mentioned: readonly string[]
 }
 
-/** Renders the content of a message. Scrolls the button into view when the user collapses the text. */
+/** Renders the content of a message. When the user collapses the text, scrolls the button below the text into view. */
 export const MessageText = ({ content, mentioned }: MessageTextProps) => {
   const [isExpanded, setExpanded] = useState(false)
   const button = useRef<HTMLButtonElement>(null)

@@ -32,7 +32,7 @@ export const seenAtStart = (messages: Messages, unread: number): Seen => {
   return first ? { seen: first.seq - 1, from: first.seq } : { seen: newest, from: undefined }
 }
 
-/** Moves the line to the first new message of another user, if the line's message was seen. */
+/** If the user has seen the message below the line, moves the line above the first new message of another user. */
 export const withNewMessages = ({ seen, from }: Seen, messages: Messages, me: number | undefined): Seen => {
   if (from !== undefined && from > seen) return { seen, from }
   let first = from
@@ -56,7 +56,7 @@ export const useNewLine = ({ list, state, me, unread, onSeen }: NewLineOptions):
     if (!seen.current) {
       seen.current = seenAtStart(messages, unread)
       setFrom(seen.current.from)
-      // Waits until the list has scrolled to the line, because the list may then not be at its end.
+      // The list now scrolls to the line, and may then no longer be at its end. `look` runs again after the scrolling.
       if (seen.current.from !== undefined) return
     }
     const isWatched = document.visibilityState === 'visible' && document.hasFocus() && isAtEnd(list.current)
@@ -71,7 +71,6 @@ export const useNewLine = ({ list, state, me, unread, onSeen }: NewLineOptions):
   useEffect(look, [messages, status, unread === undefined, from])
   useEffect(() => {
     const update = (): void => current.current()
-    // Added after the list's own listener, which keeps the list at its end.
     const stops = [
       listen(window, 'focus', update),
       listen(document, 'visibilitychange', update),

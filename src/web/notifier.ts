@@ -18,7 +18,7 @@ export const newsOf = (before: List, after: List): RoomEntry[] => {
 export const sentenceOf = ({ visibility, title }: RoomEntry): string =>
   visibility === 'direct' ? `New message from ${title}` : `You were mentioned in ${title}`
 
-/** Starts to show notifications. Returns a function that stops it. */
+/** Starts to show notifications. Returns a function that ends them. */
 export const startNotifier = (rooms: Rooms): (() => void) => {
   // Undefined until the counts are known, because messages from before the page was loaded are not new.
   let before = rooms.isReady ? rooms.list : undefined

@@ -47,9 +47,9 @@ export const usePages = <Item extends { readonly id: unknown }>(
   const list = useRef<HTMLUListElement>(null)
   const latest = useRef(load)
   latest.current = load
-  /** The number of requested reloads. Reduced only after a successful reload, because `withProof` repeats a failed one. */
+  /** The number of requested reloads. Not reduced if a reload fails, so that the reload is repeated after a proof. */
   const due = useRef(0)
-  // While a run is in progress, `run` does nothing, because that run also does the reload.
+  // Has no effect while an earlier run is in progress. The earlier run also performs the reloads that are requested meanwhile.
   const run = (work?: () => Promise<unknown>): void =>
     void loading.run(async () => {
       await work?.()

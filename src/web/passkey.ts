@@ -13,7 +13,7 @@ export const askPasskey = (options: object): Promise<object> =>
     })
   )
 
-/** Creates a passkey and returns its response, for its registration. */
+/** Creates a passkey. Returns the response of the browser, with which the account API adds the passkey. */
 export const createPasskey = (options: object): Promise<object> =>
   ask(() =>
     navigator.credentials.create({

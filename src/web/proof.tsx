@@ -1,4 +1,4 @@
-/** Asks for the password again when the service requires a recent proof that the user is present, then repeats the call. */
+/** Asks for the password or a passkey if the service refuses a call with `proof_required`. Then repeats the call. */
 import { useState } from 'preact/hooks'
 import { type AccountApi, ChatApiError, type Factors } from '../../client/src/index.ts'
 import { Dialog } from './dialog.tsx'

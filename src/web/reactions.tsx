@@ -36,7 +36,7 @@ export const Reactions = ({ message, actions, isActive }: ReactionsProps) => {
   }
   const hide = (): void => show(undefined, 0)
   useEffect(() => () => clearTimeout(timer.current), [])
-  /** Whether the button was touched for long. The touch then does not toggle the reaction. */
+  /** Whether the last touch of the button was a long one. A long touch shows the names and does not toggle the reaction. */
   const isLong = useRef(false)
   const touch = (next: typeof tip): void => {
     isLong.current = false

@@ -60,7 +60,7 @@ export const UNKNOWN_HEAD = {
   invite: 'members'
 } as const
 
-/** Returns the settings that a resource or an entry of the log contains. */
+/** Returns the settings that a room from the HTTP API, or an entry of type `room`, contains. */
 export const settingsOf = ({ slow_mode_seconds, archived, invite }: RoomSettings): Partial<RoomHead> => ({
   ...(slow_mode_seconds === undefined ? {} : { slowMode: slow_mode_seconds }),
   ...(archived === undefined ? {} : { isArchived: archived }),

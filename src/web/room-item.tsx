@@ -23,7 +23,7 @@ export const RoomItem = ({ rooms, entry, isCurrent, onChoose }: RoomItemProps) =
   const [isHovered, setHovered] = useState(false)
   const [hasFocus, setFocus] = useState(false)
   const [anchor, setAnchor] = useState<HTMLElement>()
-  // The menu marks the room as read or unread. The service stores this only for members, and only if it has an inbox.
+  // The menu marks the room as read or unread. The service stores such a mark only for members, and only if it has an inbox.
   const hasMenu = rooms.hasInbox && role !== undefined
   return (
     <li

@@ -29,7 +29,7 @@ export interface Rooms {
   readonly isReady: boolean
   /** Whether the service stores which rooms are unread and hidden. */
   readonly hasInbox: boolean
-  /** Increases when the current room has to be opened again, because the user may read it again. */
+  /** Increases when the user regains the right to read the current room. The page must then open the room again. */
   readonly generation: number
   isCurrent(name: string): boolean
   /** Subscribes to a room and makes it the current room. */
@@ -86,8 +86,8 @@ export const createRooms = (
   let isListKnown = positions.isRestored
   const names = createDirectNames(client)
   const listeners = new Set<() => void>()
-  // For each room, the value of `changes` after its last change that did not come from a loaded list. A list that was requested
-  // before a room changed is out of date for this room.
+  // `changes` counts the changes of rooms that did not come from a loaded list. `changedAt` maps a room to the count at its
+  // last change. A list that was requested before this change is out of date for the room.
   const changedAt = new Map<string, number>()
   let changes = 0
   let list: readonly RoomEntry[] = []
@@ -113,7 +113,7 @@ export const createRooms = (
   const entryOf = (name: string, { seq, ...head }: RoomHead): RoomEntry => {
     const item = items.get(name)
     const counted = item ? item.unread : isReady ? positions.unread(name, seq) : 0
-    // The inbox may not contain the read position yet that the client has just sent.
+    // If the client has just sent a read position, the inbox may not contain this position yet.
     const isSeen = item?.last !== undefined && (seen.get(name) ?? 0) >= item.last.seq
     return {
       name,
@@ -131,8 +131,8 @@ export const createRooms = (
 
   const changed = (): void => {
     for (const [name, { seq, visibility }] of heads) {
-      // `begin` has an effect only for a room without a position. If that is a direct room that is not in the first list, somebody
-      // has just opened it with this user, so all its messages are unread.
+      // `isNew` means that another user has just opened this direct room, so all its messages are unread. A known room has a
+      // position, which `begin` does not change.
       const isNew = isListKnown && visibility === 'direct'
       positions.begin(name, isNew ? 0 : seq)
     }
@@ -180,8 +180,8 @@ export const createRooms = (
     const { visibility } = heads.get(name) ?? {}
     if (visibility === 'public') return updateHead(name, { role: undefined })
     heads.delete(name)
-    // Keeps the texts of a direct room, because it also leaves the inbox when the user hides it, and the user can still read it
-    // then.
+    // Keeps the texts of a direct room. A direct room also leaves the inbox when the user hides it, but the user can still read
+    // it.
     if (visibility === 'private') forgetTexts(name, subscribed.get(name)?.state)
   }
 
@@ -260,7 +260,7 @@ export const createRooms = (
     subscribed.delete(name)
   }
 
-  /** Drops the subscription of a listed room if the service had ended or refused it, so that `open` subscribes again. */
+  /** Drops the subscription of a room if the service has ended or refused the subscription, so that `open` subscribes again. */
   const reopen = (name: string): void => {
     const room = subscribed.get(name)
     if (!room || !isGone(room.state)) return

@@ -23,10 +23,10 @@ const create = (memoryReason: string | undefined): PageSession => {
   return { session: createSession({ url: serviceUrl, isCookieMode, storageKey: `${KEY_PREFIX}session` }), memoryReason }
 }
 
-/** Creates the session. Browsers also treat `localhost` as secure. */
+/** Creates the session. On a page without TLS, keeps the tokens in memory, except on `localhost`, which browsers trust. */
 export const createPageSession = (): PageSession => create(isSecureContext ? undefined : NOT_SECURE)
 
-/** Creates the session after the service has refused the cookie for the page's origin. */
+/** Creates a session that keeps the tokens in memory. Used if the service refuses the cookie for the page's origin. */
 export const createMemorySession = (): PageSession => create(OTHER_ORIGIN)
 
 /** The user who last logged in with this browser. Contains no secret, because only the cookie authenticates the user. */
@@ -54,8 +54,7 @@ export const saveUser = (user: KnownUser): void => browserStorage.setItem(USER, 
  * the network fails or the tab is closed during the call, `finishLogOut` finds the mark and repeats the call.
  */
 export const logOut = async (session: Session): Promise<void> => {
-  // Listeners are called in the order in which they were added. This listener therefore runs after the page has cleared its
-  // storage.
+  // The page's own listener clears the storage. It was added earlier, so it runs before this one and doesn't remove the mark.
   const stop = session.on('state', () => browserStorage.setItem(LEAVING, 'yes'))
   try {
     await session.logOut()

@@ -10,15 +10,15 @@ import { readersIn } from './receipts.ts'
 type Views = Pick<Awaited<ReturnType<typeof loadParts>>, 'NoteLine' | 'NoteText'>
 
 export interface Notes {
-  /** The components that render notes. Undefined until they are loaded, which starts with the first note. */
+  /** The components that render notes. They are loaded when there is a first note, and undefined until then. */
   readonly views: Views | undefined
   /** Ascending by `seq`. */
   readonly notes: readonly Note[]
   /** The newest note that has arrived while the room was shown. */
   readonly latest: Note | undefined
   /**
-   * The names of members, and of those who were members while the room was shown. Loaded at the start if the user is a member,
-   * and when a note or a read mark belongs to a user whose name the page does not know.
+   * The names of members, and of those who were members while the room was shown. If the user is a member, loaded when the room
+   * is opened. Loaded again when a note or a read mark belongs to a user whose name the page does not know.
    */
   readonly members: ReadonlyMap<number, string>
 }
@@ -103,8 +103,8 @@ const useViews = (isNeeded: boolean): Views | undefined => {
 const isReadable = ({ status, error }: RoomState): boolean => status !== 'joining' && error === undefined
 
 /**
- * Loads the members at the start if the user is a member. Loads them again when a note about a change by somebody else, or a read
- * mark, belongs to a user whose name the page does not know.
+ * Loads the members when the room is opened, if the user is a member. Loads them again when a note about a change by somebody
+ * else, or a read mark, belongs to a user whose name the page does not know.
  */
 const useMembers = (
   { api, identity }: ChatClient,
@@ -147,8 +147,8 @@ interface Range {
 }
 
 /**
- * Returns the range of entries, at least `from` and below `before`, that contains every entry that is not a loaded message.
- * Without `before`, the range has no end. With `before`, returns undefined if all entries up to it are loaded messages.
+ * Returns the range that starts at the first entry from `from` on that is not a loaded message, and that ends below `before`.
+ * Without `before`, the range has no end. With `before`, returns undefined if all entries below it are loaded messages.
  */
 const gapIn = (messages: RoomState['messages'], from: number, before: number | undefined): Range | undefined => {
   const known = new Set(messages.map(({ seq }) => seq))

@@ -11,8 +11,8 @@ const weak = createPasswords({ rounds: 4 })
 const strong = createPasswords({ rounds: 5 })
 
 /**
- * Creates the functions for accounts, which hash with `passwords`. `between` is called once, after the first check of a password
- * and before any write.
+ * Creates functions for accounts that hash and verify with `passwords`. Calls `between` once: after the first check of a
+ * password, and before any write.
  */
 const setup = async (
   passwords: Passwords,
@@ -76,7 +76,8 @@ test('two concurrent logins that renew the hash both succeed', async () => {
 })
 
 test('many concurrent logins that renew the hash all succeed, and renew it once', async () => {
-  // The é is decomposed, because some keyboards send it in this form. Normalization changes this password.
+  // The é is decomposed, as some keyboards send it. The stored hash is of this form, so a login replaces it with a hash of the
+  // normalized form.
   const password = 'Se\u0301curePass123'
   const { accounts, database, john } = await setup(strong, () => {})
   const renewals = vi.spyOn(database.users, 'renewPasswordHash')

@@ -151,7 +151,7 @@ describe('the deletion of an account', () => {
     // the deleted user again.
     const imported = ['fastapi_users']
     const kept = ['audit', 'deletions', 'identities', 'log_changes', 'messages', 'reactions', 'reports', 'revocations']
-    // The entries that end the memberships, and the sweeps of the rooms, remove the rows of these tables.
+    // The rows of these tables are removed by the entries that end the memberships, and by the periodic jobs of the rooms.
     const left = ['members', 'restrictions', 'ban_erasures']
     expect(tables.map(({ table }) => table).sort()).toEqual([...kept, ...imported, ...left, ...PERSONAL_TABLES].sort())
   })
@@ -226,7 +226,8 @@ describe('the memberships of a deleted account', () => {
     await database.client.query(`insert into ${upgrades} (step) values ('rooms')`)
     await expect
       .poll(async () => {
-        // Ends the lease, because a process that does not know yet that the upgrade is finished tries again after ten seconds.
+        // A process that does not know yet that the upgrade is finished fails, and postpones the deletion by ten seconds. Ends
+        // this delay, so that the process tries again now.
         await database.client.query(`update ${inSchema(database, 'deletions')} set leased_until = null`)
         clock.advance(5000)
         return statusOf(chat, john)

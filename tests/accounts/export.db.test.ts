@@ -106,7 +106,8 @@ const RECORDS: Record<(typeof PERSONAL_TABLES)[number], string | null> = {
   passkeys: 'passkey',
   room_invitations: 'invitation',
   blocks: 'block',
-  // These tables contain only hashes of tokens, challenges, random numbers, mails to send, and times of exports and messages.
+  // The export does not contain these tables. They contain only hashes of tokens, challenges, random numbers, mails to send,
+  // and times of exports and messages.
   one_time_tokens: null,
   challenges: null,
   passkey_handles: null,

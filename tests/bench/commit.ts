@@ -24,7 +24,7 @@ export const compileCommit = (commit: string): CompiledCommit => {
   symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'))
   const options = ['--noCheck', '--declaration', 'false', '--stripInternal', 'false', '--sourceMap', 'false']
   execFileSync('node_modules/.bin/tsc', ['-p', 'tsconfig.build.json', ...options], { cwd: folder, stdio: 'inherit' })
-  // Copies the files of the page from this tree. The service needs them to start, but no client of the benchmarks loads them.
+  // Copies the files of the web client from this tree. The service needs them to start, but no benchmark loads them.
   for (const files of ['web', 'assets'])
     cpSync(join(root, 'dist', files), join(folder, 'dist', files), { recursive: true })
   return { folder, program: join(folder, 'dist/src/cli.js') }

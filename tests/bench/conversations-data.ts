@@ -5,7 +5,10 @@ import { createDatabase } from '../../src/db/database.ts'
 import type { BenchDatabase } from './database.ts'
 import type { Service } from './service.ts'
 
-/** Creates `person-1`, `person-2`, … with the password of `person-0`, because registering them takes longer than the benchmark. */
+/**
+ * Inserts the users `person-1`, `person-2`, … with the password hash of `person-0`. Registering them would take longer than the
+ * benchmark.
+ */
 export const addUsers = ({ sql }: BenchDatabase, count: number) => sql`
   insert into users (username, hashed_password)
   select 'person-' || n, known.hashed_password

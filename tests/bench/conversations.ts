@@ -1,6 +1,6 @@
 /**
  * Measures the costs that must not grow with the number of reactions, of entries between messages, of rooms and of members.
- * Compares each cost with that of the plain case in the same run.
+ * Compares each cost with the cost of a simple case, which is measured in the same run.
  */
 import { addRoom, addUsers, post, react } from './conversations-data.ts'
 import { type BenchDatabase, createBenchDatabase } from './database.ts'
@@ -61,7 +61,7 @@ const pages = async ({ database, service, rounds }: Context): Promise<Row[]> => 
     await post(service, room, PAGE / 2)
   }
   const read = (room: string) => () => call('GET', `/rooms/${room}/messages?limit=${PAGE}`)
-  // Changing a message removes its page from the page cache.
+  // Reacts to a message, or removes the reaction. Both remove the page of the message from the page cache.
   let reactions = 0
   const change = (room: string) => () =>
     call(reactions++ % 2 === 0 ? 'PUT' : 'DELETE', `/rooms/${room}/messages/20/reactions/x`)
@@ -145,7 +145,7 @@ const members = async ({ database, service, rounds }: Context): Promise<Row[]> =
   }
   const rows: Row[] = []
   for (const [name, work] of Object.entries(works)) {
-    // A user may add 60 members per minute.
+    // Stays below the rate limit: a user may add 60 members per minute.
     const repeats = name === 'adding a member' ? 9 : REPEATS
     const runs = await interleave(rounds, {
       'a room of two': () => timeOf(work(small), { repeats }),

@@ -25,7 +25,7 @@ const redisCpu = (redis: RedisServer): number =>
   )
 
 /**
- * Begins a measurement. Returns a function that returns what was used since then. The time of the background processes of
+ * Begins a measurement. Returns a function that returns the CPU time since then. The time of the background processes of
  * PostgreSQL, such as the checkpointer, is not included.
  */
 export const beginCost = async ({ database, services, redis }: Installation): Promise<() => Promise<Cost>> => {

@@ -1,7 +1,7 @@
 /**
- * Measures how much the commands that work on data delay the service: the time until a message is acknowledged while a command is
- * running, beside the time without a command. Each command works on `ROWS` stored messages (200,000; with `--short` 20,000), in the
- * same database and on the same cores as the service. `COMMANDS=rotate,import` runs only these commands.
+ * Measures how much the commands that work on data delay the service: the time until a message is acknowledged, with and
+ * without a running command. Each command works on `ROWS` stored messages (200,000; with `--short` 20,000), in the same
+ * database and on the same cores as the service. `COMMANDS=rotate,import` runs only these commands.
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -32,13 +32,13 @@ const PROGRAM = process.env.PROGRAM ?? 'dist/src/cli.js'
 interface Traffic {
   /** Runs `work`. Returns the time from send to acknowledgement, in milliseconds, of each message acknowledged meanwhile. */
   during(work: () => Promise<unknown>): Promise<number[]>
-  /** Resolves with the number of acknowledged messages, when all of them are. */
+  /** Stops sending. Waits until all messages are acknowledged, and resolves with their number. */
   stop(): Promise<number>
 }
 
 /**
- * Half of the sockets send and have no subscription, so that each frame that they receive is an acknowledgement. The other half are
- * subscribed and only receive.
+ * Starts to send. Half of the sockets send and have no subscription, so that each frame that they receive is an
+ * acknowledgement. The other half are subscribed and only receive.
  */
 const startTraffic = async (service: Service): Promise<Traffic> => {
   let at = 0
@@ -102,7 +102,9 @@ const fill = async ({ sql }: BenchDatabase, key: string, rows: number): Promise<
   await sql`vacuum analyze messages`
 }
 
-/** Creates the database of a FastAPI Chat Backend. Its messages are newer than what the retention deletes. */
+/**
+ * Creates the database of a FastAPI Chat Backend. Its messages are at most 10 days old, so the retention of 30 days keeps them.
+ */
 const createSource = async (key: string, rows: number): Promise<BenchDatabase> => {
   const source = await createBenchDatabase()
   const { token } = createKeyring({ current: key, now: Date.now }).encrypt(TEXT)

@@ -52,8 +52,8 @@ const perSecond = (runs: ReadonlyMap<string, readonly Run[]>): Map<string, numbe
   new Map([...runs].map(([name, all]) => [name, all.map(run => run.perSecond)]))
 
 /**
- * Returns the note of the row: the ratio of requests per CPU second. Unlike the requests per second, this ratio is not limited by
- * the load generator.
+ * Returns the note of the row: the requests per CPU second of the service, divided by those of the Fastify route. The load
+ * generator does not limit this ratio, but it limits the requests per second.
  */
 const noteOf = (runs: ReadonlyMap<string, readonly Run[]>, ours: string): string => {
   const median = (name: string, field: keyof Run): number =>

@@ -17,7 +17,7 @@ const MESSAGES = Number(process.env.MESSAGES ?? 100_000)
 const USERS = Number(process.env.USERS ?? 300)
 const KILLS = (process.env.KILLS ?? '0.25,0.6').split(',').filter(Boolean).map(Number)
 const PASSPHRASE = 'a passphrase, not a key'
-/** The names after the import of the first users, to whom fastapi_database.py gives special names. */
+/** The names that the first users have after the import. fastapi_database.py gives these users special names. */
 const NAMED = ['alice', 'Bob', 'bob2', 'carol_d', 'dave']
 const RENAMES = ['--rename', 'bob=bob2', '--rename', 'carol d=carol_d']
 const OWN_HASH = 20

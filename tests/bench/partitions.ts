@@ -20,8 +20,8 @@ const PLAIN = 'one table'
 const HASHED = `${PARTITIONS} partitions`
 
 /**
- * Replaces the empty table by a partitioned one. The append function draws ids from the sequence by its name, so the column keeps
- * this sequence. Both unique keys contain `room_id`, which PostgreSQL requires of a partitioned table.
+ * Replaces the empty table by a partitioned one. The new column `id` uses the same sequence, because the append function refers
+ * to this sequence by its name. Both unique keys contain `room_id`, which PostgreSQL requires of a partitioned table.
  */
 const partition = async ({ sql }: BenchDatabase): Promise<void> => {
   const triggers = await sql`select pg_get_triggerdef(oid) as definition from pg_trigger

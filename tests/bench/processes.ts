@@ -8,7 +8,7 @@ import { type Effort, interleave, pause, percentile, type Row } from './rows.ts'
 import { type Service, startService } from './service.ts'
 
 const MESSAGES = 200
-/** Time in milliseconds after the start of any process during which processes with Redis also send over PostgreSQL. */
+/** After the start of any process, processes with Redis also send over PostgreSQL for this time, in milliseconds. */
 const BOTH_MS = 16_000
 
 /**

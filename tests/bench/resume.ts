@@ -9,7 +9,10 @@ import { type Service, startService } from './service.ts'
 
 const BEHIND = 500
 const TIMEOUT_MS = 300_000
-/** How long the idle service is measured, in seconds. The service polls at intervals of up to 5 s. */
+/**
+ * How long the idle service is measured, in seconds. This includes at least one poll, because the service polls at intervals of
+ * up to 5 s.
+ */
 const IDLE_SECONDS = 6
 
 interface Measurement {

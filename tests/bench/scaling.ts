@@ -21,12 +21,12 @@ const IN_FLIGHT = 5
 const IDLE_SECONDS = 4
 const ROUNDS = 2
 const SECONDS = 3
-/** Time in milliseconds after the start of any process during which processes with Redis also send over PostgreSQL. */
+/** After the start of any process, processes with Redis also send over PostgreSQL for this time, in milliseconds. */
 const BOTH_MS = 16_000
-/** The service announces who has joined within this time in milliseconds. */
+/** Time in milliseconds until the service has announced all users who have joined. */
 const JOINED_MS = 6000
 const CONNECTIONS = 5000
-/** Each connection is pinged once in this time. */
+/** Interval in seconds at which the service pings each connection. */
 const PINGS_SECONDS = 25
 const FRAME = JSON.stringify({ type: 'message', content: TEXT, ref: 'r' })
 
@@ -80,7 +80,10 @@ const connectReaders = async (installation: Installation): Promise<Readers> => {
 
 const messageTo = (room: number): string => JSON.stringify({ ...JSON.parse(FRAME), room: nameOf(room) })
 
-/** Adds a cost per message in µs, after subtracting the cost of the same time without messages. */
+/**
+ * Adds the CPU time per message in µs to the results. First subtracts the CPU time that the idle installation uses in the same
+ * time.
+ */
 const addCost = (
   results: Results,
   load: string,

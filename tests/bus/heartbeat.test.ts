@@ -111,7 +111,7 @@ test('it tries to listen again with every heartbeat while listening fails', asyn
 test('it opens one connection at a time, and leaves no listener behind', async () => {
   const { bus, state, clock } = await start()
   state.losesNotifications = true
-  // The heartbeats of two hours are due before a connection can be opened.
+  // Advances the clock by two hours at once, so many heartbeats are due before the bus can open another connection.
   clock.advance(7_200_000)
   await turn()
   expect(state.listens).toBe(2)

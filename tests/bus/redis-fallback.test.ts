@@ -1,4 +1,4 @@
-/** Tests when a process falls back to PostgreSQL, and when it stops. */
+/** Tests when a process falls back to PostgreSQL, and when the fallback ends. */
 import { expect, test } from 'vitest'
 import { createFallback } from '../../src/bus/redis/fallback.ts'
 import { createWanted } from '../../src/bus/redis/wanted.ts'

@@ -1,4 +1,4 @@
-/** Tests that payloads are delivered once, and that payloads which Redis lost are noticed. */
+/** Tests that each payload is delivered once, and that a process detects the payloads that Redis has lost. */
 import { expect, test } from 'vitest'
 import { createSenders } from '../../src/bus/redis/senders.ts'
 import { fakeClock } from '../support/clock.ts'

@@ -36,8 +36,8 @@ const startTwo = async (first: Options, second: Options = first, waits = true) =
 }
 
 /**
- * Sends an event in each direction until both have arrived. A bus that connects again may have lost an event, which it reports
- * with a reset. On a busy machine, this may happen at any time, because the clock of the buses is fast.
+ * Sends an event in each direction until both have arrived. A bus that reconnects may lose an event, and reports the loss with
+ * a reset. Because the clock of the buses is fast, a bus may reconnect at any time on a busy machine.
  */
 const exchange = async ({ one, two }: Pick<Awaited<ReturnType<typeof startTwo>>, 'one' | 'two'>): Promise<void> => {
   const seen = [one.received.events.length, two.received.events.length] as const
@@ -259,7 +259,8 @@ describe.skipIf(!hasRedis)('the bus over Redis', () => {
     const one = await openBus({ server }, instance)
     const two = await listening(createPostgresBus({ database, instance: async () => [instance], clock: fastClock }))
     await untilRedisWorks(one.bus)
-    // Waits until the first process no longer sends over PostgreSQL because of its start.
+    // For 15 s after its start, the first process sends over PostgreSQL even if no process needs it. Waits until this time has
+    // passed.
     const startedAt = fastClock.monotonic()
     await expect.poll(() => fastClock.monotonic() - startedAt, { interval: 50 }).toBeGreaterThan(16_000)
     one.bus.announce(1, 1)

@@ -79,12 +79,12 @@ const checkRoom = async (
   const members = await readMembers(reader, room)
   const found = members.map(({ user_id, role }) => `${user_id} ${role}`).sort()
   const expected = [...rulesOf(log, options).roles].map(([id, role]) => `${id} ${role}`).sort()
-  // Before the first entry, `general` has no members.
+  // `expected` is computed from the log and from the roles before the first entry (`options`).
   if (!isDeepStrictEqual(found, expected)) violations.push(`the members are ${found} instead of ${expected}`)
   return { log, violations: violations.map(what => `${room}: ${what}`) }
 }
 
-/** Compares the inbox of a client with HTTP, and the unread messages with the log. */
+/** Compares the inbox of a client with the inbox over HTTP, and the number of unread messages with the log. */
 const checkInbox = async (client: ChaosClient, user: HttpUser, logs: ChaosEnd['logs']): Promise<string[]> => {
   const load = async (): Promise<InboxItem[]> => compared((await readInbox(user)).rooms)
   const endsBy = Date.now() + INBOX_MS

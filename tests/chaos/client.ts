@@ -39,8 +39,8 @@ export interface ClientOptions {
 type Frame = { readonly [field: string]: unknown }
 
 /**
- * Codes of errors after which a frame is not sent again. If frames in slow mode were sent again, a run that ends in slow mode would
- * need 2 s for each of them.
+ * Codes of errors after which a frame is not sent again. `slow_mode` is one of them, because a run that ends in slow mode would
+ * otherwise need 2 s for each unacknowledged frame.
  */
 const FINAL = new Set([
   'slow_mode',
@@ -54,7 +54,7 @@ const FINAL = new Set([
   'not_author',
   'room_not_found'
 ])
-/** Codes of errors after which a frame is sent again. All others are errors of the service. */
+/** Codes of errors after which a frame is sent again. A code that is in neither set is a fault of the service. */
 const TEMPORARY = new Set(['busy', 'unavailable', 'rate_limited', 'not_subscribed'])
 
 /**
@@ -103,8 +103,8 @@ export const createClient = ({ name, userId, urls, isV1, logIn, random }: Client
   }
 
   /**
-   * Returns the next frame to send, in most cases a message. A change refers to one of the last messages, so that clients change
-   * the same message at the same time.
+   * Returns the next frame to send, in most cases a message. An edit, a deletion or a reaction refers to one of the last
+   * messages, so that clients change the same message at the same time.
    */
   const next = (room: string, reader: RoomReader): Frame => {
     const content = `${name} says ${count} ${'.'.repeat(Math.floor(random() * 500))}`
@@ -115,7 +115,7 @@ export const createClient = ({ name, userId, urls, isV1, logIn, random }: Client
     if (kind > 0.4 || target === undefined)
       return { type: 'message', room, content, ...mentions, ...(reply === undefined ? {} : { reply_to: reply }) }
     if (kind < 0.25) return { type: 'react', room, target, key: oneOf(['👍', '❤', '+1']), remove: random() < 0.3 }
-    // Only a moderator may delete the messages of others, but every client tries.
+    // Every client also tries to delete messages of other users, and so tests that only moderators may do so.
     return kind < 0.28 || kind > 0.36
       ? { type: 'delete', room, target }
       : { type: 'edit', room, target, content, ...mentions }

@@ -43,7 +43,10 @@ interface Folded {
   mentions: readonly number[]
   isPinned: boolean
   readonly reactions: Map<string, Set<number>>
-  /** Whether the log contains an erasure of the author. If the message was still being sent then, a second erasure follows. */
+  /**
+   * Whether the log contains an erasure of the author. A message that was being appended during the erasure is erased by a
+   * second erasure.
+   */
   isAuthorErased: boolean
 }
 
@@ -90,8 +93,8 @@ const change = (message: Folded, { type, seq, user_id, target, ...entry }: LogEn
     const users = message.reactions.get(entry.key ?? '') ?? new Set()
     if (entry.action === 'added') users.add(user_id)
     else users.delete(user_id)
-    // The service may have missed the message at the first erasure of its author. Until the second erasure, the service then counts
-    // reactions that the first erasure has removed here.
+    // Does not check the count after an erasure of the author. This function removes the reactions at the first erasure. If the
+    // service missed the message then, it counts these reactions until the second erasure.
     if (users.size !== entry.count && !message.isAuthorErased)
       wrong.push(`the reaction ${seq} has the count ${entry.count} instead of ${users.size}`)
     message.reactions.set(entry.key ?? '', users)

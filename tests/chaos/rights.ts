@@ -1,5 +1,6 @@
 /**
- * Computes from the log of a room when each user could read the room, and finds frames that were sent to users who could not.
+ * Computes from the log of a room when each user could read the room. Finds frames that were sent to users who could not read
+ * it.
  */
 import type { LogEntry } from './fold.ts'
 
@@ -11,7 +12,7 @@ export interface Rights {
   readonly additions: readonly number[]
 }
 
-/** A frame that the service sent to a client, even if the client never received it. */
+/** A frame that a client received, with the fields that are needed here. Acks are not included. */
 export interface SeenFrame {
   readonly type: string
   readonly room?: string
@@ -41,11 +42,15 @@ export const rightsOf = (log: readonly LogEntry[], userId: number, isPublic: boo
 /** Returns whether a user may have had the right to read the room when the entry with this `seq` was sent. */
 export const mayHaveSeen = ({ removals, additions }: Rights, seq: number): boolean => {
   const removedAt = Math.max(0, ...removals.filter(at => at < seq))
-  // Either the last change up to `seq` was an addition, or the user was added later.
+  // Nothing removed the right before this entry, or an addition follows the last removal. The addition may also follow this
+  // entry, because a user who is added again may subscribe from an earlier `seq`.
   return removedAt === 0 || additions.some(at => at >= removedAt)
 }
 
-/** Returns a description of each frame of a connection that was sent although the user had no right to read the room. */
+/**
+ * Returns a description of each frame of a connection that was sent while the user had no right to read the room, or without a
+ * subscription.
+ */
 export const leaksOf = (frames: readonly SeenFrame[], rights: Rights): string[] => {
   const found: string[] = []
   let from: number | undefined

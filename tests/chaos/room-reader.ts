@@ -34,7 +34,7 @@ export interface RoomReader {
   readonly record: ClientRecord
   readonly lastSeq: number
   readonly isSubscribed: boolean
-  /** The `seq` of each of the last messages. A change refers to one of them. */
+  /** The `seq` of each of the last 20 messages. Edits, deletions and reactions refer to one of them. */
   readonly recent: number[]
   readonly own: readonly number[]
   /** Handles the beginning of a connection. */
@@ -105,7 +105,8 @@ export const createRoomReader = ({ name, userId, room, write }: RoomReaderOption
   const acknowledged = (frame: Frame): void => {
     const nonce = String(frame.nonce)
     const before = record.acknowledged.get(nonce)
-    // The service does not store the nonce of a reaction that changes nothing, so the same frame may change something later.
+    // A repeated frame must be acknowledged with the same `seq`. Reactions are exempt: the service does not store the nonce of
+    // a reaction that changes nothing, so the repeated frame may append an entry.
     if (before !== undefined && before !== frame.seq && !record.reactions.has(nonce))
       record.faults.push(`${nonce} was acknowledged twice, differently`)
     record.acknowledged.set(nonce, Number(frame.seq))

@@ -40,15 +40,16 @@ export const rulesOf = (log: readonly LogEntry[], { visibility, roles: first }: 
 
   const forbid = (entry: LogEntry): string | undefined => {
     const { type, user_id: author, timestamp = '' } = entry
-    // Deletions and erasures violate no rule: the service appends erasures itself, and a ban may delete messages later, in the name
-    // of a moderator who has lost the role.
+    // Deletions and erasures are always allowed. The service itself appends erasures. A ban deletes messages in the name of its
+    // moderator, even if the moderator has lost the role since then.
     if (type === 'deletion' || type === 'erasure') return undefined
-    // A user who joins the room, for example with an invitation, is not a member yet.
+    // Users may append entries about their own membership before they are members, for example when they use an invitation.
     const isOwn = type === 'membership' && entry.subject === author
     if (visibility !== 'public' && !isOwn && !roles.has(author)) return 'not a member'
     if (restrictions.has(`ban:${author}`) && !(isOwn && entry.event === 'left')) return 'banned'
     if (restrictions.has(`mute:${author}`) && !isOwn) return 'muted'
-    // In an archived room, an earlier message may still make its author a member, and the end of an account ends memberships.
+    // These entries may follow the archiving of a room: a message that was sent before makes its author a member, and a deleted
+    // account leaves the room.
     const isLate = entry.event === 'joined' || entry.event === 'left'
     if (settings.archived === true && type !== 'room' && !isLate) return 'in an archived room'
     const seconds = Number(settings.slow_mode_seconds ?? 0)

@@ -5,7 +5,7 @@ import { engine } from '../support/database.ts'
 import { PASSWORD, type Person, startChat } from '../support/start-chat.ts'
 
 type Notified = 'with notifications' | 'with notifications lost'
-/** The embedded database sends no notifications, so only the second case applies to it. */
+/** The cases to test. The embedded database sends no notifications, so there is only the case in which they are lost. */
 const WAYS: readonly Notified[] =
   engine === 'pglite' ? ['with notifications lost'] : ['with notifications', 'with notifications lost']
 

@@ -252,7 +252,7 @@ describe('migrate down', () => {
     expect(await applied()).toBe(all)
     expect(await onTerminal(cwd, 'y\n')).toContain('reverted ')
     expect(await applied()).toBe(all - 1)
-    // No question is asked if there is no data.
+    // Without data, the command does not ask for a confirmation.
     expect(await run(['migrate', 'down'], { cwd, env })).toMatchObject({ code: 0 })
     expect(await onTerminal(cwd, '', '--yes')).not.toContain('[y/N]')
     expect(await applied()).toBe(all - 3)

@@ -21,7 +21,7 @@ interface Row {
   readonly isPublic?: boolean
 }
 
-/** Returns a row: the call, the request and its body. */
+/** Returns a row of a table below: a call, and the request that the call should send. */
 const row = <Api>(call: (api: Api) => Promise<unknown>, request: string, body?: object, isPublic = false) => ({
   call,
   expected: { request, body, isPublic }

@@ -2,7 +2,8 @@
  * Performs one seeded run. Five users send, edit and delete messages, reply to them, react to them, pin them and mark them as read, in
  * a public room, a private room and direct rooms. They change members, roles, restrictions and settings, and one account is deleted.
  * Their connections are cut, stalled or left half open, or lose frames; processes restart; notifications are lost; apps are reloaded.
- * After the faults, compares what each user received, sees and may see with the logs and with HTTP.
+ * After the faults, compares what each user received and sees with the logs and with HTTP, and checks that no user received
+ * anything that this user may not read.
  */
 import type { App } from './faults/app.ts'
 import { checkEvents, checkForgotten, checkOutgoing, checkSettings, checkView, leaksTo } from './faults/check-app.ts'
@@ -67,8 +68,8 @@ const act = async (app: App, isReloaded: boolean, world: World): Promise<void> =
     if (random() < FAULTS / STEPS) running.push(causeFault(app, world))
     const isTalk = random() < 0.6
     const outcome = isTalk ? talk(app, world) : govern(app, world)
-    // Waits at the end for all actions except messages, because an action that ended later could append an entry after the log was
-    // read. A message of an app that was reloaded may never have an outcome.
+    // At the end, waits for all actions except messages, because a later action could append an entry after the log was read.
+    // Does not wait for messages, because a message of an app that was reloaded may never have an outcome.
     if (!isTalk) running.push(outcome)
     await Promise.race([outcome, pause(STEP_MS)])
   }

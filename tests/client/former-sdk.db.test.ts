@@ -76,7 +76,7 @@ test.runIf(hasCommit(BEFORE_SESSIONS.commit))(
     const messages = await round()
     await expect.poll(() => seen).toEqual(messages)
 
-    // Resumes the subscription.
+    // Closes the connection, so that the SDK has to resume the subscription.
     old.close()
     messages.push(...(await round()))
     old.connect()
@@ -143,7 +143,7 @@ test.runIf(hasCommit(BEFORE_CHANGES.commit))(
       'live'
     ])
 
-    // Resumes the subscription.
+    // Closes the connection, so that the SDK has to resume the subscription.
     old.close()
     await change()
     old.connect()

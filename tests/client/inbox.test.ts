@@ -5,7 +5,7 @@ import { fakeService, messageFrame, type Sent, settled, subscribedFrame } from '
 
 const at = (minute: number): string => `2026-01-31T12:${String(minute).padStart(2, '0')}:00.000+00:00`
 
-/** Creates an item of the inbox whose newest message is the entry `seq`, sent in this minute. */
+/** Creates an item of the inbox with two unread messages. The newest message was sent at 12:00 plus `minute`. */
 const item = (room: string, minute: number, more: object = {}) => ({
   room,
   visibility: 'public',

@@ -222,7 +222,7 @@ test('sends the next message at once when the message that slow mode delays is d
   room.discard(nonce)
   const [two = {}] = first.take('message')
   expect(two).toMatchObject({ content: 'two' })
-  // If slow mode still applies, this message, which is now the first in the outbox, has the time until which it waits.
+  // Slow mode still applies to this message, which is now the first in the outbox. `waitsUntil` is therefore set on it.
   first.receive(refusal(two, 'slow_mode', { retry_after_ms: 40_000 }))
   const waitsUntil = timers.now() + 40_000
   expect(room.state.outgoing).toMatchObject([{ content: 'two', waitsUntil }, { content: 'three' }])

@@ -12,7 +12,7 @@ const clientOf = (url: string, token: string): ChatClient => {
   return client
 }
 
-/** Registers two members of the room `team`. Their clients, and a second one of the first member, use the given processes. */
+/** Registers two members of the room `team`. Their clients use the given processes. The first member has two clients. */
 const start = async (one: RunningChat, two: RunningChat = one) => {
   const [ada, bob] = [await one.register('ada'), await one.register('bob')]
   const [laptop, phone, theirs] = [

@@ -1,4 +1,4 @@
-/** Tests what the SDK stores across restarts: the unsent messages and the read marks of one user, in any storage. */
+/** Tests what the SDK stores across restarts: one user's unsent messages, and the last received `seq` of each room. */
 import { expect, test } from 'vitest'
 import type { Storage } from '../../client/src/index.ts'
 import { fakeService, messageFrame, settled, subscribedFrame } from '../support/fake-service.ts'

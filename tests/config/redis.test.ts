@@ -1,4 +1,4 @@
-/** Tests the settings of Redis, and the options of ioredis that they become. */
+/** Tests the settings of Redis, and the options of ioredis that the service derives from these settings. */
 import { describe, expect, test } from 'vitest'
 import { optionsOf } from '../../src/bus/redis/options.ts'
 import { resolveSettings } from '../../src/config/resolve.ts'

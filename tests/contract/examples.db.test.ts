@@ -176,7 +176,7 @@ const CAUSES: Partial<Record<ErrorCode, (request: Sent, expired: string) => Sent
   password_too_common: request => withBody(request, { username: 'jill', password: 'Password123' }),
   room_taken: request => withBody(request, { room: 'general' }),
   room_not_found: request => replaced(request, { path: request.path.replace('/general', '/nowhere') }),
-  // If the request has no body, the example already uses the nonce of another operation.
+  // A request without a body stays unchanged, because its example already contains a nonce that another operation has used.
   nonce_reused: request => (request.body === undefined ? request : withBody(request, { content: 'something else' })),
   message_too_long: request => withBody(request, { content: 'x'.repeat(4001) }),
   invalid_frame: request =>

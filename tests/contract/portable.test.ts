@@ -10,7 +10,7 @@ import { document, type Operation, operationOf, operations } from './document.ts
 
 type Node = Record<string, unknown>
 
-/** Returns a value and all objects inside it, without arrays. `name` is the property name or array index of the object. */
+/** Returns all objects in a value, including the value itself. `name` is the property name or array index of an object. */
 const nodesOf = (value: unknown, name = ''): (readonly [name: string, node: Node])[] => {
   if (typeof value !== 'object' || value === null) return []
   const own = Array.isArray(value) ? [] : [[name, value as Node] as const]

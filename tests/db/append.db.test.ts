@@ -164,7 +164,7 @@ describe('an append', () => {
       'wave'
     ]
     const all = kinds.map((kind, at) => entry(`w${at}`, { kind }))
-    // Both groups of consecutive waves cross a boundary between two batches.
+    // Each group of consecutive waves is divided between two batches.
     await append(...all.slice(0, 2))
     await append(...all.slice(2, 8))
     await append(...all.slice(8))

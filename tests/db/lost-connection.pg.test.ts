@@ -16,7 +16,7 @@ const start = async () => {
   onTestFinished(() => connects.mockRestore())
   const client = await openClient({ url: url.href, poolMax: 2 })
   onTestFinished(() => client.close())
-  /** Closes the connections of the client. Resolves when the client has been notified of all of them. */
+  /** Closes the connections of the client. Resolves when all sockets of the client are closed. */
   const lose = async () => {
     const sockets = connects.mock.contexts as Socket[]
     const open = sockets.filter(({ closed, remotePort }) => !closed && remotePort === proxy.port)

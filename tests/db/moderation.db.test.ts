@@ -344,7 +344,7 @@ describe('a batch of messages', () => {
       { owner: ['not_allowed', 'not_allowed'], member: ['room_not_found', 'room_not_found'] }
     ]
   ]
-  /** The ways in which a batch is appended. Each function returns the entries that follow the messages in the batch. */
+  /** The kinds of batches. Each function returns the entries that follow the messages in the batch. */
   const ways: [string, (one: NewEntry, general: number) => NewEntry[]][] = [
     ['of one room', () => []],
     ['of several rooms', (one, general) => [{ ...one, roomId: general, writeId: 'beside' }]],
@@ -374,7 +374,8 @@ describe('a batch of messages', () => {
         ...authors.map(author => expected[author]?.[1]),
         ...rest.map(() => 'stored')
       ])
-      // These messages of one room contain no refused author and no known message, so they take the shortest path.
+      // Each of these batches has one message, which is not known yet. If its author is not refused, the append function of the
+      // database takes its shortest path.
       for (const author of authors) {
         await sql(`delete from @last_posts where user_id = ${ids[author]} and '${author}' <> 'stranger'`)
         expect(await append(entry(author, 'message'))).toEqual([expected[author]?.[0]])

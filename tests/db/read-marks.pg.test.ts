@@ -46,7 +46,8 @@ test('marks that two processes write at once never move back, and no result is b
   for (let round = 1; round <= 300; round++) {
     const [low, high] = [10 * round, 10 * round + 5]
     const marks = await Promise.all([write(round % 2, low, round % 3 === 0), write((round + 1) % 2, high, false)])
-    // The order of the two writes is not known, but the result of a write is never below the mark that it wrote or an earlier mark.
+    // The two writes may run in either order. The result of a write is never lower than the mark that it wrote, and never lower
+    // than an earlier mark.
     expect(marks[0].readSeq).toBeGreaterThanOrEqual(low)
     expect(marks[1].readSeq).toBe(high)
     for (const { readSeq } of marks) expect(readSeq).toBeGreaterThan(shown)

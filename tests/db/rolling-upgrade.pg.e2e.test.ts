@@ -65,7 +65,7 @@ const deliver = async (client: SocketClient, message: { nonce: string; content: 
   }
 }
 
-/** Sends one message after another until `stop` is called, which returns the `seq` of each nonce. */
+/** Sends one message after another until `stop` is called. `stop` returns the `seq` of each nonce. */
 const talk = (client: SocketClient, author: string) => {
   const sent = new Map<string, number>()
   let isStopped = false
@@ -252,7 +252,7 @@ test.runIf(hasCommit(FIRST_RELEASE))(
     expect(await call('GET', inSecret, { token: bob.token })).toMatchObject({ status: 404 })
     await as(ada, 'POST', '/api/chat/direct', { users: [bob.id] })
 
-    // The unread numbers count messages of the first release by their position.
+    // The inbox computes the number of unread messages from positions. Messages of the first release must have positions too.
     await as(bob, 'PUT', '/api/chat/rooms/news/members/me', {})
     const inboxOf = async (room: string) =>
       (await as(bob, 'GET', '/api/chat/inbox')).rooms.find((item: { room: string }) => item.room === room)
@@ -275,7 +275,9 @@ test.runIf(hasCommit(FIRST_RELEASE))(
   }
 )
 
-/** Time in milliseconds after its start during which a process with Redis sends over PostgreSQL too, whichever processes run. */
+/**
+ * After its start, a process with Redis also sends over PostgreSQL for this time in milliseconds, even if no process needs it.
+ */
 const AFTER_START_MS = 15_000
 
 test.runIf(hasCommit(FIRST_RELEASE) && hasRedis)(
@@ -294,7 +296,7 @@ test.runIf(hasCommit(FIRST_RELEASE) && hasRedis)(
       return /^chat_bus_failing\{driver="redis"\} (\d)$/m.exec(text)?.[1]
     }
 
-    // The channel is the one on which the listening connections of both processes wait.
+    // Both processes listen on the same channel. Finds its name in the `LISTEN` statement of one of them.
     const [listening] = await sql<{ query: string }[]>`
       select query from pg_stat_activity where datname = current_database() and query ~* '^listen "?fastify_chat_'`
     const [, channel = ''] = /"?(fastify_chat_\w+)"?/.exec(listening?.query ?? '') ?? []

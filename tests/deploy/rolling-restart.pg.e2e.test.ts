@@ -53,7 +53,10 @@ interface Refusal {
   readonly code: string
 }
 
-/** Creates a WebSocket class that records why a connection was refused, which the interface of browsers does not show. */
+/**
+ * Creates a WebSocket class that records why a connection was refused. The WebSocket interface of browsers does not report
+ * this.
+ */
 const recordRefusals = () => {
   const refusals: Refusal[] = []
   class RecordingSocket extends WebSocket {
@@ -78,7 +81,10 @@ interface User {
   readonly received: { readonly seq: number; readonly content: string }[]
 }
 
-/** Starts a user who sends messages while `isSending` returns true. `absences` receives how long each refused client was away. */
+/**
+ * Starts a user who sends messages while `isSending` returns true. `absences` receives the time in milliseconds that each
+ * refusal lasted.
+ */
 const startUser = (chat: ChatClient, name: string, isSending: () => boolean, absences: number[]): User => {
   const user: User = { chat, sent: [], received: [] }
   let refusedAt: number | undefined
@@ -137,7 +143,7 @@ behindNginx(
     busy.listen(0, '127.0.0.1')
     await once(busy, 'listening')
     const { url, requests } = await startNginx([await freePort(), (busy.address() as AddressInfo).port])
-    // Round robin: nginx tries either process first.
+    // nginx uses round robin, so it tries each of the two processes first in some of these requests.
     for (let times = 0; times < 4; times++) {
       const response = await fetch(`${url}/ws/chat`)
       expect(response.status).toBe(503)
@@ -218,8 +224,8 @@ behindNginx(
     }
     const all = { 200: expect.any(Number) }
     expect(statuses).toEqual({ history: all, login: all, post: { 201: expect.any(Number) } })
-    // Clients were refused only because of CONNECT_RATE, and were connected again in time. If the process that is down was tried
-    // last, nginx refused them itself.
+    // Clients were refused only because of CONNECT_RATE: at least one process responded with 503. They were connected again in
+    // time. If nginx tried the stopped process last, nginx created the response.
     const failed = requests().filter(({ status }) => status >= 500)
     const refused = { request: 'GET /ws/chat', status: 503, tried: expect.stringContaining('503') }
     for (const request of failed) expect(request).toEqual(refused)

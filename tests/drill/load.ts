@@ -1,5 +1,6 @@
 /**
- * Creates the load of the drill: users who chat with the SDK through nginx, and a probe that posts over HTTP without a pause.
+ * Creates the load of the drill: users who chat with the SDK through nginx, and a probe that posts one message after another
+ * over HTTP.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { WebSocket } from 'ws'
@@ -11,7 +12,9 @@ const ROOM = 'general'
 
 /** What clients saw during a step. */
 export interface Seen {
-  /** The longest time in seconds in which the probe stored no message. A probe without a fault takes about 0.01 s. */
+  /**
+   * The longest time in seconds in which the probe stored no message. Without a fault, this is a few hundredths of a second.
+   */
   readonly unavailable: number
   /** How often each failure was seen, keyed by the status or the error of the probe. */
   readonly failures: Readonly<Record<string, number>>

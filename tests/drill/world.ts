@@ -20,7 +20,9 @@ export interface Service {
   signal(signal: NodeJS.Signals): void
   /** Settings that a step changes. They take effect with the next start. */
   readonly env: Record<string, string>
-  /** A library and its settings to start the process with, for example a clock that can be set. */
+  /**
+   * Environment variables that load a library into the process at its next start, for example a library that changes the clock.
+   */
   preload: Readonly<Record<string, string>>
 }
 

@@ -226,7 +226,7 @@ test('delivers to two processes, and after lost notifications at the next poll',
   for (const socket of [ann, bob]) expect(await socket.nextOf('message')).toMatchObject({ content: 'fast', seq: 1 })
   expect(performance.now() - startedAt, 'faster than the poll').toBeLessThan(4000)
 
-  // Without its notification, the entry is found by the poll.
+  // The notification of this entry is lost, so only the poll finds the entry.
   await sql.begin(async transaction => {
     const silent = Object.assign((...given: never[]) => (transaction as never as CallableFunction)(...given), {
       unsafe: transaction.unsafe,

@@ -78,8 +78,8 @@ const postUntilStored = async (url: string, headers: Record<string, string>, con
 }
 
 /**
- * Returns the maximum number of sockets within half a second. The HTTP requests of the other users reuse one connection. This
- * connection may be closed and opened again during this time.
+ * Returns the maximum number of sockets within half a second. A single measurement may be too low, because the connection for
+ * the HTTP requests of the other users may be closed and opened again.
  */
 const socketsBefore = async (victim: Victim): Promise<number> => {
   const until = performance.now() + 500

@@ -1,4 +1,6 @@
-/** Tests that a server which stops listening waits for no response that nobody can receive. */
+/**
+ * Tests that a server that stops listening does not wait for responses of connections that are closed, or for idle connections.
+ */
 import { once } from 'node:events'
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'

@@ -1,6 +1,6 @@
 /**
- * Tests that the log contains the request id of each problem document and `error` frame that is logged, although lines are
- * merged.
+ * Tests that the log contains the request id of each logged problem document and `error` frame, even if one line stands for
+ * several errors.
  */
 import { expect, test } from 'vitest'
 import { fakeClock } from '../support/clock.ts'

@@ -1,7 +1,7 @@
 """Writes the database of a FastAPI Chat Backend with the libraries that it uses: SQLAlchemy, passlib and cryptography.
 
-Usage: fastapi_database.py URL ENCRYPTION_KEY MESSAGES [USERS]. Adds MESSAGES messages to the database, and its users if it has none.
-USERS is the number of users after the named ones.
+Usage: fastapi_database.py URL ENCRYPTION_KEY MESSAGES [USERS]. Adds MESSAGES messages to the database. If the database has no
+users, first adds the users in NAMES, and USERS further users.
 """
 import base64
 import datetime
@@ -42,7 +42,7 @@ def fernet_of(setting: str) -> Fernet:
 NAMES = ["alice", "Bob", "bob", "carol d", "dave"]
 
 
-# Only one in so many of the further users has a hash of its own, because bcrypt is slow. The others share one.
+# One in 20 of the further users has a separate hash. All others share one hash, because bcrypt is slow.
 OWN_HASH = 20
 
 
@@ -64,7 +64,7 @@ def main(url: str, key: str, count: int, further: int = 0) -> None:
             session.add_all(
                 User(username=name, hashed_password=hashes.hash(f"Password of {name} 1"), created_at=began) for name in NAMES
             )
-            # The cost of these is the default of passlib, 12.
+            # These hashes have the default cost of passlib, which is 12.
             default = CryptContext(schemes=["bcrypt"])
             session.add_all(
                 User(username=name, hashed_password=hashed, created_at=began)

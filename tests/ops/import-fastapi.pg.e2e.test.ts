@@ -164,7 +164,7 @@ test.skipIf(!hasLibraries)(
     }
     expect(all).toHaveLength(300)
 
-    // A later run adds only what is new, and the times of a room never go back.
+    // A later run imports only new messages. It refuses messages that are older than the newest message of the room.
     write(2)
     expect((await runBuilt(['import-fastapi'], env)).output).toContain('Imported 0 users and 2 messages')
     await request('/api/chat/rooms/general/messages', { token, body: { content: 'new here' } })

@@ -8,7 +8,7 @@ import { sourceKeyOf } from '../../src/ops/import-fastapi/source-key.ts'
 test('a Fernet key is used as it is, and a passphrase is hashed', () => {
   const key = generateKey()
   expect(sourceKeyOf(key)).toBe(key)
-  // Python accepts both alphabets of base64, and ignores the last bits.
+  // Python accepts both alphabets of base64 (`+/` and `-_`), and ignores the unused bits of the last character.
   const bytes = Buffer.alloc(32, 0xfb)
   expect(sourceKeyOf(bytes.toString('base64'))).toBe(`${bytes.toString('base64url')}=`)
   expect(sourceKeyOf(`${'A'.repeat(42)}B=`)).toBe(`${'A'.repeat(43)}=`)

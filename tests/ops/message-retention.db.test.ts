@@ -72,7 +72,8 @@ describe('expired entries', () => {
     for (const table of ['messages', 'message_state', 'reactions'])
       expect(await sql(`select * from @${table} where seq <= 5`), table).toEqual([])
     expect(await sql('select content is not null as has_text from @reports')).toEqual([{ has_text: true }])
-    // The numbers of messages are computed from positions in the log, which deleted messages keep.
+    // The inbox computes numbers of messages from positions in the log. The deletion of messages does not change these
+    // positions.
     expect(await inboxOf({ call }, jane.token)).toMatchObject({ unread: 1, messages: before.messages })
     const late = { token: john.token, body: { content: 'late' } }
     expect((await call('PATCH', '/api/chat/rooms/general/messages/3', late)).status).toBe(404)

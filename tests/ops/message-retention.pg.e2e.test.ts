@@ -72,7 +72,7 @@ test('a transaction that holds the lock of the room neither waits nor is waited 
   const endFirst = await lock()
   expect(JSON.parse(await begin().ended)).toMatchObject({ deleted: 0 })
   await endFirst()
-  // Now the boundary is moved, and only the deletion runs beside the transaction.
+  // `expire` moves `oldest_seq` past the expired entries. The next process only deletes rows, which does not need the lock.
   expect(await database.messageRetention.expire(1, 30)).toBe(true)
   const endSecond = await lock()
   expect(JSON.parse(await begin().ended)).toMatchObject({ deleted: EXPIRED })

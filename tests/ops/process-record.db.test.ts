@@ -15,7 +15,7 @@ test('a process whose row cannot be written still accepts all kinds of entries t
       throw new Error('down')
     }
   }
-  // With `migrateOnStart`, the start may use the client.
+  // Without `migrateOnStart`, the start sends no query over the given client, so it would not read the finished steps.
   const settings = { migrateOnStart: true }
   const chat = await startChat({ database: { ...database, client: failing }, settings })
   const john = await chat.register('john')

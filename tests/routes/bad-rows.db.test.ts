@@ -100,8 +100,8 @@ test('messages that cannot be decrypted are logged once per minute with a count'
     .split('\n')
     .findLast(line => line.includes('cannot be decrypted'))
   const { undecryptable, total } = JSON.parse(last ?? '')
-  // The last line counts both messages that were read since the first line. It may count a message twice, because `advance` also
-  // makes the service listen for notifications again. The service then clears its page cache, and may read the message again.
+  // `undecryptable` counts the two messages that were read since the first line. It may count a message twice: `advance` also
+  // makes the service listen for notifications again, so the service clears its page cache and may read the message again.
   expect([undecryptable, total]).toEqual([undecryptable, undecryptable + 1])
   expect(undecryptable).toBeGreaterThanOrEqual(2)
 })

@@ -288,7 +288,8 @@ describe('the list of sessions', () => {
       },
       expect.objectContaining({ id: old.session_id, current: false })
     ])
-    // Ignores the session of this request. The list contains this session only if its latest use is already stored.
+    // Ignores the session of this request, because it may be in the list or not: the service may not have stored its latest use
+    // yet.
     const { sessions } = (await call('GET', '/api/auth/sessions', { token: jane.token })).body
     expect(sessions.filter(({ current }: { current: boolean }) => !current)).toEqual([])
   })

@@ -20,8 +20,8 @@ export const chromiumPath = paths.find(path => path !== undefined && existsSync(
 const completePath = paths.find(path => path !== undefined && !path.endsWith('-shell') && existsSync(path))
 
 /**
- * Returns whether Chromium was found, and prints a message if not. Throws if CI=true and Chromium was not found. `isComplete` is that
- * of `launchChromium`.
+ * Returns whether Chromium was found, and prints a message if not. Throws if CI=true and Chromium was not found. `isComplete`
+ * has the same meaning as for `launchChromium`.
  */
 export const hasChromium = ({ isComplete = false } = {}): boolean => {
   if ((isComplete ? completePath : chromiumPath) !== undefined) return true

@@ -67,7 +67,8 @@ export const createOutbox = (database: ChatDatabase) => {
     async drain({ poll }: { poll: () => void }): Promise<void> {
       await expect
         .poll(async () => {
-          // Makes mails due now. Leases last longer than 60 seconds, so a mail that is being sent is not sent twice.
+          // Makes mails due now, except for mails that are being sent. A mail that is being sent has a lease of more than 60 s,
+          // so it is not sent twice.
           await database.client.query(
             `update "${database.schema}".outbox set next_at = clock_timestamp()
              where next_at < clock_timestamp() + interval '60 seconds'`

@@ -77,7 +77,7 @@ test.skipIf(!hasTmux)('moderates a room and shows unread messages on two termina
   await ada.type('/ban bob')
   await ada.sees('You banned bob')
   await bob.sees(/banned .* Go to another room with \/room NAME\./)
-  // Timers of the inbox do not delay the end.
+  // The timers of the inbox must not delay the end of the program.
   await bob.type('/quit')
   await bob.ended()
 })

@@ -9,7 +9,7 @@ import { until } from './until.ts'
 type Body = any
 
 export interface Api {
-  /** Calls a route. `path` follows `/api/chat` unless it begins with `/api`. Rejects if the status is 300 or above. */
+  /** Calls a route. Puts `/api/chat` before a `path` that doesn't begin with `/api`. Rejects if the status is 300 or above. */
   call(method: string, path: string, body?: object): Promise<Body>
   /** Opens a WebSocket. `frames` are the frames that it has received. */
   connect(): Promise<{

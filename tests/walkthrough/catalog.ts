@@ -1,6 +1,6 @@
 /**
- * Lists what the walkthrough must show: the frames of the registry of kinds and of the protocol, the routes of conversations in
- * docs/openapi.json, and the commands in the help of the terminal client.
+ * Lists what the walkthrough must show: the frames of the protocol, including those of each kind of entry, the routes of
+ * conversations in docs/openapi.json, and the commands in the help of the terminal client.
  */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -31,7 +31,7 @@ const choices = new Map(
   })
 )
 
-/** The properties that an entry of the kind `room` can change. */
+/** The properties of a room that an entry of the kind `room` can change. */
 const CHANGES = (() => {
   const common = BUILT_IN.map(({ frame }) => new Set(Object.keys(frame.properties)))
   const { properties = {} } = BUILT_IN.find(({ kind }) => kind === 'room')?.frame ?? {}

@@ -1,6 +1,6 @@
 /**
- * Runs a proxy between one client and the service. The proxy passes every byte on, and reports requests and WebSocket frames.
- * The address of the proxy stays the same when the service process behind it is replaced.
+ * Runs a proxy between one client and the service. The proxy forwards HTTP requests and WebSocket connections, and reports
+ * requests and frames. The address of the proxy stays the same when the service process behind it is replaced.
  */
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, request } from 'node:http'
@@ -51,7 +51,7 @@ const afterUpgrade = (parse: (bytes: Buffer) => void): ((bytes: Buffer) => void)
   }
 }
 
-/** Returns the head of an upgrade without the offer to compress frames. */
+/** Returns the head of an upgrade without the offer to compress frames, because `parser` can't read compressed frames. */
 const headOf = ({ method, url, rawHeaders }: IncomingMessage): string => {
   const pairs = rawHeaders.flatMap((name, at) => (at % 2 === 0 ? [[name, rawHeaders[at + 1]] as const] : []))
   const kept = pairs.filter(([name]) => name.toLowerCase() !== 'sec-websocket-extensions')

@@ -1,7 +1,7 @@
 /**
  * Walks through the contract of conversations with two people and a moderator in two browsers and two terminals, on two service
  * processes of which one is killed: `npm run test:walkthrough`. Prints each frame, route and command with the clients that used
- * it. Exits with 1 if one was not seen, or if a client did not show the effect.
+ * it. Exits with 1 if a frame, route or command was not used, or if a client did not show its effect.
  */
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync } from 'node:fs'

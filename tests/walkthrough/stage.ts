@@ -54,7 +54,7 @@ export const startStage = async (checklist: Checklist): Promise<Stage> => {
   }
   const acks: Ack[] = []
 
-  /** Starts a proxy in front of a process. Records what the client does if it has a name. */
+  /** Starts a proxy in front of a process. If the client has a name, records what the client does. */
   const proxyFor = async (service: Service, client?: string): Promise<ClientProxy> => {
     const tick = (item: string | undefined): void => {
       if (item !== undefined && client !== undefined) checklist.tick(item, client)

@@ -477,7 +477,7 @@ describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
     const [page] = pages as [Page]
     await say(page, 'only a message')
     await line(page, 'only a message').hover()
-    // The first toolbar appears one render after the pointer is on the message, because it is a part that is loaded later.
+    // Waits, because the page loads the code of the toolbar later, so the first toolbar appears one render later than others.
     await page.getByRole('toolbar').waitFor()
     expect(await page.getByRole('toolbar').getByRole('button').count()).toBe(2)
     await openMenu(page, 'only a message')

@@ -28,7 +28,7 @@ const leaveTraces = async (page: Page): Promise<void> => {
   await page.getByRole('textbox', { name: 'Message to Tea' }).fill('another secret')
 }
 
-/** Ends all sessions, with the same effect as their expiry. Waits until the page reports it. */
+/** Ends all sessions, with the same effect as their expiry. Waits until the page reports the end of the session. */
 const expire = async (chat: RunningChat, page: Page): Promise<void> => {
   await endSessions(chat)
   await page.getByText('Your session has ended').waitFor()
@@ -68,7 +68,7 @@ describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
   test('shows the room of a Back that comes right after the first rendering', async () => {
     const { chat, page, tab } = await start()
     await logIn(tab, chat.url, 'ada', PASSWORD)
-    // Runs after the chat was rendered, and before its effects, which add the listeners.
+    // The script runs after the chat was rendered, but before the effects of the chat add their listeners.
     await page.addInitScript(`new MutationObserver((_, observer) => {
       if (!document.querySelector('textarea')) return
       observer.disconnect()

@@ -122,8 +122,8 @@ test('runs one request at a time, and one more for calls during a run, also afte
 })
 
 /**
- * Creates the list of rooms of a service whose rooms a test changes with `listed`. After `hold`, the service responds
- * only when the test calls `answer`.
+ * Creates the list of rooms with a fake service. A test changes the rooms of the service with `listed`. After `hold`, the
+ * service responds only when the test calls `answer`.
  */
 const start = () => {
   const requests: { answer: () => void }[] = []

@@ -12,7 +12,7 @@ beforeEach(() => {
   return () => vi.unstubAllGlobals()
 })
 
-/** Creates the list of the rooms general and tea, which both have 10 entries, and opens both. The current room is the last one. */
+/** Creates the list of the rooms general and tea, with 10 entries each. Opens `opened`, whose last room stays current. */
 const start = async (
   inbox: FakeInbox = fakeInbox(),
   { stored = new Map<string, string>(), opened = ['tea', 'general'] } = {}

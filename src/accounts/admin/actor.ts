@@ -60,8 +60,8 @@ export const lockFor = async (
 export const notAdmin = (): ChatError => new ChatError('not_allowed', 'Only administrators may do this.')
 
 /**
- * Locks the administrators. If the user `id` is the only administrator, throws `last_admin`, or `not_allowed` if the actor is not
- * an administrator. Must be called in the transaction of each write that removes an administrator.
+ * Locks the administrators. Throws an error if the user `id` is the only administrator: `not_allowed` if the actor is not an
+ * administrator, or else `last_admin`. Must be called in the transaction of each write that removes an administrator.
  */
 export const refuseLastAdmin = async (
   { administration }: Pick<Repositories, 'administration'>,

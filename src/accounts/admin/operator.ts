@@ -16,7 +16,7 @@ export interface NewManagedUser {
 
 export interface Operator {
   /**
-   * Creates a user. The name may be reserved. Throws `username_taken`, also for the name of a user who was deleted recently.
+   * Creates a user. Accepts reserved names. Throws `username_taken` if a user has the name, or had it and was deleted recently.
    */
   createUser(user: NewManagedUser): Promise<ManagedUser>
   /** Ends every session of every user. Returns the number of users. */

@@ -16,8 +16,9 @@ type EraseRoomsOptions = Pick<DeletionJobOptions, 'database' | 'clock' | 'append
 }
 
 /**
- * Returns a function that erases the user's messages in all remaining rooms. Every step can be repeated, because a deletion
- * continues after a crash, and two processes may erase the same room. The function resolves with false if the process stops.
+ * Returns a function that erases the user's messages in all remaining rooms. Every step can be repeated. This is necessary,
+ * because a deletion continues after a crash, and two processes may erase the same room. The function resolves with false if
+ * the process stops.
  */
 export const createEraseRooms = ({ database, clock, appendErasure, isClosed, between }: EraseRoomsOptions) => {
   const { authored, deletions } = database

@@ -27,14 +27,12 @@ export type RequestDeletion = (userId: number, request: DeletionRequest) => Prom
 
 export interface DeletionRequestOptions {
   readonly context: Pick<AccountsContext, 'database' | 'mail'> & {
-    /**
-     * Decrypts the address of the mail. May be absent on the command line, which needs a key only if the service sends mail.
-     */
+    /** Decrypts the address to which the confirmation of the deletion is mailed. If absent, no mail is sent. */
     readonly keyring?: AccountsContext['keyring'] | undefined
   }
   /** True if the messages of every deleted user are erased. */
   readonly erasesByDefault: boolean
-  /** Called after the commit. */
+  /** Called after the end of the account was committed. */
   readonly onRequested?: () => void
 }
 
@@ -75,8 +73,8 @@ export const createRequestDeletion = ({
 const isOwner = (by: Owner | Actor): by is Owner => typeof by === 'object' && 'id' in by
 
 /**
- * Throws if the account may not be deleted. Locks administrators before any other user, as every write by an administrator
- * does.
+ * Throws if the account may not be deleted. Locks administrators before any other user. Every write by an administrator uses
+ * this order, to prevent deadlocks.
  */
 const check = async (
   { administration, users }: Pick<Repositories, 'administration' | 'users'>,

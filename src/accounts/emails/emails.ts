@@ -36,7 +36,9 @@ export interface Emails {
    * authenticated.
    */
   enter(user: EmailOwner, address: string, client: ClientInfo): Promise<void>
-  /** Encrypts an address for `store`. Must not be awaited inside a transaction. Throws `validation_failed`. */
+  /**
+   * Encrypts an address for `store`. Must not be awaited inside a transaction (see `LookupKeys`). Throws `validation_failed`.
+   */
   prepare(address: string): Promise<PreparedEmail>
   /** Like `enter`, inside an open transaction that has created the user or has locked the user's row. */
   store(repositories: Repositories, user: EmailOwner, email: PreparedEmail, client: ClientInfo): Promise<void>
@@ -141,8 +143,8 @@ export const createEmails = ({ context, isRequired }: EmailsOptions): Emails => 
         if (!redeemed?.addressHash) throw linkExpired()
         const { userId, addressHash } = redeemed
         const before = (await repositories.emails.listOf(userId)).find(isVerified)
-        // The thrown error rolls the transaction back. The rollback is needed because `verify` may already have removed the
-        // former address when it finds that another user has verified the new address.
+        // The error rolls the transaction back, so that the user keeps the former address. `verify` may have removed it before
+        // another user verified the new address.
         if (!(await repositories.emails.verify(userId, addressHash))) throw linkExpired()
         // Removes links for a new password too, because they were sent to the former address.
         await repositories.oneTimeTokens.removeOf(userId)

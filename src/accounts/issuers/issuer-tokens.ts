@@ -108,8 +108,8 @@ const issuerOf = (token: string): unknown => {
 }
 
 /**
- * Values of the header `typ` that are accepted. The list contains `jwt`, although some issuers use this value for ID tokens
- * too.
+ * Values of the header `typ` that are accepted. Some issuers use `jwt` for ID tokens too, so `refuseOtherTokens` rejects ID
+ * tokens by their claims.
  */
 const TYPES: ReadonlySet<unknown> = new Set(['at+jwt', 'application/at+jwt', 'jwt'])
 
@@ -130,8 +130,8 @@ const decoded = (decode: () => Payload): Payload => {
 }
 
 /**
- * Returns undefined, so that the next key is tried. Throws `token_expired` for an expired token, because its signature matched
- * the key. Does not reveal the cause of any other error.
+ * Throws `token_expired` if the token has expired. In this case the signature matched the key, so no other key is tried.
+ * Returns undefined for any other error, so that the next key is tried.
  */
 const failure = (error: unknown): undefined => {
   if (Object(error).code !== 'ERR_JWT_EXPIRED') return undefined

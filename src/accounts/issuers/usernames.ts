@@ -3,7 +3,7 @@ import { randomInt } from 'node:crypto'
 import { isReservedName } from '../reserved-names.ts'
 
 const MIN = 3
-/** Less than the maximum length of 50, so that a number can be appended. */
+/** Maximum length in characters of a derived name. The limit of usernames is 50, so a number can be appended. */
 const MAX = 42
 const FALLBACK = 'user'
 /** The highest sequential suffix to try, and the number of random suffixes to try after that. */

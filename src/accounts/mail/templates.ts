@@ -47,8 +47,8 @@ const FACTORS: Readonly<Record<string, string>> = { totp: 'an authenticator app'
 const factorOf = ({ params }: MailData): string => FACTORS[params.factor ?? ''] ?? 'a second factor'
 
 /**
- * Every kind of mail except `forgot`. A row of the kind `forgot` is a request for `reset_password` whose address has not been
- * looked up yet.
+ * Every kind of mail except `forgot`. A row of the kind `forgot` is a request for a new password. The worker looks up the user
+ * of the address and turns the row into a `reset_password` mail.
  */
 export const MAIL_TEMPLATES = {
   verify_email: {

@@ -47,7 +47,7 @@ const LIMITS: WorkerLimits = { first: 6, again: 3, deliveryMs: 40_000, delayMs: 
 const POLL_MS = 2000
 /** Delay in milliseconds between storing a mail and reading the outbox. The transaction has usually been committed by then. */
 const WAKE_MS = 50
-/** Difference in milliseconds between the duration of a lease and the timeout of a delivery. */
+/** A lease lasts this many milliseconds longer than the timeout of a delivery, so that no other process sends the same mail. */
 const LEASE_MARGIN_MS = 80_000
 
 export const createOutboxWorker = (options: OutboxWorkerOptions): OutboxWorker => {
@@ -74,7 +74,7 @@ export const createOutboxWorker = (options: OutboxWorkerOptions): OutboxWorker =
     for (const mail of mails) begin(mail)
   }
 
-  /** Leases mails for the free slots. A call while another call is in progress makes that call lease mails once more. */
+  /** Leases mails for the free slots. If an earlier call is still in progress, that call leases mails once more. */
   const look = (): void => {
     mayHaveMore = true
     looking ??= (async () => {

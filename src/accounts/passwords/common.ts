@@ -3,8 +3,8 @@ import { COMMON_WORDS } from './common-words.ts'
 import { readAsLetters, wordsOf } from './skeleton.ts'
 
 /**
- * Returns whether a password is common, regardless of case, of digits and symbols at both ends, and of digits and symbols in
- * place of letters.
+ * Returns whether a password is common. Ignores case, and digits and symbols at both ends. Reads other digits and symbols as
+ * the letters that they replace.
  */
 export const isCommon = (password: string): boolean => {
   for (const word of wordsOf(password)) if (isListed(word)) return true

@@ -86,7 +86,8 @@ const PER_NAME: Limits = {
 export const createLoginThrottle = ({ database, lookupKeys }: LoginThrottleOptions): LoginThrottle => {
   const { loginThrottles, knownNetworks } = database
 
-  // The name is the last part, because a username may contain a newline. The first part identifies the kind of the rule.
+  // Parts are separated by newlines. The name must be the last part, because a username may contain a newline and the parts
+  // would then be ambiguous. The first part identifies the kind of the rule.
   const rule = async (limits: Limits, ...parts: readonly string[]): Promise<ThrottleRule> => ({
     ...limits,
     key: await lookupKeys.hash('names', parts.join('\n'))

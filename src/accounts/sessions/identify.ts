@@ -63,7 +63,8 @@ const parsed = (key: string): SessionKey => {
 
 /**
  * Returns the user and the generation of the session. Throws if the user or the session has ended. A change of the password
- * raises the generation of the session that requested it. So the access tokens of that session stay valid.
+ * raises the generation of the user and of the session that requested the change. So the access tokens of that session stay
+ * valid.
  */
 const checked = (
   { sid, gen = 0 }: AccessClaims,

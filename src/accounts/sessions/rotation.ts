@@ -5,11 +5,11 @@ import { hashOfSecret, hasMac, isEqual, type RefreshToken } from './refresh-toke
 /**
  * - `rotate`: the token is the current token; issue its successor.
  * - `repeat`: the token is the current token and was issued less than 30 s ago; return it again.
- * - `successor`: the token is the previous token, and its successor was not used yet or was first used less than 30 s ago; return
- *   the successor again.
- * - `reused`: the token is an older one, or its successor was first used at least 30 s ago, so somebody may have copied the token;
- *   end the session.
- * - `unknown`: the token does not belong to this session.
+ * - `successor`: the token is the previous token, and its successor was not used yet or was first used less than 30 s ago;
+ *   return the successor again.
+ * - `reused`: the token is an older one, or its successor was first used at least 30 s ago, so somebody may have copied the
+ *   token; end the session.
+ * - `unknown`: the session did not issue the token, or the database was restored and no longer knows the token.
  */
 export type Decision = 'rotate' | 'repeat' | 'successor' | 'reused' | 'unknown'
 

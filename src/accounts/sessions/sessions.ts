@@ -29,7 +29,10 @@ export interface Sessions {
   endByToken(presented: PresentedToken): Promise<boolean>
   /** Returns the id of the user of a refresh token, or undefined if the token belongs to no session. */
   userOf(token: string): Promise<number | undefined>
-  /** Ends every session and every access token of a user. Throws `invalid_token` in the same cases as `endOther`. */
+  /**
+   * Ends every session and every access token of a user. Throws `invalid_token` if the user or the session of the request was
+   * changed in the meantime.
+   */
   endAll(owner: CheckedUser, client: ClientInfo): Promise<void>
   /** Stores the current time as the last use of sessions that have open connections. */
   touch(sessionIds: readonly string[]): Promise<void>

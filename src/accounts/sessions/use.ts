@@ -15,7 +15,7 @@ export interface SessionUseOptions {
   readonly log: Log
 }
 
-/** Stores the changes of a session that the use of its access token causes. Does not wait for the database. */
+/** Records that an access token of a session was used. Does not wait for the database. */
 export type SessionUse = (claims: AccessClaims, session: LiveSession) => void
 
 /**

@@ -17,8 +17,8 @@ export interface Factors {
    */
   enrolTotp(actor: FactorActor): Promise<TotpEnrolment>
   /**
-   * Confirms the secret with its first code. Returns new recovery codes, which replace earlier ones. Throws `invalid_code`, also
-   * if no secret awaits confirmation.
+   * Confirms the secret with its first code. Returns new recovery codes, which replace earlier ones. Throws `invalid_code` if
+   * the code is wrong, or if no secret awaits confirmation.
    */
   confirmTotp(actor: FactorActor, code: string): Promise<readonly string[]>
   /** Removes the app, even if it is not confirmed. */

@@ -1,6 +1,6 @@
 /**
- * Interrupts a login until the second factor is verified. The challenge stores the options of the first request. When the login
- * continues, it checks again that the user has not changed since the password was verified.
+ * Interrupts a login until the second factor is verified. The challenge stores the options of the first request. When the
+ * client continues the login, the service checks again that the user has not changed since the password was verified.
  */
 import { createHash } from 'node:crypto'
 import type { Repositories } from '../../db/database.ts'
@@ -31,7 +31,10 @@ export const methodsOf = ({ hasTotp, recoveryCodes, passkeys }: FactorSummary): 
   ...(passkeys > 0 ? (['passkey'] as const) : [])
 ]
 
-/** Returns whether a user has a second factor. A passkey that does not work at the moment counts too. */
+/**
+ * Returns whether a user has a second factor. Passkeys for another host name count too, so that a change of PUBLIC_URL does not
+ * turn off the second factor.
+ */
 export const hasFactor = ({ hasTotp, allPasskeys }: FactorSummary): boolean => hasTotp || allPasskeys > 0
 
 /** An interrupted login: the user whose password was right, and the options of the first request. */
@@ -44,8 +47,8 @@ export interface LoginChallenges {
   /** Throws `second_factor_required` with a challenge and the methods if the user has a second factor. */
   readonly gate: LoginGate
   /**
-   * Returns the login of a challenge, and counts an attempt to continue it. Throws `invalid_challenge`, also if the password,
-   * the status or the generation of the user has changed since the password was checked.
+   * Returns the login of a challenge, and counts an attempt to continue it. Throws `invalid_challenge` if the challenge does
+   * not exist, or if the user was changed since the password was checked.
    */
   attempt(challenge: string): Promise<InterruptedLogin>
   /** Returns the login of a challenge without counting an attempt. Throws `invalid_challenge`. */
@@ -102,7 +105,7 @@ export const createLoginChallenges = (
 }
 
 interface ChallengeData {
-  /** A value that changes with the password. */
+  /** The digest of the password hash (see `digestOf`). */
   readonly password: string
   readonly options: LoginOptions
 }

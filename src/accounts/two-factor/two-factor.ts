@@ -1,6 +1,6 @@
 /**
- * Composes the parts of the second factors: authenticator apps, recovery codes, passkeys, and the login and proof that require
- * them.
+ * Combines the parts of two-factor authentication: authenticator apps, recovery codes, passkeys, and the checks of second
+ * factors during a login or a proof.
  */
 import type { AccountsContext, ClientInfo } from '../context.ts'
 import type { LoginGate } from '../login.ts'
@@ -33,8 +33,8 @@ export interface TwoFactor {
    */
   continueLogin(client: ClientInfo, challenge: string, code: string): Promise<InterruptedLogin>
   /**
-   * Verifies the code of a user who proves who they are with a password. Does nothing if the user has no second factor. Throws
-   * `second_factor_required` if the code is missing, `invalid_code` or `rate_limited`.
+   * Verifies the code of a user who proves who they are with a password. Does nothing if the user has no second factor. If the
+   * code is missing, throws `second_factor_required`. Otherwise, may throw `invalid_code` or `rate_limited`.
    */
   requireCode(actor: FactorActor, code: string | undefined): Promise<void>
   /**

@@ -22,7 +22,7 @@ export const createMemoryBus = ({ ends }: MemoryNetwork = createMemoryNetwork())
     if (!outbox.isEmpty) schedule()
   }
   const schedule = (): void => {
-    // If no other bus listens, nothing can receive the queued items.
+    // If no other bus listens, nobody receives the queued items, so they are dropped.
     if (ends.size <= 1) {
       outbox.clear()
       return

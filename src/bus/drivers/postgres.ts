@@ -30,7 +30,7 @@ export interface PostgresTransportOptions {
   readonly database: NotifyingDatabase
   /**
    * Returns texts that identify this service among the services on the same database: its schema, and the `epoch` of the room
-   * `general`, which is an id of the incarnation of the log.
+   * `general`, which identifies the incarnation of the log.
    */
   readonly instance: () => Promise<readonly string[]>
   /** Called with the error each time a heartbeat can't be sent. */
@@ -43,7 +43,7 @@ export interface PostgresTransportOptions {
 }
 
 export interface PostgresTransport extends Transport {
-  /** The channel, once it is known. */
+  /** The channel. Undefined until the transport listens. */
   readonly channel: string | undefined
   /** Sends a heartbeat now. */
   beat(): void
@@ -57,7 +57,7 @@ const HEARTBEAT_MS = 5000
 const REBUILD_MS = 15_000
 /** Timeout in milliseconds for opening a listening connection. */
 const OPEN_TIMEOUT_MS = 15_000
-/** Time in milliseconds for which this process sends on the listening connection after the connection received a heartbeat. */
+/** After the listening connection has received a heartbeat, this process sends on it for this many milliseconds. */
 const PROVEN_MS = 2 * HEARTBEAT_MS
 /** Timeout in milliseconds for sending on the listening connection. The payloads are then sent on another connection. */
 const SEND_TIMEOUT_MS = 1000
@@ -100,9 +100,9 @@ export const createPostgresTransport = ({
   let channel: string | undefined
   let listener: Listener | undefined
   /**
-   * When the listening connection last received a heartbeat. Reset when this connection is opened or fails to send. Heartbeats are
-   * sent on another connection, so a received heartbeat proves that both connections lead to the same database without a
-   * transaction pooler.
+   * The monotonic time in milliseconds at which the listening connection last received a heartbeat. `-Infinity` after this
+   * connection was opened or failed to send. Heartbeats are sent on another connection. So a received heartbeat proves that
+   * both connections lead to the same database, and that no transaction pooler is in between.
    */
   let provenAt = Number.NEGATIVE_INFINITY
 
@@ -113,8 +113,8 @@ export const createPostgresTransport = ({
 
   const open = async (name: string, receiver: Receiver): Promise<void> => {
     const receive = (payload: string): void => {
-      // Only a heartbeat of this process proves that the listening connection receives what another connection sends. The
-      // listening connection may have sent any other payload of this process itself.
+      // Heartbeats are sent on another connection. So only a heartbeat of this process proves that the listening connection
+      // receives what another connection sends. Other payloads may have been sent on the listening connection itself.
       if (payload.startsWith(ours) && !CONTENT.test(payload)) heardAt = provenAt = clock.monotonic()
       if (payload === lastBeat.payload) lagMs = clock.monotonic() - lastBeat.at
       receiver.receive(payload)
@@ -161,9 +161,10 @@ export const createPostgresTransport = ({
     lastBeat = { payload, at: clock.monotonic() }
     database.notify(channel, [payload]).catch(failed)
   }
-  /** Replaces the listening connection if it has received no heartbeat for a while. */
+  /** Replaces the listening connection if it has received no heartbeat for `REBUILD_MS`. */
   const check = (name: string, receiver: Receiver): void => {
-    // Only one connection is opened at a time, so that the listener of an earlier attempt does not stay open.
+    // Only one connection is opened at a time. Otherwise a second attempt would overwrite `listener`, and the first listener
+    // would never be stopped.
     if (isOpening || clock.monotonic() - Math.max(heardAt, builtAt) < REBUILD_MS) return
     isOpening = true
     onListenFailure(new Error(NO_HEARTBEAT))
@@ -206,7 +207,8 @@ export const createPostgresTransport = ({
       ]
     },
     async announcement(roomId, seq) {
-      // The sender in the payload is not this process, because this process must receive the payload too.
+      // Names another sender, because a process ignores payloads with its own id, and this process must handle this payload
+      // too.
       const payload = announcementOf(`${processId}/transaction`, roomId, seq)
       return { channel: channel ?? channelOf(await instance()), payload }
     },
@@ -216,7 +218,8 @@ export const createPostgresTransport = ({
       channel = name
       heardAt = clock.monotonic()
       await open(name, receiver)
-      // Sends the first heartbeat at once. It notifies processes with Redis whether they must also send over PostgreSQL.
+      // Sends the first heartbeat at once, because it reports to processes with Redis whether they must also send over
+      // PostgreSQL.
       beat()
       stopBeating = clock.every(HEARTBEAT_MS, () => {
         beat()
@@ -225,7 +228,7 @@ export const createPostgresTransport = ({
     },
     drain() {
       isClosed = true
-      // The last payloads must not wait for a listening connection that does not respond.
+      // The last payloads are sent on another connection, because the listening connection may not respond.
       provenAt = Number.NEGATIVE_INFINITY
       stopBeating()
     },

@@ -24,7 +24,8 @@ export interface RedisTransportOptions extends PostgresTransportOptions {
   /** The first part of the channel. Instances with different prefixes can share a Redis server. */
   readonly prefix: string
   /**
-   * Returns false while processes of an older release may still be running. Such processes neither use Redis nor send heartbeats.
+   * Returns false while processes of an older release may still be running. Until it returns true, this process also sends over
+   * PostgreSQL, because such processes neither use Redis nor send heartbeats.
    */
   readonly isUpgradeFinished: () => boolean
   /** Called with each error of Redis. */
@@ -79,13 +80,14 @@ const createRedisTransport = ({
       onFallback(isActive)
       if (!isActive) return
       mustReset = true
-      // Sent at once, so that other processes do not have to wait for the next heartbeat.
+      // Sends the request to use PostgreSQL at once, so that the other processes do not receive it only with the next
+      // heartbeat.
       postgres.beat()
     }
   })
   const failed = (error: unknown): void => {
     onRedisFailure(error)
-    // The server may have stopped responding. The connection keeps unsent bytes in memory until it is replaced.
+    // Replaces the connections, because the server may have stopped responding, and they keep unsent bytes in memory.
     link.replace()
     fallback.failed()
   }

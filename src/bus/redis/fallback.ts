@@ -5,7 +5,7 @@ export interface Fallback {
   readonly isActive: boolean
   /** Called when the connection is lost, or a publish fails. */
   failed(): void
-  /** Called when Redis did not deliver `count` payloads that it confirmed. */
+  /** Called with the number of overdue confirmations. See `Senders.overdue`. */
   missed(count: number): void
   /** Called when Redis has delivered a heartbeat that this process published at `sentAt` on the monotonic clock. */
   works(sentAt: number): void
@@ -17,15 +17,15 @@ export interface FallbackOptions {
 }
 
 const MINUTE_MS = 60_000
-/** Number of missed payloads within a minute at which Redis counts as failed. */
+/** Number of overdue confirmations within a minute at which Redis counts as failed. */
 const MAX_MISSED = 3
 /**
- * Minimum duration of a fallback in milliseconds. Without it, an unstable connection would make this process check all rooms
- * repeatedly.
+ * Minimum duration of a fallback in milliseconds. Each fallback makes this process check all rooms. An unstable connection
+ * would otherwise cause many fallbacks.
  */
 const MIN_MS = 15_000
 
-/** Creates the state of one process. A fallback is active until Redis has delivered the first heartbeat. */
+/** Creates the state of one process. A fallback is active from the start until Redis has delivered the first heartbeat. */
 export const createFallback = ({ clock, onChange }: FallbackOptions): Fallback => {
   let isActive = true
   let beganAt = Number.NEGATIVE_INFINITY

@@ -5,7 +5,7 @@ import { handleStreamErrors } from './stream-errors.ts'
 
 export interface LinkHandlers {
   readonly onMessage: (message: string) => void
-  /** Called when both connections work. */
+  /** Called when both the publishing and the subscribed connection work. */
   readonly onUp: () => void
   /** Called when a connection is lost. */
   readonly onDown: () => void

@@ -17,7 +17,7 @@ const CONNECT_MS = 3000
 /** The longest delay before a reconnect in milliseconds. */
 const MAX_RETRY_MS = 3000
 
-/** Returns the delay before a reconnect. It doubles with each failure and has jitter. */
+/** Returns the delay before a reconnect, in milliseconds. The delay doubles with each failure and has jitter. */
 const retryDelay = (attempt: number): number =>
   Math.min(50 * 2 ** Math.min(attempt, 10), MAX_RETRY_MS) * (0.5 + Math.random() / 2)
 

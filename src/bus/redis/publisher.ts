@@ -4,7 +4,7 @@ import type { Signature } from './signature.ts'
 
 export interface PublisherOptions {
   readonly link: Pick<RedisLink, 'isUp' | 'publish'>
-  /** Called with the payload that Redis did not confirm, unless it was also sent over PostgreSQL. */
+  /** Called with each payload that Redis did not confirm, except those that are also sent over PostgreSQL. */
   readonly onUnconfirmed: (payload: string) => void
   /** Called with each error. Redis then counts as failed. */
   readonly onFailure: (error: unknown) => void
@@ -19,7 +19,7 @@ export interface Numbered {
 export interface Publisher {
   /** The number of the newest payload that Redis has confirmed. */
   readonly sent: number
-  /** Payloads that were not published, because the unconfirmed payloads already had `MAX_WAITING_BYTES` bytes. */
+  /** The number of payloads that were not published, because `MAX_WAITING_BYTES` bytes already waited for confirmation. */
   readonly dropped: number
   readonly errors: number
   /** Publishes a payload without waiting. `hasOther` is true if the payload is also sent over PostgreSQL. */

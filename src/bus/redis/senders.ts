@@ -10,12 +10,15 @@ export type Via = 'redis' | 'postgres'
 export interface Senders {
   /**
    * Returns whether a payload is `new`, a `copy` of one that arrived over the other bus, or must be dropped as `replayed`.
-   * `isFresh` is true if the message is recent. A message of an unknown process must be recent.
+   * `isFresh` is true if the payload is recent. A payload of an unknown process is `replayed` if it is not recent.
    */
   accept(from: string, number: number, via: Via, isFresh: boolean): 'new' | 'copy' | 'replayed'
   /** Called when a heartbeat over PostgreSQL reports that Redis confirmed the payloads of a process up to `sent`. */
   confirmed(from: string, sent: number): void
-  /** Returns how many confirmations are overdue: Redis did not deliver their payloads within 2 s. Called once a second. */
+  /**
+   * Returns how many calls of `confirmed` are overdue: Redis has not delivered the payload `sent` within 2 s. Called once a
+   * second.
+   */
   overdue(): number
 }
 
@@ -67,7 +70,7 @@ export const createSenders = (clock: Pick<Clock, 'monotonic'>): Senders => {
       const before = sender.seen.get(number)
       const isOld = via === 'redis' && number <= sender.first && !isFresh
       if (before === via || number <= sender.floor || isOld) return 'replayed'
-      // A message that arrived over both buses is remembered as one from Redis, so that a replay of it is recognized.
+      // A payload that arrived over both buses is remembered as one from Redis, so that a later replay on Redis is recognized.
       if (before !== 'redis') remember(sender, number, via)
       if (via === 'redis') sender.newestOnRedis = Math.max(sender.newestOnRedis, number)
       return before === undefined ? 'new' : 'copy'

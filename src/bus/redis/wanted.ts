@@ -8,7 +8,9 @@ export interface Wanted {
   notice(envelope: NonNullable<ReturnType<typeof readEnvelope>>): void
 }
 
-/** Duration of a request in milliseconds: the time of three heartbeats. The start of a process counts as a request. */
+/**
+ * Time in milliseconds for which a request applies: three heartbeat intervals. The start of this process counts as a request.
+ */
 const WANTED_MS = 15_000
 
 /** Returns whether a payload comes from a process, and not from a trigger or from a transaction of a host application. */

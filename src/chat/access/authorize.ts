@@ -35,8 +35,9 @@ export interface Principal {
   /** The session of the user. Null or absent if a host application authenticates the users. */
   readonly sessionId?: string | null | undefined
   /**
-   * The generation of the session when the user was authenticated. If the generation of the user is higher now,
-   * revoked-sessions.ts determines whether the principal is still valid.
+   * The generation of the session when the user was authenticated. When all sessions of a user are revoked, the generation of
+   * the user is raised. If the user's generation is now higher than this value, revoked-sessions.ts determines whether the
+   * principal is still valid.
    */
   readonly generation?: number | undefined
 }

@@ -21,7 +21,7 @@ export interface CurrentUsersOptions {
   readonly clock: Clock
   /** See `ChatStorage.sessionUsers`. */
   readonly sessionUsers: ChatStorage['sessionUsers']
-  /** Called after the new names of users apply to connections. */
+  /** Called after the new names of users were applied to their connections. */
   readonly onRenamed: (userIds: readonly number[]) => void
 }
 
@@ -54,8 +54,8 @@ export interface CurrentUsers {
 }
 
 /**
- * Minimum time in milliseconds for which a change is remembered. A request or an upgrade that looked up the user before the
- * change usually ends within this time.
+ * Minimum time in milliseconds for which a change is remembered. A request or a WebSocket upgrade that looked up the user
+ * before the change usually ends within this time.
  */
 const REMEMBER_MS = 30_000
 /** Maximum number of users and sessions per query. */

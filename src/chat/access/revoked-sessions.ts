@@ -1,6 +1,6 @@
 /**
- * Remembers which sessions and which generations of users were revoked recently. A request or an upgrade that looked up its user
- * before a revocation usually ends while the revocation is remembered.
+ * Remembers which sessions were revoked recently, and which users got a new generation (see `Principal.generation`). A request
+ * or a WebSocket upgrade that looked up its user before a revocation usually ends while the revocation is remembered.
  */
 import type { Changes } from '../../db/database.ts'
 import type { Clock } from '../../lib/clock.ts'
@@ -12,8 +12,8 @@ export type Revoked = Pick<Changes, 'revokedSessions' | 'revokedUsers'>
 type RevokedUser = Changes['revokedUsers'][number]
 
 /**
- * The effect of recent revocations on a principal. Either its connections must be closed with a code, or it is still valid and
- * has a new generation. Undefined if there is no effect.
+ * The effect of recent revocations on a principal. Either its connections must be closed with a code, or the principal is still
+ * valid and has a new generation. Undefined if there is no effect.
  */
 export type Standing = { readonly close: CloseCode } | { readonly generation: number } | undefined
 
@@ -46,8 +46,8 @@ export const createRevokedSessions = (clock: Clock): RevokedSessions => {
     standingOf(principal) {
       const { userId, sessionId } = principal
       const user = users.get(userId) ?? usersBefore.get(userId)
-      // This check comes first, because the sessions of a suspended user have ended too. A client that receives `notAllowed`
-      // does not reconnect.
+      // Checked before the sessions, because the sessions of a suspended user have ended too. The client must receive
+      // `notAllowed`, so that it does not reconnect.
       if (user?.status === 'suspended') return { close: CLOSE.notAllowed }
       const isEnded = sessionId != null && (sessions.has(sessionId) || sessionsBefore.has(sessionId))
       if (isEnded) return { close: CLOSE.tokenExpired }
@@ -58,9 +58,9 @@ export const createRevokedSessions = (clock: Clock): RevokedSessions => {
 }
 
 /**
- * Returns the effect of the revocation of a user on a principal. Compares generations and not times. A session that began after the
- * revocation already has the new generation and stays valid. A session that was kept, for example the one that changed the
- * password, receives the new generation.
+ * Returns the effect that the revocation of all sessions of a user has on a principal. Compares generations and not times. A
+ * session that began after the revocation already has the new generation and stays valid. A session that was kept, for example
+ * the one that changed the password, receives the new generation.
  */
 const standingAfter = (
   { status, generation, keptSessions }: RevokedUser,

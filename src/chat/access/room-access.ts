@@ -16,7 +16,7 @@ export interface FindRoomOptions {
   /** True if an earlier lookup found no such room, false if it found one, and undefined if there was no lookup. */
   readonly isAbsent?: boolean | undefined
   /**
-   * Whether to throw `muted`, `room_archived`, or `not_allowed` because of a block, if the user may not write in the room. Not
+   * If true, throws `muted`, `room_archived` or, because of a block, `not_allowed` if the user may not write in the room. Not
    * needed to append an entry, because the append makes the same checks.
    */
   readonly isTyping?: boolean
@@ -44,10 +44,11 @@ export interface RoomAccess {
    */
   ensureAllowed(principal: Principal, name: string, action: FinerAction): Promise<void>
   /**
-   * Finds a room to read, and returns the result of `work`. In a private, direct or restricted room, checks again after `work`
-   * that the user may read it. A result that contains something which was written after the user was removed is therefore never
-   * returned. `ensureMember` is for a result that is read later, in parts: it must be called between reading and sending each
-   * part, and rejects if the user may not read the room anymore. For a public room without restrictions, `ensureMember` is undefined.
+   * Finds a room to read, and returns the result of `work`. In a private or direct room, and in a public room with
+   * restrictions, checks again after `work` that the user may read the room. Otherwise a removed user could receive entries
+   * that were written after the removal. `ensureMember` is for a result that is read later, in parts: it must be called between
+   * reading and sending each part, and rejects if the user may not read the room anymore. For a public room without
+   * restrictions, `ensureMember` is undefined.
    */
   readIn<T>(
     principal: Principal,

@@ -19,7 +19,9 @@ export interface AdmissionOptions {
   readonly random?: () => number
 }
 
-/** Minimum and maximum of the range of random delays, in milliseconds. With the maximum, a client is back within a minute. */
+/**
+ * Minimum and maximum spread in milliseconds. A rejected client waits 1 s plus a random part of the spread, so at most 59 s.
+ */
 const MIN_SPREAD_MS = 2000
 const MAX_SPREAD_MS = 58_000
 /** Time in milliseconds after which rejected WebSockets no longer count for the delay. */
@@ -32,7 +34,10 @@ export const createAdmission = (options: AdmissionOptions): (() => void) => {
   let rejected = 0
   let since = clock.monotonic()
 
-  /** Returns a random delay. Its range is long enough to open all connections that were rejected recently. */
+  /**
+   * Returns a random delay in milliseconds. The spread grows with the number of recent rejections, so that `connectRate`
+   * suffices when all these clients reconnect.
+   */
   const retryAfterMs = (): number => {
     const now = clock.monotonic()
     if (now - since > WINDOW_MS) {

@@ -152,8 +152,8 @@ export class Connection {
 
   /**
    * Returns whether a received frame may still be handled. `isMessage` is true for a frame that appends an entry. After the
-   * connection has ended, only such frames may be handled. If the connection was closed because access was revoked or the token
-   * expired, no frame may be handled.
+   * connection has ended, only such frames may be handled, so that no message of the client is lost. If the connection was
+   * closed because access was revoked or the token expired, no frame may be handled.
    */
   accepts(isMessage: boolean): boolean {
     return !this.#isEnded || (isMessage && !this.#isRevoked)
@@ -161,7 +161,8 @@ export class Connection {
 
   /**
    * Returns whether the next frame may be handled. While the connection is open, returns false if too many frames are in
-   * progress or too many bytes are queued to be sent. After the connection has ended, returns true.
+   * progress or too many bytes are queued to be sent. After the connection has ended, returns true, so that queued messages are
+   * still handled.
    */
   mayHandle(): boolean {
     return this.#isEnded || !(this.#tasks.isBehind || this.outgoing.isFull)

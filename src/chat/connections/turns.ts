@@ -32,8 +32,8 @@ const schedule = (): void => {
 }
 
 /**
- * Starts a turn. A connection that has handled frames and has more frames moves to the end of the queue. A connection that has
- * handled no frame keeps its position.
+ * Starts a turn, in which the queued connections handle frames. A connection that handles frames in this turn and has more
+ * frames moves to the end of the queue. A connection that handles no frame keeps its position.
  */
 const begin = (): void => {
   isScheduled = false

@@ -4,7 +4,7 @@ import type { LogReader } from '../log/reader.ts'
 import { NO_ROOMS } from './digest.ts'
 import type { InboxState, User } from './state.ts'
 
-/** Maximum number of rooms, and of users, of one query. */
+/** Maximum numbers of rooms and of users per query. */
 const [ROOMS_PER_QUERY, USERS_PER_QUERY] = [1000, 500]
 
 export interface Comparison {
@@ -47,8 +47,8 @@ export const createComparison = (
 }
 
 /**
- * Returns whether a notification about a mark was lost. This process may not have loaded a mark yet that was just stored, so only a
- * difference that two successive comparisons find counts.
+ * Returns whether a notification about a mark was lost. A difference counts only if two successive comparisons find it, because
+ * this process may not have loaded a mark yet that was just stored.
  */
 const hasMissedMarks = (user: User, { readSeqs, unreadRooms }: Marks): boolean => {
   const { marks, difference: before } = user

@@ -32,8 +32,8 @@ export interface InboxQuery {
 export interface Inbox {
   page(principal: Principal, query: InboxQuery): Promise<InboxPage>
   /**
-   * Returns the rooms of a user that the host application allows, hidden ones included, the latest message first, without texts.
-   * `digest` and `marks` (see digest.ts) cover all memberships of the user, also in rooms that the host application denies.
+   * Returns the rooms of a user, the latest message first, without texts. Includes hidden rooms, and omits rooms that the host
+   * application denies. `digest` and `marks` (see digest.ts) cover all memberships of the user, also those in omitted rooms.
    */
   allOf(
     principal: Principal
@@ -73,7 +73,7 @@ export const createInbox = ({ repository, reader, access, settleMarks, keyring }
     return itemsOf(rows, { newest, people })
   }
 
-  /** Returns the page after `place`. `all` are the rows that are shown. */
+  /** Returns the page after `place`. `all` contains the rows of all pages. */
   const pageAfter = async (
     userId: number,
     all: readonly InboxRow[],

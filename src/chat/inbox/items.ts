@@ -26,7 +26,7 @@ export const itemsOf = (rows: readonly InboxRow[], { newest, people }: ItemDetai
     }
   })
 
-/** Returns the fields of an item that only its user receives. */
+/** Returns the fields of an item that only the user of the inbox receives. */
 export const personalOf = ({ role, readMessages, mentions, isUnread }: InboxRow) => ({
   role,
   read_messages: readMessages,

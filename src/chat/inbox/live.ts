@@ -27,11 +27,14 @@ import { createInboxState, type User } from './state.ts'
 const SHARED_MS = 1000
 /** Interval in milliseconds at which the newest `seq` of each room is queried, because a notification may have been lost. */
 const POLL_MS = 5000
-/** Interval in milliseconds at which the memberships and marks of users are compared, because a notification may have been lost. */
+/**
+ * Interval in milliseconds at which memberships and marks are compared with the database, because a notification may have been
+ * lost.
+ */
 const MEMBERS_MS = 30_000
 /** Maximum number of times that a user may open an inbox, per second and in a burst. */
 const [OPENS_PER_SECOND, OPEN_BURST] = [0.5, 30]
-/** Maximum number of rooms whose growth is remembered while inboxes are read. */
+/** Maximum number of rooms in `InboxState.grownMeanwhile`. */
 const MAX_GROWN = 10_000
 
 export interface LiveInboxOptions {

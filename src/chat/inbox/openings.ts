@@ -76,7 +76,7 @@ export const createOpenings = (inbox: Inbox, state: InboxState): Openings => {
     const { userId } = connection.principal
     const user = state.add(userId)
     try {
-      // The other connections receive the changes first. They and this connection then have the same state.
+      // Sends the changes to the user's other connections first. Then all connections of the user have the same state.
       const rows = await update(user, connection.principal)
       const page = await inbox.pageOf(userId, rows, MAX_INBOX_ROOMS)
       if (connection.isEnded) return

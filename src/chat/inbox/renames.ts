@@ -1,12 +1,12 @@
 /**
- * Finds the rooms of inboxes in which a renamed user is a member. Inboxes show the names of the people in direct rooms, and of the
- * authors of the newest messages.
+ * Finds the rooms whose inbox items have to be sent again because a member was renamed. Items show the names of the people in
+ * direct rooms, and of the authors of the newest messages.
  */
 import type { InboxRepository } from '../../db/database.ts'
 import type { LogReader } from '../log/reader.ts'
 import type { InboxState } from './state.ts'
 
-/** Maximum number of rooms, and of users, of one query. */
+/** Maximum numbers of rooms and of users per query. */
 const [ROOMS_PER_QUERY, USERS_PER_QUERY] = [1000, 500]
 
 export interface Renames {

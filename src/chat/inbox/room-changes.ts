@@ -1,6 +1,6 @@
 /**
- * Sends the changes of rooms to the inboxes that show them: one frame for everybody when a room has grown, and personal fields to
- * those for whom they have changed.
+ * Sends the changes of rooms to the inboxes that show them. When a room has grown, all these inboxes receive the same frame.
+ * The personal fields, such as the number of mentions, are sent only to the users for whom they have changed.
  */
 import { createHmac, randomBytes } from 'node:crypto'
 import type { InboxRepository, InboxRoom, InboxRow } from '../../db/database.ts'
@@ -11,7 +11,7 @@ import { marksOf } from './digest.ts'
 import { personalOf } from './items.ts'
 import { frameOf, type InboxState, type User } from './state.ts'
 
-/** Maximum number of rooms, and of users, of one query. */
+/** Maximum numbers of rooms and of users per query. */
 const [ROOMS_PER_QUERY, USERS_PER_QUERY] = [200, 500]
 
 /** A change of a room. Everybody receives it if the room has grown, and otherwise only the users whose marks have changed. */

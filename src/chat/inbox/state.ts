@@ -41,7 +41,7 @@ export interface Watched {
 /** The inboxes, and the rooms, users and connections whose state has to be read or sent again. */
 export interface InboxState {
   readonly users: ReadonlyMap<number, User>
-  /** The rooms that a user of this process has in an inbox. */
+  /** The rooms that are in at least one inbox of this process. */
   readonly watched: ReadonlyMap<number, Watched>
   /** The rooms that have grown since they were sent. */
   readonly dirty: Set<number>
@@ -52,12 +52,12 @@ export interface InboxState {
    * later.
    */
   readonly behind: Set<Connection>
-  /** The `seq` up to which rooms have grown while inboxes are read. The rows that are read may be older. */
+  /** The newest `seq` of the rooms that have grown while inboxes are read, by room id. The rows that are read may be older. */
   readonly grownMeanwhile: Map<number, number>
   /** Returns a user. If the user has no inbox on this process, creates a user without rooms. */
   add(userId: number): User
   forget(user: User): void
-  /** Records that a user has a room in the inbox, in the state of a row that was read. */
+  /** Adds the room of `row`, which was just read, to the inbox of a user. See `Known` for `isSent` and `personal`. */
   watch(user: User, row: InboxRow, isSent: boolean, personal: string): void
   unwatch(user: User, roomId: number): void
   /** Sends a frame to all connections of a user that show the inbox. */

@@ -80,7 +80,7 @@ export const edit = defineKind({
     content: messageText(content, maxMessageLength),
     meta: metaText(meta),
     target,
-    // SQL checks the edit window by the clock of the database. The window is not stored.
+    // Passes the edit window to SQL, which checks it by the clock of the database. The window is not stored.
     detail: JSON.stringify({ ...JSON.parse(mentionsDetail(mentions) ?? '{}'), window_ms: editWindowMs })
   }),
   show: ({ content, meta, target, detail }) => ({

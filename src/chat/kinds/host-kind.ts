@@ -1,6 +1,6 @@
 /**
  * Defines the kinds of entries that belong to the host application. An entry carries data in the form that the host declares.
- * All of it is encrypted.
+ * All of this data is encrypted.
  */
 import { type TSchema, Type } from '@sinclair/typebox'
 import type { ValidateFunction } from 'ajv'
@@ -24,7 +24,8 @@ const NAME = /^(?=.{3,64}$)[a-z0-9_-]+(\.[a-z0-9_-]+)+$/
 const { content: _, meta: __, ...place } = messageFields
 
 /**
- * Returns the kinds. Throws a TypeError if a name is not valid, or if a schema is not a valid JSON Schema.
+ * Returns the kinds that the host application declares. Throws a TypeError if a name is not valid, or if a schema is not a
+ * valid JSON Schema.
  */
 export const hostKinds = (declared: HostKinds = {}): Kind[] =>
   Object.entries(declared).map(([name, schema]) => hostKind(name, schema))

@@ -13,9 +13,9 @@ import { defineKind } from './kind.ts'
 const { content: _, meta: __, nonce: ___, ...place } = messageFields
 
 /**
- * The change that the service appends. `put` adds the user, or changes the role of a member. `remove` removes the user, or ends
- * the membership of the author. `until` is the end of a mute or ban, in milliseconds since the epoch. `erase` makes a ban also
- * delete the messages that the user sent in the last `erase` hours.
+ * The change that the service appends. `put` adds the user, or changes the role of a member. `remove` removes the user, who may
+ * also be the author. `until` is the end of a mute or ban, in milliseconds since the epoch. `erase` makes a ban also delete the
+ * messages that the user sent in the last `erase` hours.
  */
 export const MembershipCommand = Type.Object({
   type: Type.Literal(MEMBERSHIP),

@@ -10,7 +10,7 @@ import { defineKind, type HttpTwin } from './kind.ts'
 
 const { content: _, meta: __, ...place } = messageFields
 
-/** The pin that a route appends. With `remove`, ends the pin of a message. */
+/** The entry that a route appends to pin a message or, if `remove` is true, to end its pin. */
 export const PinCommand = Type.Object({
   type: Type.Literal(PIN),
   target: Target,

@@ -62,7 +62,7 @@ export interface AppendDraftOptions {
   readonly onEntry?: ((entry: () => CommittedEntry) => void) | undefined
 }
 
-/** A draft, the room to which it is appended, and its author. With `mayBeEnded`, the account of the author may have ended. */
+/** A draft, the room to which it is appended, and its author. With `mayBeEnded`, a deleted or suspended author is accepted. */
 export interface Appending {
   readonly draft: Draft
   readonly room: Room
@@ -94,8 +94,8 @@ export const createAppendDraft = (options: AppendDraftOptions): AppendDraft => {
   }
 
   /**
-   * Updates the inboxes of the users whose membership changed. Called after every append, even if the entry was not stored
-   * because the room has many members.
+   * Updates the inboxes of the users whose membership changed. Called after every append, even if no entry was stored, because
+   * in a room with many members a membership may change without an entry.
    */
   const noteMembers = ({ kind, detail }: Draft): void => {
     if (kind.kind === MEMBERSHIP && detail != null) liveInbox.membersChanged(subjectsOf(detail))
@@ -118,7 +118,7 @@ export const createAppendDraft = (options: AppendDraftOptions): AppendDraft => {
       onEntry?.(() => hostEntry(entry, user))
     }
 
-  /** Moves the read mark of the author, who has read the entries before the message, and lets the author join a public room. */
+  /** If the draft is a message, moves the author's read mark to the message, and makes the author a member of a public room. */
   const noteAuthor = ({ kind, userId }: Draft, { seq }: Entry, room: Room): void => {
     if (kind.kind !== MESSAGE) return
     const { name, epoch } = room

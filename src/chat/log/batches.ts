@@ -1,6 +1,6 @@
 /**
- * Reads the entries of a list in batches, so that a long list needs a limited amount of memory. Reads through the page cache, or,
- * if the listed messages are far apart, only these messages.
+ * Reads the entries of a list in batches, so that a long list needs a limited amount of memory. If the listed messages are far
+ * apart, reads only these messages. If not, reads through the page cache.
  */
 import type { Extent } from '../../db/database.ts'
 import type { Room } from '../rooms/room.ts'

@@ -159,7 +159,8 @@ export const createChatLog = (options: ChatLogOptions): ChatLog => {
       readIn(principal, name, async room => {
         const entry = seq < room.oldest ? undefined : await reader.entry(room, seq)
         if (!entry?.isMessage) throw refusalOf('message_not_found')
-        // If the text was erased without a deletion, for example with all entries of its author, the reactions are still stored.
+        // The text may have been erased without a deletion, for example with all entries of its author. The reactions are then
+        // still stored, but are not returned.
         if (entry.unavailable === 'erased') return []
         return reader.limited(() => reactions(room.id, seq, key, after, limit))
       }),

@@ -16,10 +16,10 @@ export interface Draft extends Body {
   readonly nonce: string | undefined
 }
 
-// The prefix of the write id of an entry without a nonce. It is not ASCII, so that no nonce can start with it.
+// The prefix of the generated write id of an entry without a nonce. It is not ASCII, so that no nonce can start with it.
 const PRIVATE = '·'
-// The write id of an entry without a nonce consists of a random id of the process and a counter. So it is unique, and rows that
-// are written one after another are next to each other in the index.
+// A generated write id consists of a random id of the process and a counter. So it is unique, and rows that are written one
+// after another are next to each other in the index.
 const processId = `${PRIVATE}${randomBytes(9).toString('base64url')}-`
 let written = 0
 const privateWriteId = (): string => `${processId}${(written++).toString(36)}`

@@ -22,7 +22,7 @@ export interface CommittedEntries {
   close(): void
 }
 
-/** Maximum duration in milliseconds of a transaction of the host application whose entries are still reported. */
+/** The entries of a transaction of the host application are reported only if it commits within this many milliseconds. */
 const MAX_TRANSACTION_MS = 10 * 60_000
 const SWEEP_MS = 60_000
 
@@ -54,7 +54,7 @@ class Watch implements Subscriber {
       this.entries.get(id)?.notify()
       this.entries.delete(id)
     }
-    // The entries that are left up to `head` were rolled back.
+    // The pending entries up to `head` that were not delivered were rolled back.
     this.drop(({ seq }) => seq <= head)
   }
 
@@ -105,7 +105,8 @@ export const createCommittedEntries = (clock: Clock): CommittedEntries => {
       else notify()
     },
     passed(room, { seq }) {
-      // The room may have read the entry from the database before this process received the response to its append.
+      // If the room read the entry from the database before this process received the response to its append, the room has
+      // already delivered the entry and does not deliver it again.
       if (room.head >= seq) watches.get(room)?.drop(awaited => awaited.seq === seq && awaited.isCommitted)
     },
     pending: (room, entry, notify) => add(room, entry, notify, false),

@@ -17,7 +17,7 @@ export interface Entry extends Encoded, Placed {
   /** When the entry was committed, in milliseconds since the epoch. */
   readonly createdAt: number
   readonly isMessage: boolean
-  /** Whether a list of messages with notices contains this entry, although it is not a message. */
+  /** Whether the entry is a notice: not a message, but listed with the messages on request. See `isNoticeKind`. */
   readonly isNotice?: boolean
   readonly unavailable: Unavailable | undefined
   /** The `seq` of the entries that this entry changes. */
@@ -32,7 +32,7 @@ export interface Entry extends Encoded, Placed {
   /** The id of the erased user, if this entry reports an erasure. */
   readonly erasedUser?: number
   readonly membership?: MembershipChange
-  /** Whether the room does not exist after this entry. */
+  /** True if the entry deletes the room. */
   readonly isEnd?: boolean
   /**
    * The entry as an item of an HTTP list, in JSON. Present if the entry is not a message, or if the item has fields that the

@@ -76,7 +76,7 @@ interface Rest {
   readonly ensureMember: EnsureMember | undefined
 }
 
-/** Maps the kinds of entries in a list to a function that returns whether the list contains an entry. */
+/** Maps each type of list to a function that returns whether such a list contains an entry. */
 const isListedIn: Record<Listed, (entry: Entry) => boolean> = {
   all: () => true,
   messages: ({ isMessage }) => isMessage,
@@ -88,14 +88,15 @@ const listedIn = ({ after, around, messagesOnly, withNotices }: Range): Listed =
   return withNotices ? 'notices' : 'messages'
 }
 
-/** Creates the function that reads a part of a room's log for a user. */
+/** Creates the functions that read parts of a room's log, single messages and pinned messages for a user. */
 export const createHistory = ({ pages, readSome, extent, completions, slices, ...repository }: HistoryOptions) => {
   const findCached = createPageItems(pages)
   const readBatch = createBatches({ pages, readSome })
   const lookUp = createNewestPlaces((room, range) => messagePlaces(repository, room, range), pages)
 
   /**
-   * Reads runs in batches. The runs stay valid during the read, because entries are only added at the end of the log.
+   * Reads runs (parts of the log) in batches. The runs stay valid during the read, because entries are only added at the end of
+   * the log.
    */
   async function* readOn({ room, epoch, runs, isSparse }: Rest): AsyncGenerator<Entry[]> {
     for (let left = runs; left.length > 0; ) {
@@ -130,8 +131,8 @@ export const createHistory = ({ pages, readSome, extent, completions, slices, ..
   }
 
   /**
-   * Returns whether entries exist after a list around a position. `Places.hasNewer` does not ensure this, because the entries at
-   * the later positions may have been deleted.
+   * Returns whether entries exist after a list that was requested with `around`. `Places.hasNewer` does not ensure this,
+   * because the entries at the later positions may have been deleted.
    */
   const hasNewer = async (room: Room, range: Range, { hasNewer, newerAt }: Places): Promise<boolean> => {
     if (!hasNewer || newerAt === undefined) return false
@@ -161,7 +162,7 @@ export const createHistory = ({ pages, readSome, extent, completions, slices, ..
     const [run] = runs
     const cached = run && findCached(room.id, run.first, run.last, BATCH_BYTES)
     if (!cached) return undefined
-    // The entries after the part may have been deleted, unless the next position is in a cached page.
+    // It is certain that later entries exist only if the page cache has the next position. If not, they may have been deleted.
     if (more.hasNewer && !pages.page(room.id, run.last + 1)) return undefined
     return { room: publicRoom(room), ...more, json: (before, after) => cached.json(before, after(undefined)) }
   }
@@ -242,7 +243,7 @@ export const createHistory = ({ pages, readSome, extent, completions, slices, ..
     const { epoch } = room
     const found = await repository.pins(room.id, { before: after, upTo: seq, limit: limit + 1 })
     const listed = found.slice(0, limit)
-    // The messages are not in the order of the log, so each one is a run.
+    // The messages are in the order of their pins and not of the log, so each message is a run of its own.
     const places = { runs: listed.map(({ seq }) => ({ first: seq, last: seq })), isSparse: true, hasMore: false }
     const { entries, rest: runs } = await readFirst(room, places)
     requireEpoch(room, epoch)

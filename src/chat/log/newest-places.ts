@@ -1,6 +1,6 @@
 /**
- * Keeps where the newest messages of each room are, in rooms whose log has entries of other kinds. Most reads are for the newest
- * messages of a room, and their places stay the same until another entry is published.
+ * Caches where in the log the newest messages of each room are, for rooms whose log also has entries of other kinds. Most reads
+ * are for the newest messages of a room, and their places change only when another entry is published.
  */
 import { LruMap } from 'toad-cache'
 import type { Room } from '../rooms/room.ts'
@@ -11,8 +11,8 @@ import { firstOf, lastOf, type Places, type Range } from './runs.ts'
 export type FindPlaces = (room: Room, range: Range) => Promise<Places>
 
 /**
- * The places of the newest messages of a room. They are returned only for a list with the same values in all other fields, because
- * each of these values may change the places.
+ * The cached places of the newest messages of a room. They are returned only for a list with the same values in all other
+ * fields, because the places depend on these values.
  */
 interface Kept {
   readonly version: number

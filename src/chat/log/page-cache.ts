@@ -41,8 +41,8 @@ export interface PageCache<Entry> {
   /** Like `from`, but does not stop at a gap, so the entries need not be consecutive. */
   past(roomId: number, from: number, head: number): Entry[] | Promise<Entry[]>
   /**
-   * Changes whenever a stored entry or a name changes, except in `changed` and `loaded`. A copy of an entry that was made at
-   * another version may be stale, so it must not be shown.
+   * A number that changes whenever a stored entry or a name changes. Only `changed` and `loaded` do not change the version. A
+   * copy of an entry that was made at another version may be stale, so it must not be shown.
    */
   readonly version: number
   /**
@@ -51,13 +51,13 @@ export interface PageCache<Entry> {
   invalidate(roomId: number, from: number, to: number): void
   /**
    * Removes the page that contains the message `seq`, because a later entry changed the message. Readers that already wait for
-   * the page receive the message in its earlier state, unless the entry erased it. Does not change the version: a room adds its
-   * entries in order, so it has already added its copy of the message, and the copy is removed with the page.
+   * the page receive the message in its earlier state, unless the later entry erased it. Does not change the version: a room
+   * adds its entries in order, so no stale copy of the message can be added after the later entry.
    */
   changed(roomId: number, seq: number, isErased?: boolean): void
   /**
-   * Removes all pages of a room that was just loaded, because they may lack the effects of entries that other processes appended
-   * before. Does not change the version.
+   * Removes all pages of a room that was just loaded. While the room was not loaded, other processes may have appended entries,
+   * whose effects the pages lack. Does not change the version.
    */
   loaded(roomId: number): void
   /** Removes the pages that contain entries with the names of these users. */

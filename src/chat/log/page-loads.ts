@@ -41,7 +41,7 @@ interface Loading<Entry> extends LoadingPart {
   readonly entries: Promise<Entry[]>
   /** True if entries changed after the read began. The result of the read is then discarded, and the page is read again. */
   isOutdated: boolean
-  /** True if the result may lack the effects of later entries. It is then not cached. */
+  /** True if the result may lack the effects of later entries. Such a result is not cached. */
   isDetached: boolean
   /**
    * The ids of users whose names changed after the read began. If the result contains an entry of one of these users, the page

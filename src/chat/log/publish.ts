@@ -55,9 +55,9 @@ export interface Publisher {
    */
   admit(userId: number): void
   /**
-   * Publishes an entry. If the entry is rejected before the append, throws a ChatError, or rejects with a ChatError if a function
-   * of the host application was called or the entry has a transaction. Otherwise calls `posted` once with the result of the
-   * append, before the subscribers receive the entry.
+   * Publishes an entry. If the entry is rejected before the append, throws a ChatError. If a function of the host application
+   * was called or the entry has a transaction, rejects with the ChatError instead. An entry that is not rejected is appended,
+   * and `posted` is called once with the result, before the subscribers receive the entry.
    */
   post(
     principal: Principal,
@@ -148,7 +148,7 @@ export const createPublisher = ({ registry, access, log, ...options }: Publisher
     // An expired target is refused here, because the database still finds an expired message until its row is deleted.
     if (own.target != null && own.target < room.oldest) throw refusalOf('message_not_found')
     if (by === 'host') {
-      // The service also appends entries about users whose accounts have ended, for example when they cease to be members.
+      // The service also appends entries of deleted or suspended users, for example when they cease to be members.
       const of = (body: Body) => ({ draft: draftOf(body), room, principal, mayBeEnded: kind.isServiceOnly === true })
       const marked = of(byHost(own))
       if (transaction) return appendIn(transaction, marked).then(posted)

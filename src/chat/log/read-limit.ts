@@ -61,7 +61,7 @@ interface Reader {
   usedAt: number
 }
 
-/** A read that waits for its slots, or that has them. */
+/** A read that waits for its two slots, or that has them. See `take`. */
 interface Turn {
   readonly since: number
   state: 'waiting' | 'begun' | 'refused'

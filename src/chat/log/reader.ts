@@ -58,7 +58,7 @@ export interface LogReader {
 /** Minimum time in milliseconds between two log lines about entries that cannot be decrypted. */
 const REPORT_MS = 60_000
 
-/** Creates the page cache, and the function that reads a part of a log through the cache. */
+/** Creates the page cache, and the functions that read logs through the cache. */
 export const createLogReader = (options: LogReaderOptions): LogReader => {
   const { messages, reactions, kinds, keyring, clock, nameOf, isCurrent } = options
   const slices = createSlices({ clock })

@@ -1,6 +1,6 @@
 /**
- * Finds the messages of a list in a room's log, and also the notices if the list contains notices. The log may have entries of
- * other kinds between them.
+ * Finds the messages of a list in a room's log, and also the notices (see `isNoticeKind`) if the list contains notices. The log
+ * may have other entries between them.
  */
 import type { Extent, MessagesRepository } from '../../db/database.ts'
 import type { Room } from '../rooms/room.ts'
@@ -37,15 +37,18 @@ export interface Places {
   /** If `hasNewer` is true: the position of the next entry. The entry may have been deleted. */
   readonly newerAt?: number | undefined
   /**
-   * True if the listed messages are far apart. The runs then contain no other entries, and the messages are read singly: their
-   * pages consist mostly of other entries.
+   * True if the listed messages are far apart. The runs then contain no other entries, and the messages are read singly,
+   * because their pages consist mostly of other entries.
    */
   readonly isSparse?: boolean | undefined
 }
 
 /** The number of positions in a page of the page cache, which is read as a whole. */
 const PAGE = 64
-/** A list is sparse if its pages, except two of them, contain more than this many positions per message. */
+/**
+ * A list is sparse if its pages contain more than this many positions per message. Two of the pages are not counted, because
+ * even a list without gaps may begin and end in the middle of a page.
+ */
 const SPARSE = 4
 
 /** Two runs are read as one if the second starts at most this many positions after the end of the first. */

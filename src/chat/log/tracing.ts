@@ -9,7 +9,7 @@ import type { PublishResult } from './append-draft.ts'
 
 export interface TracingOptions {
   readonly bus: Pick<Bus, 'publish'>
-  /** Must not merge lines, because each has another request id. */
+  /** The logger must not merge similar lines, because each line has another request id. */
   readonly log: Pick<Log, 'debug'>
   /** Returns whether lines of the level `debug` are written. */
   readonly isOn: () => boolean

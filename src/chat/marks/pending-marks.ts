@@ -8,7 +8,7 @@ const MAX_PENDING = 20_000
 export interface PendingChange extends ReadChange {
   /**
    * Whether this change replaced an earlier change, and only one of the two marks the room as unread. The client that sent the
-   * earlier change shows its effect, although the earlier change is never written.
+   * earlier change shows its effect, although that change is never written. So the client must be notified of the mark.
    */
   readonly isReplacement?: boolean
 }

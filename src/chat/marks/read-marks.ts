@@ -1,7 +1,7 @@
 /**
- * Stores how far members have read. Changes are collected and written together every two seconds. The subscribers of the room are
- * notified at most once per second. Other processes are notified over the bus, which may lose an event. The clients of another
- * process then see the mark only when it changes again.
+ * Stores how far members have read. Changes are collected and written together every two seconds. The subscribers of the room
+ * are notified at most once per second. Other processes are notified over the bus, which may lose an event. If an event is
+ * lost, the clients of the other process see the mark only when it changes again.
  */
 import type { Bus } from '../../bus/bus.ts'
 import type { BusEventHandlers } from '../../bus/events.ts'
@@ -86,8 +86,8 @@ export const createReadMarks = (options: ReadMarksOptions): ReadMarks => {
   }
 
   /**
-   * Sends notifications about changed marks, and about marks whose change was replaced, because the client that sent the replaced
-   * change shows another state.
+   * Sends notifications about changed marks. Also sends them about marks whose change replaced an earlier change, because the
+   * client that sent the earlier change shows its effect. See `PendingChange.isReplacement`.
    */
   const publish = (marks: readonly ReadMark[], changes: readonly PendingChange[]): void => {
     const byRoom = new Map<number, ReadMark[]>()
@@ -182,7 +182,7 @@ export const createReadMarks = (options: ReadMarksOptions): ReadMarks => {
       try {
         return await writeNow(earlier ? merge(earlier, change) : change)
       } catch (error) {
-        // The caller sees that this change failed, and knows nothing of the earlier one.
+        // Only `change` is reported as failed, so the earlier change must still be written.
         if (earlier) pending.restore([earlier])
         throw error
       }

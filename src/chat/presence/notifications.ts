@@ -57,8 +57,8 @@ export const createPresenceNotifications = ({
     }
   })
 
-  // Each subscription keeps the presence frame that it has sent last. Subscriptions with equal frames share one buffer, so that
-  // a connection needs less memory.
+  // Each subscription keeps the presence frame that it has sent last. If frames are equal, the subscriptions share one buffer,
+  // so that a connection needs less memory.
   const frames = new WeakMap<Room, Encoded>()
   const frameOf = (room: Room): Encoded => {
     const frame = encode(JSON.stringify({ type: 'presence', ...presence.of(room.id, room.name) }))

@@ -94,7 +94,10 @@ export class RoomPresence {
     for (const [userId, username] of users) this.#add({ userId, username }, process)
   }
 
-  /** Removes the users of another process, because that process has stopped. */
+  /**
+   * Removes another process from all users, because that process has stopped. A user without a process is removed later. See
+   * present-users.ts.
+   */
   forget(process: string): void {
     if (this.#crowds.delete(process)) this.#isChanged = true
     this.#users.releaseOthers(new Set(), process, this.#context.clock.monotonic())

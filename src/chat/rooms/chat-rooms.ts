@@ -68,8 +68,8 @@ export const createChatRooms = (options: ChatRoomsOptions): ChatRooms => {
   const insert = async ({ room: name, title, topic, visibility }: HostRoom, creator?: number): Promise<RoomShown> => {
     const isFinished = isUpgradeFinished('rooms')
     if (visibility === 'private' && !isFinished) throw refusalOf('upgrade_pending')
-    // Until the upgrade is finished, a new room has no owner, because an older release deletes accounts without their
-    // memberships.
+    // Until the upgrade is finished, a new room has no owner, because a process of an older release could delete the owner's
+    // account without ending the membership.
     const owner = isFinished ? creator : undefined
     const texts = { title: wellFormed(title ?? null), topic: wellFormed(topic) }
     const row = await repository.create({ name, ...texts, visibility, owner })

@@ -93,8 +93,8 @@ export class Delivery {
   }
 
   /**
-   * Delivers the pending entries, and ends the subscriptions of a user who may not receive any later entry, or of everybody. Does
-   * nothing if there is no such subscription.
+   * Delivers the pending entries, and then ends the subscriptions of the user `userId`, or of everybody if `userId` is
+   * undefined. Does nothing if there is no such subscription.
    */
   remove(reason: RemovalReason, userId?: number): void {
     const isTheirs = (subscriber: Subscriber): boolean => userId === undefined || subscriber.userId === userId

@@ -1,4 +1,4 @@
-/** Creates the errors for rules that relate several fields of a request, which the schema of the request does not express. */
+/** Creates the errors for rules that the schema of a request does not express, because each rule relates several fields. */
 import { ChatError } from '../../protocol/errors.ts'
 
 /** Returns `validation_failed` for one field. `path` is a JSON Pointer into the request. */

@@ -36,8 +36,7 @@ export const createLoadedRooms = ({ maxIdle = MAX_IDLE, ...options }: LoadedRoom
   let evictAt = maxIdle
 
   const drop = (room: Room): void => {
-    // Removes the pages too. An unloaded room does not read new entries, and an entry of another process may change a cached
-    // message.
+    // Removes the pages too, because an unloaded room does not read new entries, and such an entry may change a cached message.
     pages.forget(room.id)
     byId.delete(room.id)
     byName.delete(room.name)

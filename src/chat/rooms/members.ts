@@ -47,8 +47,8 @@ export interface ChatMembers {
   /** Like `put`, for the host application. Resolves with false if nothing had to be changed. */
   putAsHost(change: HostChange, role?: MemberRole): Promise<boolean>
   /**
-   * Adds users to a room for the host application, with one entry. Skips users who are already members. Adds nobody if one of
-   * them cannot be added. The author of the entry is the first of the users.
+   * Adds users to a room for the host application, with one entry. Skips users who are already members. If one of the users
+   * cannot be added, adds nobody. The author of the entry is the first of the users.
    */
   addAsHost(room: string, users: readonly ChangedUser[]): Promise<void>
   /** Like `remove`, for the host application. */
@@ -89,7 +89,8 @@ export const createChatMembers = (options: ChatMembersOptions): ChatMembers => {
 
   /**
    * Appends an entry that adds the principal to a private room. Only an administrator may do this, and SQL checks it again.
-   * Throws `error` for everybody else, after the same queries for a private and for an absent room.
+   * Throws `error` for everybody else, after the same queries whether or not the room exists, so that the response time does
+   * not reveal which rooms exist.
    */
   const enter = async (
     principal: Principal,

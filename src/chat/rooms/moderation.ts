@@ -33,7 +33,7 @@ export interface ChatModeration {
   list(principal: Principal, room: string, query: RestrictionQuery): Promise<RestrictionList>
   /**
    * Mutes or bans a user, or ends the mute or the ban. Throws `user_not_found`, `last_owner`, `room_archived` or
-   * `upgrade_pending`, and `not_allowed` if the user has the same or a higher role.
+   * `upgrade_pending`, and `not_allowed` if the role of the user is not lower than the role of the principal.
    */
   restrain(principal: Principal, room: string, userId: number, restraint: Restraint, how?: Ban): Promise<void>
   /** Like `restrain`, for the host application. */

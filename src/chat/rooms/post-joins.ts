@@ -36,7 +36,7 @@ export interface Poster {
 }
 
 export interface PostJoins {
-  /** Called after each message in a public room. Takes the same time for every room. */
+  /** Called after each message in a public room. Only collects the author, so that the message is not delayed. */
   add(poster: Poster): void
   /**
    * Called before a user leaves a room, so that an earlier message does not make the user a member again. Returns a function that
@@ -57,8 +57,8 @@ const [MAX_COLLECTED, MAX_LOOKED_UP] = [10_000, 1000]
 /** Maximum number of users who become members per interval, because the room is locked while they are added. */
 const MAX_JOINS = 200
 /**
- * Maximum number of authors who are remembered, and for how long in milliseconds. An author who left on another process becomes
- * a member again only with a message after that time.
+ * Maximum number of authors who are remembered, and for how long in milliseconds. If another process has removed an author from
+ * the room, this process adds the author again only for a message after that time.
  */
 const [MAX_REMEMBERED, REMEMBERED_MS] = [50_000, 60_000]
 

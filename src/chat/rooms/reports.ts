@@ -27,8 +27,8 @@ export interface ChatReports {
   pageOf(rows: readonly ReportRow[], range: ReportRange): ReportList
   /**
    * Deletes the message of a report for an administrator, by appending an entry to the log. Does nothing if the message is
-   * deleted already. In a direct room the administrator acts like the host application, because only reported messages may be
-   * deleted there.
+   * deleted already. An administrator need not have access to a direct room. So in a direct room, the entry is appended like
+   * one of the host application.
    */
   deleteMessage(principal: Principal, report: Pick<ReportRow, 'room' | 'visibility' | 'seq'>): Promise<void>
 }

@@ -1,7 +1,7 @@
 /**
  * Performs the work that moderation leaves for later, in the background: removes the rows of deleted rooms, deletes messages
- * after bans, and removes restrictions that have ended. All of it is stored in the database, so that any process continues it
- * after a crash.
+ * after bans, and removes restrictions that have ended. The pending work is stored in the database, so that any process
+ * continues it after a crash.
  */
 
 import type { RestrictionsRepository } from '../../db/repositories/restrictions.ts'

@@ -139,16 +139,16 @@ export class Room {
   }
 
   /**
-   * The `seq` of the newest entry that is known to exist. The entries after `tail` are being read, for example because another
-   * process appended them, or because an entry was changed while it was appended.
+   * The `seq` of the newest entry that is known to exist. The entries after `tail` still have to be read, for example because
+   * another process appended them, or because an entry was changed while it was appended.
    */
   get known(): number {
     return this.#known
   }
 
   /**
-   * Whether the room can be unloaded. A room that has subscribers or is reading entries cannot be unloaded. The read would add
-   * entries to the page cache after another `Room` has replaced this one.
+   * Whether the room can be unloaded. A room with subscribers cannot be unloaded. Neither can a room that is reading entries,
+   * because the read would add entries to the page cache after another `Room` has replaced this one.
    */
   get isIdle(): boolean {
     return this.subscribers.size === 0 && !this.#reading
@@ -258,9 +258,9 @@ export class Room {
   }
 
   /**
-   * Applies an entry about members to the subscriptions. A removed user receives the entry about the removal, and no later entry.
-   * In a public room, only a ban ends subscriptions. In any other room, a removal does so too, and only an addition admits the
-   * user again.
+   * Applies an entry about members to the subscriptions. A removed user receives the entry about the removal, and no later
+   * entry. In a public room, only a ban ends subscriptions. In any other room, a removal also ends them, and only an addition
+   * admits the user again.
    */
   #applyMembership({ userIds, change }: MembershipChange, seq: number): void {
     const isBan = change === 'banned'

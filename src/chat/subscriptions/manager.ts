@@ -21,8 +21,8 @@ import { type Since, Subscription, type SubscriptionOptions } from './subscripti
 /** Maximum number of subscriptions of a connection. */
 export const MAX_SUBSCRIPTIONS = 128
 /**
- * Maximum number of rooms that a user may join, per second and in a burst. The number is limited, because all subscribers of a
- * room are notified.
+ * Maximum number of rooms that a user may join, per second and in a burst. The limit exists because each join is reported to
+ * all subscribers of the room.
  */
 const ARRIVALS_PER_SECOND = 5
 const ARRIVAL_BURST = 2 * MAX_SUBSCRIPTIONS
@@ -36,7 +36,7 @@ export interface SubscriptionManagerOptions extends PresenceNotificationsOptions
   readonly onResumed?: SubscriptionOptions['onResumed']
 }
 
-/** A method that handles a frame throws a ChatError if it rejects the frame. */
+/** Begins and ends subscriptions. A method that handles a frame throws a ChatError if it rejects the frame. */
 export interface SubscriptionManager {
   /**
    * Subscribes a connection to a loaded room, or replaces the connection's subscription to the room. The reply repeats `ref`. If
@@ -51,8 +51,8 @@ export interface SubscriptionManager {
   subscribe(connection: Connection, room: Room, frame: FrameOf<'subscribe'>): Promise<void>
   unsubscribe(connection: Connection, frame: FrameOf<'unsubscribe'>): void
   /**
-   * Ends a subscription because the user may no longer read the room, and notifies the client. The default reason is that the
-   * host application denies it.
+   * Ends a subscription because the user may no longer read the room, and notifies the client. The default reason,
+   * `not_allowed`, is that the host application denies the access.
    */
   expel(connection: Connection, room: string, reason?: RemovalReason | 'not_allowed'): void
   /**
@@ -105,8 +105,8 @@ export const createSubscriptionManager = ({
     // The user may have been removed after `findRoom` looked up the membership. If the room was unloaded in the meantime, the
     // removal may have been missed.
     if ((room.isGuarded || room.isEnded) && rooms.byId(room.id) !== room) throw notReady()
-    // If the room has not read all entries, a later entry may have added the user again. In a public room, the user was banned
-    // after `findRoom` had checked the access. In both cases, the client may retry.
+    // If the room has not read all entries, one of the unread entries may have added the user again. In a public room, the user
+    // was banned after `findRoom` had checked the access. In both cases, the error asks the client to retry.
     if (room.hasRemoved(principal.userId)) throw !room.isGuarded || room.tail < room.known ? notReady() : noSuchRoom()
     const before = subscriptions.get(room.name)
     if (!before && subscriptions.size >= MAX_SUBSCRIPTIONS) throw tooManyRooms()

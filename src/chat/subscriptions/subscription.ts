@@ -30,7 +30,7 @@ export interface Since {
 export interface SubscriptionOptions {
   /** The `ref` that `subscribed` or `resync` repeats. */
   readonly ref: string | undefined
-  /** Called when the client asked for missed entries, and when a `resync` frame was sent later. */
+  /** Called when a client has asked for missed entries, and each time a `resync` frame is sent later. */
   readonly onResumed: (outcome: 'resumed' | Reason) => void
   /** Called when the user was removed from the room. Must end the subscription. */
   readonly onRemoved: (reason: RemovalReason) => void

@@ -1,7 +1,7 @@
 /**
- * Begins transactions of postgres.js so that no statement is sent after the connection was lost. Without this, postgres.js itself
- * sends a rollback on the lost connection, which throws an exception that nobody can catch and ends the process. A later
- * statement could run outside the transaction, on a new connection. See the issues 1133 and 1208 of porsager/postgres.
+ * Begins transactions of postgres.js so that no statement is sent after the connection was lost. By default, postgres.js sends
+ * a rollback on the lost connection. The rollback throws an exception that no caller can catch, so the process ends. A later
+ * statement could also run outside the transaction, on a new connection. See the issues 1133 and 1208 of porsager/postgres.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type postgres from 'postgres'

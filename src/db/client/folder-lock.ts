@@ -21,7 +21,7 @@ export interface FolderLock {
   release(): Promise<void>
 }
 
-/** Timeout in milliseconds for acquiring the lock. A process that holds the lock may be shutting down. */
+/** Timeout in milliseconds for acquiring the lock. A process that is shutting down may hold the lock for some seconds. */
 const WAIT_MS = 6000
 /**
  * Minimum age in milliseconds at which a socket that refuses connections is removed. A newer socket may belong to a process

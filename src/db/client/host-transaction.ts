@@ -27,7 +27,7 @@ const isTransaction = (value: unknown): value is postgres.TransactionSql =>
 
 const invalid = (detail: string, cause?: unknown): ChatError => new ChatError('validation_failed', detail, { cause })
 
-/** SQLSTATEs of a transaction that cannot be used, with what the author of the host application should do. */
+/** SQLSTATEs of a transaction that cannot be used, each with advice for the developer of the host application. */
 const UNUSABLE: Readonly<Record<string, string>> = {
   '25006': 'The transaction is read-only. Begin a transaction that may write.',
   '25P01': 'The transaction has ended. Await the call inside the function that you pass to sql.begin.',

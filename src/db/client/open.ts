@@ -36,8 +36,8 @@ export const adoptClient = async (handle: DatabaseHandle, listenUrl?: string): P
 }
 
 /**
- * Creates a client for the generation of the API documents, which needs only the routes of the service and runs no queries. So
- * the client never connects.
+ * Creates a client that never connects. Used to build the API documents. For this, the routes are registered but no query is
+ * run.
  */
 export const offlineClient = (): SqlClient => ({
   ...openPostgres({ url: 'postgres://offline@localhost:1/offline', poolMax: 1 }),

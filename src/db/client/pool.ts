@@ -33,7 +33,10 @@ export interface Pool<T> {
   run<R>(work: (opened: T) => Promise<R>): Promise<R>
   /** Runs urgent work. Urgent work does not wait for calls of `run`, because `run` leaves the reserved connections free. */
   runUrgently<R>(work: (opened: T) => Promise<R>): Promise<R>
-  /** Returns the number of connections in use. Urgent work may wait in postgres.js, so the result may exceed the maximum. */
+  /**
+   * Returns the number of connections in use. Also counts urgent work that waits in postgres.js for a connection, so the result
+   * may exceed `maxConnections`.
+   */
   inUse(): number
   /** Returns how many calls of `run` wait for a connection. */
   waiting(): number

@@ -48,13 +48,13 @@ export const connectionOptions = (url: DatabaseUrl, { ssl, ca }: TlsOptions): Co
   const isLocal = first !== undefined && isSocket(first.host)
   const attributes = parameters.target_session_attrs
   return {
-    // The types of postgres.js don't allow several hosts.
+    // The types of postgres.js don't allow several hosts. The spread avoids a type error.
     ...{ host: names, port: hosts.map(({ port }) => port) },
     ...(isLocal ? { path: `${first.host}/.s.PGSQL.${first.port}` } : {}),
     ...(user === undefined ? {} : { user }),
     ...(password === undefined ? {} : { password }),
     ...(database === undefined ? {} : { database }),
-    // As in libpq, TLS is used only over TCP.
+    // As in libpq, a connection over a Unix socket does not use TLS.
     ssl: isLocal ? false : tls(ssl ?? url.sslmode ?? 'disable', ca, names),
     connect_timeout: Number(parameters.connect_timeout) || CONNECT_SECONDS,
     keep_alive: 15,

@@ -33,8 +33,8 @@ export const waitForDatabase = async (client: SqlClient, { seconds, onRetry }: W
 }
 
 /**
- * Sends a query and returns its error, if any. Returns an `ETIMEDOUT` error if there is no response before the deadline, or
- * within a second if less than a second is left.
+ * Sends a query and returns its error, if any. Returns an `ETIMEDOUT` error if there is no response before the deadline. Waits
+ * at least one second, even if the deadline is earlier.
  */
 const tryOnce = async (client: SqlClient, deadline: number): Promise<unknown> => {
   const silence = new AbortController()

@@ -57,7 +57,7 @@ export interface AdministrationRepository {
    * administer, or if there is no such user.
    */
   change(admin: UserSession | null, id: number, change: UserChange): Promise<ManagedUser | undefined>
-  /** Ends every session of a user. Returns false in the same cases in which `change` returns undefined. */
+  /** Ends every session of a user. Returns false if the administrator may no longer administer, or if there is no such user. */
   endSessions(admin: UserSession | null, id: number): Promise<boolean>
   /** Ends every session of the next `limit` users with an id above `after`. Returns their ids in order. */
   endSessionsOfMany(after: number, limit: number): Promise<number[]>

@@ -18,7 +18,9 @@ export interface NewAuditEvent {
   readonly detail?: Readonly<Record<string, string | number | boolean>> | undefined
 }
 
-/** A failed login. `userId` is absent if no user has the name. The failures of all unknown names are counted together. */
+/**
+ * A failed login. `userId` is absent if no user has the name. Failures with unknown names are counted together, per network.
+ */
 export interface FailedLogin {
   readonly userId?: number | undefined
   /** The network of the client, as `networkOf` returns it. */

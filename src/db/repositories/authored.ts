@@ -15,7 +15,7 @@ export interface AuthoredRooms {
 export interface ErasedBatch {
   /** The write id after which the next batch begins. Undefined if this is the last batch. */
   readonly last: string | undefined
-  /** The highest `seq` in the batch, without entries of the kind `erasure`. 0 if there are no other entries. */
+  /** The highest `seq` of the entries in the batch that are not of the kind `erasure`. 0 if there are no such entries. */
   readonly seq: number
 }
 
@@ -29,8 +29,8 @@ export interface AuthoredRepository {
   /** Returns the rooms after `roomId` in which the user wrote. Searches a limited number of rooms. */
   rooms(userId: number, roomId: number): Promise<AuthoredRooms>
   /**
-   * Erases the texts and the mentions of a limited number of the user's entries in a room, in the order of their write ids, after
-   * the write id `after`.
+   * Erases the texts and the mentions of the user's next entries in a room: at most `ENTRIES`, in the order of their write ids,
+   * after the write id `after`.
    */
   erase(roomId: number, userId: number, after: string): Promise<ErasedBatch>
   /** Returns at most `limit` entries of the user in a room, in the order of their write ids, after the write id `after`. */

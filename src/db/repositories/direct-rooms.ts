@@ -4,7 +4,7 @@ import { hasNotBlocked } from './blocks.ts'
 import { mayJoinAnother } from './membership-limit.ts'
 import { type RoomRow, roomColumns } from './room-row.ts'
 
-/** A direct room, and whether it was created now. */
+/** A direct room, and whether this call created it. */
 export interface DirectRoom {
   readonly room: RoomRow
   readonly isNew: boolean

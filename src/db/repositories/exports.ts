@@ -49,7 +49,10 @@ export interface ExportsRepository {
   begin(claim: ExportClaim, leaseMs: number): Promise<number | undefined>
   /** Extends the lease. Returns false if the export must end, because the session has ended or the user was changed. */
   renew(claim: ExportClaim, leaseMs: number): Promise<boolean>
-  /** Marks an export as completed, so that the next one may begin after an hour. Returns false in the same cases as `renew`. */
+  /**
+   * Marks an export as completed, so that the next one may begin after an hour. Returns false if the session has ended or the
+   * user was changed.
+   */
   complete(claim: ExportClaim): Promise<boolean>
   /** Ends an export. If it was not completed, the next one may begin immediately. */
   end(claim: ExportClaim): Promise<void>

@@ -31,13 +31,16 @@ export interface FastApiImportRepository {
    * entries.
    */
   lastAt(roomId: number): Promise<number | undefined>
-  /** Stores the room of the import, whose progress is `lastId`. Does nothing if the import already has a room. */
+  /**
+   * Stores the room of the import, and the source id `lastId` after which the import continues. Does nothing if the import
+   * already has a room.
+   */
   begin(progress: ImportProgress): Promise<void>
   /**
    * Appends messages to the log of the room, and moves the progress from `from` to `to`. Must be called in a transaction. A
    * message keeps its own time, unless the newest entry of the room is later or the time is in the future. In these cases, the
    * message gets the time of the newest entry. Returns the number of changed times. Returns undefined, and changes nothing, if
-   * the progress is not `from`, because another import is running.
+   * the progress is not `from`. In this case, another import is running.
    */
   append(
     move: { readonly from: number; readonly to: number },
@@ -135,8 +138,9 @@ export const createFastApiImportRepository = (
 }
 
 /**
- * Returns the times of a batch, of which none is earlier than the previous one, and the number of changed times. A time in the
- * future is changed too, because it would become the time of every later message in the room.
+ * Returns the times of a batch, and the number of changed times. A time that is earlier than the previous one is changed, so
+ * that the times never decrease. A time in the future is changed too, because it would become the time of every later message
+ * in the room.
  */
 const timesOf = (
   batch: readonly ImportedMessage[],

@@ -1,7 +1,6 @@
 /**
- * Reads the rooms of users with the numbers of unread messages. The numbers follow from positions: the number of messages up to
- * an entry is its `seq` minus the number of entries up to it that are not messages (`others.n`). Nothing is counted one by one,
- * except mentions.
+ * Reads the rooms of users with the numbers of unread messages. The number of messages up to an entry is its `seq` minus
+ * `others.n`, the number of entries up to it that are not messages. So no rows are counted, except mentions.
  */
 import type { SqlClient } from '../client/types.ts'
 import type { MemberRole, Visibility } from '../tables.ts'
@@ -24,7 +23,10 @@ export interface InboxRow extends InboxRoom {
   readonly userId: number
   readonly visibility: Visibility
   readonly role: MemberRole
-  /** The number of messages up to the read mark, or before the oldest entry that is kept, if this number is higher. */
+  /**
+   * The number of messages that do not count as unread: those up to the read mark, and those before the oldest entry that is
+   * kept.
+   */
   readonly readMessages: number
   readonly isUnread: boolean
   /** The `seq` of the read mark, as it is stored. */
@@ -46,10 +48,10 @@ export interface InboxRoomKind {
 /** The newest entry of a room. */
 export type InboxHead = Pick<InboxRoom, 'roomId' | 'lastSeq'>
 
-/** Identifies the memberships and the marks of a user. */
+/** Values that show whether the memberships, the roles or the marks of a user have changed. */
 export interface MembershipsDigest extends Marks {
   readonly userId: number
-  /** See `membershipsDigest`. */
+  /** See `membershipsDigest` in src/chat/inbox/digest.ts. */
   readonly digest: string
 }
 
@@ -77,7 +79,7 @@ export interface InboxRepository {
   rooms(roomIds: readonly number[]): Promise<InboxRoom[]>
   /** Returns the `seq` of the newest entry of each room that exists. */
   heads(roomIds: readonly number[]): Promise<InboxHead[]>
-  /** Returns what identifies the memberships, the roles and the marks of each user who has any membership. */
+  /** Returns a digest for each user who is a member of any room. */
   digests(userIds: readonly number[]): Promise<MembershipsDigest[]>
   /** Returns those of the given rooms in which any of the given users is a member. */
   roomsOf(roomIds: readonly number[], userIds: readonly number[]): Promise<InboxRoomKind[]>
@@ -98,7 +100,8 @@ export const MAX_MENTIONS = 100
 export const createInboxRepository = ({ query }: Pick<SqlClient, 'query'>, schema: string): InboxRepository => {
   const inSchema = (table: string): string => `"${schema.replaceAll('"', '""')}"."${table}"`
   const number = (sql: string, name: string): string => `(${sql})::double precision as "${name}"`
-  // The rows of `others` may have been deleted together with old entries. In this case, the first later row has the number.
+  // Returns SQL for the number of entries up to `seq` that are not messages. The last row of `others` up to `seq` may have been
+  // deleted together with old entries. In this case, the number is computed from the first later row.
   const othersUpTo = (seq: string): string => `coalesce(
       (select other.n from ${inSchema('others')} as other
         where other.room_id = room.id and other.seq <= ${seq} order by other.seq desc limit 1),

@@ -22,7 +22,7 @@ export interface MessageRetentionRepository {
   rooms(after: number, days: number): Promise<RoomRetention[]>
   /**
    * Moves `oldest_seq` of a room to the first entry that is kept. The database notifies every process of the change. Resolves
-   * with false if the room was locked for a second.
+   * with false if the lock of the room was not granted within a second.
    */
   expire(roomId: number, days: number): Promise<boolean>
   /**
@@ -86,7 +86,8 @@ export const createMessageRetentionRepository = (
         order by entry.seq limit $2 for update skip locked
       )) returning seq
     ) select count(*)::integer as count, max(seq)::double precision as last from gone`
-  // A reaction, for example, may have been added while its message was deleted.
+  // A trigger deletes the rows that belong to a deleted message. This statement deletes rows that were added at the same time,
+  // for example a reaction.
   const removeOf = (table: string): string => `delete from ${inSchema(table)} where room_id = $1 and seq <= $2`
   // Keeps the last row before the boundary. The row contains the number of entries that are not messages, which the inbox needs
   // (inbox.ts).

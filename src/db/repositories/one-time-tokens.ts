@@ -12,8 +12,8 @@ export interface NewOneTimeToken {
   readonly addressHash: string | null
   readonly lifetimeMs: number
   /**
-   * When the token was requested, in milliseconds since the epoch. The default is now. A mail may be sent long after it was
-   * requested, and even after the mail of a later request.
+   * When the token was requested, in milliseconds since the epoch. The default is now. Shows which of two tokens is newer,
+   * because a mail may be sent after the mail of a later request.
    */
   readonly requestedAt?: number | undefined
   /** The generation of the user when the token was requested. The default is the current generation. */

@@ -42,9 +42,9 @@ export interface ReportedProcess extends ProcessRow {
 }
 
 /**
- * Finishes the upgrade in an open transaction, without a check for processes of older releases. After the commit, such processes
- * cannot append entries. The step `rooms` is not part of the SQL function, because the command of an older release, which calls
- * the function too, does not detect processes of its own release.
+ * Finishes the upgrade in an open transaction, without a check for processes of older releases. After the commit, such
+ * processes cannot append entries. The step `rooms` is inserted here and not by the SQL function. An older release also calls
+ * the SQL function, but its command does not detect processes of its own release.
  */
 export const finishIn = async (transaction: SqlTransaction, schema: string): Promise<void> => {
   const inSchema = `"${schema.replaceAll('"', '""')}"`

@@ -18,8 +18,8 @@ export interface RateLimitsRepository {
 export const createRateLimitsRepository = ({ query }: SqlClient, schema: string): RateLimitsRepository => {
   const table = `"${schema.replaceAll('"', '""')}"."rate_limits"`
   // The database's clock is used, because the clocks of processes may differ. If the database's clock was set back, the stored
-  // end of a period may be far in the future. So a period also counts as expired if its end is further away than twice its
-  // length.
+  // end of a period may be far in the future. So a period also counts as expired if the time until its end is more than twice
+  // its length.
   const ms = "$2::double precision * interval '1 millisecond'"
   const isRunning = `counted.expires_at > now() and counted.expires_at < now() + 2 * ${ms}`
   const hit = `insert into ${table} as counted (key, hits, expires_at)

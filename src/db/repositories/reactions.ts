@@ -13,7 +13,8 @@ export interface ReactionsRepository {
   /** Returns the keys of the user's reactions to the messages `seqs` of a room, keyed by the `seq` of the message. */
   own(roomId: number, seqs: readonly number[], userId: number): Promise<Map<number, string[]>>
   /**
-   * Returns at most `limit` reactions to a message with one key, in the order in which they were added, after the entry `after`.
+   * Returns at most `limit` reactions with the key `key` to a message, in the order in which they were added, after the entry
+   * `after`.
    */
   page(roomId: number, seq: number, key: string, after: number, limit: number): Promise<ReactionRow[]>
 }
@@ -29,7 +30,7 @@ export const createReactionsRepository = ({ query }: Pick<SqlClient, 'query'>, s
       where room_id = $1 and reactions.seq = message.seq and user_id = $3 offset 0
     ) as own
     group by message.seq`
-  // The index of drizzle/0029_reactions_page.sql has the expression `seq + 0`.
+  // The condition `seq + 0 = $2` matches the index of drizzle/0029_reactions_page.sql, which contains the expression `seq + 0`.
   const page = `select given.user_id as "userId", coalesce(author.username, 'deleted user') as username, given.key,
       given.by_seq::double precision as seq
     from (

@@ -9,7 +9,7 @@ export interface BanErasure {
   readonly userId: number
   /** The id of the user who imposed the ban. Null for the host application, or if the account was deleted. */
   readonly by: number | null
-  /** The current name of the author of the deletions: of `by`, or else of the banned user. */
+  /** The current name of the user in whose name the messages are deleted: `by`, or the banned user if `by` is null. */
   readonly username: string
   /** Messages up to this `seq` are still to be deleted. */
   readonly nextSeq: number
@@ -21,7 +21,8 @@ export interface RoomCleaningRepository {
   /** Leases an erasure for `leaseMs` milliseconds. */
   lease(leaseMs: number): Promise<BanErasure | undefined>
   /**
-   * Searches the messages to delete, from the newest on. `next` is the `seq` at which the search continues, or null at its end.
+   * Searches the messages to delete, from the newest on. `next` is the `seq` at which the search continues, or null if the
+   * search is complete.
    */
   messagesOf(erasure: BanErasure): Promise<{ readonly seqs: readonly number[]; readonly next: number | null }>
   /**

@@ -1,7 +1,10 @@
 /** Defines the rows of rooms, and the SQL that selects them. */
 import type { Invite, MemberRole, Visibility } from '../tables.ts'
 
-/** A room. `epoch` identifies the incarnation of its log. In a new room, `lastSeq` is 0 and `oldestSeq` is 1. */
+/**
+ * A room. `epoch` identifies the incarnation of its log. An operator changes it after restoring the database from a backup. In
+ * a new room, `lastSeq` is 0 and `oldestSeq` is 1.
+ */
 export interface RoomRow {
   readonly id: number
   readonly name: string
@@ -12,7 +15,8 @@ export interface RoomRow {
   readonly lastSeq: number
   readonly oldestSeq: number
   /**
-   * Whether entries must be checked. A public room is guarded if it is archived or in slow mode, or if somebody is restricted.
+   * Whether an append must check that the author may write in the room. A public room is guarded if it is archived or in slow
+   * mode, or if somebody is muted or banned.
    */
   readonly guarded?: boolean
   readonly archived?: boolean

@@ -22,7 +22,7 @@ export interface NewRoom {
   readonly owner?: number | undefined
 }
 
-/** The range of entries in a room's log, and the incarnation of the log. */
+/** The range of entries in a room's log, and the epoch of the log. */
 export type RoomReach = Pick<RoomRow, 'id' | 'epoch' | 'lastSeq' | 'oldestSeq'>
 
 /** Reads and writes the rooms of one schema. */
@@ -44,8 +44,8 @@ export interface RoomsRepository {
   /** Returns the current range of a room's log, or `undefined` if the room does not exist. */
   reach(id: number): Promise<RoomReach | undefined>
   /**
-   * Returns the current range of each room in `known` whose log has changed: entries were appended or pruned, or the log is a
-   * new incarnation. Sends all of `known` in one query, so the caller must limit the number of rooms.
+   * Returns the current range of each room in `known` whose log has changed: entries were appended or have expired, or the log
+   * has a new epoch. Sends all of `known` in one query, so the caller must limit the number of rooms.
    */
   changed(known: readonly RoomReach[]): Promise<RoomReach[]>
   /** Returns the given ids whose rooms are locked or do not exist. An append to a locked room would wait for the lock. */

@@ -62,8 +62,9 @@ export interface SessionsRepository {
   /** Returns the users and sessions of access tokens, in the order of `keys`. Users that do not exist are undefined. */
   find(keys: readonly SessionKey[]): Promise<(SessionUser | undefined)[]>
   /**
-   * Creates a session, if the user is active and still has the password hash and the generation that were checked. Returns
-   * when the session ends, or undefined if the user was changed. One statement checks and inserts.
+   * Creates a session, if the user is active and still has the password hash and the generation that were checked. Returns when
+   * the session ends, or undefined if the user was changed. One statement checks and inserts, so that the user cannot change in
+   * between.
    */
   start(session: NewSession): Promise<SessionEnd | undefined>
   /** Returns the user's sessions that have not ended, the most recently used first. */
@@ -85,8 +86,8 @@ export interface SessionsRepository {
   /** Deletes at most `limit` sessions that have ended. Returns their number. */
   sweep(limit: number): Promise<number>
   /**
-   * Ends the user's sessions of an earlier generation, and all sessions beyond `max`. Ends the sessions that `list` omits
-   * first, and then the least recently used ones.
+   * Ends the user's sessions of an earlier generation, and all sessions beyond `max`. To reach `max`, first ends sessions that
+   * `list` omits, and then the least recently used sessions.
    */
   trim(userId: number, max: number, plainMs: number): Promise<void>
   /**

@@ -32,7 +32,7 @@ interface Row {
 /** @internal */
 export const createFindStandings = ({ query }: Pick<SqlClient, 'query'>, schema: string): FindStandings => {
   const inSchema = `"${schema.replaceAll('"', '""')}"`
-  // The subqueries are index probes for each key. A join could read whole tables.
+  // Each subquery looks up one key in an index. A join could read whole tables.
   const room = `(select room.id from ${inSchema}.rooms as room where room.name = wanted.name and room.deleted_at is null)`
   const ends = (kind: string): string => `(
       select coalesce(extract(epoch from known.until) * 1000, 0)::double precision

@@ -76,9 +76,9 @@ export interface UsersRepository {
   /** Suspends an active user and ends every session, or restores a suspended user. Returns whether the user was changed. */
   changeStatus(id: number, status: 'active' | 'suspended'): Promise<boolean>
   /**
-   * Sets the display name. Returns undefined if the user is not active or the session has ended. Without a session, also returns
-   * undefined if the generation of the user has changed. A session that has not ended always has the current generation, even
-   * after a change of the password.
+   * Sets the display name. Returns undefined if the user is not active or the session has ended. If `sessionId` is null, also
+   * returns undefined if the generation of the user has changed. With a session, the generation is not compared, because the
+   * session that changes the password stays valid.
    */
   setDisplayName(
     user: Pick<CheckedUser, 'id' | 'generation' | 'sessionId'>,

@@ -1,6 +1,6 @@
 /**
- * Implements the instruments with prom-client, an optional peer. The metrics of the service have the prefix `chat_`. In the
- * registry of a host application, they are removed again when the chat closes.
+ * Implements the instruments with prom-client, an optional peer dependency. The metrics of the service have the prefix `chat_`.
+ * When the chat closes, it removes them from the registry of a host application.
  */
 import type * as prom from 'prom-client'
 import {
@@ -29,7 +29,7 @@ export const createMetrics = (client: typeof prom, given?: MetricsRegistry): Met
   if (registry.getSingleMetric(`${PREFIX}info`)) {
     throw new Error('The registry in `metrics` already has the metrics of a chat. Pass each chat its own registry.')
   }
-  // The default metrics may measure the event loop at a long interval, because `chat_loop_delay_seconds` is more precise.
+  // The default metrics may measure the event loop only every 100 ms, because `chat_loop_delay_seconds` is more precise.
   const loop = { eventLoopMonitoringPrecision: 100 }
   if (!given) client.collectDefaultMetrics({ register: registry, gcDurationBuckets: GC_BUCKETS, ...loop })
   const registers = [registry]

@@ -62,7 +62,7 @@ export const UnsubscribedFrame = Type.Object(
 )
 export type UnsubscribedFrame = Static<typeof UnsubscribedFrame>
 
-/** Reports the newest `seq` of each subscribed room from time to time, so that a client can detect a gap. */
+/** Reports the newest `seq` of each subscribed room every 30 seconds, so that a client can detect missing entries. */
 export const HeadsFrame = Type.Object(
   { type: Type.Literal('heads'), rooms: Type.Record(Type.String(), Int64()) },
   { $id: 'ChatHeadsFrame' }
@@ -83,8 +83,8 @@ export const TypingNotice = Type.Object(
 export type TypingNotice = Static<typeof TypingNotice>
 
 /**
- * Reports how far members have read, at most once per second. In rooms with more than 100 members, and if `READ_RECEIPTS` is
- * false, only the marks of the client’s user are reported, for the user’s other connections.
+ * Reports how far members have read, at most once per second. If a room has more than 100 members, or if `READ_RECEIPTS` is
+ * false, the service reports a user’s marks only to the connections of that user.
  */
 export const ReadNotice = Type.Object(
   {

@@ -12,12 +12,12 @@ export const hostPost = Type.Object({
 })
 export type HostPost = Static<typeof hostPost>
 
-/** Describes an entry of a kind of the host, without its data. The default of `room` is `general`. */
+/** Describes an entry of a kind of the host. The schema of the kind validates the data. The default of `room` is `general`. */
 export const hostData = Type.Object({
   room: Type.Optional(RoomName),
   kind: Type.String(),
   nonce: Type.Optional(Nonce)
 })
 
-/** Describes a change of a member by the host's own code, without the user. */
+/** Describes the room and the role in a change of a member by the host's own code. The user is validated separately. */
 export const hostMember = Type.Object({ room: RoomName, role: Type.Optional(MemberRole) })

@@ -151,7 +151,7 @@ export const NewRoom = Type.Object(
 )
 export type NewRoom = Static<typeof NewRoom>
 
-/** Describes a room that a host application creates. The host names its private rooms too. */
+/** Describes a room that a host application creates. Unlike a user, the host also chooses the name of a private room. */
 export const HostRoom = Type.Object({ ...NewRoom.properties, room: RoomName })
 export type HostRoom = Static<typeof HostRoom>
 

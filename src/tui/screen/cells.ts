@@ -21,7 +21,7 @@ export const graphemesOf = (text: string): string[] => {
   let pending = ''
   for (let at = 0; at < text.length; at += CHUNK) {
     const segments = [...segmenter.segment(pending + text.slice(at, at + CHUNK))].map(({ segment }) => segment)
-    // The last segment may continue in the next chunk.
+    // Keeps the last segment for the next chunk, in which it may continue.
     pending = segments.pop() ?? ''
     for (const segment of segments) graphemes.push(segment)
     if (pending.length < CHUNK) continue

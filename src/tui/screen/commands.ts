@@ -62,13 +62,14 @@ const NAMES = {
 } as const
 
 /**
- * Maximum length in characters of a command that this file parses. Titles have at most 200 characters. The regular expressions
- * are too slow for long texts.
+ * Maximum length in characters of a command that this file parses. The regular expressions are too slow for long texts. The
+ * longest command is `/room` with a title, which has at most 200 characters.
  */
 const MAX_COMMAND_LENGTH = 300
 
 /**
- * Returns the command in a line, or the text to send. Paths are not commands. Only some commands may have several lines.
+ * Returns the command in a line, or the text to send. A path such as `/usr/bin` is not a command. Only some commands may have
+ * several lines.
  */
 export const parseInput = (text: string): Input => {
   if (text.startsWith('//')) return { kind: 'text', text: text.slice(1) }

@@ -10,8 +10,8 @@ export interface ComposerLines {
 }
 
 /**
- * Breaks lines at any character, and not only between words, so that typed text never moves. Returns up to `height` lines
- * around the cursor.
+ * Returns up to `height` lines around the cursor. Breaks a line at any character. If lines were broken only between words, the
+ * beginning of a word would move to the next line while the user types the word.
  */
 export const composerLines = ({ before, after }: Draft, width: number, height: number): ComposerLines => {
   const lines = ['']

@@ -146,7 +146,7 @@ export const createConversation = ({ client, apis, userOf, ...options }: Convers
 
   const describeMembership = async (entry: MembershipFrame, at: Room): Promise<void> => {
     const userId = client.identity?.user_id
-    // The command `/leave` has its own notice.
+    // Shows no line for this entry, because the command `/leave` shows its own notice.
     if (entry.event === 'left' && entry.subject === userId) return
     const name = await directory.subjectOf(entry, at)
     if (at === room) notify(membershipLine(entry, name, userId))
@@ -181,7 +181,7 @@ export const createConversation = ({ client, apis, userOf, ...options }: Convers
   const goTo = async (text: string): Promise<void> => {
     const from = room
     const found = await directory.roomOf(text)
-    // The user has gone to another room in the meantime.
+    // Does nothing if the user has gone to another room in the meantime.
     if (from !== room) return
     if (found === undefined) notify(`There is no room with the title ${text}. Type /rooms for a list.`)
     else openRoom(found)
@@ -209,7 +209,7 @@ export const createConversation = ({ client, apis, userOf, ...options }: Convers
 
   const failed = () => [...room.state.outgoing, ...room.state.changes].filter(({ status }) => status === 'failed')
 
-  /** Returns the messages that wait for slow mode. */
+  /** Returns the messages that slow mode delays. */
   const delayed = () =>
     room.state.outgoing.filter(({ status, waitsUntil }) => status === 'pending' && waitsUntil !== undefined)
 

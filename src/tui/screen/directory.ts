@@ -21,9 +21,9 @@ export interface Directory {
   /** Returns the text that identifies a room of the inbox for the user, like `labelOf`. */
   labelOfItem(item: InboxItem): string
   /**
-   * Resolves with the name of the room that the user means by a name or a title. Prefers a room with exactly this name, then one
-   * with this title or label, regardless of case. If the text is neither, resolves with the text if it can be the name of a room,
-   * and otherwise with undefined. Never rejects.
+   * Resolves with the name of the room that the user means by a name or a title. Prefers a room with exactly this name, then a
+   * room with this title or label, regardless of case. Without such a room, resolves with the text itself, or with undefined if
+   * the text can't be the name of a room. Never rejects.
    */
   roomOf(text: string): Promise<string | undefined>
   /**
@@ -136,7 +136,7 @@ export const createDirectory = (client: ChatClient, inbox: Inbox): Directory => 
     return [...mine.map(lineOf), ...added.map(labelOfDetails)]
   }
 
-  /** Lists the rooms of a service without an inbox, by their names. */
+  /** Lists the rooms of a service without an inbox, sorted by name. */
   const listRooms = async (): Promise<string[]> => {
     const all = await api.rooms({ limit: PAGE })
     const mine = await api.rooms({ mine: true, limit: PAGE })

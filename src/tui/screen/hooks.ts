@@ -6,7 +6,7 @@ import { createKeyDecoder, type Key } from './keys.ts'
 
 /**
  * Calls `onKey` for each key while the component is mounted. Ink's own `useInput` doesn't recognize pastes. Several keys may
- * arrive before React renders again. If one key changes a state and the next key reads it, the state must be in a `useLive`.
+ * arrive before React renders again. State that one key changes and the next key reads must therefore come from `useLive`.
  */
 export const useKeys = (onKey: (key: Key) => void): void => {
   const { stdin } = useStdin()

@@ -32,7 +32,7 @@ export const openScreen = async ({ session, room, hasColour }: ScreenOptions): P
   }
   stdin.setEncoding('utf8').setRawMode(true).resume()
   stdout.write(ENTER)
-  // When the terminal is closed, writes fail until SIGHUP ends the process.
+  // Ignores errors, because after the terminal was closed, writes fail until SIGHUP ends the process.
   stdout.on('error', () => {})
   const restore = (): void => {
     stdin.setRawMode(false).pause()
@@ -43,7 +43,7 @@ export const openScreen = async ({ session, room, hasColour }: ScreenOptions): P
       exitOnCtrlC: false,
       patchConsole: false
     })
-    // A resize leaves parts of the previous output on the screen.
+    // Clears the screen, because a resize leaves parts of the previous output on it.
     stdout.prependListener('resize', () => {
       app.clear()
       stdout.write(CLEAR)

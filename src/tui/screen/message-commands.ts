@@ -49,7 +49,7 @@ export const runMessageCommand = (
   const newest = room.state.messages.findLast(one => one.content !== null && isOwn(one) === isChange)
   const target = seq ?? newest?.seq
   if (kind !== 'delete' && text === '') return USAGE[kind]
-  // A text without a number may be a mistake, and a deletion can't be undone.
+  // Refuses `/delete TEXT` without a number, because it may be a mistake, and a deletion can't be undone.
   if (kind === 'delete' && seq === undefined && text !== '') return `Nothing was deleted. ${USAGE[kind]}`
   if (target === undefined) return `There is no message. ${USAGE[kind]}`
   if (kind === 'reply') room.send(text, { replyTo: target })

@@ -9,10 +9,7 @@ const RESTRICTION = /^(\S+)(?:\s+(\d{1,4})([mhdw])(?=\s|$))?(?:\s+(.+))?$/s
 const UNIT_MS = { m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 }
 const MAX_SLOW_MODE_SECONDS = 21_600
 
-/**
- * Returns the command that mutes or bans a user. Notifies the moderator, because the log of a room with many members gets no
- * entry.
- */
+/** Returns the command that mutes or bans a user. Also shows the moderator which command ends the restriction. */
 const restrict = (kind: 'mute' | 'ban'): Command => ({
   usage: `Type /${kind} NAME, or /${kind} NAME 1h REASON. The units are m, h, d and w.`,
   pattern: RESTRICTION,
@@ -40,7 +37,10 @@ const liftOf = (kind: 'mute' | 'ban'): Command => ({
   }
 })
 
-/** Finds a restriction by the name of the user. A banned user is not a member, and may not be found by a search for users. */
+/**
+ * Finds a restriction by the name of the user. Searches the list of restrictions, because a banned user is not a member, and a
+ * service may have no search for users.
+ */
 const findRestriction = async (
   kind: Restriction['kind'],
   name: string,

@@ -17,8 +17,8 @@ export interface RoomCommand {
 const isKind = (name: string): name is RoomCommand['kind'] => Object.hasOwn(COMMANDS, name)
 
 /**
- * Parses a command. Accepts long reasons with several lines. Also recognizes a command with a mistake, so that the line is not
- * sent as a message.
+ * Parses a command. The text after the name of the command may be long and have several lines, for example the reason of a ban.
+ * Returns the command even if this text is wrong, so that the line is not sent as a message.
  */
 export const parseRoomCommand = (text: string): RoomCommand | undefined => {
   const [, kind = '', argument = ''] = /^\/([a-z]+)(?: ([\s\S]*))?$/.exec(text) ?? []

@@ -43,7 +43,7 @@ export const createDeletions = (onFlush: (deletion: Outgoing) => void = () => {}
     return true
   }
   const send = (room: Room, seq: number): Outgoing => {
-    // Deletes the message before `end`, so that the page never shows the message in between.
+    // Deletes the message before the call of `end`. Otherwise, the page would show the message again for a moment.
     const deletion = room.delete(seq)
     end(room, seq)
     return deletion

@@ -1,6 +1,6 @@
 /**
- * Sends a deletion over HTTP while the page is being closed. The SDK sends the next change of a room only after the response to
- * the previous one, which a page that is being closed does not receive.
+ * Sends a deletion over HTTP while the page is being closed. The SDK can't send several deletions at that time: it sends the
+ * next change of a room only after the response to the previous one, and a page that is being closed receives no response.
  */
 import type { Outgoing, Session } from '../../../client/src/index.ts'
 

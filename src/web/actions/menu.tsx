@@ -19,7 +19,7 @@ interface MessageMenuProps {
 
 export const MessageMenu = ({ anchor, message, may, actions, onDone, onClose, onPicker }: MessageMenuProps) => {
   const { content, mine = [] } = message
-  /** Closes the menu before it runs the action, because the action may set the focus. */
+  /** Closes the menu, which sets the focus to the message. Then runs the action, which may set the focus elsewhere. */
   const choose = (action: () => unknown) => () => {
     onDone()
     void action()

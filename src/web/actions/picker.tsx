@@ -23,7 +23,7 @@ interface PickerProps extends EmojiPickerProps, Pick<Emojis, 'searchEmojis'> {}
 /** The number of emojis in a row, as in the style sheet. */
 const COLUMNS = 8
 
-/** Returns a picker that uses the emojis of a module. The module is loaded separately from the picker. */
+/** Returns the picker with the search function of emojis.ts, which the page loads only when the picker is first opened. */
 export const pickerOf = (searchEmojis: PickerProps['searchEmojis']) => (props: EmojiPickerProps) => (
   <Picker {...props} searchEmojis={searchEmojis} />
 )

@@ -1,4 +1,4 @@
-/** Renders the settings of a room: slow mode for moderators; who may add people, and the archive, for owners. */
+/** Renders the settings of a room: slow mode, and for owners also who may add people and whether the room is archived. */
 import type { RoomSettings } from '../../../client/src/index.ts'
 import { CheckBox } from '../check-box.tsx'
 import { Choice } from '../choice.tsx'

@@ -133,7 +133,7 @@ describe('of two administrators who act at the same time', () => {
       await Promise.race([other.catch(() => {}), delay(300)])
     })
     await act(testAccounts(paused), started)
-    // The second transaction may find that there is nothing left to do, or that its actor is no longer an administrator.
+    // The second transaction may succeed, or fail with a ChatError. For example, its actor may no longer be an administrator.
     const failure = await other.then(
       () => undefined,
       error => error

@@ -27,7 +27,7 @@ const adminOf = async ({ database, user, sessionId, sql }: Subject) => {
   return { actor: { userId: user.id, generation: user.generation, sessionId, client }, other }
 }
 
-/** Creates the exports of accounts. Ignores the error if the end of an export cannot be recorded. */
+/** Creates the functions that export accounts. Ignores the error if the end of an export cannot be recorded. */
 const exportsOf = ({ context }: Accounts) => createExports({ ...context, onFailure: () => {} })
 
 const exportAll = async (paused: Accounts, { user: { id: userId, generation }, sessionId }: Subject) => {
@@ -35,8 +35,8 @@ const exportAll = async (paused: Accounts, { user: { id: userId, generation }, s
   try {
     for await (const _ of lines);
   } catch (error) {
-    // Throws a ChatError, like the other writes. `lines` throws another error, because an export that has begun returns no problem
-    // document.
+    // Replaces the error, because the test expects a ChatError from every refused write. `lines` throws another error, because
+    // a response that has begun cannot become a problem document.
     throw new ChatError('invalid_token', String(error))
   } finally {
     end()

@@ -59,7 +59,7 @@ export const LOGIN_WRITES: readonly Write[] = [
     name: 'a proof',
     pausedAt: 'sessions.prove',
     isOfSession: true,
-    // Excluded, because a change of the password needs a proof of identity, and this session has no proof.
+    // This session has no proof of identity, so it cannot change the password.
     excluded: [SAME_SESSION],
     async prepare({ user, sessionId, sql }) {
       await sql(`update @sessions set proven_at = null where user_id = $1`)

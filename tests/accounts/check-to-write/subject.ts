@@ -37,7 +37,9 @@ export interface Write {
   readonly pausedAt: PausePoint
   /** True if the write needs the session of the request, and so has no effect after that session has ended. */
   readonly isOfSession?: true
-  /** Events that cannot happen between the check and the write, because they wait for a row that the check locks. */
+  /**
+   * Events that the test omits, because they cannot happen here. For example, the event waits for a row that the check locks.
+   */
   readonly excluded?: readonly string[]
   /** Events after which the write may take effect, because the session is still valid and the write needs no proof. */
   readonly allowed?: readonly string[]
@@ -47,7 +49,7 @@ export interface Write {
   hasEffect(subject: Subject, result: unknown): Promise<boolean>
 }
 
-/** Events that affect only writes that need the session of the request. */
+/** The names of the two events that affect only writes that need the session of the request. */
 export const SESSION_END = 'the end of the session'
 export const SAME_SESSION = 'a change of the password by the same session'
 

@@ -21,7 +21,7 @@ const setup = async () => {
   const database = await testDatabase()
   const throttle = throttleOf(database)
   const table = `"${database.schema}".login_throttles`
-  /** Returns the wait in seconds before the next attempt, or 0 if the attempt was counted. */
+  /** Makes an attempt. Returns 0 if the attempt is allowed, or else the wait in seconds before the next attempt. */
   const attempt = async (name: string, address: string, by = throttle): Promise<number> => {
     try {
       await by.admit({ username: name, client: { address } })

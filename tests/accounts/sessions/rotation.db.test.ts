@@ -60,7 +60,7 @@ const expected = (model: Model, presented: number, now: number): number | undefi
   return isReuse ? undefined : model.number
 }
 
-/** A sequence that ends with the use of a stolen token that is too old. Random sequences may contain none. */
+/** A sequence that ends with the use of a stolen token that is too old. Perhaps no random sequence contains such a use. */
 const THEFT: readonly Step[] = [
   { kind: 'steal' },
   { kind: 'wait', seconds: 40 },

@@ -148,7 +148,7 @@ test('an ended session closes its connections within 30 s even if changes cannot
   sessions.delete('s1')
   await pass(30)
   expect([one.closedWith, two.closedWith]).toEqual([4401, undefined])
-  // The session was kept, so it has the new generation of its user.
+  // The session `s2` remains valid, because it has the new generation of the user.
   user = userRecord(1, 'john', { generation: 1 })
   sessions.set('s2', 1)
   await pass(30)

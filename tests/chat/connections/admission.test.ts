@@ -1,4 +1,4 @@
-/** Tests the limits of WebSockets per process, and how the times after which clients try again are spread. */
+/** Tests the limits of WebSockets per process, and how the service spreads the times at which rejected clients try again. */
 import { expect, test } from 'vitest'
 import { createAdmission } from '../../../src/chat/connections/admission.ts'
 import { defaultMaxConnections } from '../../../src/ops/max-connections.ts'

@@ -1,4 +1,7 @@
-/** Tests the digest and the sums with which a process finds changes of memberships, roles and marks without a notification. */
+/**
+ * Tests the digest of the memberships and the sums of the read marks. With them, a process finds changes without a
+ * notification.
+ */
 import { expect, test } from 'vitest'
 import { marksOf, membershipsDigest, NO_ROOMS } from '../../../src/chat/inbox/digest.ts'
 import { startChat } from '../../support/start-chat.ts'

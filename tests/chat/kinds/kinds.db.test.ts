@@ -209,7 +209,7 @@ describe('a service whose upgrade is not finished', () => {
       .toEqual(['message', 'edit', 'deletion', 'reaction', 'erasure', 'wave'])
     before.send({ ...edit, ref: 'r5' })
     expect(await before.nextOf('ack')).toMatchObject({ seq: 3 })
-    // Members and private rooms have a step of their own.
+    // Pins, and entries about members and rooms, are accepted only after a separate step of the upgrade.
     await database.client.query(`insert into ${inSchema}.upgrades (step) values ('rooms')`)
     clock.advance(10_000)
     await expect
@@ -219,7 +219,7 @@ describe('a service whose upgrade is not finished', () => {
 
   test('stores a row for each process while the process runs', async () => {
     const { database, server } = await startChat()
-    // The service writes the row after it has started to listen.
+    // The service writes its row in the table `processes` only after it has started to listen for notifications.
     await expect.poll(() => database.processes.live()).toHaveLength(1)
     const [row] = await database.processes.live()
     expect(row).toMatchObject({ version, keyId: expect.stringMatching(/^[0-9a-f]{16}$/) })

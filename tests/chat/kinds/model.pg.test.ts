@@ -28,7 +28,10 @@ interface Entry {
   readonly action?: string
 }
 
-/** Returns the state of a message after the entries up to `upTo`. `texts` has the text of each message and edit, by `seq`. */
+/**
+ * Returns the state of a message after all entries up to the `seq` `upTo`. `texts` has the text of each message and edit, by
+ * `seq`.
+ */
 const stateOf = (log: readonly Entry[], texts: ReadonlyMap<number, string>, message: number, upTo: number) => {
   let content: string | null | undefined = texts.get(message)
   const users = new Map<string, Set<number>>()

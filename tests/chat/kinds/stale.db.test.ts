@@ -73,8 +73,8 @@ describe('the text of an edit', () => {
 describe('a message that another process deletes', () => {
   /**
    * Starts two processes. The process `late` does not poll until its clock is advanced. It loses the notifications of the
-   * change feed, and receives the announcements of new entries when `release` is called. It has already read the message 1,
-   * which was edited, pinned and replied to, over every path in `PATHS`.
+   * change feed, and receives the announcements of new entries when `release` is called. The message 1 was edited, pinned and
+   * replied to. `late` has read it over every path in `PATHS`, before the other process deletes it.
    */
   const startLate = async () => {
     const network = createMemoryNetwork()
@@ -138,8 +138,8 @@ describe('a message that another process deletes', () => {
     for (const path of PATHS) expect(JSON.stringify(await readPrompt(path)), path).not.toContain('SECRET')
     for (const path of PATHS) {
       const body = await read(path)
-      // A process that does not know of the deletion may show the state before the deletion. Checks only lists, which have an
-      // `epoch`, because only the `seq` of a list is that of the newest entry that its messages include.
+      // A process that does not know of the deletion may show the old text, but only in a list whose `seq` is lower than that
+      // of the deletion. Only lists have an `epoch`. Other responses are not checked, because their `seq` is that of a message.
       if (JSON.stringify(body).includes('SECRET') && body.epoch) expect(body.seq, path).toBeLessThan(seq)
     }
     release()

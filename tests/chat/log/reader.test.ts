@@ -12,8 +12,8 @@ import { createMemoryLog } from '../../support/memory-log.ts'
 import { ENCRYPTION_KEY } from '../../support/settings.ts'
 
 /**
- * Creates a reader of a log with `count` entries of `length` characters: messages, and entries of another kind if `isOther` returns
- * true. `queries` records the reader's queries and the number of rows that they return.
+ * Creates a reader of a log with `count` entries of `length` characters. An entry is a message, or of another kind if `isOther`
+ * returns true for its `seq`. `queries` records the reader's queries and the number of rows that they return.
  */
 const start = async (
   count: number,
@@ -151,7 +151,7 @@ test('the places of the newest messages are looked up again only after an entry 
   }
   expect([await looks({ limit: 50 }), await looks({ limit: 50 }), await looks({ limit: 50 })]).toEqual([1, 0, 0])
   expect(seqs((await list({ limit: 50 })).items)).toEqual(newest(50))
-  // The places of other lists are looked up each time, and do not replace the stored places of the newest list.
+  // Other lists look up the places of their messages each time. They do not replace the stored places of the newest list.
   expect([await looks({ before: 500, limit: 50 }), await looks({ before: 500, limit: 50 })]).toEqual([1, 1])
   expect(await looks({ limit: 50 })).toBe(0)
   expect([await looks({ limit: 40 }), await looks({ limit: 40 })]).toEqual([1, 0])

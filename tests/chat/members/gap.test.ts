@@ -1,6 +1,6 @@
 /**
- * Tests that a private room interrupts its subscribers when it cannot read all entries, because a missing entry may be a
- * removal.
+ * Tests that a private room ends all subscriptions when it cannot read all entries, because a missing entry may be the removal
+ * of a subscriber.
  */
 import { expect, test } from 'vitest'
 import type { Entry } from '../../../src/chat/log/entry.ts'

@@ -1,4 +1,7 @@
-/** Tests that two processes put bans, mutes, archives and deletions in one order with concurrent actions of other users. */
+/**
+ * Tests bans, mutes, archives and deletions with two processes. After the entry of a ban, a mute or an archive, the log must
+ * have no entry that it forbids.
+ */
 import { expect, test } from 'vitest'
 import { createMemoryBus } from '../../../src/bus/drivers/memory.ts'
 import type { Person } from '../../support/start-chat.ts'

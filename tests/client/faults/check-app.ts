@@ -10,7 +10,7 @@ import { isClosed, lastSeqOf, type Track } from './track.ts'
 import type { Caller } from './world.ts'
 
 const VIEW_MS = 10_000
-/** Timeout in milliseconds, which is longer than the client waits for the response to a lost frame. */
+/** Timeout in milliseconds for a client to forget a room. It leaves time to repeat a frame that got no response. */
 const FORGET_MS = 30_000
 const LOST = ['room_not_found', 'banned']
 
@@ -92,7 +92,8 @@ const outcomeOf = (one: Outgoing, stored: LogEntry | undefined, at: LogEntry | u
   }
   if (one.status === 'pending') return [`${what} is pending`]
   if (at?.nonce === one.nonce && at.user_id === id) return []
-  // An erased entry has no nonce. A change without an effect is acknowledged with an earlier entry, or with its message.
+  // An erased entry has no nonce. The acknowledgement of a change without an effect contains the `seq` of an earlier entry, or
+  // of the message.
   if (at?.unavailable !== undefined && at.user_id === id) return []
   if ((one.type === 'react' || one.type === 'pin') && (at?.target === one.target || at?.seq === one.target)) return []
   return [`${what} was acknowledged as ${one.seq}, which is ${JSON.stringify(at)}`]
@@ -120,7 +121,7 @@ export const checkView = async ({ room }: Track, { api }: Caller): Promise<strin
   ]
 }
 
-/** Checks that the settings that the user sees are those of the room. A client that joined later does not know all of them. */
+/** Compares the settings that the user sees with those of the room. Skips settings that a client that joined later lacks. */
 export const checkSettings = ({ room: { state } }: Track, { rules }: FoldedRoom): string[] =>
   Object.entries(rules.settings).flatMap(([name, value]) => {
     const found = state[name as keyof typeof state]

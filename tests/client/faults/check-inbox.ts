@@ -13,8 +13,8 @@ import type { Caller } from './world.ts'
 const INBOX_MS = 75_000
 
 /**
- * Returns the part of an inbox that is compared, with the rooms without messages sorted by name. The live frames report neither
- * the newest entry of a room, nor the time at which the user joined a room, by which the service sorts rooms without messages.
+ * Returns the part of an inbox that is compared. Omits the `seq` of each room, because live frames don't update it. Sorts rooms
+ * without messages by name, because live frames lack the time at which the user joined, by which the service sorts these rooms.
  */
 export const viewOf = ({ rooms, total }: Pick<Inbox['state'], 'rooms' | 'total'>) => {
   const shown = rooms.map(({ seq: _, ...room }) => room)

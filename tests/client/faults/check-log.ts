@@ -1,4 +1,4 @@
-/** Compares what HTTP shows of a room with what its log says: messages, notices, pins, members, restrictions and settings. */
+/** Compares the state of a room over HTTP with its log: messages, notices, pins, members, restrictions and settings. */
 import { isDeepStrictEqual } from 'node:util'
 import { fold, type LogEntry, type Message, shown } from '../../chaos/fold.ts'
 import { type RoomRules, rulesOf } from '../../chaos/rules.ts'

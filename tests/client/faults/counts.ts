@@ -1,4 +1,4 @@
-/** Counts what happened in the fault runs, so that a series shows that it exercised every kind of entry, rule and fault. */
+/** Counts what happened in the fault runs, so that the output shows whether every kind of entry, rule and fault occurred. */
 
 export interface Counts {
   /** The number of entries of each kind, and of each event of `membership`. */

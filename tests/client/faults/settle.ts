@@ -66,7 +66,8 @@ const waitForJobs = async (world: World): Promise<void> => {
     async () => (await sql(world, erasures, [[...world.rooms.keys()]])).length === 0
   )
   await until('the account is erased', async () => {
-    // Makes the request older, because the job would otherwise wait for messages that may still be being appended.
+    // Sets the time of the deletion request back by three minutes. Otherwise, the job would wait, because messages of the user
+    // may still be being appended.
     await sql(world, `update @deletions set requested_at = requested_at - interval '3 minutes'`)
     const [row] = await sql(world, `select status from @users where id = $1`, [world.leaver.id])
     return row?.status === 'deleted'

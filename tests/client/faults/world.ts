@@ -158,7 +158,7 @@ export const addDirect = ({ rooms, wrong }: World, name: string, people: readonl
   rooms.set(name, { name, visibility: 'direct', roles })
 }
 
-/** Returns a user other than the given one, more often one of the last three, who are not owners at the beginning. */
+/** Returns another user. Prefers the last three users, because they are not owners at the beginning. */
 export const otherThan = ({ apps, random }: World, app: App): App =>
   pick(
     (random() < 0.7 ? apps.slice(2) : apps).filter(one => one !== app),

@@ -75,7 +75,7 @@ describeWithPrometheus('with Prometheus', () => {
     await recordKey(databaseUrl)
     const prometheus = await startPrometheus(new URL(url).host, TOKEN)
     const token = await use(url)
-    // Rates need an event between two scrapes.
+    // A rate needs events between two scrapes, so the test causes all events again after the first scrape.
     await expect.poll(() => prometheus.query('chat_connections == 1')).toHaveLength(1)
     await use(url)
     const ofPanels = panels.flatMap(({ title, targets = [] }) =>

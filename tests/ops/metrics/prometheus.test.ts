@@ -1,4 +1,4 @@
-/** Tests the instruments on prom-client: unknown values, a host application's registry, and the missing package. */
+/** Tests the metrics in prom-client: unknown values, a host application's registry, and the missing package. */
 import * as client from 'prom-client'
 import { expect, test } from 'vitest'
 import { createMetrics, loadPrometheus } from '../../../src/ops/metrics/prometheus.ts'

@@ -1,4 +1,4 @@
-/** Uses what neither the page nor the terminal client uses: routes that do the same as a frame, and frames for developers. */
+/** Uses what neither the page nor the terminal client uses: routes that do the same as a frame, and frames of other clients. */
 import assert from 'node:assert/strict'
 import { appendAsHost } from '../host.ts'
 import type { Stage } from '../stage.ts'
@@ -62,8 +62,8 @@ export const callRoutes = async ({ ada, bob, api, idOf }: Stage): Promise<void> 
 }
 
 /**
- * Sends a ping, and a subscription with the epoch of another log, as the client of a developer could. A host application appends an
- * entry of an unknown kind.
+ * Sends a ping, and a subscription with the epoch of another log, as a client without the SDK could. Lets a host application
+ * append an entry of an unknown kind.
  */
 export const sendFrames = async ({ ada, bob, api, services, checklist }: Stage): Promise<void> => {
   const socket = await api.connect()

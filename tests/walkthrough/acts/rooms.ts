@@ -26,7 +26,7 @@ export const createRooms = async ({ ada, bob, mia, mias }: Stage): Promise<void>
   await ada.press('Close')
   await bob.sees('ada became a member')
   await bob.command('/who', () =>
-    // The list of who is present is sent at most once per second.
+    // Repeats `/who`, because the service sends the list of present users at most once per second.
     until('bob’s terminal lists ada', async () => {
       await bob.type('/who')
       return /\d here: .*ada/.test(await bob.screen())

@@ -1,4 +1,4 @@
-/** Tests a visitor who is not logged in: follows an invitation, is banned with an erasure, and deletes the account. */
+/** Uses invitations, and acts as a visitor who registers with a link, is banned with an erasure, and deletes the account. */
 import assert from 'node:assert/strict'
 import { PASSWORD } from '../person.ts'
 import type { Stage } from '../stage.ts'
