@@ -218,7 +218,7 @@ export const limitReads =
     waiting.then(
       () => done(),
       error => {
-        // The client does not read the responses on its other connections, so this connection is closed.
+        // The client does not receive its earlier responses. Closing this connection also drops the requests queued on it.
         if (isUnread(error)) reply.header('connection', 'close')
         done(error)
       }
@@ -230,7 +230,10 @@ export { restItems } from '../src/chat/log/items.ts'
 // Routes must not import src/chat directly, so this plugin exports what they need.
 export type { LogPart, PinPart } from '../src/chat/log/reader.ts'
 
-/** Interval in milliseconds at which the service polls the database for changes if the bus does not use its notifications. */
+/**
+ * Interval in milliseconds at which the service polls the database for changes. Used if the bus does not receive notifications
+ * from PostgreSQL.
+ */
 const UNNOTIFIED_POLL_MS = 500
 
 const storageOf = ({ chatDb, chatAuth }: FastifyInstance, options: ChatPluginOptions): ChatStorage => ({

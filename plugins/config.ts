@@ -26,7 +26,7 @@ export interface ChatConfigOptions {
   readonly settings?: HostSettings
   /** Resolved settings, which are used instead of `settings`. */
   readonly resolved?: Resolved
-  /** Settings that have no default but may be missing. See `ResolveOptions`. */
+  /** Required settings that are allowed to be missing. See `ResolveOptions`. */
   readonly without?: ResolveOptions['without']
 }
 

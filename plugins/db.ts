@@ -19,9 +19,10 @@ declare module 'fastify' {
   interface FastifyInstance {
     chatDb: ChatDatabase
     /**
-     * Runs work during the start. Uses the client of a host application or the embedded database, or else a connection that is
-     * closed afterwards. So if the start fails later, no connection of the service keeps the process running. Does nothing with
-     * a host application's client if `migrateOnStart` is false, because the host may not be connected yet.
+     * Runs work during the start. The work uses the client of the host application, or the embedded database. If there is
+     * neither, it uses its own connection, which is closed after the work. An open connection would keep the process running if
+     * the start failed later. If the host passed a client and `migrateOnStart` is false, the work is not run, because the host
+     * may not be connected yet.
      */
     chatDbAtStart: (work: (database: ChatDatabase) => Promise<void>) => Promise<void>
   }

@@ -168,8 +168,8 @@ const registerRateLimit = async (fastify: FastifyInstance): Promise<void> => {
 }
 
 /**
- * Returns the `config` that makes a route limit the requests per minute of each client. Only requests with a valid body count,
- * so a mistake in a form does not count. If `max` is 0, there is no limit.
+ * Returns the `config` that makes a route limit the requests per minute of each client. A request with an invalid body is not
+ * counted, so that a mistake in a form does not use up the limit. If `max` is 0, there is no limit.
  */
 export const perMinute = (max: number, groupId: string) =>
   max === 0

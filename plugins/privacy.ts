@@ -19,7 +19,7 @@ import { shutdownOf } from '../src/shutdown.ts'
 declare module 'fastify' {
   interface FastifyInstance {
     chatPrivacy: {
-      /** Ends an account. See `RequestDeletion`. The rest of the deletion runs in the background, on any process. */
+      /** Ends an account immediately. A background job completes the deletion, on any process. See `RequestDeletion`. */
       readonly requestDeletion: RequestDeletion
       readonly exports: Exports
       /** Deletes, suspends, restores and exports users for a host application. See `HostAccounts`. */
@@ -94,8 +94,8 @@ const runJob = (fastify: FastifyInstance, job: DeletionJob): void => {
   fastify.addHook('onRequest', waitOnce(startOnce))
   const shutdown = shutdownOf(fastify)
   shutdown.add('stop background work', () => void job.stop())
-  // During this step of the shutdown, a running transaction has time to end. If the transaction were interrupted, another
-  // process would have to repeat it.
+  // This later step waits until the job has stopped, so that a running transaction can end. If the transaction were
+  // interrupted, another process would have to repeat it.
   shutdown.add('close WebSockets', job.stop)
 }
 

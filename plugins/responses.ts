@@ -38,9 +38,9 @@ export interface ChatResponsesOptions {
   /** Timeout in milliseconds for a client to read 16 KiB. The default is 30,000. */
   readonly responseStallMs?: number
   /**
-   * Whether the server belongs to the chat. If true, the requests of a connection are queued before routing. Each turn of the
-   * event loop then handles one of these requests, even if a packet contains a thousand. If false, only requests to the chat's
-   * routes are queued, after routing.
+   * Whether the whole server belongs to the chat. If true, all requests of a connection are queued before routing, so that each
+   * turn of the event loop routes and handles only one of them. If false, only requests to the chat's routes are queued, after
+   * routing.
    */
   readonly isWhole?: boolean
 }
@@ -103,8 +103,8 @@ const takeTurns = (server: Server, turns: Turns): void => {
 }
 
 /**
- * Returns whether a request is an HTTP/1 request on a real connection, and not an upgrade. A WebSocket has its own limits,
- * HTTP/2 has flow control, and an injected request has no network socket.
+ * Returns whether a request is an HTTP/1 request on a network connection, and not an upgrade. This plugin ignores all other
+ * requests: a WebSocket has its own limits, HTTP/2 has flow control, and an injected request has no network socket.
  */
 const hasOwnSocket = (request: IncomingMessage): boolean => {
   const isUpgrade = 'upgrade' in request && request.upgrade === true

@@ -31,7 +31,7 @@ declare module 'fastify' {
        * the request is not a valid WebSocket upgrade.
        */
       open(request: FastifyRequest, reply: FastifyReply, opened: (socket: OpenSocket) => void): void
-      /** Returns whether a request is an upgrade to a WebSocket of this chat that is not yet accepted. */
+      /** Returns whether a request is a WebSocket upgrade for this chat and has not been accepted yet. */
       isUpgrade(request: FastifyRequest): boolean
     }
   }
@@ -86,7 +86,8 @@ export default fp(
 const serve = (socket: WebSocket, opened: (socket: OpenSocket) => void, log: Log): void => {
   socket.on('error', err => {
     log.warn({ err }, 'closed a WebSocket after a protocol error or a frame that is too large')
-    // After a protocol error, the socket is already closing, because `ws` has sent a close frame (1002, 1007, 1008 or 1009).
+    // After a protocol error, `ws` has already sent a close frame (1002, 1007, 1008 or 1009). Terminating the socket could
+    // prevent the client from receiving this frame.
     if (socket.readyState !== socket.CLOSING) socket.terminate()
   })
   try {

@@ -70,7 +70,7 @@ const send = (request: FastifyRequest, reply: FastifyReply, file: PageFile | und
   return reply.type(file.type).send(takesGzip ? file.gzipped : file.bytes)
 }
 
-/** Reads the files that `npm run build` created, once at the start. */
+/** Reads the output of `npm run build` once, and resolves with a function that returns these files. */
 const builtBefore = async (): Promise<() => Promise<PageFiles>> => {
   const folder = packageFile('dist', 'web')
   const names = ['index.html', ...(await readdir(join(folder, 'app'))).map(name => `app/${name}`)]

@@ -17,7 +17,7 @@ export const FACTOR_SCHEMA = { tags: ['auth'], security: SECURED }
 /** Returns the options of a route that returns a challenge for a passkey. */
 export const challengeRoute = () => ({ bodyLimit: BODY_LIMIT, preHandler: [limitReads(), limitChanges('challenges')] })
 
-/** Returns the options of a route that changes second factors, which requires a recent proof. */
+/** Returns the options of a route that changes second factors. Such a route requires a recent proof. */
 export const factorChangeRoute = () => ({
   bodyLimit: BODY_LIMIT,
   config: { chatProof: true },

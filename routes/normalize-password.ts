@@ -15,8 +15,8 @@ export const normalizing =
   }
 
 /**
- * Returns whether a password exceeds the maximum length before it is normalized. A login normalizes only such a password,
- * because its normalized form may be short enough. Other passwords are not normalized here, because the stored hash may be of a
- * password that was not normalized.
+ * Returns whether a password exceeds the maximum length before its normalization. The hook of a login normalizes only such
+ * passwords, because the normalized form may be short enough to pass the validation. It keeps other passwords as they are,
+ * because the stored hash may be the hash of a password in its original form.
  */
 export const isOverlong = (password: string): boolean => characters(password) > MAX_PASSWORD

@@ -17,7 +17,7 @@ import { ANY_BODY, emptyResponse, jsonResponse, problems, SECURED, TOKEN_PROBLEM
 import { perUserAndMinute } from './limit-per-user.ts'
 import { optionalBody } from './optional-body.ts'
 
-/** Maximum number of invitations that a user may create and revoke per minute, and of codes that a user may try. */
+/** Maximum number of changes of invitations per minute per user, and maximum number of tried codes per minute per user. */
 const [CHANGES_PER_MINUTE, CODES_PER_MINUTE] = [20, 20]
 const [DEFAULT_HOURS, DEFAULT_USES] = [168, 10]
 const HOUR_MS = 60 * 60 * 1000

@@ -86,7 +86,8 @@ export const checkOrigins = (fastify: FastifyInstance, options: SocketRouteOptio
 const checkOrigin = (request: FastifyRequest, reply: FastifyReply, origins: Origins): void => {
   const { origin, cookie } = request.headers
   if (origin === undefined || origins.isAllowed(origin) || isOwnOrigin(origin, request.host)) return
-  // Cookies can authenticate only the users of a host, because the access tokens of the service are not in cookies.
+  // Only cookies that can authenticate the user matter. The service's own access tokens are never in cookies, but a host may
+  // authenticate its users by cookies.
   const hasCookies = cookie !== undefined && request.server.chatAuth.accounts === null
   if (isAllowedByCors(reply.getHeaders(), origin, hasCookies)) return
   const log = requestLogOf(request)

@@ -12,7 +12,10 @@ import { loginRequestOf, sessionResponse } from './session-response.ts'
 export type TwoFactorLoginOptions = Pick<Settings, 'loginRateLimit'>
 
 const BODY_LIMIT = 16 * 1024
-/** The errors of every request that completes a login: the account may have changed since the first step. */
+/**
+ * The errors of every request that completes a login. They include errors of the account, because it may have changed since the
+ * first step.
+ */
 const LOGIN_PROBLEMS = [
   'invalid_challenge',
   'invalid_credentials',

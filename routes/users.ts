@@ -1,6 +1,6 @@
 /**
- * Serves the authenticated user's own account: the profile, its deletion and its export. A page also requests the profile to
- * find out why a WebSocket was rejected, because a browser hides the response to a rejected upgrade.
+ * Serves the authenticated user's own account: the profile, the deletion and the export. A browser hides the response to a
+ * rejected WebSocket upgrade. To find out the reason for the rejection, a page requests the profile.
  */
 import { type FastifyPluginAsyncTypebox, Type } from '@fastify/type-provider-typebox'
 import type { FastifyInstance } from 'fastify'

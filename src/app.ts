@@ -56,8 +56,8 @@ export interface ChatServiceOptions extends HostSettings {
    */
   readonly authorize?: Authorize | undefined
   /**
-   * The finer actions for which `authorize` is called. For an action that is not listed, only the roles of the chat count. A
-   * listed action is allowed only if the rules of the room and `authorize` both allow it.
+   * Further actions for which `authorize` is called: `moderate`, `manage` or `invite`. A listed action is allowed only if the
+   * rules of the room and `authorize` both allow it. An unlisted action is allowed if the rules of the room allow it.
    */
   readonly authorizeActions?: readonly FinerAction[] | undefined
   /** Edits or rejects a message before it is encrypted. */
@@ -88,8 +88,8 @@ export interface ChatServiceOptions extends HostSettings {
   readonly joinsPosters?: ChatOptions['joinsPosters']
   /**
    * The kinds of entries that belong to the host application: a schema, as TypeBox or JSON Schema, for each name. A name has a
-   * dot, for example `acme.order`. `chat.append` appends such entries. Other processes need the same kinds, or show the entries
-   * as unknown.
+   * dot, for example `acme.order`. `chat.append` appends such entries. All processes must have the same kinds. If a process has
+   * no schema for a kind, it shows the entries of this kind as unknown.
    */
   readonly kinds?: ChatPluginOptions['kinds']
   /** Replaces the kinds of entries of the service. Used only in tests. */
@@ -146,8 +146,8 @@ const assemble = async (fastify: FastifyInstance, options: ChatServiceOptions): 
   } = more
   const settings = withoutFastifyOptions(others)
   checkPages(pages)
-  // The loggers are replaced before any route is registered, because a query string may contain a token, which must not be
-  // logged.
+  // Replaces the loggers, because a query string may contain a token, which must not be logged. This must happen before any
+  // route is registered, so that it affects all routes.
   fastify.log = redactingLogger(fastify.log)
   fastify.setChildLoggerFactory(requestLogger)
 
@@ -163,7 +163,7 @@ const assemble = async (fastify: FastifyInstance, options: ChatServiceOptions): 
   if (!fastify.hasPlugin('chat-metrics')) await fastify.register(metricsPlugin, { ...config, metrics })
   await fastify.register(dbPlugin, { ...config, client })
   await fastify.register(cryptoPlugin, { ...config, clock })
-  // The chat stores no e-mail addresses of a host application's users.
+  // The chat stores no e-mail addresses of a host application's users, so it sends them no mails.
   if (!authenticate) await fastify.register(mailPlugin, { ...config, clock, printMail, mailLimits })
   await fastify.register(authPlugin, { ...config, authenticate, clock })
   await fastify.register(chatPlugin, {

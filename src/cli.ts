@@ -5,8 +5,8 @@ import type { MigrateCommand, MigrateOptions } from './cli/migrate.ts'
 import { printError } from './cli/print.ts'
 import { version } from './lib/package.ts'
 
-// Prints only a redacted message, because Node would print the whole error. A running server has its own handlers
-// (src/signals.ts).
+// Prints only a redacted message, because Node would print the whole error. Does nothing if a server is running, because the
+// server has its own handlers (src/signals.ts).
 for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
   process.on(event, error => {
     if (process.listenerCount(event) > 1) return

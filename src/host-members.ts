@@ -22,7 +22,7 @@ export type HostMember = string | number | Omit<HostUser, 'expiresAt'>
  * `upgrade_pending`, `validation_failed` or `unavailable`.
  */
 export interface HostMembers {
-  /** Adds a user to a room. If the user is a member, only changes the role, if one is given. */
+  /** Adds a user to a room. If the user already is a member, sets the given role, or changes nothing without a role. */
   addMember(room: string, user: HostMember, options?: { readonly role?: MemberRole | undefined }): Promise<void>
   /**
    * Adds at most 500 users to a room, with one entry. Adds nobody if one of them cannot be added: rejects with `user_not_found`

@@ -24,8 +24,9 @@ type NoKinds = Record<never, never>
 export interface CreateChatOptions<Kinds extends HostKinds = NoKinds>
   extends Omit<ChatServiceOptions, 'prefix' | 'onMessage' | 'onEntry' | 'kinds'> {
   /**
-   * The kinds of entries of the host application: a schema, as TypeBox or JSON Schema, for each name, such as `acme.order`. A
-   * name has a dot. `append` appends such entries. Processes without the kind deliver them as unknown entries.
+   * The kinds of entries that the host application defines. Maps the name of each kind to its schema, in TypeBox or JSON
+   * Schema. A name must contain a dot, for example `acme.order`. A process without a kind delivers its entries as unknown
+   * entries.
    */
   readonly kinds?: Kinds | undefined
 }
@@ -35,9 +36,9 @@ interface AppendOptions {
   /** The author, for example a bot. The chat user of the author is created on first use, even if `transaction` is rolled back. */
   readonly as: Omit<HostUser, 'expiresAt'>
   /**
-   * A transaction of postgres.js on the database of the chat: the object that `sql.begin` passes to its function. The entry
-   * exists if and only if the transaction commits, and is delivered then. Until then, the lock of the room is held, so call the
-   * chat last in the transaction, and await each call before the next statement. The result is provisional until the commit.
+   * A transaction of postgres.js on the database of the chat: the object that `sql.begin` passes to its function. The entry is
+   * stored and delivered only if the transaction commits. The room is locked from the call until the commit, so call the chat
+   * last in the transaction. Await each call before the next statement. The result is provisional until the commit.
    */
   readonly transaction?: HostTransaction | undefined
 }
@@ -47,7 +48,7 @@ export interface PostOptions extends HostPost, AppendOptions {}
 
 type DataOf<Schema> = Schema extends TSchema ? Static<Schema> : unknown
 
-/** An entry of a kind of the host, of at most 16 KiB as JSON. All of `data` is encrypted. The default of `room` is `general`. */
+/** An entry of a kind of the host. `data` is at most 16 KiB as JSON, and is encrypted. The default of `room` is `general`. */
 export type DataOptions<Kinds extends HostKinds> = {
   [Name in keyof Kinds & string]: AppendOptions & {
     readonly kind: Name
@@ -87,9 +88,9 @@ export interface EmbeddedChat<Kinds extends HostKinds = NoKinds> extends HostMem
   append<Given extends DataOptions<Kinds>>(entry: Given): Promise<CommittedData<Given['kind'], Given['data']>>
   /**
    * Returns a room. Creates the room without members if it doesn't exist. Rejects with a ChatError: `validation_failed` if `room`
-   * is invalid, `room_taken` if a room with another `visibility` has the name, `upgrade_pending`, or `unavailable`. Users cannot
-   * see a private room before they are added to it. But a user who wants to create a public room with its name learns that the
-   * name is taken.
+   * is invalid, `room_taken` if a room with another `visibility` has the name, `upgrade_pending`, or `unavailable`. Users
+   * cannot see a private room before they are added to it. The name of a private room is not secret, because creating a public
+   * room with the same name fails.
    */
   createRoom(room: HostRoom): Promise<Room>
   /**

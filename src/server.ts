@@ -31,8 +31,8 @@ export interface Timeouts {
   /** Timeout for reading 16 KiB of a response. */
   readonly responseStallMs?: number
   /**
-   * How long a shutdown handles the requests of open connections after the server has stopped listening. If absent, the server
-   * stops listening only when it closes.
+   * Limits how long a shutdown handles requests on open connections after the server has stopped listening. If absent, the
+   * server listens until Fastify closes it.
    */
   readonly drain?: DrainLimits
 }
@@ -56,7 +56,7 @@ export interface ServerOptions
     | 'mailLimits'
   > {
   readonly settings: Settings
-  /** Warnings about the settings, which are logged. */
+  /** Warnings about the settings. The service logs them. */
   readonly warnings?: readonly string[]
   /**
    * Whether log lines are text for a terminal instead of JSON. Has no effect if `logTo` is given or pino-pretty is not
@@ -95,7 +95,7 @@ export const createServer = async (options: ServerOptions): Promise<FastifyInsta
     pluginTimeout: 0,
     requestTimeout: requestMs,
     keepAliveTimeout: keepAliveMs,
-    // `checkHead` rejects a request without a Host header, so that the response is a problem.
+    // If a request has no Host header, Node would respond with an empty 400. `checkHead` responds with a problem instead.
     http: {
       requireHostHeader: false,
       headersTimeout: requestMs,

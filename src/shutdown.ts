@@ -14,8 +14,8 @@ import { withTimeout } from './lib/timeout.ts'
  */
 export const SHUTDOWN_STEPS = [
   // From now on, /health/ready responds with 503. New connections are refused, so that a proxy sends requests, including POST
-  // requests, to another process. Requests on open connections are handled, and their connections are closed. A busy database
-  // may need a second for a request that has just arrived.
+  // requests, to another process. Requests on open connections are handled, and their connections are closed. The timeout
+  // includes a second for a request that waits for a busy database.
   { name: 'stop listening', phase: 'before', timeoutMs: 1600, isOfProcess: true },
   // From now on, requests that still arrive get a 503, and frames are rejected.
   { name: 'refuse new work', phase: 'before', timeoutMs: 100 },
@@ -30,16 +30,17 @@ export const SHUTDOWN_STEPS = [
   { name: 'close WebSockets', phase: 'before', timeoutMs: 2000 },
   // Notifies other processes that this process no longer has users, and deletes its row in the table `processes`.
   { name: 'leave the bus', phase: 'before', timeoutMs: 1200 },
-  // An upgrade that waits for a hook gets a 503 after 0.7 s.
+  // Reduces the response timeout of upgrades to 0.7 s. An upgrade that has no response by then gets a 503.
   { name: 'limit open upgrades', phase: 'before', timeoutMs: 100 },
   // Sockets that are still open after 0.7 s are destroyed. Meanwhile, requests are completed.
   { name: 'end open requests', phase: 'before', timeoutMs: 700, isOfProcess: true },
   // Stops metrics, health checks, stalled-response checks, and the handling of WebSocket upgrades.
   { name: 'stop monitoring', phase: 'after', timeoutMs: 100 },
-  // A database client that the host application passed in stays open. An embedded database may need seconds to write its files.
+  // A database client that the host application passed in stays open. The timeout is long, because an embedded database may
+  // need seconds to write its files.
   { name: 'close the database', phase: 'after', timeoutMs: 5000 },
-  // The exit status is 0, or 1 after an uncaught error or a second signal. The process exits after this time, even if a step is
-  // still running.
+  // The exit status is 0, or 1 after an uncaught error or a second signal. The process exits after this timeout, even if a step
+  // is still running.
   { name: 'exit', phase: 'exit', timeoutMs: 9900, isOfProcess: true }
 ] as const satisfies readonly ShutdownStep[]
 

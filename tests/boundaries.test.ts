@@ -56,8 +56,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   web: ['client']
 }
 /**
- * Maps each part to further parts from which it may import only types. For example, parts in `SIBLINGS` receive values of each
- * other as arguments.
+ * Maps each part to further parts from which it may import only types. For example, parts in `SIBLINGS` import each other's
+ * types, because they receive each other's objects as arguments.
  */
 const MAY_IMPORT_TYPES: Record<string, readonly string[]> = {
   ...Object.fromEntries(SIBLINGS.map(part => [part, SIBLINGS])),

@@ -7,7 +7,7 @@ export interface Account extends User {
   readonly role?: Role
   readonly email?: string
   readonly email_is_verified?: boolean
-  /** An address that replaces `email` when it is verified. */
+  /** The address that will replace `email` when the user has verified the new address. */
   readonly pending_email?: string
 }
 
@@ -97,6 +97,6 @@ export interface AuditEvent {
   readonly address?: string
   readonly agent?: string
   readonly detail?: Readonly<Record<string, string | number | boolean>>
-  /** The number of failed logins, which the service records as one event per hour. 1 for all other events. */
+  /** For failed logins, the number of failures within an hour that this event stands for. For all other events, 1. */
   readonly count: number
 }

@@ -12,9 +12,9 @@ import type {
 import { type CallOptions, createCall } from './call.ts'
 
 /**
- * The functions of the account API. A function that requires a proof rejects with `proof_required` (403) unless the user has
- * logged in, or called `prove` or `proveWithPasskey`, in this session within the last ten minutes. A function that the service
- * doesn't offer rejects with `not_found` (404).
+ * The functions of the account API. A login, `prove` or `proveWithPasskey` is a proof, which is valid for ten minutes in its
+ * session. A function that requires a proof rejects with `proof_required` (403) if there is no valid proof. A function that the
+ * service doesn't offer rejects with `not_found` (404).
  */
 export interface AccountApi {
   /** Returns the features that the service offers. Needs no token. */
@@ -91,7 +91,7 @@ const EXPORT_MS = 10 * 60_000
  */
 export const createAccountApi = (options: CallOptions): AccountApi => {
   const call = createCall(options)
-  // The bodies are encoded as JSON, which omits fields that are undefined.
+  // A body may contain undefined fields, because the JSON encoding omits them.
   const post = <Body>(path: string, body: object = {}): Promise<Body> => call('POST', `/api/auth/${path}`, { body })
   const open = <Body>(path: string, body: object): Promise<Body> =>
     call('POST', `/api/auth/${path}`, { body, isPublic: true })

@@ -46,7 +46,7 @@ export const createAdminApi = (options: CallOptions): AdminApi => {
   return {
     users: (page = {}) => call('GET', '/api/admin/users', { query: page }),
     changeUser: (id, change) => call('PATCH', user(id), { body: change }),
-    // The bodies are encoded as JSON, which omits fields that are undefined.
+    // `erase` may be undefined. The JSON encoding of the body then omits it.
     deleteUser: (id, erase) => call('DELETE', user(id), { body: { erase } }),
     resetPassword: id => call('POST', user(id, '/reset-password'), { body: {} }),
     endSessions: id => call('POST', user(id, '/logout-all'), { body: {} }),

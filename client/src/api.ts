@@ -50,7 +50,7 @@ export interface RoomRange {
   readonly query?: string
 }
 
-/** A new room. Only a public room needs the name `room`. The service creates the name of a private room. */
+/** A new room. `room` is its name, and is required for a public room. The service generates the name of a private room. */
 export interface NewRoom {
   readonly room?: string
   readonly title?: string | undefined
@@ -89,8 +89,8 @@ export interface ChatApi {
    */
   openDirect(users: readonly number[]): Promise<RoomShown>
   /**
-   * Returns users whose names begin with `query`, at least two characters. Error: `not_found` (404) if the service has no
-   * search for users.
+   * Returns the users whose names begin with `query`. `query` must have at least two characters. Error: `not_found` (404) if
+   * the service has no search for users.
    */
   searchUsers(query: string, limit?: number): Promise<UserList>
   /**

@@ -194,8 +194,8 @@ export const createChatClient = (options: ChatClientOptions): ChatClient => {
     },
     room(name) {
       const room = rooms.get(name)
-      // A room from which this user was removed stays in `rooms`, because it still has to report messages that the service
-      // refuses. Its status is `left`, so it is replaced here by a new room.
+      // A room whose status is `left` is replaced by a new room. Until then, the old room stays in `rooms`, so that it can
+      // report messages that the service refuses.
       return room && isSubscribed(room) ? room : open(name)
     },
     connect() {

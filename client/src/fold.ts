@@ -2,9 +2,9 @@
  * Computes the current state of a message. Starts with the message's own entry. Then applies the later entries that change the
  * message, in the order of the log. Last, applies this user's unconfirmed changes.
  *
- * A message that arrives in a frame after a gap has the text of its newest edit, but no reactions and no pin. Two numbers
- * therefore store which entries were applied. An entry changes the text only if the `seq` of the entry is above `changed_seq`.
- * An entry changes the reactions and the pin only if the `seq` of the entry is above `reactedSeq`.
+ * A message that arrives in a frame after a gap has the text of its newest edit, but no reactions and no pin. So its text can
+ * be newer than its reactions and its pin. An entry changes the text only if the `seq` of the entry is above `changed_seq`. An
+ * entry changes the reactions and the pin only if the `seq` of the entry is above `reactedSeq`.
  */
 import { changedSeqOf, type Reply, withChange, withoutText, withText } from './message.ts'
 import type { Message, MessageChange, OutgoingChange } from './room-types.ts'
@@ -116,7 +116,7 @@ export const replyOf = ({ seq, user_id, username, content, unavailable }: Messag
   ...textOf(content, unavailable)
 })
 
-/** Returns the excerpt that replies show of a message, after an entry has changed the message. */
+/** Applies an entry of the log to the excerpt of the message that the entry changes. */
 export const foldReply = (reply: Reply, change: MessageChange): Reply => {
   const { excerpt: _, unavailable, ...rest } = reply
   if (unavailable === 'erased' || unavailable === 'expired') return reply
@@ -130,8 +130,8 @@ export const foldReply = (reply: Reply, change: MessageChange): Reply => {
 }
 
 /**
- * Applies an entry to a message that isn't in the timeline. Changes the message itself, or the excerpt of the message to which
- * it replies.
+ * Applies an entry to a message that isn't in the timeline. If the entry changes the message, the message is changed. If the
+ * message is a reply and the entry changes the original message, the excerpt is changed.
  */
 export const withEntry = (message: Message, change: MessageChange): Message => {
   if (message.seq === change.target) return withChange(message, change)

@@ -26,7 +26,7 @@ export interface InboxItem {
   readonly people?: readonly { readonly user_id: number; readonly username: string }[]
 }
 
-/** The newest message of a room. Without an `excerpt`, `unavailable` is the reason. */
+/** The newest message of a room. If the text is not available, `unavailable` is the reason, and `excerpt` is absent. */
 export interface LastMessage {
   readonly seq: number
   readonly user_id: number
@@ -46,8 +46,8 @@ export interface InboxTotal {
 export interface InboxState {
   /**
    * `loading`: the rooms have not arrived yet. `live`: up to date. `stale`: disconnected, with the last known rooms.
-   * `unsupported`: the service has no inbox, for the reason in `error`. Then `rooms` is empty: list the rooms with
-   * `api.rooms({ mine: true })`.
+   * `unsupported`: the service refused to open the inbox, and `error` is the refusal. `rooms` is then empty, so list the rooms
+   * with `api.rooms({ mine: true })`.
    */
   readonly status: 'loading' | 'live' | 'stale' | 'unsupported'
   readonly error?: Refusal

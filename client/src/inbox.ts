@@ -172,8 +172,8 @@ export const createInbox = (client: ChatClient, { timers = systemTimers }: Inbox
   const handle = (frame: InboxFrame): void => {
     if (frame.first) return first(frame)
     for (const room of frame.removed ?? []) items.delete(room)
-    // The service sends new items with the latest message first. They are added in reverse order, so that a room without messages
-    // is placed below the items that precede it in the frame.
+    // Each new item is placed above the known rooms with the same time. The service sends the item that belongs at the top
+    // first, so the items are added in reverse order.
     for (const given of [...(frame.rooms ?? [])].reverse()) update(given)
     if (frame.total) setTotal(frame.total)
     changed()

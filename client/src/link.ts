@@ -38,7 +38,7 @@ export interface Link {
   close(reason?: OfflineReason, detail?: string): void
 }
 
-/** Creates the link. The first call of `connect` makes the first attempt. Until then, the state is already `connecting`. */
+/** Creates the link. Its initial state is `connecting`, although the first attempt starts only when `connect` is called. */
 export const createLink = (options: LinkOptions): Link => {
   const { tokens, timers, timing, onState } = options
   const backoff = createBackoff(timers, timing)

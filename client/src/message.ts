@@ -46,8 +46,8 @@ const isAffected = (
   user_id === erasure.userId && seq < erasure.seq && (unavailable !== 'erased' || username !== erasure.username)
 
 /**
- * Applies an erasure to a message: removes the content, the mentions and the user's name from a message of the user, and the
- * excerpt from a reply to such a message. Returns the message itself if nothing changes.
+ * Applies an erasure to a message. A message of the erased user loses its content and its mentions, and the user's name is
+ * replaced. A reply to such a message loses its excerpt. Returns the message itself if nothing changes.
  */
 export const withErasure = (message: Message, erasure: Erasure): Message => {
   const reply = message.reply && withReplyErased(message.reply, erasure)

@@ -6,7 +6,7 @@ import type { ReportList, RestrictionList } from './protocol.ts'
 /**
  * The functions of moderators. They reject with `not_allowed` (403) if this user may not moderate the room, or if the other user
  * has the same or a higher role. They also reject with `room_not_found` (404), and with `not_found` (404) if the service does not
- * offer them. `ChatApi.changeRoom` sets slow mode, archives a room and sets who may invite. `Room.pin` pins a message.
+ * offer them. For other tasks of moderators, use `ChatApi.changeRoom` (slow mode, archiving, who may invite) and `Room.pin`.
  */
 export interface ModerationApi {
   /** Prevents a user from posting, editing, reacting and typing. The user can still read. */
@@ -32,7 +32,7 @@ export const createModerationApi = (options: CallOptions): ModerationApi => {
   const call = createCall(options)
   const path = (room: string, rest = ''): string => `/api/chat/rooms/${encodeURIComponent(room)}${rest}`
   return {
-    // The bodies are encoded as JSON, which omits fields that are undefined.
+    // The fields of `terms` may be undefined. The JSON encoding of the body then omits them.
     mute: (room, user, terms = {}) => call('PUT', path(room, `/mutes/${user}`), { body: terms }),
     unmute: (room, user) => call('DELETE', path(room, `/mutes/${user}`)),
     ban: (room, user, terms = {}) => call('PUT', path(room, `/bans/${user}`), { body: terms }),

@@ -61,8 +61,8 @@ export interface Outbox {
    */
   skip(room: string, upTo?: number): void
   /**
-   * Sends the next message that slow mode delays, so that the service decides again. Called when the slow mode of the room or
-   * the role of this user has changed.
+   * Sends the next message of a room immediately, even if slow mode delays it. The service then decides again whether to refuse
+   * the message. Called when the slow mode of the room or the role of this user has changed.
    */
   hurry(room: string): void
   retry(nonce: string): void
@@ -241,7 +241,7 @@ export const createOutbox = ({ timers, timing, send, onChange, isAhead }: Outbox
       if (message?.status !== 'failed') return
       const { error, seq: _, ...rest } = message
       messages.delete(nonce)
-      // After `nonce_reused`, the message needs a new nonce, because the service has stored another message with this one.
+      // After `nonce_reused`, the message needs a new nonce, because the service has stored another message with the old nonce.
       add({ ...rest, nonce: error?.code === 'nonce_reused' ? newNonce() : nonce, status: 'pending' })
     },
     discard(nonce) {

@@ -14,7 +14,7 @@ export interface PagingOptions {
   readonly retry: number
   /** Returns the epoch of the log, or undefined if it is not known yet. */
   readonly epoch: () => string | undefined
-  /** Resolves when `timeline` has a start, when the service has refused the subscription, or when the room is left. */
+  /** Resolves when the position of `timeline` in the log is known, the subscription was refused, or the room was left. */
   readonly whenJoined: Promise<void>
   readonly onPage: (page: EntryList) => void
   readonly onChange: () => void
@@ -22,7 +22,7 @@ export interface PagingOptions {
 
 export interface Paging {
   readonly isLoading: boolean
-  /** Whether the app has called `older`, and so shows the history of the room. */
+  /** Whether the app has called `older`. */
   readonly isUsed: boolean
   /** Implements `Room.older`. */
   older(limit?: number): Promise<boolean>

@@ -27,7 +27,7 @@ export const createReadHistory =
     for (;;) {
       const known = mark()
       const page = await history(room, range)
-      // The process of the service that responded may not have the newest entries yet. In that case, requests the page again.
+      // The page may come from a process that does not have the newest entries yet. In that case, requests the page again.
       if (!isOpen() || !known || page.epoch !== known.epoch || page.seq >= known.seq) return page
       await new Promise<void>(resolve => timers.after(retry, resolve))
     }

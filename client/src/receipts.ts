@@ -56,12 +56,13 @@ export const createReceipts = ({ room, timers, send, epoch, myId, onChange }: Re
   // The last mark that this user set. `upTo` is undefined if the room was marked as unread.
   let wanted: { readonly upTo: number | undefined } | undefined
   let sentAt = 0
-  // Whether `wanted` has to be sent on this connection, and whether the service is known to have stored it.
+  // Whether `wanted` still has to be sent on this connection.
   let isPending = false
+  // Whether the service is known to have stored `wanted`.
   let isConfirmed = true
-  // Whether the app uses read marks, and whether the service sends the marks of other users on this connection. The service sends
-  // them after the first `read` frame.
+  // Whether the app uses read marks.
   let isUsed = false
+  // Whether a `read` frame was sent on this connection. After the first one, the service sends the marks of other users.
   let isAsked = false
   let isUnsupported = false
   let cancel: (() => void) | undefined
@@ -137,8 +138,8 @@ export const createReceipts = ({ room, timers, send, epoch, myId, onChange }: Re
     offline() {
       cancel?.()
       cancel = undefined
-      // The service doesn't confirm a mark that is not above the stored one. A mark that was sent therefore counts as confirmed
-      // after `STORED_MS`.
+      // The service doesn't confirm a mark that is equal to or below the mark it has stored. So the client can't wait for every
+      // confirmation, and treats a sent mark as confirmed after `STORED_MS`.
       if (timers.monotonic() - sentAt > STORED_MS) isConfirmed = !isPending
     },
     flush,

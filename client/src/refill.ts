@@ -1,4 +1,4 @@
-/** Reads missed entries over HTTP, when there are more than the connection can resume. */
+/** Reads missed entries over HTTP. Used if more entries are missing than the service sends over the connection. */
 import type { ChatApi } from './api.ts'
 import { ChatApiError } from './errors.ts'
 import type { Timers } from './platform.ts'
@@ -22,8 +22,8 @@ export interface RefillOptions {
   /** Called for each entry in order. */
   readonly onEntry: (seq: number, entry: LogEntry) => void
   /**
-   * Called when reading has ended, or has failed and the wait after the failure is over. The room then subscribes again, and the
-   * service reports which entries are still missing.
+   * Called when reading has ended. After a failed request, called after a wait. The room then subscribes again, and the service
+   * reports which entries are still missing.
    */
   readonly onDone: () => void
 }

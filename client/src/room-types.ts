@@ -97,15 +97,15 @@ export interface Typist {
 }
 
 /**
- * The settings of a room. Each setting is absent until an entry of type `room` has changed it, and again after a `resync` with
- * `isReplaced`. Until then, use the settings that `api.showRoom` returns. A title or topic of null means that there is none.
+ * The settings of a room. Each setting is absent until an entry of type `room` has changed it. A `resync` with `isReplaced`
+ * removes all settings. To get an absent setting, call `api.showRoom`. A title or topic of null means that there is none.
  */
 export interface RoomSettings {
   readonly title?: string | null
   readonly topic?: string | null
   /** Minimum number of seconds between two messages of a member. 0 if slow mode is off. */
   readonly slow_mode_seconds?: number
-  /** Whether the room is read-only. Moderators can still delete its messages, and owners can end the archive. */
+  /** Whether the room is read-only. Moderators can still delete its messages, and owners can make it writable again. */
   readonly archived?: boolean
   /** The members who may add people to the room. */
   readonly invite?: 'members' | 'moderators'
@@ -118,9 +118,9 @@ export interface RoomState extends RoomSettings {
   /**
    * `joining`: the service has not confirmed the subscription yet. `live`: no message is missing. `catching_up`: disconnected, or
    * still loading missed messages. `refused`: the service refused the subscription, for the reason in `error`. The client tries
-   * again after the next reconnection. `left`: after `leave()`, or because the service has ended the subscription (then `error`
-   * is the same as in the event `removed`). The client doesn't subscribe again. If this user may no longer read the room, the
-   * messages and all fields of the room are removed.
+   * again after the next reconnection. `left`: the app called `leave()`, or the service ended the subscription. If the service
+   * ended it, `error` is the value of the event `removed`. The client doesn't subscribe again. If this user may no longer read
+   * the room, the messages and all settings of the room are removed.
    */
   readonly status: 'joining' | 'live' | 'catching_up' | 'refused' | 'left'
   readonly error?: Refusal
@@ -242,7 +242,7 @@ export interface Room {
    * content null.
    */
   delete(seq: number, options?: { readonly reason?: string }): Outgoing
-  /** Adds a reaction to the message `seq`, or removes it. `key` is one emoji, or a name such as `+1`. */
+  /** Adds a reaction to the message `seq`, or removes the reaction. `key` is one emoji, or a name such as `+1`. */
   react(seq: number, key: string, options?: { readonly remove?: boolean }): Outgoing
   /** Pins the message `seq` for all members, or unpins it. `api.pins` lists the pinned messages. */
   pin(seq: number, options?: { readonly remove?: boolean }): Outgoing

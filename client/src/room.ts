@@ -155,8 +155,8 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
 
   const deliver = (entry: LogEntry): void => {
     apply(entry)
-    // Removes acknowledged changes that have no entry of their own, which `delivered` can't remove. An example is a reaction that
-    // changes nothing: its acknowledgement contains the `seq` of an earlier entry, which has another nonce.
+    // `delivered` can't remove an acknowledged change without an entry of its own, for example a reaction that changes nothing.
+    // The acknowledgement of such a change contains the `seq` of an earlier entry. So the change is removed by its `seq`.
     outbox.skip(name, subscription.mark?.seq ?? 0)
   }
 
@@ -283,8 +283,8 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
     retry: outbox.retry,
     discard: outbox.discard,
     older: paging.older,
-    // The mark is limited to the newest entry, as the service limits it. A higher mark would cover later messages on this client
-    // only.
+    // The service limits a mark to the newest entry, so this client does the same. Otherwise, only this client would show later
+    // messages as read.
     markRead: (upTo, newest = subscription.mark?.seq) => newest && mark(Math.min(upTo ?? newest, newest)),
     markUnread: () => mark(undefined),
     async loadReads() {
@@ -313,8 +313,8 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
     },
     on: events.on,
     restore(mark) {
-      // Without a mark, the user may have changed. Removes everything, because the new user may not be allowed to read the
-      // messages.
+      // If there is no mark, another user may have logged in. This user may not be allowed to read the messages, so everything
+      // is removed.
       if (!mark) {
         if (timeline.messages.length > 0) timeline.begin(0, 1)
         receipts.clear()

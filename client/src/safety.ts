@@ -7,8 +7,8 @@ export interface SafetyApi {
   /** Lists the users whom this user has blocked. */
   blocks(): Promise<BlockList>
   /**
-   * Blocks a user: neither of the two users can post in the direct room that they share with no other user, and the blocked user
-   * can't add this user to rooms. In other rooms, the app hides the messages of blocked users. Error: `user_not_found` (404).
+   * Blocks a user. The blocked user can't add this user to rooms. In the direct room of only these two users, neither can post.
+   * In other rooms, the app has to hide the messages of blocked users. Error: `user_not_found` (404).
    */
   block(user: number): Promise<void>
   unblock(user: number): Promise<void>

@@ -40,7 +40,7 @@ export const createSession = (options: SessionOptions): Session => {
   let pending: Promise<string> | undefined
   /**
    * The error of the last failed renewal. Until `until`, `token` sends no request, and behaves as if a request had failed with
-   * this error. A call with a `previous` token sends a request in any case, because its caller waits between attempts.
+   * this error. With the argument `previous`, `token` always sends a request, because such a caller waits between its attempts.
    */
   let failure: { readonly error: ChatApiError; readonly until: number } | undefined
 
@@ -69,7 +69,6 @@ export const createSession = (options: SessionOptions): Session => {
     return endedError(detail)
   }
 
-  /** Uses these tokens from now on. */
   const use = ({ accessToken, expiresAt = 0, sessionId }: SessionTokens): void => {
     if (accessToken !== undefined)
       current = { token: accessToken, endsAt: timers.monotonic() + expiresAt - timers.now() }
@@ -96,7 +95,8 @@ export const createSession = (options: SessionOptions): Session => {
       if (current && isUsable(stale)) return current.token
     }
     const tokens = await refreshed(kept)
-    // The lock is lost if the browser freezes the tab, so another tab may have replaced or removed the tokens in the meantime.
+    // Another tab may have replaced or removed the tokens during the request, because a tab that the browser freezes loses the
+    // lock. So the state and the tokens are checked again.
     if (state.status === 'ended') throw endedError(state.detail)
     if (!isSame(await vault.read(), kept)) return renew(stale)
     if (!tokens) {
@@ -222,7 +222,7 @@ const isSame = (one: SessionTokens | undefined, other: SessionTokens): boolean =
 const isEnd = (error: unknown): error is ChatApiError =>
   error instanceof ChatApiError && error.status === 401 && error.code === 'invalid_refresh_token'
 
-/** Creates the error for a session that can't be continued. Its status makes `createChatClient` go offline as `unauthorized`. */
+/** Creates the error for a session that can't be continued. A client that gets this 401 goes `offline` (`unauthorized`). */
 const endedError = (detail: string): ChatApiError =>
   new ChatApiError({ status: 401, code: 'invalid_refresh_token', detail })
 

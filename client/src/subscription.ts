@@ -72,8 +72,8 @@ export const createSubscription = (options: SubscriptionOptions): Subscription =
   }
 
   /**
-   * Subscribes after the last received entry. Only the response to the latest frame counts, so the wait before each repetition
-   * grows: with a constant wait, the responses of a slow service would always be late.
+   * Subscribes after the last received entry. If no response arrives, sends another frame and ignores the response to the
+   * previous one. The wait for a response doubles each time, so that even a slow service can respond in time.
    */
   const subscribe = (wait = timing.answer): void => {
     cancel()
@@ -186,7 +186,7 @@ export const createSubscription = (options: SubscriptionOptions): Subscription =
         return true
       }
       if (type === 'unsubscribed') {
-        // A frame with a ref is the response to an earlier `leave()`.
+        // A frame with a `ref` is the response to `leave()` of an earlier room object. It does not end this subscription.
         if (frame.ref !== undefined) return true
         cancel()
         const code = String(frame.reason ?? 'not_allowed')

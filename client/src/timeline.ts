@@ -168,8 +168,8 @@ export const createTimeline = ({ keep, isLoading, isMe, onMissing }: TimelineOpt
   }
 
   /**
-   * Inserts messages from HTTP at an index, in place of `replaced` messages. If a message replies to a message that is not in
-   * memory, keeps the excerpt from the field `reply`.
+   * Inserts messages from HTTP at the index `at`. `replaced` is the number of messages that they replace. If a message replies
+   * to a message that is not in memory, keeps the excerpt from the field `reply`.
    */
   const insert = (at: number, replaced: number, { messages, mine = {}, seq }: EntryList): void => {
     const items = messages.map(messageOf).filter(message => message !== undefined)

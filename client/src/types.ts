@@ -99,10 +99,10 @@ export interface ChatClientOptions {
   /** The prefix of the keys in `storage`; default `fastify-chat:`. */
   readonly storageKey?: string
   /**
-   * Maximum number of missed entries per room that the client reads over HTTP. The client uses HTTP if more than 1,000 entries
-   * are missing. If more entries than the maximum are missing, the client discards the room's messages and, if the app has called
-   * `older()` before, loads the newest page. In both cases, the room emits `resync`. Default: 10,000. With 0, the client never
-   * reads missed entries over HTTP.
+   * Maximum number of missed entries per room that the client reads over HTTP. Default: 10,000. With 0, the client never reads
+   * missed entries over HTTP. Up to 1,000 missed entries arrive over the connection. If more are missing, the room emits
+   * `resync`. If more than the maximum are missing, the client discards the room's messages. If the app has called `older()`
+   * before, the client then loads the newest page.
    */
   readonly backfill?: number
   /** Number of messages per room that are kept in memory, in addition to those that `older()` loads. Default: 1,000. */
@@ -151,12 +151,12 @@ export interface ClientEvents {
    */
   error: Error
   /**
-   * This user has read the room up to the entry `upTo`, or has marked it as unread (undefined), with a function of this client.
+   * This client has marked a room as read up to the entry `upTo`. If `upTo` is undefined, it has marked the room as unread.
    */
   read: { readonly room: string; readonly upTo: number | undefined }
   /**
-   * A frame that the client doesn't handle itself: for `createInbox`, from the host application (`type` contains a dot), or from
-   * a newer version of the service.
+   * A frame that the client doesn't handle itself. Such a frame is for `createInbox`, is from the host application (its `type`
+   * contains a dot), or is from a newer version of the service.
    */
   frame: { readonly type: string; readonly [field: string]: unknown }
 }

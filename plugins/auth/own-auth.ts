@@ -57,7 +57,8 @@ export const createOwnAuth = async (
       const { userId, sessionId, authenticatedAt } = caller
       const { chatIssuerProof } = request.routeOptions.config
       const proven = { userId, sessionId, ...(chatIssuerProof ? { authenticatedAt } : {}) }
-      // A change of the password raises the generation of the user, and the cached user may be older than this change.
+      // Prefers the generation from the database, because a change of the password raises it and `caller` may be older than
+      // this change.
       const generation = (await accounts.proofs.require(proven)) ?? caller.generation
       request.chatUser = { ...caller, generation }
     },

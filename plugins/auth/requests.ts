@@ -81,8 +81,8 @@ export const missingToken = (example = 'Authorization: Bearer <token>'): ChatErr
   new ChatError('missing_token', `The request has no access token. Send it, for example, as "${example}".`)
 
 /**
- * Returns the token of a WebSocket upgrade, from the Authorization header, a subprotocol or the query. A browser cannot set the
- * Authorization header of a WebSocket.
+ * Returns the token of a WebSocket upgrade, from the Authorization header, a subprotocol or the query. Browsers need the
+ * subprotocol or the query, because they cannot set the Authorization header of a WebSocket.
  */
 export const socketToken = ({ headers, query }: FastifyRequest): string | undefined => {
   const { token } = query as { token?: unknown }

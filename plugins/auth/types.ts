@@ -13,7 +13,7 @@ export type Caller = Principal &
   Pick<Identity, 'sessionId' | 'authenticatedAt'>
 
 /**
- * Returns the host user who sent a request, or null or undefined if the request has no authenticated user. Called for each
+ * Returns the host user who sent a request. Returns null or undefined if the request has no authenticated user. Called for each
  * request and upgrade that requires a user.
  */
 export type Authenticate = (
@@ -48,8 +48,8 @@ export interface ChatAuth {
   renew(token: string): Promise<Caller>
   /**
    * Throws `proof_required` if the user of a request has not proven their identity within the last ten minutes. Updates the
-   * generation of `request.chatUser`, because a recent change of the password by this session may have raised it. Called for
-   * routes with `chatProof`.
+   * generation of `request.chatUser`, because this session may have raised the generation by a change of the password. Called
+   * for routes with `chatProof`.
    */
   requireProof(request: FastifyRequest): Promise<void>
   /**

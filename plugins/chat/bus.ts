@@ -49,8 +49,8 @@ export const createDefaultBus = async (fastify: FastifyInstance, options: BusOpt
   }
   const bus = redisUrl ? await overRedis(fastify, common, options, redisUrl) : createPostgresBus(common)
   const deferred = deferBus(bus, err => quiet.warn({ err }, 'failed to listen to other processes; retrying'))
-  // Listens once, and then stops, so that the start fails if listening is impossible, for example because DATABASE_LISTEN_URL
-  // is wrong.
+  // Checks that the process can listen. If it cannot, for example because DATABASE_LISTEN_URL is wrong, the start fails. The
+  // bus itself starts to listen later.
   fastify.addHook('onReady', async () => {
     const { end } = await notifications.listen('fastify_chat', ignore, ignore)
     await end()

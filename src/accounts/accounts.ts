@@ -41,8 +41,8 @@ export interface AccountsOptions {
    */
   readonly gates?: readonly LoginGate[]
   /**
-   * The second factors. Their gate runs before other gates whose errors contain a challenge. Such a challenge permits actions
-   * without a session, so a user must verify the second factor first.
+   * The second factors. The gate `twoFactor.gate` runs before the gates that issue other challenges. With such a challenge, a
+   * user can act without a session, so the user must verify the second factor first.
    */
   readonly twoFactor: TwoFactor
   /** The mode of registration. The default is `open`. */
@@ -89,8 +89,8 @@ export const createAccounts = (options: AccountsOptions): Accounts => {
   const { context, passwords, tokens, lifetime, policy, throttle, twoFactor, isEmailRequired = false } = options
   const { registration = 'open', issuer, isLocal = true } = options
   const emails = createEmails({ context, isRequired: isEmailRequired })
-  // The gate of the second factor runs before `emails.gate`, because the challenge of `emails.gate` allows its holder to enter
-  // another address.
+  // `twoFactor.gate` must run before these gates. With a challenge of `emails.gate`, a user can enter another address, so the
+  // user must verify the second factor first.
   const gates = [emails.gate, ...(options.gates ?? [])]
   const { clock, log, database } = context
   const { sessions, refreshTokens } = database

@@ -11,7 +11,7 @@ import type { RequestDeletion } from './deletion/request.ts'
 import type { Exports } from './export/export.ts'
 import type { ExportRecord } from './export/records.ts'
 
-/** Methods that resolve with a boolean resolve with false if the chat has no user with the id, or if the account was deleted. */
+/** If the chat has no user with the id, or if the account was deleted, `suspend`, `restore` and `delete` resolve with false. */
 export interface HostAccounts {
   /** Returns the user with this id, also if the account was deleted. */
   find(id: string): Promise<UserRecord | undefined>

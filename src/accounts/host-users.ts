@@ -140,7 +140,7 @@ const checkedIdentity = (identity: HostUser): void => {
 }
 
 /**
- * Returns the values to store. An id with a lone surrogate is invalid, because another character would be stored in its place.
+ * Returns the values to store. An id with a lone surrogate is invalid, because U+FFFD would be stored instead of the surrogate.
  */
 const checked = ({ id, name }: HostUser): { externalId: string; username: string } => {
   const externalId = typeof id === 'number' && Number.isSafeInteger(id) ? String(id) : id

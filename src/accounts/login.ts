@@ -25,8 +25,8 @@ export interface LoginRequest {
   readonly client: ClientInfo
   readonly options: LoginOptions
   /**
-   * The refresh token in the cookie of the request. The cookie of the new session replaces that cookie, and the session of the
-   * token ends.
+   * The refresh token from the cookie of the request. The login replaces this cookie, so it also ends the session of this
+   * refresh token.
    */
   readonly replaces?: string | undefined
 }
@@ -115,7 +115,8 @@ export const createPasswordLogin = (
     const { started, user } = await tryLogin(login)
     if (started) return started
     // Failed logins with unknown names are counted per network and not per name. Otherwise, an attacker who tries many names
-    // would add an event for each name. The network is a /48, because a client with a /48 has 65,536 networks of /64.
+    // would add an event for each name. The network is then a /48, because an attacker with a /48 could otherwise use 65,536
+    // networks of /64.
     await audit.countFailedLogin({ userId: user?.id, network: networkOf(login.client.address, user ? 64 : 48) })
     throw invalidCredentials()
   }

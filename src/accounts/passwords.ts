@@ -75,9 +75,8 @@ export const createPasswords = ({
   decoy.catch(() => {})
 
   /**
-   * Computes hashes that together take as long as the difference in time between a hash at the configured cost and a hash at
-   * `cost`. Each step of the cost doubles the time, so this difference equals the time of one hash at each cost from `cost` to
-   * one below the configured cost.
+   * Computes more hashes after a hash at `cost`, so that the total time equals that of one hash at the configured cost. Each
+   * step of the cost doubles the time. For example, hashes at the costs 10, 10 and 11 together take as long as one hash at 12.
    */
   const spendDifference = async (cost: number): Promise<void> => {
     for (let step = cost; step < rounds; step++) await bcrypt.hash('decoy', { cost: step })

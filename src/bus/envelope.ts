@@ -96,8 +96,8 @@ export const deliver = (payload: string, listener: BusListener, ourselves: strin
 }
 
 /**
- * Returns the content of a payload, or undefined if no process of this service sends such a payload. Every role of the database
- * can send notifications, and an error while a notification is handled would end the process.
+ * Returns the content of a payload, or undefined if no process of this service sends such a payload. The payload is validated,
+ * because every role of the database can send notifications, and an uncaught error would end the process.
  */
 export const readEnvelope = (payload: string): Envelope | undefined => {
   try {

@@ -29,7 +29,7 @@ export const createPacedBus = (
 ): Bus => {
   const { processId } = transport
   const outbox = createOutbox(processId)
-  // The payloads of this process begin with this text, so they need not be parsed.
+  // A payload that begins with this text is from this process. Such a payload is ignored, so it is not parsed.
   const ours = JSON.stringify({ from: processId }).slice(0, -1)
   let isClosed = false
   let timer: NodeJS.Timeout | undefined

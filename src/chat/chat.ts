@@ -35,15 +35,15 @@ import { createRoomJobs } from './rooms/room-jobs.ts'
 /** The functions of the chat that plugins and routes use. */
 export interface ChatCore {
   readonly log: ChatLog
-  /** Reports the erasure of a user to the subscribers of a room. */
+  /** Appends an `erasure` of a user's messages to the log of a room. */
   readonly appendErasure: AppendErasure
   readonly rooms: ChatRooms
   readonly members: ChatMembers
   readonly moderation: ChatModeration
   readonly readMarks: {
     /**
-     * Moves the read mark of the principal, by default to the newest entry, or marks the room as unread. Throws
-     * `room_not_found`, or `not_allowed` if the principal is not a member.
+     * Moves the read mark of the principal, or marks the room as unread. By default, moves the read mark to the newest entry.
+     * Throws `room_not_found`, or `not_allowed` if the principal is not a member.
      */
     set(principal: Principal, room: string, change: ReadChange): Promise<ReadState>
   }

@@ -47,7 +47,8 @@ export const measuredDelivery = ({ clock, instruments }: ChatOptions): RoomOptio
   instruments &&
   (entries => {
     instruments.observe('fan_out_entries', entries.length)
-    // The database has set `createdAt`, so the lag of entries of other processes is measured too. The clocks may differ slightly.
+    // The database sets `createdAt`, so the lag can be measured for the entries of all processes. The clock of the database and
+    // the clock of this process may differ slightly.
     const lagMs = clock.now() - (entries[0]?.createdAt ?? 0)
     instruments.observe('delivery_lag_seconds', Math.max(0, lagMs) / 1000)
   })

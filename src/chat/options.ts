@@ -48,7 +48,8 @@ export interface ChatStorage {
   readonly changesPollMs?: number | undefined
   /**
    * Returns the current users and sessions of connections, in the order of `keys`. The result for a deleted user is undefined.
-   * If this function is absent, connections are closed only because of reported changes.
+   * Called when changes in the database may not have been reported. If this function is absent, such changes close no
+   * connections.
    */
   readonly sessionUsers?: ((keys: readonly SessionKey[]) => Promise<readonly (SessionUser | undefined)[]>) | undefined
   /** Stores the current time as the last use of these sessions. */

@@ -50,7 +50,7 @@ const checkWith = async (settings: Settings): Promise<boolean> => {
   const client = await openClient({ url, ssl, ca, listenUrl, poolMax: 2 })
   try {
     const [connect, ...others] = databaseChecks(client, settings)
-    // Without a connection, every other check of the database would fail for the same reason.
+    // Without a connection, every other check of the database would fail for the same reason, so these checks are skipped.
     const isConnected = connect === undefined || (await runCheck(connect))
     const areDatabaseOk = isConnected && (await runAll(others))
     return (await runAll(serviceChecks(settings))) && areDatabaseOk

@@ -1,6 +1,6 @@
 /**
- * Runs `fastify-chat dev`, the service for development on this machine. If `.env` does not exist, creates the file with the
- * settings that are missing, such as new keys.
+ * Runs `fastify-chat dev`, the service for development on this machine. If `.env` does not exist, first creates it with the
+ * settings that the environment lacks, such as keys.
  */
 import { existsSync, watchFile, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
@@ -49,7 +49,7 @@ const start = async (resolved: Resolved): Promise<RunningServer> => {
   return server
 }
 
-/** Writes `.env` with the settings that are missing, unless the file exists. Returns whether it wrote the file. */
+/** Creates `.env` with the settings that the environment lacks, unless the file exists. Returns whether it created the file. */
 export const writeFirstEnvironment = (cwd: string): boolean => {
   const path = resolve(cwd, '.env')
   if (existsSync(path)) return false

@@ -9,7 +9,10 @@ export interface RevokeOptions {
   readonly yes?: true
 }
 
-/** Ends every session of the user `name`, or of all users with `all`. Exactly one of the two must be given. */
+/**
+ * Ends every session of the user `name`, or of all users if `all` is true. Throws unless exactly one of `name` and `all` is
+ * given.
+ */
 export const revokeSessions = async (name: string | undefined, { all, yes }: RevokeOptions): Promise<void> => {
   if ((name === undefined) !== Boolean(all)) throw new Error('Give either the name of a user or the option --all.')
   await withDatabase(async ({ database, administration, operator }) => {

@@ -1,4 +1,6 @@
-/** Runs `fastify-chat status`: shows the running processes, as they report themselves in the table `processes` every 10 s. */
+/**
+ * Runs `fastify-chat status`: shows the running processes. Each process reports its state in the table `processes` every 10 s.
+ */
 import type { BusState, ReportedProcess } from '../db/repositories/processes.ts'
 import { safeText } from '../tui/safe-text.ts'
 import { numbered } from './key-status.ts'
@@ -26,8 +28,8 @@ export const statusOf = (processes: readonly ReportedProcess[]): string[] => {
 }
 
 /**
- * Returns the name of a process, composed of `hostname` and `pid` as in its log. A process of an older release reports neither,
- * so its id in the table `processes` is used.
+ * Returns `hostname:pid`, with the values that the log of the process contains. A process of an older release does not report
+ * these values, so its id in the table `processes` is returned.
  */
 const nameOf = ({ id, state }: ReportedProcess): string => (state ? `${state.host}:${state.pid}` : id)
 
@@ -58,8 +60,8 @@ const versionWarning = (processes: readonly ReportedProcess[]): string[] => {
 }
 
 /**
- * Returns a warning for each key that encrypts texts and that some processes lack, because each process must decrypt what the
- * others encrypt.
+ * Returns one warning for each encryption key that some processes lack. These processes cannot decrypt what other processes
+ * encrypt with the key.
  */
 const keyWarnings = (processes: readonly ReportedProcess[]): string[] =>
   [...new Set(processes.flatMap(({ keyId }) => keyId ?? []))].flatMap(key => {

@@ -4,13 +4,13 @@ import type { Mode } from './settings/define.ts'
 import type { SettingsInput } from './settings.ts'
 
 /**
- * Returns the settings that are required to send mails but are missing. The URL of links must be set, because links are never
- * built from the `Host` header of a request.
+ * Returns the missing settings that are required to send mails. The base URL of the links in mails is required, because it is
+ * never taken from the `Host` header of a request.
  */
 export const mailOf = (input: Partial<SettingsInput>, mode: Mode): BadSetting[] => {
   const { smtpUrl, mailFrom, mailLinkUrl, publicUrl, requireVerifiedEmail } = input
   if (smtpUrl === undefined) {
-    // `fastify-chat dev` prints mails instead of sending them.
+    // `fastify-chat dev` needs no SMTP server, because it prints mails instead of sending them.
     return requireVerifiedEmail && mode === 'production'
       ? [
           {

@@ -126,7 +126,8 @@ export const decrypt = (
   if (!bytes || bytes.length < HEADER_BYTES + BLOCK_BYTES + MAC_BYTES || bytes[0] !== VERSION) return undefined
   const end = bytes.length - MAC_BYTES
   if ((end - HEADER_BYTES) % BLOCK_BYTES !== 0) return undefined
-  // Compares the MACs in constant time, and before decryption, because only authenticated data may be decrypted.
+  // Compares the MACs before decryption, because only authenticated data may be decrypted. The comparison takes constant time,
+  // so that its duration reveals nothing about the MAC.
   if (!timingSafeEqual(macOf(key, bytes.subarray(0, end)), bytes.subarray(end))) return undefined
   if (ttlSeconds !== undefined && !isInTime(bytes, ttlSeconds, now / 1000)) return undefined
   return textOf(key.decipher.update(bytes.subarray(IV_AT, end)).subarray(BLOCK_BYTES))

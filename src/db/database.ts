@@ -199,7 +199,7 @@ export const createDatabase = (
       return result
     },
     async ping(timeoutMs) {
-      // On a standby, this setting is always `on`.
+      // On a standby, `transaction_read_only` is always `on`.
       const reading = client.query<{ read_only: string }>(
         `select current_setting('transaction_read_only') as read_only`,
         [],

@@ -2,10 +2,10 @@
 import type { SqlClient } from './client/types.ts'
 
 /**
- * Runs `work` while a transaction holds an advisory lock. Throws if another process holds the lock. Uses the lock of a
- * transaction, because a pooler in transaction mode may give a connection with a session lock to another client. The transaction
- * is otherwise idle, and needs one connection in addition to those that `work` uses. The embedded database has only one process
- * and needs no lock.
+ * Runs `work` while a transaction holds an advisory lock. Throws if another process holds the lock. The lock belongs to a
+ * transaction and not to a session, because a pooler in transaction mode may give the session to another client. The
+ * transaction is otherwise idle, and needs one connection in addition to those that `work` uses. The embedded database has only
+ * one process and needs no lock.
  */
 export const exclusively = <T>(
   client: Pick<SqlClient, 'engine' | 'transaction'>,

@@ -3,8 +3,8 @@ import type { SqlClient } from './client/types.ts'
 
 /** Returns the rights that the role lacks, for example `insert on "messages"`. */
 export const missingGrants = async ({ query }: Pick<SqlClient, 'query'>, schema: string): Promise<string[]> => {
-  // Uses `case`, because PostgreSQL may evaluate the conditions of `and` in any order, and a check for a sequence fails if the
-  // object is a table.
+  // Uses `case`, because PostgreSQL may evaluate the conditions of `and` in any order. `has_sequence_privilege` would then
+  // throw an error for an object that is a table.
   const rows = await query<{ lack: string }>(
     `with objects as (select oid, relname, relkind from pg_class where relnamespace = to_regnamespace(quote_ident($1)))
      select privilege || ' on "' || relname || '"' as lack from objects,

@@ -136,8 +136,8 @@ export const migrationStatus = (client: SqlClient, schema: string): Promise<Migr
   })
 
 /**
- * Rejects if a migration of this release is pending. Used by commands, before an upgrade is finished, and at the start if
- * `migrateOnStart` is false.
+ * Rejects if a migration of this release is pending. Called by commands, and at the start of the service if `migrateOnStart` is
+ * false.
  */
 export const requireMigrated = async (client: SqlClient, schema: string): Promise<void> => {
   const pending = (await migrationStatus(client, schema)).filter(({ state }) => state === 'pending')
@@ -149,8 +149,9 @@ export const requireMigrated = async (client: SqlClient, schema: string): Promis
 }
 
 /**
- * Returns the error to throw if a down migration fails. If the migration refuses to be reverted, the error contains the message of
- * the refusal. Other messages of PostgreSQL are not shown, because they may quote rows, but this message is part of the migration.
+ * Returns the error to throw if a down migration fails. If the migration itself has raised the error to prevent the revert, the
+ * returned error shows the message of the migration. Redaction hides the messages of other PostgreSQL errors, because they may
+ * quote rows.
  */
 const refusalOf = (tag: string, error: unknown): unknown => {
   if (!(error instanceof Error) || !codesOf(error).includes(REFUSED)) return error

@@ -97,7 +97,7 @@ export const createTables = (schema?: string) => {
     invite: text('invite').$type<Invite>().notNull().default('members'),
     // Number of days for which entries are kept. Null if only MESSAGE_RETENTION_DAYS limits this time.
     retentionDays: integer('retention_days'),
-    // Identifies the people of a direct room, so that they have only one direct room.
+    // Derived from the members of a direct room. Unique, so that the same users have only one direct room.
     directKey: text('direct_key').unique('rooms_direct_key_key'),
     epoch: text('epoch').notNull().default(sql`replace(gen_random_uuid()::text, '-', '')`),
     lastSeq: bigint('last_seq', { mode: 'number' }).notNull().default(0),

@@ -47,7 +47,7 @@ export const createHandshake = ({ maxPayload, chooseProtocol }: HandshakeOptions
     maxPendingAutoPongs: 0,
     handleProtocols: chooseProtocol
   } as ConstructorParameters<typeof WebSocketServer>[0])
-  // `ws` emits this event synchronously in `handleUpgrade`. Without a listener, `ws` would respond in plain text.
+  // `ws` emits `wsClientError` synchronously in `handleUpgrade`. Without a listener, `ws` would respond in plain text.
   const failures: Error[] = []
   server.on('wsClientError', error => failures.push(error))
   return {

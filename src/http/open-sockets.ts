@@ -1,6 +1,6 @@
 /**
- * Tracks the open sockets of a server, including upgraded ones. An idle connection that a browser opened in advance, or an
- * incomplete request, must not delay a shutdown.
+ * Tracks the open sockets of a server, including upgraded ones, so that a shutdown can close them. Otherwise, an incomplete
+ * request, or an idle connection that a browser opened in advance, would delay the shutdown.
  */
 import type { Server as HttpServer } from 'node:http'
 import { Server, type Socket } from 'node:net'
@@ -31,8 +31,8 @@ const POLL_MS = 10
 export const watchSockets = (main: HttpServer): OpenSockets => {
   const servers = new Set<HttpServer>()
   const sockets = new Set<Socket>()
-  // The responses themselves are not tracked, because Node reports no end of a response that was still queued when its
-  // connection was closed.
+  // Checks each socket instead of listening to the events of responses. If a connection is closed, Node emits no event for its
+  // queued responses.
   const hasResponses = (): boolean => [...sockets].some(currentResponse)
 
   const watch = (server: HttpServer): void => {

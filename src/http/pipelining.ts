@@ -40,8 +40,8 @@ export const continueAfterUpgrades = (socket: ParsingSocket, parser: Parser): vo
   const key = executedKey(parser)
   if (key === undefined) return
   const onExecuted = Reflect.get(parser, key) as (parsed: number | Error) => void
-  // Bytes are parsed in two ways. Native code parses the bytes that it reads from the socket's handle, and Node then calls the
-  // function under `key`. For all other bytes, Node calls `execute`.
+  // Replaces the function under `key`, which Node calls after native code has parsed bytes from the socket's handle. Node
+  // parses all other bytes with `execute`, which `continueExecute` replaces.
   const continued = (parsed: number | Error): void => {
     const rest =
       parser[ignored] && typeof parsed === 'number' ? parser.getCurrentBuffer?.().subarray(parsed) : undefined

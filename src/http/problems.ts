@@ -65,8 +65,8 @@ const CODES: Partial<Record<number, ErrorCode>> = {
 }
 
 /**
- * Maps a status to the detail of the problem. These details replace Fastify's messages, which may quote the request, and
- * messages that may reveal internals.
+ * Maps a status to the detail of the problem. The detail replaces a message of Fastify, because the message may quote the
+ * request. It also replaces any message that may reveal internals.
  */
 const DETAILS: Partial<Record<number, string>> = {
   400: 'The request is malformed.',

@@ -37,7 +37,7 @@ interface PausableSocket extends Socket {
 /** While a connection has more queued requests than this number, reads from the connection are paused. */
 const MAX_WAITING = 16
 
-/** Returns whether a response has ended and emits no further event. Also checks the stream of an HTTP/2 response. */
+/** Returns whether a response has ended and emits no further event. An HTTP/2 response has ended if its stream is closed. */
 const isOver = (response: ServerResponse): boolean =>
   response.closed || response.writableFinished || Reflect.get(response, 'stream')?.closed === true
 

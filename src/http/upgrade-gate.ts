@@ -1,7 +1,7 @@
 /**
  * Dispatches the upgrades of a server that several applications may share. A WebSocket handshake for a path of a chat is passed
- * to that chat only. An upgrade to any other path is passed to the server's `upgrade` listeners, if there are any. All other
- * upgrades are ignored, and their requests are handled as ordinary requests.
+ * to that chat only. Any other upgrade for such a path is ignored. An upgrade for another path is passed to the server's
+ * `upgrade` listeners, or ignored if there are none. The request of an ignored upgrade is handled as an ordinary request.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Server } from 'node:net'
@@ -92,8 +92,8 @@ type RequestEvent = [request: IncomingMessage, response: ServerResponse]
 
 /**
  * Replaces the server's `emit`, so that the host's listeners do not receive the chat's upgrades. A listener of the chat could
- * not keep an event from the other listeners. For example, Engine.io (Socket.IO) on the same server closes the connection of
- * every upgrade for another path after 1 s.
+ * not prevent this. For example, if Engine.io (Socket.IO) on the same server receives an upgrade for another path than its own,
+ * Engine.io closes the connection after 1 s.
  */
 const interceptEvents = (server: Server, { ownerOf, isDeclined }: Interception): void => {
   const emit = server.emit

@@ -47,7 +47,7 @@ export const clientAddress = (request: AddressedRequest): string => {
 
 /**
  * Returns the key by which a rate limit counts a client: an IPv4 address, or the network of an IPv6 address, for example
- * `2001:db8:0:1::/64`. One subscriber usually has a whole /64, and may have a /48.
+ * `2001:db8:0:1::/64`. A network provider usually assigns a /64 or a /48 to one customer.
  */
 export const networkOf = (address: string | undefined, bits: 48 | 64 = 64): string => {
   const plain = normalizeAddress(address)

@@ -62,8 +62,8 @@ export const parseDatabaseUrl = (url: string): DatabaseUrl => {
 }
 
 /**
- * Decodes a host. If the host is the folder of a Unix socket and has a port, returns the path of the socket's file. The name of
- * this file contains the port.
+ * Decodes a host. If the host is the folder of a Unix socket with a port, returns the path of the socket's file: for example,
+ * `/run/.s.PGSQL.5433` for `%2Frun:5433`.
  */
 const decodeHost = (entry: string): string => {
   const [, folder, port] = /^(%2F.*?)(?::(\d+))?$/i.exec(entry) ?? []
@@ -92,8 +92,8 @@ const hostOf = (entry: string, port: string | undefined): DatabaseHost => {
 }
 
 /**
- * Returns the folder of a Unix socket, and the port in the name of its file, if the host is the path of this file. Returns any
- * other host unchanged.
+ * If the host is the file of a Unix socket, for example `/run/.s.PGSQL.5433`, returns the folder of the file as the host, and
+ * the port from the name of the file. Returns any other host unchanged.
  */
 const fromSocketFile = (host: DatabaseHost): DatabaseHost => {
   const [, folder, port] = /^(.*)\/\.s\.PGSQL\.(\d+)$/.exec(host.host) ?? []
@@ -116,7 +116,7 @@ export const isDatabaseUrl = (url: string): boolean => {
   }
 }
 
-/** Returns the name of a server for messages: `host:port`, `[::1]:5432` or the folder of its socket. */
+/** Returns the name of a server for log lines and errors: `host:port`, `[::1]:5432` or the folder of its socket. */
 export const nameOfHost = ({ host, port }: DatabaseHost): string => {
   if (isSocket(host)) return host
   return `${isIPv6(host) ? `[${host}]` : host}:${port}`

@@ -9,8 +9,8 @@ export interface MetricAbout {
   readonly help: string
   readonly labels?: readonly string[]
   /**
-   * Values of the only label that are reported as 0 before the first event. Otherwise Prometheus would not see the first event as
-   * an increase.
+   * Label values whose counters are reported as 0 before the first event. Otherwise Prometheus would not see the first event as
+   * an increase. Only for a metric with exactly one label.
    */
   readonly known?: readonly string[]
   /** The upper bounds of the buckets of a histogram. */

@@ -34,8 +34,8 @@ export const createPace = (
       const startedAt = clock.monotonic()
       const result = await batch(rows)
       const took = clock.monotonic() - startedAt
-      // The number of rows grows slowly, because a fast batch may have had nothing to do. Without the minimum, a slow database
-      // could get one query per row.
+      // The factor 1.5 limits the growth, because a fast batch may have had nothing to do. `MIN_ROWS` prevents one query per
+      // row on a slow database.
       const fitting = Math.round(rows * Math.min(1.5, BATCH_MS / Math.max(1, took)))
       rows = Math.min(maxRows, Math.max(MIN_ROWS, fitting))
       const pause = Math.min(MAX_PAUSE_MS, ratio * took)

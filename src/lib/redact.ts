@@ -32,8 +32,8 @@ const isError = (value: unknown): value is Error & Properties => types.isNativeE
 /** Matches SQLSTATE codes, but not the codes of Node's errors. */
 const SQLSTATE = /^(?:\d[\dA-Z]|F0|HV|P0|XX)[\dA-Z]{3}$/
 /**
- * Matches SQLSTATE classes and codes whose messages contain names of objects and conditions, but never a value. The only
- * exception is `QUOTES_STATEMENT`.
+ * Matches SQLSTATE classes and codes whose messages never contain a value, but may contain names, for example of tables. The
+ * only matching code whose message may contain a value is `QUOTES_STATEMENT`.
  */
 const NAMES_ONLY = /^(?:0[8A]|2[4-8]|3[BDF]|4[04]|42|5[3-8])|^XX00[12]$/
 /** The SQLSTATE of `syntax error at or near …`, whose message quotes the statement. */
@@ -192,7 +192,7 @@ const redactValue = (value: unknown, depth: number): unknown => {
   if (depth === 0 || !isObject(value)) return value
   if (Array.isArray(value)) return value.map(item => redactValue(item, depth - 1))
   const prototype = Object.getPrototypeOf(value)
-  // Requests, responses and other instances are left to the serializers of the logger.
+  // The serializers of the logger handle instances of classes, for example requests and responses.
   if (prototype !== Object.prototype && prototype !== null) return value
   if (isFromDatabase(value)) return describeError(value)
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, redactValue(item, depth - 1)]))

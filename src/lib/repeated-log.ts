@@ -24,9 +24,9 @@ const MAX_CAUSES = 8
 /**
  * Returns a function that wraps logs and merges repeated lines across them. The first occurrence of a line is written
  * immediately. While the line repeats, it is written once per interval with the latest fields and `count`, the number of
- * occurrences since it was last written. `requests` has the ids of the requests and connections of these occurrences, so that a
- * search for the id that a user reports finds the line. Two lines are the same if they have the same level, message, error code
- * and place where the error was created.
+ * occurrences since it was last written. `requests` lists the ids of the requests and connections that logged the line. If a
+ * user reports an id, a search for it finds the line. Two lines are the same if they have the same level, message and error
+ * code, and if their errors were created at the same place.
  */
 export const createRepeats = (clock: Clock = systemClock, intervalMs = INTERVAL_MS): WithoutRepeats => {
   const kinds = new Map<string, Repeated>()

@@ -31,7 +31,7 @@ export const createSlots = (max: number): Slots => {
     },
     release() {
       active--
-      // Uses a loop instead of recursion, because every waiting task may release its slot as soon as it begins.
+      // If a task releases its slot as soon as it begins, the loop below is still running and begins the next task.
       if (isFilling) return
       isFilling = true
       try {

@@ -10,7 +10,7 @@ import { withTimeout } from '../lib/timeout.ts'
 const REFRESH_MS = 10_000
 /** Timeout in milliseconds for writing the row. It is short, because `start` and `stop` wait for a write. */
 const TIMEOUT_MS = 1500
-/** Interval in milliseconds of the attempts until the finished steps are known. Until then, all steps count as unfinished. */
+/** Interval in milliseconds at which the row is refreshed until the finished steps are known. */
 const FIRST_REFRESH_MS = 1000
 
 export interface ProcessRecordOptions extends Omit<ProcessRow, 'id'> {
@@ -22,12 +22,11 @@ export interface ProcessRecordOptions extends Omit<ProcessRow, 'id'> {
 }
 
 export interface ProcessRecord {
-  /** Returns whether a step of a rolling upgrade was finished at the last read, by default the step `kinds`. */
+  /** Returns whether a step of a rolling upgrade was finished at the last read. The default of `step` is `kinds`. */
   isUpgradeFinished(step?: string): boolean
   /**
-   * Reads which steps are finished. Called before the process accepts requests, because until then all steps count as
-   * unfinished, and clients do not repeat a request that was refused with `upgrade_pending`. Rejects if the database does not
-   * respond.
+   * Reads which steps are finished. Before the first read, all steps count as unfinished, so requests would be refused with
+   * `upgrade_pending`. Must therefore be called before the process accepts requests. Rejects if the database does not respond.
    */
   load(processes: Pick<ProcessesRepository, 'finishedSteps'>): Promise<void>
   /** Writes the row, and then refreshes it every 10 s. Never rejects, because a failed write is only logged. */

@@ -57,8 +57,8 @@ export const rotate = async (options: RotationOptions): Promise<RotationResult> 
   await database.keys.use([currentKeyId])
   let rows = 0
   for (;;) {
-    // Counts the processes that encrypt with another key before the pass. During the pass, such a process may store tokens of
-    // its key, and then another pass is needed.
+    // If a process still encrypts with another key when the pass begins, it may store tokens of that key during the pass. Then
+    // another pass is needed.
     const before = await others()
     const total = await pass(onPage)
     rows += total.rows

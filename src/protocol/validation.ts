@@ -109,8 +109,8 @@ const RULES: Readonly<Record<string, (error: ErrorObject) => string>> = {
 }
 
 /**
- * Returns the rule that an error reports. Uses the message of the error only for custom keywords (`x-…`) that are not in
- * `RULES`, and never for Ajv's own keywords.
+ * Returns the rule that an error reports. For a custom keyword (`x-…`) that is not in `RULES`, the rule is the message of the
+ * error. Ajv's own messages are never used.
  */
 const ruleOf = (error: ErrorObject): string =>
   RULES[error.keyword]?.(error) ?? (error.keyword.startsWith('x-') ? error.message : undefined) ?? 'is not valid'
@@ -118,8 +118,8 @@ const ruleOf = (error: ErrorObject): string =>
 const pointer = (name: unknown): string => `/${String(name).replaceAll('~', '~0').replaceAll('/', '~1')}`
 
 /**
- * Returns the pointer to a missing or unknown property, relative to its object, because Ajv's path of such an error ends at the
- * object. For any other error, returns an empty string.
+ * Returns the pointer to a missing or unknown property, relative to its object. The caller appends it to Ajv's path, because
+ * the path of such an error ends at the object. For any other error, returns an empty string.
  */
 const property = ({ keyword, params }: ErrorObject): string => {
   if (keyword === 'required') return pointer(params.missingProperty)

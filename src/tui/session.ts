@@ -32,7 +32,7 @@ export interface Session {
   readonly isReady: boolean
   /** Returns the access token. Passed to `createChatClient` as the option `token`. */
   readonly token: Extract<ChatClientOptions['token'], (...args: never) => unknown>
-  /** Logs in. Rejects with a ChatApiError; with `second_factor_required`, call `logInWithCode` with its challenge. */
+  /** Logs in. Rejects with a ChatApiError. If its code is `second_factor_required`, call `logInWithCode` with its challenge. */
   logIn(username: string, password: string): Promise<void>
   logInWithCode(challenge: string, code: string): Promise<void>
   /** Registers a user, then logs in. Rejects with a ChatApiError. */
@@ -45,7 +45,7 @@ export interface Session {
   end(): Promise<void>
 }
 
-/** Maximum wait for the log-out in milliseconds when the program ends. */
+/** Maximum time in milliseconds for the log-out when the program ends. */
 const LOG_OUT_MS = 2000
 
 /** Creates a session from the given username and password, or from a stored session. */
@@ -54,7 +54,10 @@ export const createSession = ({ url, file, shouldRemember, ...given }: SessionOp
   const stored = file.find(url, given.username)
   const { password } = given
   let username = given.username ?? stored?.username
-  /** The user whose session is stored. During a login, the user who logs in. */
+  /**
+   * The user whose session is read from or written to the file. A login sets `owner` when it begins, and `username` when it
+   * succeeds.
+   */
   let owner = username
   const onDisk = createSdkSession({ url, storage: storageOf(file, url, () => owner), lock: file.lock })
   const inMemory = createSdkSession({ url, timing: { connect: LOG_OUT_MS * 5 } })
@@ -94,7 +97,8 @@ export const createSession = ({ url, file, shouldRemember, ...given }: SessionOp
   let pendingLogIn: Promise<void> | undefined
 
   /**
-   * Returns the access token for HTTP calls. The session keeps the token, so a given password is used only for the first call.
+   * Returns the access token for HTTP calls. A given password is used only for the first call, because the session then has a
+   * token.
    */
   const tokenOfCalls = async (): Promise<string> => {
     if (!active && username !== undefined && password !== undefined) {

@@ -76,7 +76,7 @@ export const App = ({ link: given }: { readonly link: MailLink | undefined }) =>
     () =>
       session.on('state', state => {
         if (state.status !== 'ended' || !latest.current.current) return
-        // The cookie now belongs to another login, maybe of another user.
+        // The cookie now belongs to another login, so the page reloads to show that login's user.
         if (state.reason === 'replaced') return location.reload()
         latest.current.end(state.reason === 'refused')
       }),
@@ -87,7 +87,8 @@ export const App = ({ link: given }: { readonly link: MailLink | undefined }) =>
     finish()
     const stops = [
       listen(window, 'online', finish),
-      // When the page is restored from the back/forward cache, another tab may have logged out in the meantime.
+      // If another tab has logged in or out in the meantime, reloads a page that the browser restores from the back/forward
+      // cache.
       listen(window, 'pageshow', event => {
         const isRestored = (event as PageTransitionEvent).persisted
         if (isRestored && memoryReason === undefined && readUser()?.username !== latest.current.current?.username)

@@ -1,4 +1,4 @@
-/** Shows why the connection is down, when the next attempt starts, and a button to reconnect now. */
+/** Shows why the connection is down, the time until the next attempt, and a button to reconnect now. */
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { ConnectionState, WaitingReason } from '../../client/src/index.ts'
 

@@ -29,7 +29,7 @@ export type Subject =
 interface ComposerProps {
   readonly room: Room
   readonly title: string
-  /** Whether the room has a name that users know, which is shown after a `#`. */
+  /** Whether the room is public. If so, a `#` is shown before the title. */
   readonly isPublic: boolean
   readonly drafts: WebStorage
   /** Maximum length of a message in code points. 0 means no limit. */
@@ -105,7 +105,7 @@ export const Composer = (props: ComposerProps) => {
     if (isSendKey(event, isTouch())) return send(event)
     const isPlain = !event.shiftKey && !event.ctrlKey && !event.metaKey && !event.altKey && !event.isComposing
     if (subject && isEscape(event)) {
-      // Stops the event, because Escape must not also close the list of people.
+      // Stops the event, because Escape would otherwise also close the room's list of people.
       event.stopPropagation()
       onEnd()
     } else if (event.key === 'ArrowUp' && isPlain && text === '' && !subject && onEditLast()) event.preventDefault()
@@ -119,7 +119,7 @@ export const Composer = (props: ComposerProps) => {
   }, [])
   useLayoutEffect(() => {
     setEditText(subject?.kind === 'edit' ? subject.text : '')
-    // Closes the list of users, because it completes a mention in a text that the field no longer shows.
+    // Closes the list of completions, because the field no longer shows the text for which the list was opened.
     completion.close()
   }, [edited?.seq])
   useEffect(() => {

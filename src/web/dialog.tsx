@@ -34,7 +34,7 @@ export const Dialog = (props: DialogProps) => {
   const { title, action, button, isDangerous, isDisabled, work, buttons, children } = props
   const dialog = useModal(props.box)
   const hasButton = !!button
-  // Moves the focus to another button, because a removed button loses the focus.
+  // If the submit button was removed, sets the focus to another button, because the removed button may have had the focus.
   useLayoutEffect(() => {
     if (!hasButton) dialog.current?.querySelector<HTMLElement>('.buttons button')?.focus()
   }, [hasButton])
@@ -56,7 +56,7 @@ export const Dialog = (props: DialogProps) => {
             {button ? 'Cancel' : 'Close'}
           </button>
           {button && (
-            // A disabled button would lose the focus. `run` ignores a second press.
+            // Not disabled while the action runs, because a disabled button would lose the focus. `run` ignores a second press.
             <button
               type="submit"
               class={isDangerous ? 'danger' : 'primary'}

@@ -2,7 +2,7 @@
 import { useEffect, useMemo } from 'preact/hooks'
 import type { Message, OutgoingChange, Room, RoomState } from '../../client/src/index.ts'
 
-/** Returns whether a change has failed, and its message was deleted before or afterwards. */
+/** Returns whether a change has failed and its message was deleted (before or after the failure). */
 export const isObsolete = ({ status, error, target }: OutgoingChange, messages: readonly Message[]): boolean =>
   status === 'failed' &&
   // Checks the error code too, because the entry of the deletion may arrive after the error.

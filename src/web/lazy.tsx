@@ -3,10 +3,10 @@ import type { FunctionComponent } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
 
 /**
- * Returns a component that renders nothing until it has been loaded for the first time, and a message if it can't be loaded.
- * If the component has the property `onClose`, the message has a Close button that calls it. The user can then open the component
- * again. The message also offers to reload the page, because after a deployment the service no longer has the files of an older
- * page. The page does not reload by itself, because a reload ends a session that is kept in memory.
+ * Returns a component that renders nothing until it has been loaded for the first time. If it can't be loaded, renders a
+ * message. If the property `onClose` is given, the message has a Close button, so that the user can open the component again.
+ * The message also offers to reload the page, because after a deployment the service no longer has the files of an older page.
+ * The page does not reload by itself, because a reload ends a session that is kept in memory.
  */
 export const lazy = <Props extends object>(load: () => Promise<FunctionComponent<Props>>): FunctionComponent<Props> => {
   let loaded: FunctionComponent<Props> | undefined

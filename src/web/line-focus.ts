@@ -32,7 +32,7 @@ const nextOf = (key: string, box: HTMLElement, lines: readonly HTMLElement[], li
   if (key !== 'ArrowUp' && key !== 'ArrowDown') return undefined
   const view = box.getBoundingClientRect()
   if (!line) {
-    // If no message has the focus, starts at the edge of the view.
+    // If no message has the focus, the up arrow key starts at the last visible message, and the down arrow key at the first.
     const visible = lines.filter(one => isIn(one, view))
     return key === 'ArrowUp' ? visible.at(-1) : visible[0]
   }

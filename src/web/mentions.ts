@@ -84,8 +84,9 @@ export const mentionsIn = (
 }
 
 /**
- * Returns the ids of the users whom the new text of a message mentions. The former text may mention users whom the page doesn't
- * know. If the former and the new text have in common an `@name` of no known user, the mentions of all unknown users are kept.
+ * Returns the ids of the users whom the new text of a message mentions. The former text may mention users whose names the page
+ * doesn't know. If the new text still contains an `@name` of the former text that belongs to no known user, the mentions of all
+ * users with unknown names are kept.
  */
 export const mentionsInEdit = (
   text: string,

@@ -42,9 +42,9 @@ export interface Group {
   readonly isOwn: boolean
   readonly at: number
   readonly lines: Line[]
-  /** Present in a group that shows this note instead of messages. */
+  /** Present in a group that has no messages and shows this note. */
   readonly note?: Note
-  /** Present in a group that shows the line above the new messages instead of messages. */
+  /** Present in a group that has no messages and shows the line “New messages”. */
   readonly isNewLine?: true
 }
 
@@ -76,8 +76,8 @@ export interface Surroundings {
   /** The `seq` of the first new message. */
   readonly newFrom?: number | undefined
   /**
-   * The keys of the lines of own messages, by `seq`. `groupMessages` adds keys, and uses those of earlier calls, so that a line
-   * keeps its key and the focus when its message is deleted.
+   * Maps the `seq` of an own message to the key of its line. `groupMessages` adds keys and reuses the keys of earlier calls. A
+   * line therefore keeps its key and the focus when its message is deleted.
    */
   readonly keys?: Map<number, string>
 }

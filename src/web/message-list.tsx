@@ -49,8 +49,9 @@ interface MessageListProps {
 const PAGE = 50
 /** Distance in pixels between the top of the view and the line above the new messages, when the room is opened. */
 const LINE_TOP = 24
-/** Number of messages per page, and maximum number of pages, that are loaded to jump to an older message. */
+/** Number of messages per page when older messages are loaded for a jump. */
 const JUMP_PAGE = 200
+/** Maximum number of pages that are loaded for a jump. */
 const MAX_JUMP_PAGES = 10
 
 export const MessageList = (props: MessageListProps) => {

@@ -14,7 +14,7 @@ import { Readers } from './readers.tsx'
 import { clockTime, fullTime } from './times.ts'
 
 const Controls = part(parts => parts.Controls)
-/** Loads the actions in advance, so that they appear at once. Ignores errors, because `Controls` shows them. */
+/** Loads the actions in advance, so that they appear at once. Ignores errors, because `Controls` shows the error message. */
 export const preloadControls = (): void => void loadParts().catch(() => {})
 
 interface MessageGroupProps {

@@ -28,7 +28,7 @@ export const seenAtStart = (messages: Messages, unread: number): Seen => {
   const newest = messages.at(-1)?.seq ?? 0
   if (unread === 0) return { seen: newest, from: undefined }
   const first = messages[messages.length - unread]
-  // If more messages are unread than are loaded, the page does not know where the first one is.
+  // If more messages are unread than are loaded, the page does not know the first unread one and shows no line.
   return first ? { seen: first.seq - 1, from: first.seq } : { seen: newest, from: undefined }
 }
 
@@ -56,7 +56,8 @@ export const useNewLine = ({ list, state, me, unread, onSeen }: NewLineOptions):
     if (!seen.current) {
       seen.current = seenAtStart(messages, unread)
       setFrom(seen.current.from)
-      // The list now scrolls to the line, and may then no longer be at its end. `look` runs again after the scrolling.
+      // The list now scrolls to the line. Only then is it known whether the list is at its end, so `look` runs again on that
+      // scroll event.
       if (seen.current.from !== undefined) return
     }
     const isWatched = document.visibilityState === 'visible' && document.hasFocus() && isAtEnd(list.current)

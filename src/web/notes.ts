@@ -63,7 +63,7 @@ export const withNotes = (notes: readonly Note[], more: readonly Note[]): readon
   return [...notes, ...added].sort((one, other) => one.seq - other.seq).slice(-MAX_NOTES)
 }
 
-/** Replaces the name of a user in the notes before the entry `seq`, after the user was deleted. */
+/** Replaces the name of a deleted user in the notes before the entry `seq`. */
 export const withoutName = (
   notes: readonly Note[],
   { userId, username, seq }: { readonly userId: number; readonly username: string; readonly seq: number }

@@ -39,6 +39,6 @@ const show = (entry: RoomEntry): void => {
       notification.close()
     }
   } catch {
-    // Some phones allow notifications only from service workers, which the page does not have.
+    // Some phones allow notifications only from service workers. The page has no service worker, so nothing is shown.
   }
 }

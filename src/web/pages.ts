@@ -29,7 +29,7 @@ export interface Pages<Item> {
   reload(): void
   loadMore(): void
   replace(item: Item): void
-  /** Runs an action that removes an item. Then sets the focus to the list, because the pressed button disappears, and reloads. */
+  /** Runs an action that removes an item, then reloads. Sets the focus to the list, because the pressed button disappears. */
   change(work: () => Promise<unknown>): void
 }
 
@@ -47,7 +47,10 @@ export const usePages = <Item extends { readonly id: unknown }>(
   const list = useRef<HTMLUListElement>(null)
   const latest = useRef(load)
   latest.current = load
-  /** The number of requested reloads. Not reduced if a reload fails, so that the reload is repeated after a proof. */
+  /**
+   * The number of requested reloads that have not succeeded. A failed reload still counts, so that it is repeated after a
+   * proof.
+   */
   const due = useRef(0)
   // Has no effect while an earlier run is in progress. The earlier run also performs the reloads that are requested meanwhile.
   const run = (work?: () => Promise<unknown>): void =>

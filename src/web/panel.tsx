@@ -4,7 +4,7 @@ import { useState } from 'preact/hooks'
 import { useModal } from './dialog.tsx'
 import { Cross } from './icons.tsx'
 
-/** A section, by its label in the navigation. */
+/** A section of the dialog. `label` identifies the section and is shown in the navigation. */
 export interface PanelSection {
   readonly label: string
   readonly content: ComponentChildren

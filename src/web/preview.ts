@@ -8,7 +8,7 @@ const MAX_LENGTH = 2000
  */
 const SHOWN_LINES = 15
 const SHOWN_LENGTH = 1500
-/** Maximum number of characters by which the end is moved back to a space. */
+/** Maximum number of characters by which a text is shortened further, so that it ends before a space. */
 const MAX_MOVE = 100
 
 /** Returns the part of a text that is shown at first. Returns the whole text if it is short. */

@@ -2,7 +2,7 @@
 import type { Message, RoomState } from '../../client/src/index.ts'
 
 /**
- * Returns the ids of the users who have read up to a message and no further, by the `seq` of the message. Omits `me`, users who
+ * Maps the `seq` of a message to the ids of the users who have read up to this message and no further. Omits `me`, users who
  * have read none of the loaded messages, and users who have read up to a message of their own.
  */
 export const readersOf = (

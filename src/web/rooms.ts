@@ -34,7 +34,7 @@ export interface Rooms {
   isCurrent(name: string): boolean
   /** Subscribes to a room and makes it the current room. */
   open(name: string): Room
-  /** Marks a room as read, because the user sees its newest message `seq`. */
+  /** Marks a room as read up to its newest message `seq`, which the user sees. */
   read(name: string, seq: number): void
   /** Marks all messages of a room as read. Rejects with a ChatApiError. */
   markRead(name: string): Promise<void>
@@ -86,8 +86,8 @@ export const createRooms = (
   let isListKnown = positions.isRestored
   const names = createDirectNames(client)
   const listeners = new Set<() => void>()
-  // `changes` counts the changes of rooms that did not come from a loaded list. `changedAt` maps a room to the count at its
-  // last change. A list that was requested before this change is out of date for the room.
+  // `changes` counts the changes of rooms, except changes from a loaded list. `changedAt` maps a room to this count at its last
+  // change. If a list was requested before that change, its data about the room is out of date.
   const changedAt = new Map<string, number>()
   let changes = 0
   let list: readonly RoomEntry[] = []
@@ -113,7 +113,7 @@ export const createRooms = (
   const entryOf = (name: string, { seq, ...head }: RoomHead): RoomEntry => {
     const item = items.get(name)
     const counted = item ? item.unread : isReady ? positions.unread(name, seq) : 0
-    // If the client has just sent a read position, the inbox may not contain this position yet.
+    // Uses the messages that the user has seen, because the inbox may not contain the latest read position yet.
     const isSeen = item?.last !== undefined && (seen.get(name) ?? 0) >= item.last.seq
     return {
       name,
@@ -131,8 +131,8 @@ export const createRooms = (
 
   const changed = (): void => {
     for (const [name, { seq, visibility }] of heads) {
-      // `isNew` means that another user has just opened this direct room, so all its messages are unread. A known room has a
-      // position, which `begin` does not change.
+      // If a direct room without a position appears after the first list was loaded, another user has just opened it, and all
+      // its messages are unread. `begin` does not change an existing position.
       const isNew = isListKnown && visibility === 'direct'
       positions.begin(name, isNew ? 0 : seq)
     }
@@ -191,7 +191,7 @@ export const createRooms = (
     for (const [name, item] of next) {
       const known = items.get(name)
       if (known && known.title === item.title && known.role === item.role) continue
-      // The inbox does not contain the topic and the settings of a room.
+      // Loads the list for a new room, because the inbox does not contain the room's topic and settings.
       if (!heads.has(name)) isIncomplete = true
       markChanged(name)
       updateHead(name, headOfItem(item))
@@ -232,8 +232,8 @@ export const createRooms = (
     for (const [name, item] of items) if (item.people) updateHead(name, { title: directTitleOf(item.people) })
     changed()
     isListKnown = true
-    // With an inbox, loads only the names of the current room. The inbox contains the names of the direct rooms that it lists,
-    // and the list leaves out all other direct rooms.
+    // With an inbox, loads only the names of the current room. The inbox contains the names of its own direct rooms, and the
+    // page does not show any others.
     const shown = hasInbox() ? direct.filter(({ room }) => room === current) : direct
     await names.load(shown.map(({ room }) => room))
     for (const one of shown)

@@ -17,14 +17,15 @@ export interface Notes {
   /** The newest note that has arrived while the room was shown. */
   readonly latest: Note | undefined
   /**
-   * The names of members, and of those who were members while the room was shown. If the user is a member, loaded when the room
-   * is opened. Loaded again when a note or a read mark belongs to a user whose name the page does not know.
+   * The names of the members, and of users who were members while the room was shown. The names are loaded when a member opens
+   * the room, and again when a note or a read mark belongs to a user whose name the page does not know.
    */
   readonly members: ReadonlyMap<number, string>
 }
 
-/** Maximum number of entries per page of the log, and maximum number of these pages that are loaded for one page of messages. */
+/** Maximum number of entries per page of the log. */
 const PAGE = 100
+/** Maximum number of pages of the log that are loaded for one page of messages. */
 const MAX_PAGES = 2
 const MAX_MEMBERS = 100
 /** Time in milliseconds after which notes that could not be loaded are loaded again. */
@@ -103,8 +104,8 @@ const useViews = (isNeeded: boolean): Views | undefined => {
 const isReadable = ({ status, error }: RoomState): boolean => status !== 'joining' && error === undefined
 
 /**
- * Loads the members when the room is opened, if the user is a member. Loads them again when a note about a change by somebody
- * else, or a read mark, belongs to a user whose name the page does not know.
+ * If the user is a member, loads the members when the room is opened. Loads the members again if the page does not know the
+ * name of a user in a note or in a read mark.
  */
 const useMembers = (
   { api, identity }: ChatClient,
@@ -147,8 +148,9 @@ interface Range {
 }
 
 /**
- * Returns the range that starts at the first entry from `from` on that is not a loaded message, and that ends below `before`.
- * Without `before`, the range has no end. With `before`, returns undefined if all entries below it are loaded messages.
+ * Returns the range of entries to load. It starts at the first entry from `from` on that is not a loaded message, and ends
+ * below `before`. If `before` is undefined, the range has no end. If all entries below `before` are loaded messages, returns
+ * undefined.
  */
 const gapIn = (messages: RoomState['messages'], from: number, before: number | undefined): Range | undefined => {
   const known = new Set(messages.map(({ seq }) => seq))

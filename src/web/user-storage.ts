@@ -35,8 +35,8 @@ interface Store extends WebStorage {
 }
 
 /**
- * Wraps a storage of the browser. Uses memory instead if the browser blocks the storage, and drops entries when the storage is
- * full.
+ * Wraps a storage of the browser. If the browser blocks the storage, uses memory instead. If the storage is full, drops new
+ * entries.
  */
 const storeOf = (find: () => Storage): Store => {
   try {

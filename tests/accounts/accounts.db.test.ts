@@ -11,8 +11,8 @@ const weak = createPasswords({ rounds: 4 })
 const strong = createPasswords({ rounds: 5 })
 
 /**
- * Creates functions for accounts that hash and verify with `passwords`. Calls `between` once: after the first check of a
- * password, and before any write.
+ * Creates the functions for accounts. They use `passwords` to hash and verify passwords. Calls `between` once, when the first
+ * check of a password is complete and nothing has been written yet.
  */
 const setup = async (
   passwords: Passwords,

@@ -226,8 +226,8 @@ describe('the memberships of a deleted account', () => {
     await database.client.query(`insert into ${upgrades} (step) values ('rooms')`)
     await expect
       .poll(async () => {
-        // A process that does not know yet that the upgrade is finished fails, and postpones the deletion by ten seconds. Ends
-        // this delay, so that the process tries again now.
+        // The process may not know yet that the upgrade is finished. Its attempt then fails, and the next attempt follows only
+        // after ten seconds. Ends this delay, so that the process tries again now.
         await database.client.query(`update ${inSchema(database, 'deletions')} set leased_until = null`)
         clock.advance(5000)
         return statusOf(chat, john)

@@ -186,7 +186,7 @@ test('of the last two administrators who suspend each other, one stays', async (
     () => suspend(one, ada, bob),
     () => suspend(two, bob, ada)
   )
-  // The user of the second request is suspended before the request continues.
+  // The request that runs first suspends the administrator who sent the other request.
   expect(outcomesOf(both)).toEqual(['200', '403 not_allowed'])
   expect(await adminsOf(pair)).toBe(1)
   const stays = both[0].status === 200 ? ada : bob

@@ -19,8 +19,8 @@ export const closeAll = (clients: readonly RawClient[]): void => {
 }
 
 /**
- * Returns whether this process may open `sockets` sockets, and prints a message if it may not. Node.js has already raised the
- * soft limit to the hard limit.
+ * Returns whether this process may open `sockets` sockets, and prints a message if it may not. The process cannot raise the
+ * limit, because Node.js has already raised the soft limit to the hard limit.
  */
 export const hasFilesFor = (sockets: number): boolean => {
   const limit = Number(/Max open files\s+(\d+)/.exec(readFileSync('/proc/self/limits', 'latin1'))?.[1] ?? Infinity)

@@ -65,8 +65,8 @@ const runsOf = (rows: readonly Row[], wanted: string): number[] =>
   rows.flatMap(({ title, runs }) => (title === wanted ? ([...runs.values()].at(-1) ?? []) : []))
 
 /**
- * Formats the results of the service of another commit and of this tree, which were measured in turns. Marks a row if the median of
- * this tree is outside the range of the commit.
+ * Formats the results of another commit next to the results of this tree. Marks a row if the median of this tree is outside the
+ * range of the commit.
  */
 export const asTurns = (other: readonly Row[], own: readonly Row[]): string =>
   [...new Map(own.map(row => [row.title, row])).values()]

@@ -16,8 +16,8 @@ export const addUsers = ({ sql }: BenchDatabase, count: number) => sql`
   on conflict do nothing`
 
 /**
- * Returns an access token for each of `count` users, as releases without sessions issued them. 10,000 logins would take longer than
- * the benchmark.
+ * Signs an access token without a session for each of `count` users. Does not log the users in, because 10,000 logins would
+ * take longer than the benchmark.
  */
 export const tokensFor = async (
   { sql, secrets }: BenchDatabase,

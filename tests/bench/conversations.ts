@@ -1,6 +1,6 @@
 /**
- * Measures the costs that must not grow with the number of reactions, of entries between messages, of rooms and of members.
- * Compares each cost with the cost of a simple case, which is measured in the same run.
+ * Measures history pages with many reactions, inboxes with many rooms, and rooms with many members. The cost of a request must
+ * not grow with these numbers. Compares each request with a simple case, which is measured in the same run.
  */
 import { addRoom, addUsers, post, react } from './conversations-data.ts'
 import { type BenchDatabase, createBenchDatabase } from './database.ts'
@@ -111,7 +111,7 @@ const inboxes = async ({ database, service, rounds }: Context): Promise<Row[]> =
     const [middle, second] = [performance.now(), await transactions(database)]
     for (let at = 0; at < REPEATS; at++) await read(call)()
     const [ended, third] = [performance.now(), await transactions(database)]
-    // Subtracts the queries of an idle service.
+    // The queries per millisecond of the idle service. They are subtracted from the queries of the inbox requests.
     const idle = (second - first) / (middle - began)
     return (third - second - idle * (ended - middle)) / REPEATS
   }

@@ -1,4 +1,4 @@
-/** Measures the CPU time of several services on one database, of their database connections and of Redis. */
+/** Measures the CPU time of services that share one database, the CPU time of their database connections, and that of Redis. */
 import type { RedisServer } from '../support/redis-server.ts'
 import { type BenchDatabase, backendsOf } from './database.ts'
 import type { Service } from './service.ts'

@@ -15,8 +15,8 @@ import { loadCpu, type Subject } from './subjects.ts'
 const ROWS = 20_000
 const PAGE = 50
 
-// Uses `require`, because it needs no types. The package is installed only in this folder, so the type check of the project
-// cannot find its types.
+// Calls `require`, because the type check of the project would reject an `import`. The package is installed only in this
+// folder, and the type check runs without it.
 const autocannon = createRequire(import.meta.url)('autocannon')
 
 interface Run {
@@ -52,8 +52,8 @@ const perSecond = (runs: ReadonlyMap<string, readonly Run[]>): Map<string, numbe
   new Map([...runs].map(([name, all]) => [name, all.map(run => run.perSecond)]))
 
 /**
- * Returns the note of the row: the requests per CPU second of the service, divided by those of the Fastify route. The load
- * generator does not limit this ratio, but it limits the requests per second.
+ * Returns the note of the row: the requests per CPU second of the service, divided by those of the Fastify route. A slow load
+ * generator lowers the requests per second, but not this ratio.
  */
 const noteOf = (runs: ReadonlyMap<string, readonly Run[]>, ours: string): string => {
   const median = (name: string, field: keyof Run): number =>

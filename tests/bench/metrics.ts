@@ -7,7 +7,7 @@ import { startService } from './service.ts'
 
 const SOCKETS = 1000
 const TOKEN = 'metrics-token-of-the-bench'
-/** Interval of the scrapes in milliseconds, which is shorter than usual. */
+/** Interval of the scrapes in milliseconds. It is shorter than in production, so the cost in production is lower. */
 const SCRAPE_MS = 5000
 
 export const metrics = async ({ isShort, rounds, seconds }: Effort): Promise<Row[]> => {

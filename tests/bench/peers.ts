@@ -53,8 +53,8 @@ const bareWs = (isChunked: boolean): void => {
 
 const socketIo = (): void => {
   const server = createServer()
-  // Uses `require`, because it needs no types. The package is installed only in this folder, so the type check of the project
-  // cannot find its types.
+  // Calls `require`, because the type check of the project would reject an `import`. The package is installed only in this
+  // folder, and the type check runs without it.
   const { Server } = createRequire(import.meta.url)('socket.io')
   const io = new Server(server, { transports: ['websocket'], perMessageDeflate: false, pingInterval: 600_000 })
   io.on('connection', (socket: NodeJS.EventEmitter) => socket.on('message', data => io.emit('message', data)))

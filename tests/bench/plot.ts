@@ -9,8 +9,8 @@ const LINE = 26
 export const escaped = (text: string): string => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;')
 
 /**
- * Draws a bar for each aim. The bar shows the median run relative to the aim, where 1 reaches the aim and more is better. A
- * line through the bar extends from the worst run to the best.
+ * Draws a bar for each aim. The bar shows the median run relative to the aim: at 1, the run reaches the aim, and a longer bar
+ * is better. A line through the bar extends from the worst run to the best.
  */
 export const asPlot = (rows: readonly Row[]): string => {
   const compared = rows.filter(({ growing }) => growing === undefined)

@@ -8,7 +8,7 @@ import { type Effort, interleave, pause, percentile, type Row } from './rows.ts'
 import { type Service, startService } from './service.ts'
 
 const MESSAGES = 200
-/** After the start of any process, processes with Redis also send over PostgreSQL for this time, in milliseconds. */
+/** Time to wait after the last process was started, in milliseconds. Until then, processes with Redis also use PostgreSQL. */
 const BOTH_MS = 16_000
 
 /**
@@ -38,8 +38,8 @@ const delays = async (from: Service, to: Service): Promise<number[]> => {
 
 export const processes = async ({ rounds }: Effort): Promise<Row[]> => {
   const database = await createBenchDatabase()
-  // Processes with Redis have a database of their own, because they would also use PostgreSQL if a process without Redis ran on
-  // the same database.
+  // The processes with Redis have a separate database. On a database with a process without Redis, they would also send over
+  // PostgreSQL.
   const redisDatabase = hasRedis ? await createBenchDatabase() : undefined
   const redis = redisDatabase && (await startRedis())
   const env = { REDIS_URL: `redis://127.0.0.1:${redis?.port}` }

@@ -4,9 +4,9 @@
  */
 
 /**
- * An aim for the service's result, which is the last value in the `runs` of a row. `as` selects the number that must be within
- * the limits. `beside` is the key in `runs` of the result to compare with: that of a peer, or that of the service at a smaller
- * size.
+ * An aim for the service's result, which is the last value in the `runs` of a row. `beside` is the key in `runs` of another
+ * result: that of a peer, or that of the service at a smaller size. `as` selects how the two results are compared. The outcome
+ * must be within `atLeast` and `atMost`.
  */
 export interface Aim {
   readonly beside: string

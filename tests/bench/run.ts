@@ -68,7 +68,7 @@ const benchmarks: Readonly<Record<string, (effort: Effort) => Promise<Row[]>>> =
 const LONG: readonly string[] = ['scaling', 'snapshot', 'partitions']
 /** The benchmarks that run functions of this tree instead of its service. */
 const WITHOUT_SERVICE: readonly string[] = ['append', 'fernet']
-/** How often this tree and another commit are measured in turns. */
+/** The number of times that each benchmark runs with another commit and then with this tree. */
 const TURNS = 2
 
 const flag = { type: 'boolean', default: false } as const

@@ -21,7 +21,7 @@ const IN_FLIGHT = 5
 const IDLE_SECONDS = 4
 const ROUNDS = 2
 const SECONDS = 3
-/** After the start of any process, processes with Redis also send over PostgreSQL for this time, in milliseconds. */
+/** Time to wait after the last process was started, in milliseconds. Until then, processes with Redis also use PostgreSQL. */
 const BOTH_MS = 16_000
 /** Time in milliseconds until the service has announced all users who have joined. */
 const JOINED_MS = 6000
@@ -165,7 +165,7 @@ const saturate = async (
   const cost = await costSince()
   isOver = true
   for (const sender of senders) sender.onFrames = () => {}
-  // Waits until no message is in flight or waits for its delivery.
+  // Waits until all messages are acknowledged and delivered.
   let frames = -1
   while (frames < framesOf(all)) {
     frames = framesOf(all)

@@ -178,7 +178,7 @@ describe('announcements', () => {
     bus.announce(1, 9)
     await turn()
     expect(grownIn(state.sentByListener)).toEqual([[[1, 9]]])
-    // Each announcement was sent on another connection, so the failures of the listening connection do not count.
+    // The failed attempt on the listening connection does not count, because another connection sent the announcement.
     expect(bus.stats?.()).toMatchObject([{ failures: 0 }])
   })
 

@@ -84,7 +84,10 @@ const checkRoom = async (
   return { log, violations: violations.map(what => `${room}: ${what}`) }
 }
 
-/** Compares the inbox of a client with the inbox over HTTP, and the number of unread messages with the log. */
+/**
+ * Compares the inbox that a client keeps with the inbox over HTTP. Also compares the number of unread messages of each room in
+ * the inbox with the log of the room.
+ */
 const checkInbox = async (client: ChaosClient, user: HttpUser, logs: ChaosEnd['logs']): Promise<string[]> => {
   const load = async (): Promise<InboxItem[]> => compared((await readInbox(user)).rooms)
   const endsBy = Date.now() + INBOX_MS

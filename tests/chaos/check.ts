@@ -10,8 +10,8 @@ const PUBLIC: RulesOptions = { visibility: 'public', roles: new Map() }
 
 /**
  * Returns a description of each violation of a guarantee in one room. The list is empty if there are no violations. `listed` are the
- * messages of the HTTP list, by `seq`. `mayRead` returns whether a client may read the room at the end, and so must have received
- * all entries.
+ * messages of the HTTP list, by `seq`. `mayRead` returns whether a client may read the room at the end. If so, the client must
+ * have received the last entry.
  */
 export const check = (
   log: readonly LogEntry[],
@@ -45,7 +45,7 @@ const lost = (log: readonly LogEntry[], records: readonly ClientRecord[]): strin
       const entry = log[seq - 1]
       // An erased entry has no nonce.
       if (entry?.nonce === nonce || entry?.unavailable === 'erased') return []
-      // A reaction that changes nothing is acknowledged with the earlier entry that had the same effect, or with the message.
+      // If a reaction changes nothing, its ack has the `seq` of an earlier reaction to the message, or of the message itself.
       const target = reactions.get(nonce)
       if (target !== undefined && (entry?.target === target || entry?.seq === target)) return []
       return [`${name}: ${nonce} was acknowledged as ${seq}, but this entry has another nonce or does not exist`]

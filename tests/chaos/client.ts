@@ -1,7 +1,7 @@
 /**
  * Implements a chat client that uses the protocol correctly. The client sends messages with and without nonces, edits and
- * deletes messages, reacts to them and marks them as read, in several rooms. It resends each frame with a nonce until the frame
- * is acknowledged or refused for good, resumes after a reconnection, and keeps an inbox.
+ * deletes messages, reacts to them and marks them as read, in several rooms. It resends each frame that has a nonce, until the
+ * frame is acknowledged or refused for good. It resumes its subscriptions after a reconnection, and keeps an inbox.
  */
 import { WebSocket } from 'ws'
 import { createInboxView, type InboxItem } from './inbox-view.ts'
@@ -58,8 +58,8 @@ const FINAL = new Set([
 const TEMPORARY = new Set(['busy', 'unavailable', 'rate_limited', 'not_subscribed'])
 
 /**
- * Maximum number of frames that wait for an acknowledgement. On a machine that is too slow for the load, the run would otherwise end
- * with more frames than the services can acknowledge before the check.
+ * Maximum number of frames that wait for an acknowledgement. Without this limit, on a slow machine, more frames would wait at
+ * the end of the run than the services can acknowledge before the check.
  */
 const MAX_UNACKNOWLEDGED = 100
 
@@ -115,7 +115,7 @@ export const createClient = ({ name, userId, urls, isV1, logIn, random }: Client
     if (kind > 0.4 || target === undefined)
       return { type: 'message', room, content, ...mentions, ...(reply === undefined ? {} : { reply_to: reply }) }
     if (kind < 0.25) return { type: 'react', room, target, key: oneOf(['👍', '❤', '+1']), remove: random() < 0.3 }
-    // Every client also tries to delete messages of other users, and so tests that only moderators may do so.
+    // If `kind` is below 0.28, the target may be a message of another user, which only moderators may delete.
     return kind < 0.28 || kind > 0.36
       ? { type: 'delete', room, target }
       : { type: 'edit', room, target, content, ...mentions }

@@ -11,7 +11,7 @@ process.on('SIGUSR2', () => armed++)
 
 const killSelf = (): never => {
   process.kill(process.pid, 'SIGKILL')
-  // Loops, so that no other code runs until the signal arrives.
+  // Blocks the event loop, so that no other code runs before the signal ends the process.
   for (;;);
 }
 

@@ -44,8 +44,8 @@ interface Folded {
   isPinned: boolean
   readonly reactions: Map<string, Set<number>>
   /**
-   * Whether the log contains an erasure of the author. A message that was being appended during the erasure is erased by a
-   * second erasure.
+   * Whether the log contains an erasure of the author. It may contain a second one, for messages that were being appended
+   * during the first.
    */
   isAuthorErased: boolean
 }
@@ -93,8 +93,8 @@ const change = (message: Folded, { type, seq, user_id, target, ...entry }: LogEn
     const users = message.reactions.get(entry.key ?? '') ?? new Set()
     if (entry.action === 'added') users.add(user_id)
     else users.delete(user_id)
-    // Does not check the count after an erasure of the author. This function removes the reactions at the first erasure. If the
-    // service missed the message then, it counts these reactions until the second erasure.
+    // After an erasure of the author, the count is not checked. If the service missed the message at the first erasure, it
+    // counts the reactions until the second erasure, but `fold` has already removed them.
     if (users.size !== entry.count && !message.isAuthorErased)
       wrong.push(`the reaction ${seq} has the count ${entry.count} instead of ${users.size}`)
     message.reactions.set(entry.key ?? '', users)

@@ -67,7 +67,7 @@ export const createGovernor = ({ users, publicRoom, privateRoom, random, onDirec
     hide: () => (directs.size === 0 ? undefined : ['PUT', `/api/chat/rooms/${oneOf([...directs.values()])}/hidden`]),
     mark: () => ['PUT', `${room()}/read`, random() < 0.2 ? { unread: true } : {}]
   }
-  /** The names of the actions. Repeated names make actions that give a right as frequent as actions that remove one. */
+  /** The names of the actions. Some are listed several times, so that rights are given about as often as they are removed. */
   const names = [
     ...Object.keys(actions),
     ...[
@@ -116,13 +116,13 @@ export const createGovernor = ({ users, publicRoom, privateRoom, random, onDirec
     faults,
     async act() {
       const name = oneOf(names)
-      // The first three users are the owners and the moderator at the beginning.
+      // Chooses the first three users more often than others, because they begin as the owners and the moderator.
       const user = oneOf(random() < 0.5 ? users.slice(0, 3) : users)
       const other = oneOf(users)
       if (user === other && !['leave', 'join', 'mark', 'changeRole'].includes(name)) return
       const request = actions[name]?.(other)
       if (!request) return
-      // Records no outcome without a response, because the action may or may not have had an effect.
+      // If there is no response, the outcome is unknown, so it is not recorded.
       const response = await user.call(random() < 0.5 ? 0 : 1, ...request).catch(() => undefined)
       if (response) record(user, name, request, response)
     }

@@ -47,7 +47,8 @@ export const createInboxView = (): InboxView => {
       for (const room of (frame.removed ?? []) as string[]) items.delete(room)
       for (const update of (frame.rooms ?? []) as Update[]) {
         const known = items.get(update.room)
-        // Ignores a change of an unknown room. The next frame with the whole room includes the change.
+        // An update without `read_messages` has only the fields that are the same for all users. Such an update of an unknown
+        // room is ignored, because a later frame has the whole room.
         if (known || update.read_messages !== undefined) items.set(update.room, { ...known, ...update } as InboxItem)
       }
     },

@@ -169,7 +169,7 @@ const createView = () => {
       message.counts.clear()
       message.isPinned = false
     }
-    // Skips an earlier edit, which has no text, because the message already has the text of a later edit.
+    // The message may already have the text of a later edit. The earlier edit is then skipped, because its frame has no text.
     if (seq <= message.changed) return
     message.changed = seq
     if (type === 'edit') Object.assign(message, { content, mentions })

@@ -40,16 +40,16 @@ export const rulesOf = (log: readonly LogEntry[], { visibility, roles: first }: 
 
   const forbid = (entry: LogEntry): string | undefined => {
     const { type, user_id: author, timestamp = '' } = entry
-    // Deletions and erasures are always allowed. The service itself appends erasures. A ban deletes messages in the name of its
-    // moderator, even if the moderator has lost the role since then.
+    // Deletions and erasures are always allowed. Erasures are appended by the service itself. When a ban deletes messages, the
+    // author of the deletions is the moderator, who may have lost the role in the meantime.
     if (type === 'deletion' || type === 'erasure') return undefined
     // Users may append entries about their own membership before they are members, for example when they use an invitation.
     const isOwn = type === 'membership' && entry.subject === author
     if (visibility !== 'public' && !isOwn && !roles.has(author)) return 'not a member'
     if (restrictions.has(`ban:${author}`) && !(isOwn && entry.event === 'left')) return 'banned'
     if (restrictions.has(`mute:${author}`) && !isOwn) return 'muted'
-    // These entries may follow the archiving of a room: a message that was sent before makes its author a member, and a deleted
-    // account leaves the room.
+    // An archived room may still get these entries. `joined` is appended after a message that was sent before the archiving,
+    // and `left` is appended when an account is deleted.
     const isLate = entry.event === 'joined' || entry.event === 'left'
     if (settings.archived === true && type !== 'room' && !isLate) return 'in an archived room'
     const seconds = Number(settings.slow_mode_seconds ?? 0)

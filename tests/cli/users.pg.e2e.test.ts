@@ -350,7 +350,7 @@ describe('a rotation of the key', () => {
   })
 })
 
-/** The transaction may wait without a limit, because it holds the lock for as long as the commands take. */
+/** The transaction has no time limit, because it must hold the lock until the commands have ended. */
 const UNLIMITED = { isUnlimited: true }
 
 /** Locks the message `seq` of the first room. Resolves with a function that releases the lock. */

@@ -194,7 +194,7 @@ test('stores changes apart from messages, and reads what an earlier version has 
   room.edit(1, 'hi')
   await settled()
   before.client.close()
-  // An earlier version of the SDK would send everything that is stored in `outgoing` as a message.
+  // Reactions and edits are stored in `changes`. An earlier version of the SDK would send an edit in `outgoing` as a message.
   const stored = JSON.parse(kept.get('fastify-chat:outbox') ?? '{}')
   expect(stored.outgoing).toMatchObject([{ type: 'message', content: 'old' }])
   expect(stored.changes).toMatchObject([{ type: 'react', nonce }, { type: 'edit' }])

@@ -68,8 +68,8 @@ const act = async (app: App, isReloaded: boolean, world: World): Promise<void> =
     if (random() < FAULTS / STEPS) running.push(causeFault(app, world))
     const isTalk = random() < 0.6
     const outcome = isTalk ? talk(app, world) : govern(app, world)
-    // At the end, waits for all actions except messages, because a later action could append an entry after the log was read.
-    // Does not wait for messages, because a message of an app that was reloaded may never have an outcome.
+    // `act` waits for these actions before it returns. Otherwise, they could append entries after the log was read. It does not
+    // wait for messages, because a message of an app that was reloaded may never have an outcome.
     if (!isTalk) running.push(outcome)
     await Promise.race([outcome, pause(STEP_MS)])
   }
@@ -78,7 +78,7 @@ const act = async (app: App, isReloaded: boolean, world: World): Promise<void> =
 
 /** Posts in the public room, and deletes the account with its messages. */
 const leave = async ({ leaver: { api, account }, publicRoom, random }: World): Promise<void> => {
-  // The room may be archived, and the process may be restarting.
+  // Ignores errors of the posts, because the room may be archived, and the process may be restarting.
   for (let at = 0; at < 3; at++) {
     await api.post(publicRoom, `a message that is erased, ${at}`).catch(() => {})
     await pause(random() * 200)
@@ -91,7 +91,10 @@ const leave = async ({ leaver: { api, account }, publicRoom, random }: World): P
   )
 }
 
-/** Restarts a process in some runs, ends restrictions, and gives a room another epoch, as after a restore. */
+/**
+ * Ends restrictions. In some runs, restarts a process. In others, gives a room another epoch, as after a restore, and restarts
+ * all processes.
+ */
 const interrupt = async (world: World, seed: number): Promise<void> => {
   const { services, counts, random, publicRoom, privateRoom } = world
   await pause(800 + random() * 800)

@@ -45,7 +45,8 @@ test.runIf(hasCommit(BEFORE_SESSIONS.commit))(
     )
     const [ada, bob] = started
     const messages = bob.messages()
-    // Waits for the subscription of bob, because it begins at the newest entry.
+    // Waits until bob is subscribed. Otherwise, he might not receive the message, because a subscription begins at the newest
+    // entry.
     await expect.poll(() => bob.state.status).toBe('live')
     ada.send('Hello from the former SDK')
     const { value } = await messages.next()

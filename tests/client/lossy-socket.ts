@@ -9,15 +9,15 @@ export interface Loss {
 }
 
 /**
- * Matches frames that are never lost. If pings, pongs or the first frame (of the type `system`) were lost, the client would close
- * the connection. Other faults already test closed connections. Changes of the inbox and read marks rely on TCP: they have no
- * sequence numbers, so a client cannot detect that a frame is missing.
+ * Matches frames that are never lost. If pings, pongs or the first frame (of the type `system`) were lost, the client would
+ * close the connection. Other faults already test closed connections. Read marks and changes of the inbox have no sequence
+ * numbers, so a client could not detect their loss.
  */
 const SPARED = /^\{"type":("(ping|pong|system|read)"|"inbox","(rooms|removed|total)")/
 
 /**
- * Returns a WebSocket constructor whose sockets lose the current percentage of frames, and send some frames twice. Each socket adds a
- * list to `connections`, of all frames that the service sent, including the lost ones.
+ * Returns a WebSocket constructor whose sockets lose the current percentage of frames, and send some frames twice. Each socket
+ * adds a list to `connections`. The list contains all frames that the service sent, including the lost ones.
  */
 export const lossySocket = (loss: Loss, random: () => number, connections: SeenFrame[][]): SocketConstructor => {
   const isLost = (text: string): boolean => !SPARED.test(text) && random() * 100 < loss.percent

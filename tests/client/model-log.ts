@@ -88,7 +88,7 @@ export const createModelLog = (random: Random, me: number) => {
     }
   }
 
-  /** Returns an entry as a frame: messages and edits in their current state, and without reactions. */
+  /** Returns the frame of an entry. Messages have their current text. Edits have a text only if it is still current. */
   const frameOf = (seq: number, known: number): Sent => {
     const entry = log[seq - 1] ?? {}
     if (entry.type === 'message') {

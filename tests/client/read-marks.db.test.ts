@@ -63,7 +63,7 @@ test('sends a mark that was made without a connection, and shows later marks of 
   mine.markRead(seqs[1])
   laptop.connect()
   await expect.poll(() => theirs.state.reads[ada.id]).toBe(seqs[1])
-  // The new connection receives the read marks of other clients, although its own client sends no new mark.
+  // After the reconnection, a client must receive the read marks of other clients even if it sends no further mark itself.
   await expect.poll(() => mine.state.status).toBe('live')
   other.markRead(seqs[2])
   await expect.poll(() => mine.state.reads[ada.id]).toBe(seqs[2])

@@ -129,8 +129,8 @@ const headerFaults = ({ headers: documented = {} }: Response, headers: Reply['he
 }
 
 /**
- * The tags of account operations. Most of these operations end access, or need a token, a code or a challenge from an earlier
- * response. So their example requests alone cannot succeed, and the tests of the routes cover them.
+ * The tags of account operations. Most of these operations need a token, a code or a challenge from an earlier response, or
+ * they end the user's access. So an example request cannot succeed alone. The tests of the routes cover these operations.
  */
 const FLOW_TAGS = new Set(['auth', 'users', 'admin'])
 const SINGLE_REQUESTS = new Set(['register', 'login', 'getMe', 'getAuthFeatures'])

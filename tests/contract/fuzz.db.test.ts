@@ -66,8 +66,8 @@ test.for(operations.map(({ operationId }) => operationId))(
       statuses.add(reply.status)
     })
     await fc.assert(property, bounds)
-    // At least one request must succeed. Otherwise, the test would cover only error responses. Flows are excluded, because they
-    // need earlier responses. For a few seeds, no request of the first round succeeds.
+    // At least one request must succeed. Otherwise, the test would cover only error responses. So further rounds are run until
+    // one succeeds. Steps of flows are exempt, because they cannot succeed without earlier requests.
     if (isFlow(operation)) return
     for (let round = 1; round < MAX_ROUNDS && !isCovered(); round++)
       await fc.assert(property, { ...bounds, seed: SEED + round })

@@ -164,7 +164,7 @@ describe('an append', () => {
       'wave'
     ]
     const all = kinds.map((kind, at) => entry(`w${at}`, { kind }))
-    // Each group of consecutive waves is divided between two batches.
+    // The batches end within the groups of consecutive waves (2 to 3, and 7 to 9), so that each group spans two batches.
     await append(...all.slice(0, 2))
     await append(...all.slice(2, 8))
     await append(...all.slice(8))

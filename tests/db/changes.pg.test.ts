@@ -1,6 +1,4 @@
-/**
- * Tests how the service reads changes that other sessions of a PostgreSQL server make, and how these changes notify the service.
- */
+/** Tests how the service reads changes that other sessions of a PostgreSQL server make, and how it is notified of them. */
 import { randomBytes } from 'node:crypto'
 import postgres from 'postgres'
 import { expect, inject, onTestFinished, test } from 'vitest'

@@ -1,4 +1,4 @@
-/** Tests terminated connections and the wait for an unreachable server. The embedded database has neither. */
+/** Tests terminated connections and unreachable servers. These do not exist with the embedded database, which has no server. */
 import { createServer, Socket } from 'node:net'
 import postgres from 'postgres'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -81,7 +81,7 @@ describe('listening', () => {
     await client.notifications?.notify('c1', ['hello'])
     await expect.poll(() => received).toEqual(['hello'])
     await listener?.notify(['to', 'all'])
-    // PostgreSQL sends the payloads before the result, because the same connection listens.
+    // The listening connection sent these payloads itself. So it has received them when `notify` resolves.
     expect(received).toEqual(['hello', 'to', 'all'])
     expect(listened).toBe(2)
     await listener?.end()

@@ -32,8 +32,8 @@ test('it fails if a table stays locked, names the table, and changes nothing', a
 
 test('it applies the migrations after a pause in which the other transaction has ended', async () => {
   const { client, schema, pending, commit } = await start()
-  // The migration requests a pause after each failed attempt. The second request starts the commit of the other transaction. On a
-  // busy server, more attempts may fail before the commit is complete.
+  // After each failed attempt, the migration takes the next pause from `pausesMs`. When it takes the second one, the commit of
+  // the other transaction starts. On a busy server, more attempts may fail before the commit is complete.
   let committed: Promise<unknown> | undefined
   const pausesMs = (function* () {
     yield 1

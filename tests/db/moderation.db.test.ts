@@ -374,8 +374,8 @@ describe('a batch of messages', () => {
         ...authors.map(author => expected[author]?.[1]),
         ...rest.map(() => 'stored')
       ])
-      // Each of these batches has one message, which is not known yet. If its author is not refused, the append function of the
-      // database takes its shortest path.
+      // Appends each message in a separate batch. If no entry of a batch is refused, the append function of the database may
+      // take a shorter path.
       for (const author of authors) {
         await sql(`delete from @last_posts where user_id = ${ids[author]} and '${author}' <> 'stranger'`)
         expect(await append(entry(author, 'message'))).toEqual([expected[author]?.[0]])

@@ -35,7 +35,7 @@ test('marks that two processes write at once never move back, and no result is b
      update "${schema}".rooms set last_seq = 10000 where id = $1`,
     [room.id, ann.id]
   )
-  /** Writes a mark, and repeats the write while the other process has locked the member. Returns the result. */
+  /** Writes a mark. If the other process has locked the member, writes the mark again. Returns the result. */
   const write = async (at: number, upTo: number, isUnread: boolean) => {
     for (;;) {
       const [mark] = (await repositories[at]?.write([{ userId: ann.id, room: 'team', upTo, isUnread }])) ?? []

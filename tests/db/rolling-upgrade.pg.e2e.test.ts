@@ -267,7 +267,7 @@ test.runIf(hasCommit(FIRST_RELEASE))(
 
     const after = await Promise.all(ROOMS.map(room => pagesOf(newer.url, eve.token, room, PER_ROOM)))
     expect(after.slice(1)).toEqual(before.slice(1))
-    // In `general`, only the messages that were changed differ.
+    // In `general`, only the messages that were changed differ from the pages before the upgrade.
     const itemsOf = (pages: string[]) => pages.flatMap(page => JSON.parse(page)).map(item => JSON.stringify(item))
     const former = itemsOf(before[0] ?? [])
     const differing = itemsOf(after[0] ?? []).filter((item, index) => item !== former[index])
@@ -275,9 +275,7 @@ test.runIf(hasCommit(FIRST_RELEASE))(
   }
 )
 
-/**
- * After its start, a process with Redis also sends over PostgreSQL for this time in milliseconds, even if no process needs it.
- */
+/** Time in milliseconds after its start for which a process with Redis also sends over PostgreSQL in any case. */
 const AFTER_START_MS = 15_000
 
 test.runIf(hasCommit(FIRST_RELEASE) && hasRedis)(

@@ -81,7 +81,7 @@ test('an erasure continues where the last process stopped, and starts again afte
   expect(await roomCleaning.messagesOf(leased)).toEqual({ seqs: [10, 8], next: null })
   const advanced = await roomCleaning.advance(leased, 9, -1)
   if (!advanced) throw new Error('the erasure was not advanced')
-  // The duration of -1 ms above has ended the lease, as if the process had crashed some time ago.
+  // `advance` has renewed the lease for -1 ms. So it has expired, as if the process had crashed some time ago.
   const again = await roomCleaning.lease(60_000)
   expect(again).toMatchObject({ nextSeq: 9 })
   expect(await roomCleaning.messagesOf(advanced)).toEqual({ seqs: [8], next: null })

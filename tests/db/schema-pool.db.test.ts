@@ -64,7 +64,7 @@ describe('does not reuse a schema', () => {
     await returnSchema(client, schema)
   })
 
-  // PGlite has only one session.
+  // This test needs a second session, and PGlite has only one.
   if (engine === 'postgres') {
     it('that a transaction still uses', async () => {
       const schema = await newSchema(client)

@@ -53,7 +53,7 @@ test.for(Object.entries(FAULTS))('statements fail and then work again if the con
     client.transaction(({ query }) => query('select 1 as n'), { isUrgent: true })
   ]
   for (const result of await Promise.allSettled([...statements, ...transactions])) {
-    // Some statements may succeed, because a half-open connection is replaced while they wait for a connection.
+    // A statement that waits may succeed, because the pool replaces half-open connections when the first statements fail.
     if (result.status === 'fulfilled') expect(result.value).toEqual([{ n: 1 }])
     else expect(isUnavailable(result.reason), String(result.reason)).toBe(true)
   }
@@ -85,7 +85,7 @@ test('a long transaction is not limited, but each of its statements is', async (
 
 test('work that waits too long for a connection is not run', async () => {
   const { client, one } = await start()
-  // The pool runs three statements at the same time.
+  // Three statements run at a time, because the pool reserves two of its five connections. The others wait.
   const others = Promise.allSettled(Array.from({ length: 9 }, () => client.query('select pg_sleep(1.5)')))
   let isRun = false
   const last = client.transaction(async () => {
@@ -108,7 +108,7 @@ test('work is not run if its transaction begins after the timeout', async () => 
     isRun = true
   })
   await expect(late).rejects.toThrow(/the database timed out/)
-  // The replaced connection closes as soon as its transaction has ended.
+  // The late `begin` now reaches the server. The pool has replaced this connection, so it closes when the transaction ends.
   proxy.resume()
   const isOpen = async () => (await direct`select from pg_stat_activity where pid = ${connection?.pid ?? 0}`).length > 0
   await expect.poll(isOpen, { timeout: 20_000 }).toBe(false)

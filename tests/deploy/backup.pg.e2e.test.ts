@@ -77,7 +77,7 @@ describeWithCluster('the scripts', () => {
     expect(first.code).toBe(0)
     const [kept = ''] = readdirSync(dir)
     expect(kept).toMatch(/^fastify-chat-\d{8}T\d{6}Z\.dump$/)
-    // The names contain whole seconds, so a second backup in the same second has the same name.
+    // Retries, because two backups within one second have the same file name.
     await expect
       .poll(async () => (await run('backup.sh', [], { ...env, BACKUP_KEEP: '1' })).output, { timeout: 60_000 })
       .toContain(`${kept}: deleted`)

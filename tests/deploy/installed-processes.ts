@@ -1,6 +1,6 @@
 /**
- * Installs the package in a folder as the systemd unit expects it, and starts a process per port with the `ExecStart` of the unit.
- * A script restarts a process as `systemctl restart` does.
+ * Installs the package in the folder layout that the systemd unit expects. Starts one process per port with the unit's
+ * `ExecStart`. The script `restart` replaces `systemctl restart`.
  */
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'

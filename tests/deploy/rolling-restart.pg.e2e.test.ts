@@ -82,8 +82,8 @@ interface User {
 }
 
 /**
- * Starts a user who sends messages while `isSending` returns true. `absences` receives the time in milliseconds that each
- * refusal lasted.
+ * Starts a user who sends messages while `isSending` returns true. After each refusal, adds the time in milliseconds until
+ * the user was online again to `absences`.
  */
 const startUser = (chat: ChatClient, name: string, isSending: () => boolean, absences: number[]): User => {
   const user: User = { chat, sent: [], received: [] }
@@ -143,7 +143,7 @@ behindNginx(
     busy.listen(0, '127.0.0.1')
     await once(busy, 'listening')
     const { url, requests } = await startNginx([await freePort(), (busy.address() as AddressInfo).port])
-    // nginx uses round robin, so it tries each of the two processes first in some of these requests.
+    // nginx uses round robin: some of these requests try the stopped process first, the others try the busy process first.
     for (let times = 0; times < 4; times++) {
       const response = await fetch(`${url}/ws/chat`)
       expect(response.status).toBe(503)
@@ -224,8 +224,8 @@ behindNginx(
     }
     const all = { 200: expect.any(Number) }
     expect(statuses).toEqual({ history: all, login: all, post: { 201: expect.any(Number) } })
-    // Clients were refused only because of CONNECT_RATE: at least one process responded with 503. They were connected again in
-    // time. If nginx tried the stopped process last, nginx created the response.
+    // Every failed request was refused by CONNECT_RATE, so at least one process responded to it with 503. If nginx then tried
+    // the stopped process, nginx itself sent a 503 with the code `unavailable`.
     const failed = requests().filter(({ status }) => status >= 500)
     const refused = { request: 'GET /ws/chat', status: 503, tried: expect.stringContaining('503') }
     for (const request of failed) expect(request).toEqual(refused)

@@ -1,7 +1,7 @@
 /**
- * Runs the commands in the ```sh blocks of the documents in a clean copy of the commit: `npm run test:docs`. Runs the commands in
- * the order in which they appear, like a reader. Skips the commands in NOT_HERE, which cannot run here. Fails for a command that
- * is neither in STEPS nor in NOT_HERE.
+ * Implements `npm run test:docs`. Creates a clean copy of the commit, and runs there the commands in the ```sh blocks of the
+ * documents. Runs the commands in the order in which they appear, like a reader. Skips the commands in NOT_HERE, which cannot
+ * run here. Fails for a command that is neither in STEPS nor in NOT_HERE.
  */
 import { execFileSync, spawn } from 'node:child_process'
 import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
@@ -75,8 +75,8 @@ const env = { PATH, HOME, PORT: String(port), TERM: 'dumb', NO_COLOR: '1' }
 let token = ''
 
 /**
- * Replaces the port in a command with the port of this run. Sets `TOKEN` if an earlier command has set it, because each command
- * runs in a new shell. A reader runs all commands in one shell.
+ * Replaces the port in a command with the port of this run. Each command runs in a new shell, so this function passes on the
+ * `TOKEN` that an earlier command has set.
  */
 const adapted = (command: string): string =>
   `${token && `TOKEN=${token}; `}${command.replaceAll('localhost:8000', `127.0.0.1:${port}`)}`

@@ -29,7 +29,10 @@ export interface Load {
   /** Stops sending. Resolves when everything that was sent is acknowledged. */
   drain(): Promise<void>
   resume(): void
-  /** Returns the messages that are missing, stored twice or shown differently. Call it after `drain`. */
+  /**
+   * Returns the messages that were lost or stored twice, and those that a user was not shown or was shown twice. Call it after
+   * `drain`.
+   */
   violations(): Promise<string[]>
   close(): void
 }

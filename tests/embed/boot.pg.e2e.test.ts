@@ -1,4 +1,7 @@
-/** Tests that a failed start leaves nothing open. The process of a host that only catches the error must exit. */
+/**
+ * Tests that a failed start leaves nothing open. The process must exit by itself, even if the host does nothing after it has
+ * caught the error.
+ */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'

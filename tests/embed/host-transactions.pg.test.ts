@@ -99,7 +99,8 @@ test('stores a nonce once, and leaves the transaction usable after a refusal', a
       await expect(chat.post({ as: bot, ...post, transaction })).rejects.toMatchObject({ code })
     }
     await transaction.unsafe(`insert into ${table} values (2)`)
-    // Posts of one transaction run one after another, so that a refused one does not undo the others.
+    // Posts of one transaction run one after another. Otherwise their savepoints would be nested, and a refused post would also
+    // undo other posts.
     const both = [
       chat.post({ as: bot, content: 'two', transaction }),
       chat.post({ as: bot, content: 'three', transaction })
@@ -157,10 +158,10 @@ test('does not delay other rooms, and retries appends to the locked room', async
       await chat.post({ as: bot, room: 'other', content: `later ${at}` })
       took.push(performance.now() - startedAt)
     }
-    // A post that waited for the lock would take a second.
+    // If posts to the other room waited for the lock of the first room, the median would be at least a second.
     expect(took.sort((one, other) => one - other)[4]).toBeLessThan(900)
-    // A post in a second transaction of the host stops waiting for the lock after a while. The transaction can still be
-    // committed.
+    // A post in a second transaction stops waiting for the lock after the lock timeout, and is refused with `busy`. The second
+    // transaction can still be committed.
     await sql.begin(async second => {
       const posting = chat.post({ as: bot, content: 'busy', transaction: second })
       await expect(posting).rejects.toMatchObject({ code: 'busy' })
@@ -241,7 +242,7 @@ test('delivers to two processes, and after lost notifications at the next poll',
     await one.chat.post({ as: bot, content: 'slow', transaction: silent as never })
   })
   for (const socket of [ann, bob]) expect(await socket.nextOf('message')).toMatchObject({ content: 'slow', seq: 2 })
-  // Each entry is reported by the process that published it.
+  // Only the process that published an entry emits `entry`, so two processes emit two events for two entries.
   await expect.poll(() => entries).toHaveLength(2)
   expect(entries).toEqual(['general 1', 'general 2'])
 })

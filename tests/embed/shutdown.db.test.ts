@@ -1,6 +1,6 @@
 /**
- * Tests the shutdown of a host application, which skips the steps for the server and the process. Also tests the shutdown of the
- * standalone service.
+ * Tests the shutdown of a host application and of the standalone service. In a host application, the chat skips the shutdown
+ * steps for the server and the process.
  */
 import { once } from 'node:events'
 import { connect } from 'node:net'

@@ -84,7 +84,7 @@ test('host.ts: runs the chat inside an application with its own login and rules'
     { type: 'message', content: 'Thank you for your order.' }
   ])
   expect((await fetch(room, { headers: { cookie: await login('Eve') } })).status).toBe(404)
-  // The kind refuses the item, so the transaction is rolled back, and the order is not stored either.
+  // The item is too long for an entry of the kind `acme.order`. The transaction is rolled back, so the order is not stored.
   const tooLong = 'x'.repeat(200)
   expect((await place(tooLong)).status).toBe(422)
   const sql = postgres(inject('testListenUrl'), { max: 1 })

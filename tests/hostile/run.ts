@@ -20,19 +20,20 @@ import { startVictim, type Victim } from './service.ts'
 const { values } = parseArgs({ options: { only: { type: 'string' }, seconds: { type: 'string', default: '5' } } })
 const attackMs = Number(values.seconds) * 1000
 
-/**
- * The delay in milliseconds between the last attack and the measurement of the memory, and the maximum growth factor. The
- * factor compares the memory in use after a garbage collection with the memory before the attacks plus a full page cache. The
- * resident memory is only printed, because it includes memory that the allocator keeps.
- */
+/** The delay in milliseconds between the last attack and the measurement of the memory. */
 const REST_MS = 60_000
+/**
+ * Maximum factor by which the memory in use may grow. It is measured after a garbage collection, and compared with the memory
+ * before the attacks plus a full page cache. The resident memory is only printed, because it includes memory that the allocator
+ * keeps.
+ */
 const MAX_GROWTH = 1.2
 const PAGE_CACHE_BYTES = 64 * 1024 * 1024
 /** Maximum time in milliseconds until all sockets are closed after an attack. This is longer than the service's timeouts. */
 const SOCKETS_MS = 20_000
 /**
- * Maximum number of log lines with the same message during an attack. The service writes a repeated line once per interval,
- * separately for each error code and place in the code.
+ * Maximum number of log lines with the same message during an attack. The service merges repeated lines, and writes a merged
+ * line once per interval. It does not merge lines with different error codes, or from different places in the code.
  */
 const MAX_LINES = 20
 

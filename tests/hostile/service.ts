@@ -1,6 +1,6 @@
 /**
- * Runs the built service under attack in a separate process with a new database. Reads the memory, the sockets and the log lines
- * of the service. The service starts like `fastify-chat serve`, but with shorter timeouts.
+ * Runs the built service, which is the target of the attacks, in a separate process with a new database. Reads the memory, the
+ * sockets and the log lines of the service. The service starts like `fastify-chat serve`, but with shorter timeouts.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'

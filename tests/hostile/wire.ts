@@ -1,6 +1,6 @@
 /**
- * Opens raw connections. Over such a connection, an attack can send data that a client library rejects, and need not read
- * responses.
+ * Opens raw connections for attacks. Over a raw connection, an attack can send data that a client library would refuse to send.
+ * It can also leave responses unread.
  */
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'

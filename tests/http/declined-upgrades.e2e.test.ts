@@ -13,8 +13,8 @@ import { type RunningSockets, startSockets } from '../support/start-sockets.ts'
 const EVENTS = ['close', 'data', 'drain', 'end', 'error', 'finish', 'pause', 'readable', 'resume', 'timeout']
 
 /**
- * Opens a connection. Returns the connection and two functions. The functions return the number of listeners on the server's
- * socket, and the socket's methods that add listeners.
+ * Opens a connection, and watches the server's socket. `listeners` returns how many listeners the socket has. `methods` returns
+ * the socket's methods that add listeners.
  */
 const connectWatched = async ({ app, port }: RunningSockets, isTls: boolean) => {
   const accepted = once(app.server, isTls ? 'secureConnection' : 'connection')

@@ -8,7 +8,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { watchSockets } from '../../src/http/open-sockets.ts'
 import { connectRaw, requestText } from '../support/raw-http.ts'
 
-/** Longer than the timeout of a test, so that a test fails if `stopListening` waits for it. */
+/** A time in milliseconds that is longer than the timeout of a test. If `stopListening` waits this long, the test fails. */
 const LONG_MS = 3_600_000
 
 /** Starts a server whose requests have no response until the test ends one of `responses`. */

@@ -52,8 +52,8 @@ test('ten thousand pipelined requests get their responses in order, and reads ar
   const paths = [...text.matchAll(/\/nowhere\/(\d+)/g)].map(([, at]) => Number(at))
   expect(paths).toEqual(Array.from({ length: 10_000 }, (_, at) => at))
   expect(text).toMatch(/HTTP\/1\.1 200 OK/)
-  // Reads from the connection are paused when more than a few requests are queued. So at most those few requests and the requests
-  // of one more read are queued.
+  // The service pauses reads from the connection while more than 16 requests are queued. The queue can exceed 16 only by the
+  // requests of the last read.
   expect(maximum).toBeLessThan(2000)
   expect(accepted).toHaveLength(1)
 }, 300_000)
@@ -123,8 +123,8 @@ test('reads from a connection are paused while many small requests are queued', 
   write()
   await enough
   socket.destroy()
-  // Reads from the connection are paused when more than a few requests are queued. So at most those few requests and the requests
-  // of one more read are queued.
+  // The service pauses reads from the connection while more than 16 requests are queued. The queue can exceed 16 only by the
+  // requests of the last read.
   expect(maximum).toBeLessThan(2100)
 }, 120_000)
 

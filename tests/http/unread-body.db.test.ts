@@ -1,4 +1,4 @@
-/** Tests that a client receives the response to a body that is too large while the client is still sending the body. */
+/** Tests that the response to a body that is too large arrives before the client has sent the whole body. */
 import { expect, test } from 'vitest'
 import { connectRaw, requestText } from '../support/raw-http.ts'
 import { startChat } from '../support/start-chat.ts'

@@ -1,4 +1,4 @@
-/** Tests the key and the names of an import. */
+/** Tests how an import reads the encryption key of the other service, and how it checks and renames usernames. */
 import { createHash } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { generateKey } from '../../src/crypto/fernet.ts'

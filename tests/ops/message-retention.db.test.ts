@@ -151,7 +151,7 @@ describe('expired entries', () => {
       where n % 7 <> 0 and n not between 100 and 180`)
     await sql('update @rooms set last_seq = 500 where id = 1')
     await retentionOf(database, 10).run()
-    // Entries of the last 240 hours are kept. The entry 260 is 240 hours old, or a little older.
+    // Entries expire after 240 hours. Entry 260 is a little older than 240 hours, so entry 261 is the first that is kept.
     expect(await sql('select min(seq)::integer as first, count(*)::integer as count from @messages')).toEqual([
       { first: 261, count: 206 }
     ])

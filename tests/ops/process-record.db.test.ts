@@ -15,7 +15,7 @@ test('a process whose row cannot be written still accepts all kinds of entries t
       throw new Error('down')
     }
   }
-  // Without `migrateOnStart`, the start sends no query over the given client, so it would not read the finished steps.
+  // If `migrateOnStart` is false, a start with a given client sends no query. The start then does not read the finished steps.
   const settings = { migrateOnStart: true }
   const chat = await startChat({ database: { ...database, client: failing }, settings })
   const john = await chat.register('john')

@@ -109,7 +109,7 @@ describe('a change of a user', () => {
     expect(promoted).toMatchObject({ status: 200, body: { id: john.id, role: 'admin', status: 'active' } })
     await expect.poll(async () => (await adminCall(chat, john)('GET', '/users')).status).toBe(200)
     await call('PATCH', `/users/${john.id}`, { role: 'user' })
-    // The routes check the cached role. A write checks the stored role.
+    // The cached role of john may still be `admin`. The write must be refused, because it also checks the stored role.
     const write = await adminCall(chat, john)('PATCH', `/users/${admin.id}`, { role: 'user' })
     expect(write).toMatchObject({ status: 403, body: { code: 'not_allowed' } })
     expect((await eventsOf(chat)).filter(({ event }) => event === 'role_changed')).toEqual([

@@ -73,7 +73,7 @@ test('a block changes nothing in rooms of more people', async () => {
     expect((await post(bob, name)).status, name).toBe(201)
     expect((await post(ann, name)).status, name).toBe(201)
   }
-  // The owner can still change the role of a member who has blocked the owner.
+  // Even if a member has blocked the owner, the owner can change the role of the member.
   await block(bob, ann.id)
   expect((await put(ann, room, bob.id, { role: 'moderator' })).status).toBe(200)
 })

@@ -46,7 +46,7 @@ test('requests that need or issue a token get 503 with Retry-After while the dat
 
   proxy.redirect(await freePort())
   proxy.cut()
-  // The user is cached for half a second.
+  // Polls, because the service caches the user for half a second, and requests succeed until then.
   await expect.poll(async () => (await call('GET', '/api/users/me', { token })).status).toBe(503)
   await Promise.all(
     requests.map(async ([method, path, given]) => {

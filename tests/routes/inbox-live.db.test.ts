@@ -130,7 +130,7 @@ test('shows the new name of a user in direct rooms and beside the newest message
   expect(changed.one).toEqual({ room: 'one', messages: 1, last: expect.objectContaining({ ...person, seq }) })
   expect(changed[direct]).toMatchObject({ people: [person], unread: 1, last: { ...person, excerpt: 'hi' } })
   expect(Object.keys(changed)).toHaveLength(2)
-  // `people` contains the other users of a direct room, so the inbox of the renamed user shows the same people as before.
+  // `people` contains only the other users of a direct room. In the inbox of the renamed user, `people` is therefore unchanged.
   expect(await update(own, ({ people }) => people)).toMatchObject({ people: [{ user_id: bob.id, username: 'bob' }] })
 })
 

@@ -220,7 +220,7 @@ test('a host application decides who deletes messages of others if its authorize
   expect(await socket.nextOf('error')).toMatchObject({ code: 'not_allowed', ref: 'r' })
   expect(asked).toEqual(['bob', 'bob'])
   expect((await as(ann, 'DELETE', one)).status).toBe(201)
-  // `authorize` is not called for the user's own messages. A denied action does not reveal whether a message exists.
+  // `authorize` is not called if users delete their own messages.
   expect((await as(bob, 'DELETE', two)).status).toBe(201)
   expect((await as(cat, 'DELETE', three)).status).toBe(201)
   expect(asked).toEqual(['bob', 'bob', 'ann'])

@@ -1,4 +1,4 @@
-/** Tests lists of messages that also contain notices, over HTTP. */
+/** Tests the HTTP route that lists messages, with the parameter `notices=true`, which adds notices to the list. */
 import { expect, test } from 'vitest'
 import { testDatabase } from '../support/database.ts'
 import { lastQuery, recordedQueries, recordQueries } from '../support/plans.ts'

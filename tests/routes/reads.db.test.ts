@@ -26,8 +26,8 @@ const UNREAD = 1
 /** Returns the next `read` frame in which somebody has read a message. */
 const readsOf = async (socket: SocketClient): Promise<Frame> => {
   const frame = await socket.nextOf('read')
-  // Skips frames without a read message. A connection receives `read` frames only after it has sent one. The tests send one
-  // that marks the room as unread, which also produces such frames.
+  // Skips frames in which nobody has read a message. To receive `read` frames, a connection must first send one. The tests send
+  // a frame that marks the room as unread, and that frame causes the skipped frames.
   return frame.reads.every(({ read_seq }: Frame) => read_seq === UNREAD) ? readsOf(socket) : frame
 }
 

@@ -169,7 +169,8 @@ test('an administrator reviews reports of public and direct rooms, and each read
   // The administrator still reads nothing else of the direct room, and deletes nothing that was not reported.
   expect((await as(boss, 'GET', `${ROOMS}/${direct}/messages`)).status).toBe(404)
   expect((await as(boss, 'DELETE', `${ROOMS}/${direct}/messages/1`)).status).toBe(404)
-  // A member of the private room sees its reports, but only a moderator may delete the messages of others.
+  // An administrator who is a member of the private room can list its reports. Only a moderator of the room may delete messages
+  // of others.
   await put(boss, secret, 'me')
   expect(await all('?state=open')).toMatchObject({ reports: [{ id: ids[secret], room: secret }] })
   expect(await resolve(ids[secret], 'deleted')).toMatchObject({ status: 403, body: { code: 'not_author' } })

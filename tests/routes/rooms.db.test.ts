@@ -71,7 +71,7 @@ test('requires a name for a public room, and refuses one for a private room', as
 
 test('does not reveal to somebody who knows the name of a private room that it exists', async () => {
   const { ann, bob, as, database } = await start()
-  // Only a host application can choose the name of a private room.
+  // Creates the room in the database, because the routes do not allow a client to choose the name of a private room.
   await database.rooms.create({ name: 'team', title: null, visibility: 'private', owner: ann.id })
   expect(await as(bob, 'POST', ROOMS, { room: 'team' })).toMatchObject({ status: 403, body: { code: 'not_allowed' } })
 })

@@ -8,7 +8,7 @@ test('a display name is set, shown to its owner and to administrators, and remov
   const change = (name: unknown) => call('PATCH', '/api/users/me', { token, body: { display_name: name } })
   expect(await change('John Doe')).toMatchObject({ status: 200, body: { username: 'john', display_name: 'John Doe' } })
   await database.client.query(`update ${database.schema}.users set role = 'admin' where id = ${id}`)
-  // The role is cached for half a second.
+  // Polls, because the service caches the former role for half a second.
   await expect
     .poll(async () => (await call('GET', '/api/admin/users', { token })).body.users)
     .toMatchObject([{ username: 'john', display_name: 'John Doe' }])
@@ -23,7 +23,7 @@ test('a display name is set right after a change of the password, on every proce
   const two = await startChat({ database: one.database })
   const { token } = await one.register('john')
   const change = ({ call }: typeof one) => call('PATCH', '/api/users/me', { token, body: { display_name: 'John Doe' } })
-  // The user and the session are cached for half a second.
+  // This request makes the second process cache the user and the session. After the change of the password, they are outdated.
   expect((await change(two)).status).toBe(200)
   expect((await one.call('POST', '/api/users/me/password', { token, body: { new: 'OtherPass456' } })).status).toBe(204)
   for (const chat of [two, one]) expect((await change(chat)).status).toBe(200)

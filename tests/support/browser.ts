@@ -42,7 +42,7 @@ export const launchChromium = ({ isComplete = false } = {}): Promise<Browser> =>
       '--disable-background-networking',
       '--disable-component-update',
       '--no-first-run',
-      // Adds the host name chat.test. Browsers treat localhost as secure, but not chat.test.
+      // Adds the host name chat.test for tests of insecure origins. Browsers treat plain HTTP on localhost as secure.
       '--host-resolver-rules=MAP chat.test 127.0.0.1'
     ]
   })

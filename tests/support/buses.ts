@@ -102,7 +102,7 @@ export const redisStats = (bus: Bus): BusStats => {
   return stats
 }
 
-/** Resolves when Redis has delivered a heartbeat, so that the bus does not fall back. */
+/** Resolves when Redis has delivered a heartbeat, which ends the fallback to PostgreSQL. */
 export const untilRedisWorks = (bus: Bus): Promise<void> =>
   expect.poll(() => redisStats(bus).isFailing, { interval: 20 }).toBe(false)
 

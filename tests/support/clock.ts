@@ -40,8 +40,8 @@ export const fakeClock = (startsAt = Date.parse('2026-01-31T12:00:00.123Z')): Fa
 }
 
 /**
- * Returns the value of a promise, and lets the periodic jobs of a fake clock run until the promise settles. For example, the
- * embedded database sends no notifications, so only a job finds changes.
+ * Returns the value of a promise. Advances a fake clock until the promise settles, because the promise may wait for a periodic
+ * job. For example, with the embedded database, which sends no notifications, only a periodic job finds changes.
  */
 export const whileJobsRun = async <T>(clock: FakeClock, promise: Promise<T>): Promise<T> => {
   let isSettled = false

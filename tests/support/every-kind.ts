@@ -1,4 +1,4 @@
-/** Uses every kind of entry in `general`, as new clients do, beside a client that knows only messages. */
+/** Appends entries of every kind to `general`, as new clients do. Tests use this beside clients that know only messages. */
 import { expect } from 'vitest'
 import { ROOMS, withRooms } from './rooms.ts'
 import type { RunningChat } from './start-chat.ts'

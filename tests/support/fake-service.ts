@@ -196,8 +196,8 @@ export const subscribedFrame = (seq: number, { ref }: Sent, more: object = {}) =
 })
 
 /**
- * Creates a page of history, as the HTTP API returns it. Because of `entries`, the page can also be used as a part of the log.
- * The `seq` is high, because the log of the fake service has later entries.
+ * Creates the response to a request for history. The field `entries` makes it usable as the response to a request for the log
+ * too. `seq` is high, so that the log seems to have newer entries than the page.
  */
 export const historyPage = (from: number, to: number, more: object = {}) => ({
   room: 'general',

@@ -1,7 +1,6 @@
 /**
- * Returns an unused port, for processes that take their port as a setting. The port is below the range from which the system
- * takes the ports of outgoing connections (32768 to 60999 on Linux), so that no connection takes the port before the process
- * listens.
+ * Returns an unused port, for processes that take their port as a setting. The port is below 32768, because Linux uses ports
+ * from 32768 to 60999 for outgoing connections. So no outgoing connection can take the port before the process listens.
  */
 import { randomInt } from 'node:crypto'
 import { createServer } from 'node:net'

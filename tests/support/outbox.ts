@@ -13,7 +13,7 @@ import { ENCRYPTION_KEY } from './settings.ts'
 
 const LINK_URL = 'https://chat.example.com/app'
 
-/** Returns functions that store mails and start workers on a database. The clock of the workers does not advance. */
+/** Returns functions that store mails and start workers on a database. Workers use a fake clock. */
 export const createOutbox = (database: ChatDatabase) => {
   const keyring = createKeyring({ current: ENCRYPTION_KEY, now: Date.now })
   const lookupKeys = createLookupKeys({ repository: database.lookupKeys, keyring })
@@ -36,7 +36,7 @@ export const createOutbox = (database: ChatDatabase) => {
       return user
     },
     enqueue: (mails: NewMail) => mail.enqueue(database, mails),
-    /** Starts a worker, which is stopped when the test ends. `poll` reads the outbox now. */
+    /** Starts a worker, which is stopped when the test ends. `poll` lets the worker read the outbox once. */
     async work(url: string, limits: Partial<WorkerLimits> = {}) {
       const clock = fakeClock()
       const worker = createOutboxWorker({
@@ -67,8 +67,8 @@ export const createOutbox = (database: ChatDatabase) => {
     async drain({ poll }: { poll: () => void }): Promise<void> {
       await expect
         .poll(async () => {
-          // Makes mails due now, except for mails that are being sent. A mail that is being sent has a lease of more than 60 s,
-          // so it is not sent twice.
+          // Makes the mails due that are due within 60 s. The lease of a mail that is being sent is longer, so this mail is not
+          // sent twice.
           await database.client.query(
             `update "${database.schema}".outbox set next_at = clock_timestamp()
              where next_at < clock_timestamp() + interval '60 seconds'`

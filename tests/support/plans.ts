@@ -2,7 +2,7 @@
 import type { Logger } from 'drizzle-orm'
 import type { SqlClient } from '../../src/db/client/types.ts'
 
-/** Returns the plan of the last statement that `look` runs, with `?` in place of its values. */
+/** Returns the plan of the last statement that `look` runs. Replaces numbers and strings in the plan with `?`. */
 export const planOf = async (client: SqlClient, look: () => Promise<unknown>): Promise<string> => {
   await look()
   const { query, params } = lastQuery()
@@ -39,7 +39,10 @@ export const lastQuery = (): { readonly query: string; readonly params: readonly
 /** Returns how many statements were recorded so far. */
 export const recordedQueries = (): number => queries.length
 
-/** Returns the plan of the last statement that `look` runs: the generic plan, or a custom plan for its values. */
+/**
+ * Prepares the last statement that `look` runs, and returns its plan. `mode` selects the generic plan, or the custom plan for
+ * the values of the statement.
+ */
 export const preparedPlanOf = async (
   client: SqlClient,
   mode: 'custom' | 'generic',

@@ -15,7 +15,7 @@ export interface RawConnection {
   write(text: string | Buffer): void
   /** Returns the next response. Rejects if the connection closes before the response is complete. */
   response(): Promise<RawResponse>
-  /** Resolves with the bytes after the last response when the connection is closed. */
+  /** Resolves when the connection is closed, with the received bytes that `response` has not returned. */
   readonly closed: Promise<string>
 }
 

@@ -105,7 +105,7 @@ export interface RedisWithSentinel {
   readonly settings: { readonly url: string; readonly sentinels: readonly string[] }
   /** Runs a command on the primary. */
   command(words: readonly string[]): string
-  /** Kills the primary, when Sentinel is ready for it. Resolves when the other server is the primary. */
+  /** Kills the primary after Sentinel is ready to fail over. Resolves when the other server is the primary. */
   failOver(): Promise<void>
   /** Starts the killed server again. Sentinel makes it a replica. */
   recover(): Promise<void>
@@ -128,7 +128,7 @@ export const startRedisWithSentinel = async (): Promise<RedisWithSentinel> => {
       `sentinel failover-timeout ${NAME} 3000`
     ]
   })
-  /** Returns the primary and the other server. On a busy machine, Sentinel may fail over without a reason. */
+  /** Returns the primary and the other server. Asks Sentinel, because it may fail over by itself on a busy machine. */
   const servers = (): readonly [RedisServer, RedisServer] => {
     const [, port] = sentinel.command(['sentinel', 'get-master-addr-by-name', NAME]).split('\n')
     return port === String(first.port) ? [first, second] : [second, first]

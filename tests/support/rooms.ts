@@ -41,7 +41,7 @@ export const startRooms = async (names: readonly string[], { settings, ...option
   return { ...chat, ...withRooms(chat), people: people as [Person, Person, Person, Person] }
 }
 
-/** Returns what a user sees of a rejected request. */
+/** Returns the status and the body of an error response. Masks `instance`, which is different in each response. */
 export const seen = ({ status, body }: { status: number; body: { instance?: string } }) => ({
   status,
   body: { ...body, instance: expect.any(String) }

@@ -1,4 +1,5 @@
--- Stores the schemas of the pool of schema-pool.ts, with a hash of their catalog and the rows that the migrations wrote.
+-- Stores the schemas of the pool in schema-pool.ts. For each schema, stores a hash of its catalog, and the rows that the
+-- migrations wrote.
 create schema test_pool;
 
 create table test_pool.schemas (
@@ -10,8 +11,8 @@ create table test_pool.schemas (
 );
 
 -- Returns a hash of the objects of a schema, their grants, and the statistics that the planner uses. `xmin` of a catalog row is
--- the transaction that wrote the row, so it changes when the row changes. For `pg_class`, the hash contains columns instead of
--- `xmin`, because VACUUM and ANALYZE change the row in place.
+-- the transaction that wrote the row, so it changes when the row changes. For `pg_class`, the hash contains columns instead,
+-- because VACUUM and ANALYZE change these rows in place, without a new `xmin`.
 create function test_pool.catalog_of(target text) returns text language sql as $$
   with relations as (select class.oid as relation, class.* from pg_class class where relnamespace = target::regnamespace),
   parts (part) as (

@@ -25,7 +25,7 @@ export const takeSchema = async (client: SqlClient): Promise<string> => {
   return row?.name ?? newSchema(client)
 }
 
-/** Returns a migrated schema that no test has used. Autovacuum has no reason to change its statistics. */
+/** Creates a migrated schema for the pool. No test has used it, so autovacuum has no reason to change its statistics. */
 export const newSchema = async (client: SqlClient): Promise<string> => {
   const schema = unusedName()
   await migrateUp(client, schema)
@@ -41,8 +41,8 @@ export const returnSchema = async (client: SqlClient, schema: string): Promise<v
 }
 
 /**
- * Drops a schema. Tries again after a deadlock with a statement of a closed service. A service that stops does not wait longer
- * than 1.5 s for a statement, and on a busy machine the statement may still run.
+ * Drops a schema. A service that stops waits at most 1.5 s for its statements, so on a busy machine a statement may still run.
+ * Dropping the schema can deadlock with such a statement, and is then tried again.
  */
 export const dropSchema = async (client: SqlClient, schema: string): Promise<void> => {
   for (;;) {

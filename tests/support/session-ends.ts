@@ -11,8 +11,8 @@ const post = async (url: string, body: object) => {
 
 export interface SessionEnds {
   /**
-   * Starts a session, opens a connection with it to the process at the URL `there`, and ends the session on the process at the
-   * URL `here`. Returns the time in milliseconds until the connection was closed.
+   * Starts a session on the process at the URL `here`, and connects with it to the process at the URL `there`. Then ends the
+   * session on the first process. Returns the time in milliseconds until the connection was closed.
    */
   measure(here: string, there: string): Promise<number>
 }

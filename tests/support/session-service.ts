@@ -58,8 +58,8 @@ export const sessionService = ({ lifetime = 1800 } = {}) => {
   }
 
   /**
-   * Implements the rule of the service. The current token is exchanged. The previous token returns its successor until the
-   * successor has been used.
+   * Exchanges a refresh token by the rules of the service. The current token is replaced by a new token. The previous token
+   * returns the current token. If the current token has been used, the previous token revokes the session instead.
    */
   const refresh = (given: unknown, isCookie: boolean): ResponseLike => {
     const [id = '', n = ''] = String(given).split('.')

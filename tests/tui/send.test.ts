@@ -11,7 +11,7 @@ import { type SendOptions, sendInput } from '../../src/tui/send.ts'
  */
 const sendTo = async (statuses: number[], options: Partial<SendOptions> = {}): Promise<void> => {
   const server = createServer(({ url }, response) => {
-    // The SDK sends a request to find out why an upgrade was refused.
+    // After a refused upgrade, the SDK sends this request to find out the reason. So this request ends each attempt.
     const isAsked = url === '/api/users/me' && statuses.length > 1
     const status = isAsked ? statuses.shift() : statuses[0]
     response.writeHead(status as number, { connection: 'close' }).end()

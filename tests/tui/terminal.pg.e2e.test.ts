@@ -9,7 +9,7 @@ import { builtProgram } from '../support/built-service.ts'
 import { PASSWORD, startChat } from '../support/start-chat.ts'
 
 const hasTmux = spawnSync('tmux', ['-V']).status === 0
-// Runs commands asynchronously, because the service runs in this process.
+// Runs commands asynchronously. A synchronous call would block the service, which runs in this process.
 const run = promisify(execFile)
 
 /** Starts a tmux server of its own, which is stopped when the test ends. */

@@ -13,7 +13,7 @@ export interface PersonPage {
   /** Presses the button with exactly this name. */
   press(name: string): Promise<void>
   fill(label: string, text: string): Promise<void>
-  /** The link to a room, whose name contains the counts of unread messages and mentions. */
+  /** Returns the link to a room. The name of the link contains the counts of unread messages and mentions. */
   link(name: string | RegExp): Locator
   open(title: string): Promise<void>
   composer(): Locator
@@ -79,7 +79,7 @@ export const openPage = async (browser: Browser, url: string, path = '/app'): Pr
     note: text => page.locator('.note-line', { hasText: text }).last(),
     sees: text => line(text).waitFor(),
     async choose(text, item) {
-      // The menu closes if the list changes while it opens.
+      // Tries again if the menu closes, because the list of messages changed while the menu opened.
       await until(`the menu of “${text}” has ${item}`, async () => {
         await line(text).focus()
         await page.keyboard.press('Enter')

@@ -1,7 +1,7 @@
 /**
- * Walks through the contract of conversations with two people and a moderator in two browsers and two terminals, on two service
- * processes of which one is killed: `npm run test:walkthrough`. Prints each frame, route and command with the clients that used
- * it. Exits with 1 if a frame, route or command was not used, or if a client did not show its effect.
+ * Uses every frame, route and command of conversations: `npm run test:walkthrough`. Two users and a moderator use two browsers
+ * and two terminals. The service runs in two processes, and one of them is killed. Prints each frame, route and command with
+ * the clients that used it. Exits with 1 if a frame, route or command was not used, or if a client did not show its effect.
  */
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync } from 'node:fs'

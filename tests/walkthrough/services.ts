@@ -54,7 +54,7 @@ export const startServices = async (): Promise<Services> => {
   const url = new URL(server)
   url.pathname = `/${name}`
   const sql = postgres(url.href, { max: 1, onnotice: () => {} })
-  // The service reads `.env` in its working directory.
+  // Uses an empty working directory, because the service would read a `.env` file there.
   const cwd = mkdtempSync(join(tmpdir(), 'chat-walkthrough-'))
   const env = { PATH: process.env.PATH, ...SETTINGS, DATABASE_URL: url.href }
   const started: Service[] = []

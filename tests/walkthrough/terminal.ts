@@ -22,7 +22,7 @@ export interface Terminal {
   loadOlder(): Promise<void>
   /** Types a command, and ticks it when `effect` has resolved. */
   command(line: string, effect: () => Promise<unknown>): Promise<void>
-  /** Returns the number of the newest message with a text, which `/numbers` shows. */
+  /** Returns the number of the newest message with a text. The screen shows numbers only after `/numbers`. */
   numberOf(text: string): Promise<number>
   hasEnded(): Promise<boolean>
 }

@@ -261,7 +261,7 @@ describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
     await page.getByRole('textbox', { name: 'Message to General' }).waitFor()
     expect(await composer(page).inputValue()).toBe('a draft')
     expect(await page.content()).not.toContain('to be deleted')
-    // If the list were still open, it would insert a name into the draft at the caret of the edit.
+    // The list of names must be closed too. It would insert a name into the draft at the position of the caret in the edit.
     expect(await page.getByRole('listbox').count()).toBe(0)
   })
 
@@ -359,7 +359,7 @@ describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
     ]) {
       const { chat, pages } = await start(['ada'])
       const [page] = pages as [Page]
-      // The SDK sends the second deletion only after the response to the first.
+      // Deletes two messages, because the SDK would send the second deletion only after the response to the first.
       for (const text of ['one to delete', 'another to delete']) {
         await say(page, text)
         await openMenu(page, text)
@@ -371,7 +371,7 @@ describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
         const { body } = await chat.call('GET', `${ROOM}?view=messages`, { token })
         return body.messages.map(({ content }: { content: unknown }) => content)
       }
-      // This timeout is shorter than the time to undo.
+      // The timeout is shorter than the time to undo. If the page waits for that time, the test fails.
       await expect.poll(read, { timeout: 4000 }).toEqual([null, null])
     }
   })
@@ -477,7 +477,7 @@ describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
     const [page] = pages as [Page]
     await say(page, 'only a message')
     await line(page, 'only a message').hover()
-    // Waits, because the page loads the code of the toolbar later, so the first toolbar appears one render later than others.
+    // Waits, because the page loads the code of the toolbar when it shows the first toolbar.
     await page.getByRole('toolbar').waitFor()
     expect(await page.getByRole('toolbar').getByRole('button').count()).toBe(2)
     await openMenu(page, 'only a message')

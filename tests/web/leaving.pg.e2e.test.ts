@@ -118,7 +118,7 @@ describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
     await enterPassword(tab)
     await page.getByRole('textbox', { name: 'Message to Tea' }).waitFor()
     expect(await composer(page).inputValue()).toBe('another secret')
-    // The page has sent the deletion, although the user could still have undone it.
+    // The page sent the deletion when the session ended, without waiting for the end of the time to undo.
     const { token } = await chat.register('cat')
     const texts = async (): Promise<unknown[]> => {
       const { body } = await chat.call('GET', '/api/chat/rooms/general/messages?view=messages', { token })

@@ -42,7 +42,7 @@ describe.skipIf(!hasChromium())('the login', { timeout: 600_000 }, () => {
     }
     const before = await rotations()
     for (let step = 1; step <= 4; step++) {
-      // The service exchanges a token at the earliest 30 s after the previous exchange, by the clock of the database.
+      // Makes the refresh token a minute older in the database, because the service replaces a token only after 30 s.
       await client.query(`update ${schema}.sessions set rotated_at = rotated_at - interval '1 minute'`)
       await page.clock.fastForward('10:00')
       await expect.poll(rotations).toBe(before + step)

@@ -76,7 +76,7 @@ describe.skipIf(!hasChromium())('members of rooms', { timeout: 300_000 }, () => 
     await page.setViewportSize({ width: 1280, height: 800 })
     await press(page, 'Remove from the room')
     await page.getByRole('button', { name: 'Manage bob' }).waitFor({ state: 'detached' })
-    // The only other member is the last owner, so the focus is on her button.
+    // Only ada is still a member, so the focus moves to her button.
     expect(await focused(page)).toBe('Manage ada')
     await note(page, 'You removed bob').waitFor()
 

@@ -100,7 +100,7 @@ describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
     await say(ada.page, 'two')
     await say(ada.page, 'three')
     expect(await ada.page.locator('.line.pending').count()).toBe(2)
-    // The banner may appear and disappear between attempts. The newest message must stay in view.
+    // While the page tries to connect, the newest message must stay in view, even if the banner changes.
     const retry = ada.page.waitForEvent('websocket')
     await hurry(ada.page)
     await retry

@@ -12,7 +12,10 @@ beforeEach(() => {
   return () => vi.unstubAllGlobals()
 })
 
-/** Creates the list of the rooms general and tea, with 10 entries each. Opens `opened`, whose last room stays current. */
+/**
+ * Creates a list of the rooms `general` and `tea`, with 10 entries each. Opens the rooms in `opened`. The last of them is then
+ * the current room.
+ */
 const start = async (
   inbox: FakeInbox = fakeInbox(),
   { stored = new Map<string, string>(), opened = ['tea', 'general'] } = {}

@@ -152,7 +152,7 @@ const seed = async () => {
 const codeAt = (secret: string, timestamp: number): string =>
   new TOTP({ secret: Secret.fromBase32(secret) }).generate({ timestamp })
 
-/** Takes screenshots of the account dialog, with the set-up of an authenticator app, and of the view for administrators. */
+/** Takes screenshots of the account dialog, the set-up of an authenticator app, and the view for administrators. */
 const shootDialogs = async (page: Page, shot: (name: string) => Promise<unknown>): Promise<void> => {
   const press = (name: string): Promise<void> => page.getByRole('button', { name, exact: true }).click()
   await page.getByRole('button', { name: /Account$/ }).click()
@@ -234,7 +234,7 @@ const shootChanges = async (page: Page, shot: (name: string) => Promise<unknown>
   await page.getByRole('button', { name: 'Undo' }).click()
 }
 
-/** Creates a private room with a pinned message, read receipts and a muted member, in which ada has a mention. */
+/** Creates a private room with a pinned message, read receipts, a muted member, and a message that mentions ada. */
 const seedConversation = async (url: string, tokens: ReadonlyMap<string, string>): Promise<string> => {
   const ids = new Map<string, number>()
   for (const [name, token] of tokens) ids.set(name, (await call(url, '/api/users/me', undefined, token, 'GET')).id ?? 0)

@@ -10,8 +10,8 @@ import { PASSWORD, startChat } from '../support/start-chat.ts'
 let browser: Browser
 
 /**
- * Maximum number of presses of Tab. The number is more than twice the number of controls, because the focus may return to the
- * start while the page renders.
+ * Maximum number of presses of Tab. This allows two rounds through all controls, because the focus may return to the start
+ * while the page renders.
  */
 const MAX_PRESSES = 60
 

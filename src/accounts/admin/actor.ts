@@ -16,10 +16,9 @@ export interface Administrator extends UserSession {
   readonly client: ClientInfo
 }
 
-/** Returns the session that a write checks again, or null for the operator. */
+/** Returns the session of an administrator, or null for the operator. Each write must check the session again. */
 export const sessionOf = (actor: Actor): UserSession | null => (actor === 'operator' ? null : actor)
 
-/** An action of an actor. */
 export type AdminEvent = Pick<NewAuditEvent, 'detail'> & { readonly event: AuditEventName }
 
 /** Records what an actor did to a user. If the action concerns no particular user, `userId` is undefined. */
@@ -60,8 +59,8 @@ export const lockFor = async (
 export const notAdmin = (): ChatError => new ChatError('not_allowed', 'Only administrators may do this.')
 
 /**
- * Locks the administrators. Throws an error if the user `id` is the only administrator: `not_allowed` if the actor is not an
- * administrator, or else `last_admin`. Must be called in the transaction of each write that removes an administrator.
+ * Locks the administrators. Throws `last_admin` if the user `id` is the only administrator. In this case, throws `not_allowed`
+ * instead if the actor is not an administrator. Must be called in the transaction of each write that removes an administrator.
  */
 export const refuseLastAdmin = async (
   { administration }: Pick<Repositories, 'administration'>,

@@ -19,7 +19,7 @@ export interface Operator {
    * Creates a user. Accepts reserved names. Throws `username_taken` if a user has the name, or had it and was deleted recently.
    */
   createUser(user: NewManagedUser): Promise<ManagedUser>
-  /** Ends every session of every user. Returns the number of users. */
+  /** Ends all sessions of all users. The returned number of users includes users without a session. */
   endAllSessions(): Promise<number>
   /** Removes all second factors of a user who lost them. Returns false if the user has none. */
   removeFactors(userId: number): Promise<boolean>

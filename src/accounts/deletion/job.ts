@@ -63,8 +63,8 @@ export const createDeletionJob = (options: DeletionJobOptions): DeletionJob => {
     if (user?.status !== 'deleting') return
     const hash = user.externalId === null ? await hashOfName(options, user.username) : undefined
     await database.transaction(async repositories => {
-      // If another process has anonymized the user in the meantime, the current name is only the placeholder for a deleted
-      // user. Such a name is not held.
+      // `deletions.anonymize` returns false if another process has anonymized the user in the meantime. That process also holds
+      // the name, so nothing remains to be done.
       if (!(await repositories.deletions.anonymize(userId, user.username))) return
       if (hash !== undefined && nameHoldDays > 0) await repositories.heldNames.hold(hash, nameHoldDays)
       await repositories.audit.blankUser(userId)

@@ -4,7 +4,7 @@ import type { Membership } from '../../db/repositories/members.ts'
 import { ChatError, type ErrorCode } from '../../protocol/errors.ts'
 import { LEASE_MS } from './erase-rooms.ts'
 
-/** A member of a room, and the current name of the user. */
+/** A member of a room. `room` is the name of the room, and `username` is the current username of the member. */
 interface MemberOfRoom {
   readonly room: string
   readonly user: { readonly id: number; readonly username: string }
@@ -40,7 +40,7 @@ export const createLeaveRooms = ({ database, promote, remove, archive, isClosed,
   const archiveEmpty = async (member: MemberOfRoom, roomId: number): Promise<void> => {
     if (await members.hasOthers(roomId, member.user.id)) return
     await archive(member, true)
-    // Somebody may have joined before the room was archived. Nobody can join afterwards.
+    // If somebody joined after the first check, the room is restored. Nobody can join after the room was archived.
     if (await members.hasOthers(roomId, member.user.id)) await archive(member, false)
   }
 
@@ -54,8 +54,8 @@ export const createLeaveRooms = ({ database, promote, remove, archive, isClosed,
       } catch (error) {
         const code = codeOf(error)
         if (code === 'room_not_found') return
-        // If the user is still a member, the successor or the other owner has left in the meantime. The next attempt chooses
-        // another successor.
+        // If the user has already left the room, nothing remains to be done. If the user is still a member, the successor or
+        // another owner may have left in the meantime. The next attempt then chooses another successor.
         const isLeft = !(await members.ofUser(user.id, roomId - 1, 1)).some(found => found.roomId === roomId)
         if (isLeft) return
         if ((code !== 'user_not_found' && code !== 'last_owner') || attempt === ATTEMPTS) throw error

@@ -20,8 +20,8 @@ export interface Owner extends CheckedUser {
 }
 
 /**
- * Ends an account. Its login, sessions and sockets end with the transaction. Throws `last_admin`, `user_not_found`,
- * `not_allowed` if the actor is no longer an administrator, or `invalid_token` if the session of the user has ended.
+ * Ends an account. Its login, sessions and sockets end with the transaction. Throws `last_admin` or `user_not_found`. Throws
+ * `not_allowed` if the actor is no longer an administrator. Throws `invalid_token` if the session of the owner has ended.
  */
 export type RequestDeletion = (userId: number, request: DeletionRequest) => Promise<void>
 

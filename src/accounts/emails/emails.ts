@@ -143,8 +143,8 @@ export const createEmails = ({ context, isRequired }: EmailsOptions): Emails => 
         if (!redeemed?.addressHash) throw linkExpired()
         const { userId, addressHash } = redeemed
         const before = (await repositories.emails.listOf(userId)).find(isVerified)
-        // The error rolls the transaction back, so that the user keeps the former address. `verify` may have removed it before
-        // another user verified the new address.
+        // `emails.verify` may already have removed the former address. The error rolls the transaction back, so that the user
+        // keeps the former address.
         if (!(await repositories.emails.verify(userId, addressHash))) throw linkExpired()
         // Removes links for a new password too, because they were sent to the former address.
         await repositories.oneTimeTokens.removeOf(userId)
@@ -165,8 +165,8 @@ export const createEmails = ({ context, isRequired }: EmailsOptions): Emails => 
       await database.transaction(async repositories => {
         await lock(repositories, user)
         const emails = await repositories.emails.listOf(user.id)
-        // The challenge is only for users without a verified address. A user who has verified an address since then must log in
-        // to change it.
+        // The challenge is only for users without a verified address. A user with a verified address must log in to change the
+        // address.
         if (emails.some(isVerified)) throw badChallenge()
         if (email) return store(repositories, user, email, client)
         const pending = emails.find(one => !isVerified(one))

@@ -176,7 +176,7 @@ const entryRecord = (keyring: Keyring, room: string, entry: StoredEntry): Export
   const text = decrypted(content)
   const metaText = decrypted(meta)
   const hasText = kind === MESSAGE || kind === EDIT
-  // A kind of a host application has a dot in its name, and stores its data as JSON.
+  // If the name of a kind contains a dot, the host application defines the kind. The content of such an entry is JSON.
   const hasData = kind.includes('.')
   return {
     type: kind,

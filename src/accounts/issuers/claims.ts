@@ -15,7 +15,7 @@ export interface Person {
   readonly authenticatedAt: number
   /** The value of the claim that contains a name. The name may be taken, or not valid as a username. */
   readonly name: unknown
-  /** The time from which on the token is rejected, in milliseconds since the epoch. */
+  /** The time in milliseconds since the epoch after which the token is rejected. */
   readonly expiresAt: number
 }
 
@@ -61,7 +61,7 @@ export const refuseOtherTokens = (payload: Payload): void => {
   const isOther =
     OTHER_CLAIMS.some(claim => payload[claim] !== undefined) ||
     (typeof typ === 'string' && OTHER_TYPES.has(typ.toLowerCase())) ||
-    // Tokens of Amazon Cognito have this claim.
+    // Amazon Cognito names the type of a token in the claim `token_use`.
     (use !== undefined && use !== 'access')
   if (isOther) throw badToken()
 }

@@ -3,7 +3,7 @@
 /** A public key in the form that jose uses. */
 export type ImportedKey = object
 
-/** The claims of a token, whose types are not checked. */
+/** The claims of a token. The types of the claims are not checked. */
 export type Payload = Readonly<Record<string, unknown>>
 
 /**

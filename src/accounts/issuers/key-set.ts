@@ -17,7 +17,7 @@ type Jwk = Readonly<Record<string, unknown>>
 /** Maximum number of keys that are read. Providers publish two to five keys. */
 const MAX_KEYS = 100
 
-/** Returns the usable keys of a key set. Skips keys of other kinds. Throws if the document is not a key set. */
+/** Returns the keys of a key set that can verify signatures of `ALGORITHMS`. Throws if the document is not a key set. */
 export const readKeySet = async ({ importJWK }: Pick<Jose, 'importJWK'>, document: unknown): Promise<IssuerKey[]> => {
   const { keys } = Object(document) as { keys?: unknown }
   if (!Array.isArray(keys)) throw new Error('The document with the keys of the issuer has no list `keys`.')

@@ -29,9 +29,9 @@ export interface IssuerKeys {
    */
   find(kid: string | undefined, algorithm: Algorithm): Promise<readonly IssuerKey[]>
   /**
-   * Returns keys that are newer than `version` and may have signed a token without `kid`. If there are no newer keys, fetches
-   * the keys, at most once a minute. Returns an empty list if the version is still the same. Throws `unavailable` if the keys
-   * cannot be fetched.
+   * Returns the keys that may have signed a token without `kid`, if their version is newer than `version`. If there is no newer
+   * version yet, fetches the keys first, at most once a minute. Returns an empty list if there is no newer version afterwards.
+   * Throws `unavailable` if the keys cannot be fetched.
    */
   findNewer(version: number, algorithm: Algorithm): Promise<readonly IssuerKey[]>
   /** Stops fetching keys periodically. */
@@ -49,7 +49,7 @@ const CHECK_MS = 60_000
 const MAX_AGE_MS = 5 * 60_000
 /** Minimum time in milliseconds between two fetches for unknown keys. */
 const UNKNOWN_MS = 60_000
-/** Minimum time in milliseconds between two fetches that tokens cause while there are no usable keys. */
+/** Minimum time in milliseconds between two fetches while no key is usable. Otherwise, every token would trigger a fetch. */
 const RETRY_MS = 5000
 /** Maximum time in milliseconds for which the last keys are used while fetches fail. */
 const OUTAGE_MS = 60 * 60_000
@@ -106,7 +106,7 @@ export const createIssuerKeys = ({ load, clock, log }: IssuerKeysOptions): Issue
   }
 
   const stop = clock.every(CHECK_MS, () => {
-    // The first token of the issuer triggers the first load. Before that, no keys are needed.
+    // The first token triggers the first fetch. Before that, no keys are needed, so the timer does not fetch them.
     const isDue = failedSince !== undefined || clock.monotonic() - loadedAt >= MAX_AGE_MS
     if (triedAt !== Number.NEGATIVE_INFINITY && isDue) void refresh()
   })

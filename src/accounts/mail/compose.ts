@@ -49,7 +49,7 @@ export const createComposer = (options: ComposerOptions): Compose => {
     throw new Error(`${what} cannot be decrypted. Add the ENCRYPTION_KEY that encrypted it to ENCRYPTION_KEY_PREVIOUS.`)
   }
 
-  /** Looks up the user of the address in a request for a new password. Turns the request into a mail to that user. */
+  /** Turns a row of the kind `forgot` into a mail with a link for a new password. Finds the user by the address in the row. */
   const resolveForgotten = async (row: LeasedMail, { address = '' }: Params): Promise<Resolved | undefined> => {
     const normalized = normalizeAddress(address)
     if (!normalized) return undefined
@@ -72,7 +72,7 @@ export const createComposer = (options: ComposerOptions): Compose => {
     const emails = userId === null ? [] : await database.emails.listOf(userId)
     const state: EmailRecord['state'] = link?.purpose === 'verify_email' ? 'pending' : 'verified'
     const email = emails.find(one => one.state === state)
-    // The user has changed the address since the mail was stored.
+    // The user has changed or removed the address since the mail was stored, so the mail must not be sent.
     if (!email || (params.addressHash !== undefined && params.addressHash !== email.addressHash)) return undefined
     return { to: decrypted(email.address, email.keyId, 'An address'), addressHash: email.addressHash }
   }

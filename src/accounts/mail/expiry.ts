@@ -1,6 +1,6 @@
 /**
- * Removes mails that expired before they could be sent. Runs even without an SMTP server, because the operator may have removed
- * the setting while mails were stored.
+ * Removes mails that expired before they could be sent. Runs even without an SMTP server, because mails may remain in the
+ * outbox after the operator has removed SMTP_URL.
  */
 import type { OutboxRepository } from '../../db/repositories/outbox.ts'
 import type { Clock } from '../../lib/clock.ts'

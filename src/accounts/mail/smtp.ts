@@ -130,8 +130,8 @@ const toMailError = (error: unknown): MailError => {
   return new MailError({
     code: typeof code === 'string' ? code : 'unknown',
     responseCode: response,
-    // If the login or the greeting is rejected with 5xx, the configuration is wrong. The mail stays in the outbox until the
-    // operator corrects it.
+    // If the server rejects the login or the greeting with 5xx, the failure is not permanent. The configuration is wrong, and
+    // the mail can be sent after the operator has corrected the configuration.
     isPermanent:
       OF_THE_MAIL.has(code) && response !== AUTHENTICATION_REQUIRED && (response === undefined || response >= 500)
   })

@@ -12,8 +12,8 @@ import type { LookupKeys } from '../lookup-keys.ts'
 /** An attempt. It counts as a failure unless `succeed` or `takeBack` is called. */
 export interface Attempt {
   /**
-   * Reports that the password was right. Resets the counts of the client's networks for this name. Removes this attempt from
-   * the count of all networks together. After this call or `takeBack`, further calls have no effect.
+   * Reports that the password was right. Resets the counts of the client's networks for this name. Subtracts this attempt from
+   * the count of the name (see `PER_NAME`). After a call of `succeed` or `takeBack`, further calls of either have no effect.
    */
   succeed(): Promise<void>
   /** Removes the attempt from all counts, because the password could not be checked. */
@@ -72,7 +72,7 @@ const PER_NETWORK: Limits = {
   windowMs: HOUR_MS,
   isSliding: true
 }
-/** Limits the attempts of one /48 network for one name, because a subscriber with a /48 has 65,536 networks of /64. */
+/** Limits the attempts of one IPv6 /48 network for one name, because a client with a /48 could use 65,536 networks of /64. */
 const PER_WIDE_NETWORK: Limits = { ...PER_NETWORK, free: 16 * PER_NETWORK.free }
 /** Limits the attempts for one name from all networks together: 100 per hour, and then one per minute. */
 const PER_NAME: Limits = {
@@ -86,8 +86,8 @@ const PER_NAME: Limits = {
 export const createLoginThrottle = ({ database, lookupKeys }: LoginThrottleOptions): LoginThrottle => {
   const { loginThrottles, knownNetworks } = database
 
-  // Parts are separated by newlines. The name must be the last part, because a username may contain a newline and the parts
-  // would then be ambiguous. The first part identifies the kind of the rule.
+  // Newlines separate the parts. The first part is the kind of the rule. The name must be the last part, because a username may
+  // contain newlines. In any other place, a newline of the name could be mistaken for a separator.
   const rule = async (limits: Limits, ...parts: readonly string[]): Promise<ThrottleRule> => ({
     ...limits,
     key: await lookupKeys.hash('names', parts.join('\n'))

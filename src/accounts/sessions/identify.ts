@@ -20,7 +20,7 @@ export interface Identity {
   readonly generation: number
   /** Expiry of the token, in milliseconds since the epoch. */
   readonly expiresAt: number
-  /** When another issuer authenticated the user, in milliseconds since the epoch. Absent for a token of this service. */
+  /** The time of the login at another issuer, in milliseconds since the epoch. Absent for a token of this service. */
   readonly authenticatedAt?: number
 }
 

@@ -14,7 +14,7 @@ export interface RefreshToken {
   readonly mac: string
 }
 
-/** The random values of a session with which its refresh tokens are created and recognized. */
+/** Two random values of a session. `salt` is used for the secrets of its refresh tokens, and `macKey` for their `mac`. */
 export interface RefreshKeys {
   readonly salt: string
   readonly macKey: string

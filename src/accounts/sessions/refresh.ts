@@ -30,8 +30,8 @@ export interface RefreshOptions {
 }
 
 /**
- * Returns new tokens for a refresh token. Throws `invalid_refresh_token` or `account_suspended`. If an old token is used again,
- * ends its session.
+ * Returns new tokens for a refresh token. Throws `invalid_refresh_token` or `account_suspended`. If the decision for the token
+ * is `reused`, ends the session (see `Decision`).
  */
 export type Refresh = (presented: PresentedToken) => Promise<StartedSession>
 
@@ -49,7 +49,7 @@ export const createRefresh = ({ context, tokens, lifetime }: RefreshOptions): Re
     await mail.enqueue(repositories, { kind: 'session_reused', userId, params: {} })
   }
 
-  /** Returns the refresh token to send, and when the session ends. Returns undefined if the user was changed in the meantime. */
+  /** Returns the refresh token to send and the `end` of the session, or undefined if the user was changed in the meantime. */
   const exchange = async (repositories: Repositories, state: RefreshState, token: RefreshToken, how: Decision) => {
     const { sessionId } = token
     if (how === 'repeat') {

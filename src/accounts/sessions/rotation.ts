@@ -7,8 +7,8 @@ import { hashOfSecret, hasMac, isEqual, type RefreshToken } from './refresh-toke
  * - `repeat`: the token is the current token and was issued less than 30 s ago; return it again.
  * - `successor`: the token is the previous token, and its successor was not used yet or was first used less than 30 s ago;
  *   return the successor again.
- * - `reused`: the token is an older one, or its successor was first used at least 30 s ago, so somebody may have copied the
- *   token; end the session.
+ * - `reused`: the token is older than the previous token, or it is the previous token and its successor was first used at least
+ *   30 s ago; end the session, because somebody may have copied the token.
  * - `unknown`: the session did not issue the token, or the database was restored and no longer knows the token.
  */
 export type Decision = 'rotate' | 'repeat' | 'successor' | 'reused' | 'unknown'

@@ -90,7 +90,7 @@ export const createSessionStarter = (options: SessionStarterOptions): SessionSta
     })
 }
 
-/** Ends the session that the new session replaces, whose refresh token is `text`. Ignores an invalid or forged token. */
+/** Ends the session of the refresh token `text`, because the new session replaces it. Ignores an invalid or forged token. */
 const endReplaced = async ({ refreshTokens, sessions }: Repositories, text: string): Promise<void> => {
   const token = parseRefreshToken(text)
   const state = token && (await refreshTokens.lock(token.sessionId))

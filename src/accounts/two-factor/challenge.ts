@@ -1,4 +1,4 @@
-/** Creates the random challenges of flows that take two requests. The database stores only their hashes. */
+/** Creates the random challenges of flows that take two requests. The database stores only the hashes of the challenges. */
 import { createHash, randomBytes } from 'node:crypto'
 import { ChatError } from '../../protocol/errors.ts'
 

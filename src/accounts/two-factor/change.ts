@@ -1,5 +1,5 @@
 /**
- * Runs changes of second factors in a transaction that locks the user, changes the rows, and reports the change to the owner.
+ * Changes second factors. One transaction locks the user, changes the rows, records the change, and stores a mail to the owner.
  */
 import type { Repositories } from '../../db/database.ts'
 import type { CheckedUser } from '../../db/repositories/users.ts'

@@ -1,4 +1,4 @@
-/** Accepts codes of authenticator apps and recovery codes. Across all processes, each code is accepted only once. */
+/** Accepts recovery codes, and codes of authenticator apps. Across all processes, each code is accepted only once. */
 import type { Keyring } from '../../crypto/keyring.ts'
 import type { Repositories } from '../../db/database.ts'
 import type { TotpSecret } from '../../db/repositories/totp.ts'
@@ -14,8 +14,9 @@ const DAY_MS = 24 * 60 * 60 * 1000
 
 export interface Codes {
   /**
-   * Accepts a code of the app or a recovery code of a user. `also` runs in the same transaction. Throws `invalid_code`,
-   * `rate_limited` after 20 wrong codes in a day, the error of `onStale` if the user was changed, or the error of `also`.
+   * Accepts a user's recovery code, or a code of the user's authenticator app. `also` runs in the same transaction. Throws
+   * `invalid_code`, or the error of `also`. Throws `rate_limited` after 20 wrong codes in a day. Throws the error of `onStale`
+   * if the user was changed since the request was authenticated.
    */
   accept(actor: FactorActor, code: string, also?: (repositories: Repositories) => Promise<void>): Promise<void>
 }

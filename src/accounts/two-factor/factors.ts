@@ -29,7 +29,7 @@ export interface Factors {
 
 export interface FactorsOptions {
   readonly context: AccountsContext
-  /** The name of the service that the app displays. */
+  /** The name that authenticator apps display for the service. */
   readonly issuer: string
   readonly rpId: string | undefined
 }

@@ -18,7 +18,7 @@ const LIFETIME_MS = 10 * 60 * 1000
 const MAX_ATTEMPTS = 5
 const PURPOSE = 'second_factor'
 
-/** The names of the methods by which a login continues, as clients see them. */
+/** A method by which a client can continue an interrupted login. The names are part of the API. */
 export type FactorMethod = 'totp' | 'recovery_code' | 'passkey'
 
 /**

@@ -91,8 +91,8 @@ export const createPasskeyLogin = ({ context, party, logins }: PasskeyLoginOptio
         expectedOrigin: origin,
         expectedRPID: rpId,
         requireUserVerification: mustVerify,
-        // The counter 0 turns off the check of the package, which rejects a counter that does not increase. This service only
-        // records such a counter, because some authenticators restore their counters from a backup.
+        // The package would reject a response whose counter has not increased. The value 0 turns this check off. Some
+        // authenticators restore their counters from a backup, so `use` accepts such a response and records an event.
         credential: { id: passkey.id, publicKey: bytesOf(passkey.publicKey), counter: 0 }
       })
       .catch(() => {
@@ -113,7 +113,7 @@ export const createPasskeyLogin = ({ context, party, logins }: PasskeyLoginOptio
       const { id, userId } = passkey
       const before = await repositories.passkeys.use({ id, userId, counter, isBackedUp })
       if (before === undefined) throw invalidPasskey()
-      // An authenticator without a counter always reports 0.
+      // An authenticator without a counter always reports 0, so two zeros are no decrease.
       if (counter <= before && (counter > 0 || before > 0))
         await record('passkey_counter_decreased', { before, counter })
       if (loginHash !== '') await logins.end(repositories, loginHash)

@@ -33,13 +33,14 @@ export interface TwoFactor {
    */
   continueLogin(client: ClientInfo, challenge: string, code: string): Promise<InterruptedLogin>
   /**
-   * Verifies the code of a user who proves who they are with a password. Does nothing if the user has no second factor. If the
-   * code is missing, throws `second_factor_required`. Otherwise, may throw `invalid_code` or `rate_limited`.
+   * Verifies the code that a user sends with the password to prove their identity. Does nothing if the user has no second
+   * factor. Throws `second_factor_required` if the code is missing. Throws `invalid_code` or `rate_limited` if the code is not
+   * accepted.
    */
   requireCode(actor: FactorActor, code: string | undefined): Promise<void>
   /**
-   * Logs how many stored passkeys do not work, because they are for another host name or passkeys are off. Called after the
-   * start.
+   * Logs the number of stored passkeys that do not work. If passkeys are on, these are the passkeys for other host names.
+   * Otherwise, these are all passkeys. Called after the start.
    */
   reportOtherHosts(): Promise<void>
 }

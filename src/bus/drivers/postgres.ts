@@ -57,9 +57,9 @@ const HEARTBEAT_MS = 5000
 const REBUILD_MS = 15_000
 /** Timeout in milliseconds for opening a listening connection. */
 const OPEN_TIMEOUT_MS = 15_000
-/** After the listening connection has received a heartbeat, this process sends on it for this many milliseconds. */
+/** Time in milliseconds for which this process may send on the listening connection after the last heartbeat received there. */
 const PROVEN_MS = 2 * HEARTBEAT_MS
-/** Timeout in milliseconds for sending on the listening connection. The payloads are then sent on another connection. */
+/** Timeout in milliseconds for sending on the listening connection. After a timeout, another connection sends the payloads. */
 const SEND_TIMEOUT_MS = 1000
 
 /** Matches a payload that is not a heartbeat. See `Envelope` in envelope.ts. */
@@ -142,8 +142,9 @@ export const createPostgresTransport = ({
     if (isClosed) await listener.end()
   }
   /**
-   * Sends payloads on the listening connection. Returns false if they may not have been sent. The caller then sends them on
-   * another connection, so processes may receive them twice, the second time even after later payloads.
+   * Sends payloads on the listening connection. Returns false if it is unknown whether the payloads were sent, or if they were
+   * not sent. The caller then sends the payloads on another connection. So processes may receive a payload twice, and may
+   * receive it the second time after later payloads.
    */
   const isSentByListener = async (payloads: readonly string[]): Promise<boolean> => {
     if (!listener || clock.monotonic() - provenAt >= PROVEN_MS) return false
@@ -218,8 +219,8 @@ export const createPostgresTransport = ({
       channel = name
       heardAt = clock.monotonic()
       await open(name, receiver)
-      // Sends the first heartbeat at once, because it reports to processes with Redis whether they must also send over
-      // PostgreSQL.
+      // Sends the first heartbeat at once. From it, processes with Redis determine whether they must also send over PostgreSQL,
+      // so that this process receives their notifications.
       beat()
       stopBeating = clock.every(HEARTBEAT_MS, () => {
         beat()

@@ -69,8 +69,8 @@ const createRedisTransport = ({
   let heartbeat = { n: 0, at: clock.monotonic() }
   let heardAt = clock.monotonic()
   let lagMs: number | undefined
-  // True from the beginning of a fallback until the reset that follows, because notifications may have been lost. False at the
-  // start, because a reset follows the start in any case.
+  // True from the beginning of a fallback until the next reset. Notifications may have been lost before the fallback, so all
+  // rooms must be checked. False at the start, because a reset follows the start in any case.
   let mustReset = false
   let stops: (() => void)[] = []
 
@@ -80,14 +80,14 @@ const createRedisTransport = ({
       onFallback(isActive)
       if (!isActive) return
       mustReset = true
-      // Sends the request to use PostgreSQL at once, so that the other processes do not receive it only with the next
-      // heartbeat.
+      // Sends a heartbeat with the request to use PostgreSQL at once. Otherwise, the other processes would receive the request
+      // only with the next regular heartbeat.
       postgres.beat()
     }
   })
   const failed = (error: unknown): void => {
     onRedisFailure(error)
-    // Replaces the connections, because the server may have stopped responding, and they keep unsent bytes in memory.
+    // Replaces the connections to Redis. If the server has stopped responding, these connections keep unsent bytes in memory.
     link.replace()
     fallback.failed()
   }

@@ -17,7 +17,7 @@ export interface FallbackOptions {
 }
 
 const MINUTE_MS = 60_000
-/** Number of overdue confirmations within a minute at which Redis counts as failed. */
+/** If this many confirmations within a minute are overdue, Redis counts as failed. */
 const MAX_MISSED = 3
 /**
  * Minimum duration of a fallback in milliseconds. Each fallback makes this process check all rooms. An unstable connection

@@ -93,7 +93,7 @@ const createRedisLink = ({ Redis }: Library, options: RedisOptions): RedisLink =
           isUp = false
           if (!isClosed) onDown()
         })
-        // Ignored, because ioredis also emits the rejection as the event `error`.
+        // Ignores the rejection, because ioredis also emits the error as the event `error`.
         redis.connect().catch(() => {})
       }
     },

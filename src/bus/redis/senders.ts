@@ -16,8 +16,8 @@ export interface Senders {
   /** Called when a heartbeat over PostgreSQL reports that Redis confirmed the payloads of a process up to `sent`. */
   confirmed(from: string, sent: number): void
   /**
-   * Returns how many calls of `confirmed` are overdue: Redis has not delivered the payload `sent` within 2 s. Called once a
-   * second.
+   * Returns how many confirmations have become overdue. A confirmation is overdue if Redis has not delivered the payload `sent`
+   * within 2 s after the call of `confirmed`. Called once a second.
    */
   overdue(): number
 }
@@ -64,8 +64,8 @@ export const createSenders = (clock: Pick<Clock, 'monotonic'>): Senders => {
   return {
     accept(from, number, via, isFresh) {
       if (!senders.has(from) && !isFresh) return 'replayed'
-      // A new sender also accepts the `WINDOW` payloads before this one, because PostgreSQL may deliver them later than Redis
-      // delivers this one.
+      // For a new sender, lower numbers are accepted too, down to `number - WINDOW`. PostgreSQL may deliver these earlier
+      // payloads after Redis has delivered this payload.
       const sender = heard(from, number)
       const before = sender.seen.get(number)
       const isOld = via === 'redis' && number <= sender.first && !isFresh
@@ -76,7 +76,8 @@ export const createSenders = (clock: Pick<Clock, 'monotonic'>): Senders => {
       return before === undefined ? 'new' : 'copy'
     },
     confirmed(from, sent) {
-      // Payloads before the first one that this process received were sent before it listened, so they are not missing.
+      // If the sender is unknown, the confirmed payloads may have been sent before this process listened. So they do not count
+      // as missing.
       const isKnown = senders.has(from)
       const sender = heard(from, sent)
       if (isKnown && sent > sender.newestOnRedis && expected.length < MAX_SENDERS)

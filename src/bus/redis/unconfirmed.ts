@@ -21,8 +21,8 @@ export const createUnconfirmed = ({ send, onFailure = () => {} }: UnconfirmedOpt
   let sending: Promise<void> | undefined
 
   const sendAll = async (): Promise<void> => {
-    // Waits for the end of the current synchronous code, because all unconfirmed payloads of a lost connection fail in the same
-    // turn of the event loop.
+    // If a connection is lost, all of its unconfirmed payloads fail in the same turn of the event loop. Waits for the end of
+    // the current synchronous code, so that one query sends many of them.
     await undefined
     while (payloads.length > 0) await send(payloads.splice(0, PER_QUERY)).catch(onFailure)
     sending = undefined

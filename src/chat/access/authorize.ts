@@ -87,8 +87,8 @@ export type BeforeMessage = (draft: MessageDraft) => MessageDraft | Promise<Mess
 export interface AccessOptions {
   readonly authorize?: Authorize | undefined
   /**
-   * The finer actions for which `authorize` is called. The default is none, because an `authorize` function that does not know
-   * these actions may allow them to everybody.
+   * The actions of `FinerAction` for which `authorize` is called. The default is none. An `authorize` function that does not
+   * know these actions could otherwise allow them to everybody.
    */
   readonly authorizeActions?: readonly FinerAction[] | undefined
   readonly beforeMessage?: BeforeMessage | undefined
@@ -128,7 +128,8 @@ export const createAccess = ({ authorize, authorizeActions = [], beforeMessage, 
     }
     try {
       const result = authorize({ user: publicUserOf(principal), room, action })
-      // Awaits every result that is not a boolean, because a promise need not be an instance of the global `Promise`.
+      // Treats any result that is not a boolean as a promise. `instanceof Promise` is not used, because it would miss promises
+      // of other implementations.
       if (typeof result === 'boolean') return result
       return withTimeout(HOST_TIMEOUT_MS, 'authorize', Promise.resolve(result)).then(isTrue, failed)
     } catch (error) {

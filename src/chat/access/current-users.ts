@@ -87,8 +87,8 @@ export const createCurrentUsers = ({
   const isDeleted = (userId: number): boolean => deleted.has(userId) || deletedBefore.has(userId)
 
   /**
-   * Closes a connection whose session was revoked. If the session was kept, stores the new generation of the session in the
-   * principal.
+   * Closes the connection if its session was revoked. If a revocation kept the session but changed its generation, stores the
+   * new generation in the principal.
    */
   const check = (connection: Connection): void => {
     const standing = revoked.standingOf(connection.principal)

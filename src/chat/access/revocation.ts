@@ -80,7 +80,7 @@ export const createRevocation = (options: RevocationOptions): Revocation => {
   let received = new Set<string>()
   let receivedBefore = new Set<string>()
   // The monotonic time in milliseconds at which each user was last disconnected, keyed by the `id` that the user has as a
-  // `PublicUser`. Each time is kept for twice as long as a revocation is re-broadcast.
+  // `PublicUser`. The map keeps an entry for twice as long as a revocation is re-broadcast.
   const disconnected = new Map<string, number>()
   let isIncomplete = false
   let isRechecking = false

@@ -46,8 +46,8 @@ export const createRevokedSessions = (clock: Clock): RevokedSessions => {
     standingOf(principal) {
       const { userId, sessionId } = principal
       const user = users.get(userId) ?? usersBefore.get(userId)
-      // Checked before the sessions, because the sessions of a suspended user have ended too. The client must receive
-      // `notAllowed`, so that it does not reconnect.
+      // A suspended user's sessions have ended too, so the status is checked first. The client of a suspended user must receive
+      // `notAllowed`, so that the client does not reconnect.
       if (user?.status === 'suspended') return { close: CLOSE.notAllowed }
       const isEnded = sessionId != null && (sessions.has(sessionId) || sessionsBefore.has(sessionId))
       if (isEnded) return { close: CLOSE.tokenExpired }

@@ -16,8 +16,8 @@ export interface FindRoomOptions {
   /** True if an earlier lookup found no such room, false if it found one, and undefined if there was no lookup. */
   readonly isAbsent?: boolean | undefined
   /**
-   * If true, throws `muted`, `room_archived` or, because of a block, `not_allowed` if the user may not write in the room. Not
-   * needed to append an entry, because the append makes the same checks.
+   * If true, also checks whether the user may write in the room. Throws `muted`, `room_archived`, or `not_allowed` if one user
+   * of a direct room has blocked the other. Not needed to append an entry, because the append makes the same checks.
    */
   readonly isTyping?: boolean
 }
@@ -39,16 +39,16 @@ export type EnsureMember = () => Promise<void>
 export interface RoomAccess {
   readonly findRoom: FindRoom
   /**
-   * Rejects with `not_allowed` if the host application denies a finer action, or with the error of `findRoom` if the user may not
-   * read the room.
+   * Resolves if the host's `authorize` allows the action or is not called for it. Otherwise, rejects with `not_allowed`, or
+   * with the error of `findRoom` if the user may not read the room.
    */
   ensureAllowed(principal: Principal, name: string, action: FinerAction): Promise<void>
   /**
-   * Finds a room to read, and returns the result of `work`. In a private or direct room, and in a public room with
-   * restrictions, checks again after `work` that the user may read the room. Otherwise a removed user could receive entries
-   * that were written after the removal. `ensureMember` is for a result that is read later, in parts: it must be called between
-   * reading and sending each part, and rejects if the user may not read the room anymore. For a public room without
-   * restrictions, `ensureMember` is undefined.
+   * Finds a room to read, and returns the result of `work`. If the room is private or direct, or has restrictions, checks after
+   * `work` again that the user may read the room. Otherwise, a removed user could receive entries that were written after the
+   * removal. If the result is read later in parts, `ensureMember` must be called after each part was read and before it is
+   * sent. `ensureMember` rejects if the user may no longer read the room. For a public room without restrictions,
+   * `ensureMember` is undefined.
    */
   readIn<T>(
     principal: Principal,

@@ -12,7 +12,7 @@ export type StandingIn = (userId: number, room: string) => Promise<Standing>
 
 /** Creates the lookup. Without `find`, nobody is a member of a room or restricted in it. */
 export const createStandingIn = (find: FindStandings = async keys => keys.map(() => ({}))): StandingIn => {
-  // A room name contains no space.
+  // A room name contains no space, so the key can be split at the space.
   const keyOf = (userId: number, room: string): string => `${userId} ${room}`
   const batch = createBatch<string, Standing>(async keys => {
     const parts = keys.map(key => key.split(' '))

@@ -35,8 +35,8 @@ export const createAdmission = (options: AdmissionOptions): (() => void) => {
   let since = clock.monotonic()
 
   /**
-   * Returns a random delay in milliseconds. The spread grows with the number of recent rejections, so that `connectRate`
-   * suffices when all these clients reconnect.
+   * Returns a random delay in milliseconds. The spread grows with the number of recent rejections, so that the rejected clients
+   * do not reconnect faster than `connectRate` allows.
    */
   const retryAfterMs = (): number => {
     const now = clock.monotonic()

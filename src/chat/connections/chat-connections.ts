@@ -49,8 +49,8 @@ export const createChatConnections = (options: ChatConnectionsOptions): ChatConn
     async prepare(names, caller) {
       if (caller && registry.refusal(caller.principal.userId, caller.address)) return new Set()
       const wanted = names.slice(0, MAX_SUBSCRIPTIONS)
-      // Loaded rooms that the user may not be allowed to read are queried too, so that the response time does not reveal which
-      // rooms exist.
+      // If access to a room could be denied, the room is queried even if it is loaded. Otherwise, the response time would
+      // reveal whether the room exists.
       const mayBeDenied = (name: string): boolean => access.isDelegated || rooms.get(name)?.isGuarded === true
       const probed = wanted.filter(name => name !== GENERAL && mayBeDenied(name))
       const [absent] = await Promise.all([Promise.all(wanted.map(nameIfAbsent)), rooms.probe(probed)])

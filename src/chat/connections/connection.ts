@@ -112,7 +112,7 @@ export class Connection {
     this.#tasks.perform(task)
   }
 
-  /** Replaces the principal and extends the connection, after the client has sent a new token. */
+  /** Replaces the principal and extends the lifetime of the connection, after the client has sent a new token. */
   renew(principal: Principal): void {
     this.principal = principal
     this.#lifetime.renew(principal.expiresAt)
@@ -137,8 +137,8 @@ export class Connection {
   }
 
   /**
-   * Sends pings. Ends the connection if its lifetime is over, or if the client is silent or stuck. If not, continues work that
-   * waited for the socket. Called about once per second.
+   * Sends pings. Ends the connection if its lifetime is over, or if the client is silent or stuck. Otherwise, calls `drained`.
+   * Called about once per second.
    */
   tick(): void {
     if (this.#isEnded) return

@@ -36,7 +36,10 @@ export interface ConnectionContext {
   ended(connection: Connection): void
   /** Called when a limit has rejected a frame or the connection, with the error code. */
   limited?(code: string): void
-  /** Called once when the socket is closed, with the code that the server sent or, if it sent none, received. */
+  /**
+   * Called once when the socket is closed. `code` is the close code that the server sent. If the server sent none, `code` comes
+   * from the socket's `close` event.
+   */
   closed(connection: Connection, code: number): void
 }
 
@@ -50,7 +53,7 @@ export interface ConnectionOptions {
   readonly address: string
   /** The names of the rooms to subscribe to when the connection opens. */
   readonly rooms: readonly string[]
-  /** Whether the client receives its inbox from the start. */
+  /** True if the client receives its list of rooms (see inbox/live.ts) when the connection opens. */
   readonly hasInbox?: boolean
   /** The names in `rooms` that belong to no existing room. */
   readonly absent?: ReadonlySet<string> | undefined

@@ -44,8 +44,8 @@ export interface FrameDispatchOptions {
   readonly authenticate: (token: string) => Promise<Principal>
   readonly isDraining: () => boolean
   /**
-   * Returns a close code if the connection must not stay open: while it was being opened, the user was disconnected or deleted,
-   * or the session ended.
+   * Returns a close code if the user was disconnected or deleted, or if the session ended, while the connection was opening.
+   * Otherwise, returns undefined.
    */
   readonly closeCodeOf: (principal: Principal) => CloseCode | undefined
 }

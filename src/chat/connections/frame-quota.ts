@@ -6,8 +6,8 @@ import type { Clock } from '../../lib/clock.ts'
 import { TokenBucket } from './token-bucket.ts'
 
 /**
- * Maximum number of frames per second, and in a burst. A frame that appends an entry counts only if it is rejected, because
- * accepted entries have a limit per user.
+ * Maximum number of frames per second, and in a burst. A frame that appends an entry is charged only if it is rejected.
+ * Accepted entries have a limit per user instead.
  */
 const FRAMES_PER_SECOND = 50
 const FRAME_BURST = 200

@@ -42,8 +42,8 @@ export class Inbox<Frame> implements Waiting {
     return this.#at < this.#held.length
   }
 
-  // While `mayHandle` returns false, the inbox does not wait for a later turn. Instead, the connection calls `proceed` when the
-  // result may have changed.
+  // If `mayHandle` returns false, a later turn could not handle the frames either. So `isWaiting` is false, and the connection
+  // calls `proceed` when `mayHandle` may return true again.
   get isWaiting(): boolean {
     return this.isHolding && this.#owner.mayHandle()
   }

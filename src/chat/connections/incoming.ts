@@ -102,8 +102,8 @@ export class Incoming implements InboxOwner<InboundFrame> {
     const { isEnded } = this.#receiver
     if (!this.charge(isEnded ? 1 : 0) || isEnded) return
     this.#liveness.heard()
-    // `ws` has the same limit and closes the socket earlier (see src/http/handshake.ts). This check does not depend on the
-    // options of `ws`.
+    // If the option `maxPayload` of `ws` is set (see src/http/handshake.ts), `ws` closes the socket before this check. The
+    // check also enforces the limit without this option.
     if (data.length > this.#maxFrameBytes) return this.#receiver.close(CLOSE.frameTooBig)
     this.#inbox.add({ data, isBinary })
   }

@@ -14,7 +14,7 @@ export class Liveness {
   #pingedAt: number
   /** The monotonic time in milliseconds of the last check at which `#written` had changed or nothing was queued. */
   #progressAt: number
-  /** The number of bytes that had been written to the network by the time `#progressAt`. */
+  /** The number of bytes that had been written to the network at `#progressAt`. */
   #written = 0
 
   constructor(clock: Clock, socket: Socket) {

@@ -1,12 +1,12 @@
 /**
- * Writes to a connection's socket and limits the number of bytes that are queued in it. Replies of one turn of the event loop
+ * Writes to a connection's socket, and limits the number of bytes queued for the client. Replies of one turn of the event loop
  * are sent in one write, before any other frame. Entries that don't fit into the queue are not sent. Instead, the subscription
  * reads them from the log when the socket drains.
  *
- * Bypasses `ws` and writes to its net.Socket, `_socket`, which is private. This is safe only while `ws` itself has nothing
- * queued. The `bufferedAmount` of `ws` then equals the `writableLength` of the net.Socket. If `ws` has queued something, or if
- * it compresses, frames are sent with `ws.send`. tests/chat/connections/outgoing.test.ts checks the meaning of `bufferedAmount`
- * in the installed version of `ws`.
+ * Writes directly to the net.Socket, which is the private property `_socket` of the `ws` socket. This is safe only while `ws`
+ * itself has nothing queued, which means that its `bufferedAmount` equals the `writableLength` of the net.Socket. In all other
+ * cases, and if `ws` compresses, frames are sent with `ws.send`. tests/chat/connections/outgoing.test.ts checks the meaning of
+ * `bufferedAmount` in the installed version of `ws`.
  */
 import type { Socket as NetSocket } from 'node:net'
 import { type Chunk, chunkOf, type Encoded } from './encoded.ts'
@@ -36,8 +36,8 @@ const OPEN = 1
 export class Outgoing {
   readonly #socket: WritableSocket
   /**
-   * The net.Socket, or null if `ws` compresses. The value is determined once, because `ws` computes `extensions` on every
-   * access.
+   * The net.Socket, or null if `ws` compresses frames (`extensions` is not empty). Stored, because `ws` computes `extensions`
+   * on every access.
    */
   readonly #raw: WritableSocket['_socket']
   readonly #onFull: () => void

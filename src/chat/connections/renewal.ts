@@ -1,6 +1,6 @@
 /**
- * Replaces the principal of a connection when its client sends a new token. A connection that ends when its token expires (see
- * lifetime.ts) is extended if the client sends the new token before the old token expires.
+ * Replaces the principal of a connection when its client sends a new token. A connection whose end is the expiry of its token
+ * (see lifetime.ts) then ends when the new token expires.
  */
 import { timestamp } from '../../lib/clock.ts'
 import { ChatError } from '../../protocol/errors.ts'

@@ -1,7 +1,7 @@
 /**
- * Schedules large frames fairly between connections. All connections of a process together handle a bounded number of bytes of
- * large frames per turn of the event loop. Connections with more frames wait in a queue for a later turn. Small frames are
- * limited only per connection. See inbox.ts.
+ * Schedules large frames fairly between connections. Per turn of the event loop, all connections of a process together handle a
+ * bounded number of bytes of large frames. A connection whose frames have not all been handled waits in a queue for a later
+ * turn. Small frames are limited only per connection. See inbox.ts.
  */
 
 /**

@@ -47,8 +47,8 @@ export const createComparison = (
 }
 
 /**
- * Returns whether a notification about a mark was lost. A difference counts only if two successive comparisons find it, because
- * this process may not have loaded a mark yet that was just stored.
+ * Returns whether a notification about a mark was lost. A difference counts only if two successive comparisons find the same
+ * difference. At the first comparison, this process may not have loaded a mark that was just stored.
  */
 const hasMissedMarks = (user: User, { readSeqs, unreadRooms }: Marks): boolean => {
   const { marks, difference: before } = user

@@ -16,9 +16,9 @@ export interface InboxOptions {
   readonly repository: InboxRepository
   readonly reader: Pick<LogReader, 'limited' | 'newest'>
   readonly access: Access
-  /** Writes the read marks of a user that this process has not written yet. */
+  /** Writes a user's pending read marks to the database. */
   readonly settleMarks: (userId: number) => Promise<void>
-  /** Encrypts cursors, because they contain the id of a room. */
+  /** Encrypts cursors, because they contain internal room ids, which clients must not see. */
   readonly keyring: Keyring
 }
 

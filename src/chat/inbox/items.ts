@@ -26,7 +26,7 @@ export const itemsOf = (rows: readonly InboxRow[], { newest, people }: ItemDetai
     }
   })
 
-/** Returns the fields of an item that only the user of the inbox receives. */
+/** Returns the personal fields of an item. Only the user whose inbox contains the item receives these fields. */
 export const personalOf = ({ role, readMessages, mentions, isUnread }: InboxRow) => ({
   role,
   read_messages: readMessages,

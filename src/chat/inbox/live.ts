@@ -4,8 +4,9 @@
  * process are not read. The reads for one user run one after another, so that a client never receives an older state after a newer
  * one.
  *
- * The memberships are read after the text and before the frame is sent. A user who was removed therefore receives no text that was
- * written after the removal, even if all notifications about the removal were lost.
+ * Before each frame is sent, the texts are read first, and then the memberships. So if a text was written after a user was
+ * removed, the process knows about the removal and does not send the text to the user, even if all notifications about the
+ * removal were lost.
  */
 import type { Bus } from '../../bus/bus.ts'
 import type { BusEventHandlers } from '../../bus/events.ts'
@@ -58,8 +59,8 @@ export interface LiveInbox {
   /** Called when read marks in a room were changed, by any process. */
   marked(roomId: number, userIds: readonly number[]): void
   /**
-   * Called when this process has changed the memberships of users, or which rooms users see in their inbox. Notifies other
-   * processes.
+   * Reads the rooms of users again, and notifies the other processes. Called when this process has changed memberships of the
+   * users or has changed which rooms their inboxes show.
    */
   membersChanged(userIds: readonly number[]): void
   /** Called when users were renamed. */

@@ -76,7 +76,7 @@ export const createOpenings = (inbox: Inbox, state: InboxState): Openings => {
     const { userId } = connection.principal
     const user = state.add(userId)
     try {
-      // Sends the changes to the user's other connections first. Then all connections of the user have the same state.
+      // All connections of a user share the state in `user`. So the changes are first sent to the user's other connections.
       const rows = await update(user, connection.principal)
       const page = await inbox.pageOf(userId, rows, MAX_INBOX_ROOMS)
       if (connection.isEnded) return

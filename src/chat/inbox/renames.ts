@@ -12,7 +12,7 @@ const [ROOMS_PER_QUERY, USERS_PER_QUERY] = [1000, 500]
 export interface Renames {
   /** Records that users were renamed. */
   add(userIds: readonly number[]): void
-  /** Records the rooms that have to be sent again. If it rejects, the next call finds them. */
+  /** Records the rooms that have to be sent again. If the promise rejects, the next call finds the missing rooms. */
   find(): Promise<void>
 }
 

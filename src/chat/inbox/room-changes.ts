@@ -14,7 +14,10 @@ import { frameOf, type InboxState, type User } from './state.ts'
 /** Maximum numbers of rooms and of users per query. */
 const [ROOMS_PER_QUERY, USERS_PER_QUERY] = [200, 500]
 
-/** A change of a room. Everybody receives it if the room has grown, and otherwise only the users whose marks have changed. */
+/**
+ * A change of a room. If the room has grown, all users who have the room in their inbox receive the change. Otherwise, only
+ * `users` receive it.
+ */
 interface Change {
   readonly isGrown: boolean
   readonly users: readonly User[]
@@ -35,7 +38,10 @@ export const createRoomChanges = (
   /** The users whose personal fields may have changed, by room. */
   const marked = new Map<number, Set<User>>()
 
-  /** Sends the changes of some rooms: the same frame to everybody, and personal fields to those for whom they have changed. */
+  /**
+   * Sends the changes of some rooms. All users of a room receive the same frame, and each user also receives the user's own
+   * personal fields if these fields have changed.
+   */
   const sendRooms = async (changes: ReadonlyMap<number, Change>): Promise<void> => {
     const roomIds = [...changes.keys()]
     const isGrown = (roomId: number): boolean => changes.get(roomId)?.isGrown === true
@@ -64,7 +70,7 @@ export const createRoomChanges = (
     }
   }
 
-  /** Returns the frame for everybody, or undefined if nothing in it has changed. */
+  /** Returns the frame that all users of the room receive, or undefined if nothing in the frame has changed. */
   const sharedFrame = (room: InboxRoom, last: LastMessage | undefined): Encoded | undefined => {
     const known = watched.get(room.roomId)
     if (!known) return undefined
@@ -90,7 +96,7 @@ export const createRoomChanges = (
       const { readSeq, isUnread } = row
       known.mark = { roomId, readSeq, isUnread }
     }
-    // The user is no longer a member or has hidden the room, or the client does not know the room yet.
+    // Either the client shows a room that the user has left or hidden, or the client lacks a room that it should show.
     if (!row || row.isHidden === known.isSent) {
       if (row && !row.isHidden) user.wanted.add(roomId)
       stale.add(user)

@@ -8,7 +8,7 @@ import { type Encoded, encode } from '../connections/encoded.ts'
 /** A room in the inbox of a user. */
 interface Known {
   readonly room: string
-  /** False if the client does not know the room yet: it is hidden, or was not in the first frame. */
+  /** False if the client does not show the room, because the room is hidden or was not in the first frame. */
   isSent: boolean
   /** The personal fields that were sent last, as JSON. */
   personal: string
@@ -33,7 +33,10 @@ export interface User {
 export interface Watched {
   readonly users: Set<User>
   lastSeq: number
-  /** A digest of the state that was sent last. The state itself is not kept, because its texts may be erased. */
+  /**
+   * A digest of the state that was sent last. The state itself is not kept, because a text that is erased must not remain in
+   * memory.
+   */
   shown: string
   title: string | null
 }
@@ -52,7 +55,10 @@ export interface InboxState {
    * later.
    */
   readonly behind: Set<Connection>
-  /** The newest `seq` of the rooms that have grown while inboxes are read, by room id. The rows that are read may be older. */
+  /**
+   * The newest `seq` of each room that has grown while inboxes were being read, keyed by room id. An inbox row that was read at
+   * that time may have an older `seq`.
+   */
   readonly grownMeanwhile: Map<number, number>
   /** Returns a user. If the user has no inbox on this process, creates a user without rooms. */
   add(userId: number): User

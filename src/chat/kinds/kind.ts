@@ -109,8 +109,8 @@ export interface KindDefinition<Schema extends CommandSchema> {
    */
   readonly isOfHost?: boolean
   /**
-   * The step of a rolling upgrade that must be finished before entries of the kind are accepted. The default is `kinds`. See
-   * drizzle/0012_message_changes.sql.
+   * The name of a step of the rolling upgrade. Entries of the kind are accepted only after this step has finished. The default
+   * is `kinds`. See drizzle/0012_message_changes.sql.
    */
   readonly step?: string
   /**

@@ -73,8 +73,8 @@ export const metaText = (meta: Record<string, unknown> | undefined): string | nu
 
 /**
  * Returns the text of a message as it is stored and shown. Throws `message_too_long` if the text has more than `max` characters
- * (Unicode code points), and `invalid_frame` if the text has no visible character. Replaces each lone surrogate with U+FFFD, as
- * the UTF-8 encoding of the stored text does, so that the live frame and the history have the same text.
+ * (Unicode code points), and `invalid_frame` if the text has no visible character. Replaces each lone surrogate with U+FFFD, so
+ * that the live frame has the same text as the history. In the history, the UTF-8 encoding has replaced the surrogate.
  */
 export const messageText = (content: string, max: number): string => {
   const text = content.toWellFormed()

@@ -1,7 +1,7 @@
 /**
- * Defines the kind `pin`, which pins a message, or ends its pin. A pin that changes nothing is not stored. In that case, the
- * response contains the position of the entry that pinned the message, or of the message if it was not pinned. The deletion of a
- * message ends its pin, without an entry.
+ * Defines the kind `pin`, which pins a message, or ends its pin. A pin that changes nothing is not stored. If the message is
+ * already pinned, the response contains the position of the entry that pinned it. If there is no pin to remove, the response
+ * contains the position of the message. The deletion of a message ends its pin, without an entry.
  */
 import { Type } from '@sinclair/typebox'
 import { messageFields, Nonce, PIN, RoomName, Target } from '../../protocol/http/messages.ts'

@@ -25,9 +25,8 @@ import { refusalOf, restarting } from './refusals.ts'
 export type Position = Pick<Entry, 'id' | 'seq' | 'createdAt'>
 
 /**
- * The result of an append: the stored entry, or the error. `entry` is undefined if the entry at `position` must be read from
- * the log. This is the case if nothing was appended, because the nonce was already stored or the draft would change nothing. It
- * is also the case if a later entry has already erased the new entry.
+ * The result of an append: the error, or the position of the entry. In three cases, `entry` is undefined and must be read from
+ * the log: the nonce was already stored, the draft would change nothing, or a later entry has already erased the new entry.
  */
 export type PublishResult =
   | { readonly error: ChatError }
@@ -41,8 +40,8 @@ export interface AppendDraftOptions {
   readonly committedEntries: CommittedEntries
   readonly isDraining: () => boolean
   /**
-   * Returns the principal with the user's current name. Throws `unavailable` if, since the principal was looked up, the user
-   * was deleted or suspended or the session ended.
+   * Returns the principal with the user's current name. Throws `unavailable` if the user was deleted or suspended, or the
+   * session ended, after the principal was looked up.
    */
   readonly author: (principal: Principal) => Principal
   /** Like `author`, but never throws. A deleted user keeps the last known name. */
@@ -77,9 +76,9 @@ export interface AppendDraft {
    */
   append(appending: Appending, posted: (outcome: PublishResult) => void): void
   /**
-   * Appends a draft in a transaction of the host application. The result is provisional until the transaction commits. Resolves
-   * with an `error` if the database rejects the entry, and rejects with a ChatError if the draft cannot be appended. In both cases,
-   * the transaction stays as it was.
+   * Appends a draft in a transaction of the host application. The result is provisional until the transaction commits. If the
+   * database rejects the entry, resolves with an `error`. If the append is not possible, for example because the transaction
+   * has an unsupported isolation level, rejects with a ChatError. In both cases, the transaction is unchanged.
    */
   appendIn(transaction: HostTransaction, appending: Appending): Promise<PublishResult>
 }
@@ -146,9 +145,9 @@ export const createAppendDraft = (options: AppendDraftOptions): AppendDraft => {
           const entry = entryOf(erased, appended)
           committedEntries.committed(room, entry, notifyOf(erased, entry, principal))
         }
-        // An entry that was already stored is announced again, because the process that committed the entry may have failed
-        // before the announcement. `grown` reads the entry from the database, because the entry may have been changed or erased
-        // in the meantime.
+        // If the room does not know the entry yet, announces it, because the process that committed the entry may have failed
+        // before its announcement. `grown` reads the entry from the database, because the entry may have been changed or erased
+        // since its commit.
         if (appended.seq <= room.tail) return
         room.grown(appended.seq)
         return announce(room.id, appended.seq)
@@ -160,8 +159,8 @@ export const createAppendDraft = (options: AppendDraftOptions): AppendDraft => {
       else committedEntries.passed(room, entry)
       noteAuthor(draft, entry, room)
     })
-    // `appendStarted` is called after `append`, because `append` throws if the queue is full. The callback above, which calls
-    // `appendEnded`, is never called synchronously.
+    // If the queue is full, `append` throws and no append starts, so `appendStarted` is called after `append`. It is still
+    // called before `appendEnded`, because `append` never calls the callback above synchronously.
     room.appendStarted()
   }
 

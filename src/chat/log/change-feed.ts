@@ -41,8 +41,8 @@ const POLL_MS = 2000
 const CURRENT_MS = 5000
 const READ_TIMEOUT_MS = 3000
 /**
- * Delay in milliseconds before the next read if notifications arrived during a read. Many changes at once cause as many
- * notifications, and one read returns all of these changes.
+ * Delay in milliseconds before the next read if notifications arrived during a read. The delay lets one read return many
+ * changes. Without it, each notification could cause a read.
  */
 const PAUSE_MS = 50
 /** Interval in milliseconds at which old changes are deleted from the database. */

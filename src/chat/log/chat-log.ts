@@ -31,9 +31,9 @@ export interface Published {
 }
 
 /**
- * Reads the logs of rooms and appends entries to them. A method that looks up a room by name fails with `room_not_found` if the
- * room doesn't exist. All such methods except `appendAsHost`, `publishAsHost` and `appendData` also fail with this error if the
- * principal may not perform the action in the room.
+ * Reads the logs of rooms and appends entries to them. If a method looks up a room by name and the room doesn't exist, the
+ * method fails with `room_not_found`. The method fails with the same error if the principal may not perform the action in the
+ * room. `appendAsHost`, `publishAsHost` and `appendData` don't check what the principal may do.
  */
 export interface ChatLog {
   /** The kinds of entries that this process supports. */

@@ -1,6 +1,6 @@
 /**
- * Appends a batch and settles its entries. If the append fails, the type of the error determines what happens. Either the batch
- * is retried, divided or rejected, or the entries of each locked room are moved to a separate queue.
+ * Appends a batch and settles its entries. If the append fails, the type of the error determines what happens: the batch is
+ * retried, the batch is divided, the batch is rejected, or the entries of locked rooms are moved to separate queues.
  */
 
 import type { DatabaseFault } from '../../db/client/errors.ts'
@@ -18,9 +18,9 @@ export interface CommitOptions {
   /** Classifies a failure of `append`. See src/db/client/errors.ts. */
   readonly faultOf: (error: unknown) => DatabaseFault
   /**
-   * Finds the locked rooms of `batch`, and returns their ids. Adds the entries of each locked room to a separate queue (see
-   * lane.ts): those in `batch` and `later`, and those that are still queued. Does not change `batch` and `later`, so the caller
-   * must skip the entries of the locked rooms.
+   * Finds the locked rooms of `batch`, and returns their ids. Adds all entries of a locked room that are queued, or are in
+   * `batch` or `later`, to a separate queue (see lane.ts). Does not remove these entries from `batch` and `later`, so the
+   * caller must skip them.
    */
   readonly setAside?: (batch: Pending[], later: Pending[]) => Promise<ReadonlySet<number>>
   /** Called when all entries of a batch have been settled. */

@@ -54,7 +54,8 @@ class Watch implements Subscriber {
       this.entries.get(id)?.notify()
       this.entries.delete(id)
     }
-    // The pending entries up to `head` that were not delivered were rolled back.
+    // An entry up to `head` that was not delivered will never be delivered. If it is not known to be committed, it was rolled
+    // back.
     this.drop(({ seq }) => seq <= head)
   }
 
@@ -99,14 +100,14 @@ export const createCommittedEntries = (clock: Clock): CommittedEntries => {
 
   return {
     committed(room, entry, notify) {
-      // An entry of a pending transaction may precede this entry in the room. This entry is therefore reported when the room
-      // delivers it.
+      // An entry of a pending transaction may precede `entry` in the log. To keep the order, `entry` is reported only when the
+      // room delivers it.
       if (watches.has(room)) add(room, entry, notify, true)
       else notify()
     },
     passed(room, { seq }) {
-      // If the room read the entry from the database before this process received the response to its append, the room has
-      // already delivered the entry and does not deliver it again.
+      // The room may have read the entry from the database before the append queue received the result of the append. In this
+      // case, the room has already delivered the entry and will not deliver it again, so the entry is reported here.
       if (room.head >= seq) watches.get(room)?.drop(awaited => awaited.seq === seq && awaited.isCommitted)
     },
     pending: (room, entry, notify) => add(room, entry, notify, false),

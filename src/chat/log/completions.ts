@@ -34,8 +34,8 @@ export interface Completions {
 }
 
 /**
- * Maximum number of messages that are read and decrypted for excerpts at a time. Texts are read as a whole, and a list of a few
- * hundred short replies may refer to as many long messages.
+ * Maximum number of messages that are read and decrypted for excerpts at a time. This limits the memory, because each text is
+ * read as a whole, and a list of replies may refer to several hundred long messages.
  */
 const GROUP = 32
 /** Maximum length of an excerpt, in characters (Unicode code points). */
@@ -89,7 +89,8 @@ export const createCompletions = ({ some, oneOfEach, own, keyring, slices }: Com
 }
 
 const excerptOf = (text: string): string => {
-  // Cuts the text first, so that a long text is not split completely. A character has at most two code units.
+  // Truncates the text before splitting it into characters, so that only the start of a long text is split. A character has at
+  // most two code units.
   const characters = [...text.slice(0, 2 * MAX_EXCERPT)]
   return characters.slice(0, MAX_EXCERPT).join('')
 }

@@ -46,7 +46,7 @@ export interface Entry extends Encoded, Placed {
  * to write in the room, and `banned` and `unbanned` change the right to read and to join the room.
  */
 export interface MembershipChange {
-  /** Several users, if the host application added them at once. */
+  /** The users whose rights change. Contains several users if the host application added them at once. */
   readonly userIds: readonly number[]
   readonly change: 'joined' | 'left' | 'muted' | 'banned' | 'unbanned'
 }
@@ -146,8 +146,8 @@ const entryOfFrame = (
   more: Omit<Entry, 'frame' | 'head' | 'bytes' | 'createdAt' | keyof Placed | 'id'>
 ): Entry => {
   const encoded = encode(JSON.stringify(frame))
-  // The size is counted three times. A small frame is part of a larger buffer of Node's buffer pool, and the frame keeps the
-  // whole buffer in memory. In addition, page-items.ts keeps the JSON of the page and a response.
+  // Counts three times the encoded size, for two reasons. A small frame is part of a larger buffer of Node's buffer pool, and
+  // keeps this whole buffer in memory. In addition, page-items.ts keeps the JSON of the page and a response.
   const bytes = 3 * (encoded.frame.length + (more.item?.length ?? 0)) + 200
   return { frame: encoded.frame, head: encoded.head, id, seq, userId, createdAt, ...more, bytes }
 }

@@ -131,8 +131,8 @@ export const createHistory = ({ pages, readSome, extent, completions, slices, ..
   }
 
   /**
-   * Returns whether entries exist after a list that was requested with `around`. `Places.hasNewer` does not ensure this,
-   * because the entries at the later positions may have been deleted.
+   * Returns whether entries exist after a list that was requested with `around`. If `Places.hasNewer` is true, the log has
+   * later positions, but all entries at these positions may have been deleted.
    */
   const hasNewer = async (room: Room, range: Range, { hasNewer, newerAt }: Places): Promise<boolean> => {
     if (!hasNewer || newerAt === undefined) return false
@@ -162,7 +162,8 @@ export const createHistory = ({ pages, readSome, extent, completions, slices, ..
     const [run] = runs
     const cached = run && findCached(room.id, run.first, run.last, BATCH_BYTES)
     if (!cached) return undefined
-    // It is certain that later entries exist only if the page cache has the next position. If not, they may have been deleted.
+    // If the page cache has the next position, later entries exist. If not, they may have been deleted, so the database must be
+    // queried.
     if (more.hasNewer && !pages.page(room.id, run.last + 1)) return undefined
     return { room: publicRoom(room), ...more, json: (before, after) => cached.json(before, after(undefined)) }
   }

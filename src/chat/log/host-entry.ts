@@ -27,8 +27,8 @@ export interface CommittedFields {
   readonly room: string
   readonly seq: number
   /**
-   * The author of the entry. For an entry about the members of a room that the host application appended, this is the user whom the
-   * entry concerns.
+   * The author of the entry. If the host application has changed the members of a room, the author is the user whom the change
+   * concerns.
    */
   readonly user: PublicUser
   readonly nonce?: string

@@ -1,6 +1,6 @@
 /**
- * Caches where in the log the newest messages of each room are, for rooms whose log also has entries of other kinds. Most reads
- * are for the newest messages of a room, and their places change only when another entry is published.
+ * Caches the places of the newest messages of each room whose log also has entries of other kinds. Most reads are for the
+ * newest messages of a room, and the places of these messages change only when another entry is published.
  */
 import { LruMap } from 'toad-cache'
 import type { Room } from '../rooms/room.ts'
@@ -11,8 +11,8 @@ import { firstOf, lastOf, type Places, type Range } from './runs.ts'
 export type FindPlaces = (room: Room, range: Range) => Promise<Places>
 
 /**
- * The cached places of the newest messages of a room. They are returned only for a list with the same values in all other
- * fields, because the places depend on these values.
+ * The cached places of the newest messages of a room. `places` depends on the other fields, so it is returned only for a list
+ * that has the same values in all of these fields.
  */
 interface Kept {
   readonly version: number
@@ -32,7 +32,7 @@ const MAX_ROOMS = 1024
  */
 const MAX_RUNS = 64
 
-/** Returns `find` with a cache for the newest messages of a room, and for no other list. */
+/** Adds a cache to `find`. The cache contains the places of the newest messages of rooms, and no other places. */
 export const createNewestPlaces = (find: FindPlaces, pages: Pick<PageCache<never>, 'version'>): FindPlaces => {
   const kept = new LruMap<Kept>(MAX_ROOMS)
   return async (room, range) => {

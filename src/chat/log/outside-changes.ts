@@ -60,8 +60,8 @@ export const createOutsideChanges = (
 
   return {
     onChanges(changes: Changes) {
-      // The names must change before pages are removed from the cache. Then entries that are created after this line have the
-      // new names, and entries that were created earlier are removed below.
+      // Changes the names first, so that all entries that are created from now on have the new names. Entries with the old
+      // names are removed from the page cache below.
       users.apply(changes)
       for (const { id, isDeleted, ...description } of changes.rooms) if (!isDeleted) rooms.describe(id, description)
       removeRooms(changes.rooms.filter(({ isDeleted }) => isDeleted).map(({ id }) => id))

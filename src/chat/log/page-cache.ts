@@ -41,8 +41,8 @@ export interface PageCache<Entry> {
   /** Like `from`, but does not stop at a gap, so the entries need not be consecutive. */
   past(roomId: number, from: number, head: number): Entry[] | Promise<Entry[]>
   /**
-   * A number that changes whenever a stored entry or a name changes. Only `changed` and `loaded` do not change the version. A
-   * copy of an entry that was made at another version may be stale, so it must not be shown.
+   * A number that changes when a stored entry or a name changes, unless the change is reported with `changed` or `loaded`. If
+   * the version has changed since an entry was copied, the copy may be stale and must not be shown.
    */
   readonly version: number
   /**
@@ -51,8 +51,8 @@ export interface PageCache<Entry> {
   invalidate(roomId: number, from: number, to: number): void
   /**
    * Removes the page that contains the message `seq`, because a later entry changed the message. Readers that already wait for
-   * the page receive the message in its earlier state, unless the later entry erased it. Does not change the version: a room
-   * adds its entries in order, so no stale copy of the message can be added after the later entry.
+   * the page receive the message in its earlier state, unless the later entry erased it. Does not change the version, because a
+   * room adds its entries in order. So a stale copy of the message is never added after the later entry.
    */
   changed(roomId: number, seq: number, isErased?: boolean): void
   /**

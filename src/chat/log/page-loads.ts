@@ -74,8 +74,8 @@ export const createPageLoads = <Entry extends Placed>({
     // The page ends with the last entry that was read, because the entries after it may not be committed yet.
     const end = entries.at(-1)?.seq ?? 0
     const cached = pages.get(roomId, first)
-    // Cached entries that directly precede or follow the entries that were read are kept. During the read, `PageCache.add` may
-    // have added the entries that follow.
+    // Keeps the cached entries that directly precede or directly follow `entries`. Entries that follow may have been added by
+    // `PageCache.add` during the read.
     const before = cached && cached.last >= first - 1 ? cached.entries.filter(({ seq }) => seq < first) : []
     const after = cached && cached.first <= end + 1 ? cached.entries.filter(({ seq }) => seq > end) : []
     const start = cached && before.length > 0 ? cached.first : first

@@ -55,9 +55,9 @@ export interface Publisher {
    */
   admit(userId: number): void
   /**
-   * Publishes an entry. If the entry is rejected before the append, throws a ChatError. If a function of the host application
-   * was called or the entry has a transaction, rejects with the ChatError instead. An entry that is not rejected is appended,
-   * and `posted` is called once with the result, before the subscribers receive the entry.
+   * Publishes an entry. If the entry is rejected before the append, throws a ChatError, or rejects with it. Returns a promise
+   * only if a function of the host application is called or if the entry has a transaction. An entry that is not rejected is
+   * appended, and `posted` is called once with the result, before the subscribers receive the entry.
    */
   post(
     principal: Principal,
@@ -186,9 +186,9 @@ export const createPublisher = ({ registry, access, log, ...options }: Publisher
 }
 
 /**
- * The refusals that do not apply to the host application. Its messages to public rooms without known restrictions are first
- * appended without the mark of `byHost`, because unmarked messages are appended faster. They are marked and appended again if SQL
- * refuses them.
+ * The refusals that do not apply to the host application. In a public room without known restrictions, a message of the host
+ * application is first appended without the mark that `byHost` adds, because unmarked messages are appended faster. If SQL
+ * refuses the message with one of these codes, the message is marked and appended again.
  */
 const RESTRICTIONS: ReadonlySet<string> = new Set(['slow_mode', 'muted', 'banned', 'not_allowed'])
 

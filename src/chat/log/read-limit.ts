@@ -81,7 +81,7 @@ export const createReadLimit = ({ clock, readRate }: ReadLimitOptions): ReadLimi
 
   const waiting = new Set<Turn>()
   const stopRefusing = clock.every(1000, () => {
-    // The requests are in the order of arrival, so all requests after the first recent one are recent too.
+    // The requests are in the order of arrival. So all requests after the first recent one are recent too, and the loop ends.
     for (const one of waiting) {
       if (clock.monotonic() - one.since < WAIT_MS) return
       waiting.delete(one)

@@ -38,8 +38,8 @@ export interface LogReader {
   readonly limited: LimitFunction
   readonly pages: PageCache<Entry>
   /**
-   * Returns a part of a room's log for a user. Synchronous if the part is cached. `ensureMember` is called before each batch
-   * of a long part, except the first, is sent. If `ensureMember` rejects, the rest of the part is not sent.
+   * Returns a part of a room's log for a user. Synchronous if the part is cached. If the part is long, `ensureMember` is called
+   * for every batch after the first, before the batch is sent. If `ensureMember` rejects, the rest of the part is not sent.
    */
   part(room: Room, range: Range, userId: number, ensureMember?: EnsureMember): LogPart | Promise<LogPart>
   /**

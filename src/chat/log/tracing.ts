@@ -1,6 +1,7 @@
 /**
- * Writes log lines of the level `debug` that show which request sent an entry, in every process. The id of the request is sent to
- * other processes in a separate event, because announcements are merged: only the last of several entries of a room is announced.
+ * Writes log lines of the level `debug` that show which request sent an entry, in every process. The id of the request is sent
+ * to other processes in a separate event. An announcement cannot contain the id, because only the last of several entries of a
+ * room is announced.
  */
 import type { Bus } from '../../bus/bus.ts'
 import type { BusEventHandlers } from '../../bus/events.ts'

@@ -7,8 +7,8 @@ const MAX_PENDING = 20_000
 /** A change that waits to be written. */
 export interface PendingChange extends ReadChange {
   /**
-   * Whether this change replaced an earlier change, and only one of the two marks the room as unread. The client that sent the
-   * earlier change shows its effect, although that change is never written. So the client must be notified of the mark.
+   * True if this change replaced an earlier change that had another value of `isUnread`. The earlier change is never written,
+   * but the client that sent the earlier change shows its effect. So this client must be notified of the mark.
    */
   readonly isReplacement?: boolean
 }
@@ -57,7 +57,7 @@ export class PendingMarks {
     return taken
   }
 
-  /** Removes and returns at most `count` changes, those of the longest waiting users first. */
+  /** Removes and returns at most `count` changes. Starts with the users whose changes have waited longest. */
   take(count: number): PendingChange[] {
     const taken: PendingChange[] = []
     for (const changes of this.#users.values()) {

@@ -24,8 +24,8 @@ const NOTIFY_MS = 1000
 /** Maximum number of marks in an event of the bus. */
 const MARKS_PER_EVENT = 200
 /**
- * Maximum number of attempts to write the change of one mark while the row of the member is locked, and the delay between two
- * attempts in milliseconds.
+ * Maximum number of attempts to write a change immediately, and the delay between two attempts in milliseconds. An attempt
+ * fails if the row of the member is locked.
  */
 const [ATTEMPTS, DELAY_MS] = [5, 50]
 
@@ -86,8 +86,8 @@ export const createReadMarks = (options: ReadMarksOptions): ReadMarks => {
   }
 
   /**
-   * Sends notifications about changed marks. Also sends them about marks whose change replaced an earlier change, because the
-   * client that sent the earlier change shows its effect. See `PendingChange.isReplacement`.
+   * Sends notifications about changed marks. Also sends a notification about an unchanged mark if `PendingChange.isReplacement`
+   * is true for its change.
    */
   const publish = (marks: readonly ReadMark[], changes: readonly PendingChange[]): void => {
     const byRoom = new Map<number, ReadMark[]>()

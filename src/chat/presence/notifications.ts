@@ -57,8 +57,8 @@ export const createPresenceNotifications = ({
     }
   })
 
-  // Each subscription keeps the presence frame that it has sent last. If frames are equal, the subscriptions share one buffer,
-  // so that a connection needs less memory.
+  // The last presence frame of each room. If a new frame equals the last frame, `frameOf` returns the last frame. So all
+  // subscriptions of the room keep the same buffer, and a connection needs less memory.
   const frames = new WeakMap<Room, Encoded>()
   const frameOf = (room: Room): Encoded => {
     const frame = encode(JSON.stringify({ type: 'presence', ...presence.of(room.id, room.name) }))

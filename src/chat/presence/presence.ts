@@ -15,8 +15,8 @@ const REFRESH_MS = 8000
 /** Time in milliseconds after which the users of a process that publishes nothing are removed. */
 const SILENT_MS = 24_000
 /**
- * Maximum number of rooms whose users one call of `refreshSome` publishes again. The timer of `createPresence` repeats the call, so
- * that later calls publish the users of the other rooms.
+ * Maximum number of rooms that one call of `refreshSome` handles. The timer of `createPresence` repeats the call, so that later
+ * calls handle the other rooms.
  */
 const REFRESHED_AT_ONCE = 1000
 /**

@@ -55,7 +55,7 @@ export class PresentUsers {
     return true
   }
 
-  /** Removes a process from a user, because the process no longer has a connection of the user. `now` is the monotonic time. */
+  /** Records that a process no longer has a connection of the user. `now` is the monotonic time. */
   release(userId: number, holder: string, now: number): void {
     const seen = this.#seen.get(userId)
     if (!seen?.holders.delete(holder) || seen.holders.size > 0) return

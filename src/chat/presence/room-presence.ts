@@ -1,6 +1,6 @@
 /**
- * Tracks which users are in one room: those of this process by its connections, and those of other processes by the lists that
- * they publish. Limits how often updates of the list of users are due.
+ * Tracks which users are in one room. Counts the connections of this process, and applies the lists of users that other
+ * processes publish. Limits how often updates of the list of users are due.
  */
 import type { BusEvent } from '../../bus/events.ts'
 import type { Clock } from '../../lib/clock.ts'
@@ -38,8 +38,8 @@ export class RoomPresence {
   /** The number of this process's connections in the room, keyed by user id. */
   readonly #here = new Map<number, number>()
   /**
-   * The number of a process's users in the room, keyed by process id. Contains only other processes that have too many users to
-   * list.
+   * How many users a process has in the room, keyed by process id. Contains only those other processes that have too many users
+   * to list them.
    */
   readonly #crowds = new Map<string, number>()
   #notifiedAt = Number.NEGATIVE_INFINITY
@@ -120,15 +120,16 @@ export class RoomPresence {
     const left = this.#users.takeLeft(now)
     if (left.length === 0) return
     this.#isChanged = true
-    // Reports each user as if the users had been removed one by one. `count` is the number of users before each removal.
+    // The users count as removed one after another. `count` is the number of users before a removal. The removal is reported
+    // only if `count` is at most `MAX_NAMED`.
     let count = this.#count + left.length
     for (const person of left) if (count-- <= MAX_NAMED) this.#context.onNotice(this.#roomId, 'left', person)
   }
 
   /**
-   * Returns which updates are due. `isHereChanged` is true if other processes must be notified because the users of this
-   * process have changed. `isChanged` is true if subscribers must be notified because the users of the room have changed. Each
-   * change is returned only once.
+   * Returns which updates are due. If `isHereChanged` is true, the users of this process have changed, and other processes must
+   * be notified. If `isChanged` is true, the users of the room have changed, and the subscribers must be notified. Each change
+   * is returned only once.
    */
   takeChanges(now: number): { readonly isHereChanged: boolean; readonly isChanged: boolean } {
     const isDue = now - this.#notifiedAt >= CHANGE_MS * Math.max(1, this.#count / SLOW_ABOVE)

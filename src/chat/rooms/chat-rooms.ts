@@ -24,7 +24,7 @@ export interface ChatRooms {
   show(principal: Principal, room: string): Promise<RoomShown>
   /**
    * Creates a room, whose owner is the principal. Throws `not_allowed` if the principal may not create the room. If the room
-   * exists, throws `room_taken`, or `not_allowed` if the principal may not read the room.
+   * already exists, throws `room_taken`. If the principal may not read the existing room, throws `not_allowed` instead.
    */
   create(principal: Principal, room: NewRoom): Promise<RoomShown>
   /** Changes properties of a room. Throws `room_not_found`, `not_allowed`, `room_archived` or `upgrade_pending`. */

@@ -30,7 +30,7 @@ export interface Subscriber {
    * because the entries were deleted (`expired`).
    */
   broken(reason: 'epoch' | 'expired'): void
-  /** Reports that the user may no longer read the room. The last delivered entry is the one that ended this right. */
+  /** Reports that the user may no longer read the room. The entry that ended the access is delivered before this call. */
   removed(reason: RemovalReason): void
   /** Ends the connection, because it is not known whether the user may still read the room. The client may reconnect. */
   interrupt(): void
@@ -93,8 +93,8 @@ export class Delivery {
   }
 
   /**
-   * Delivers the pending entries, and then ends the subscriptions of the user `userId`, or of everybody if `userId` is
-   * undefined. Does nothing if there is no such subscription.
+   * Ends the subscriptions of the user `userId`, or all subscriptions if `userId` is undefined. Delivers the pending entries
+   * first. If there is no such subscription, the pending entries stay pending.
    */
   remove(reason: RemovalReason, userId?: number): void {
     const isTheirs = (subscriber: Subscriber): boolean => userId === undefined || subscriber.userId === userId

@@ -28,9 +28,9 @@ export interface DirectRoomsOptions {
 }
 
 /**
- * Returns the direct room of the principal and the given users, and creates it if it does not exist. Throws `not_allowed` if one
- * of the users can't be in the room, whatever the reason is, so that the error does not reveal the reason. `beforeCreate` is
- * called before a room is created. If it rejects, no room is created.
+ * Returns the direct room of the principal and the given users, and creates it if it does not exist. If one of the users can't
+ * be in the room, throws `not_allowed`. The error is the same for every reason, so that the reason is not revealed.
+ * `beforeCreate` is called before a room is created. If `beforeCreate` rejects, no room is created.
  */
 export type OpenDirectRoom = (
   principal: Principal,
@@ -57,7 +57,8 @@ export const createOpenDirectRoom =
       return { name, isNew: true }
     }
     try {
-      // The host application may have removed the principal from the room, or `authorize` may deny the access.
+      // Checks the access to the existing room, because the host application may have removed the principal, or `authorize` may
+      // deny the access.
       const { name: existing } = await findRoom(principal, opened.room.name, 'read')
       return { name: existing, isNew: false }
     } catch (error) {

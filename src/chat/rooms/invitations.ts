@@ -26,14 +26,14 @@ export interface InvitationTerms {
 export interface ChatInvitations {
   /** Creates an invitation. Throws `not_allowed` if the principal may not add people to the room, or `too_many_invitations`. */
   create(principal: Principal, room: string, terms: InvitationTerms): Promise<RoomInvitation>
-  /** Returns the invitations to a room that can be used: all of them for moderators, and the principal's own for others. */
+  /** Returns the usable invitations to a room. Moderators receive all of them, and other principals receive only their own. */
   list(principal: Principal, room: string): Promise<RoomInvitationList>
   /** Revokes one of the invitations that `list` returns. Throws `invitation_not_found`. */
   revoke(principal: Principal, room: string, id: number): Promise<void>
   /** Returns the room of an invitation. Throws `invitation_invalid`. */
   show(principal: Principal, code: string): Promise<InvitationPreview>
   /**
-   * Joins the room of an invitation, and returns its name, also if the principal is a member already. Throws
+   * Joins the room of an invitation, unless the principal is already a member. Returns the name of the room. Throws
    * `invitation_invalid`, or `not_allowed` if the principal is a member of too many rooms.
    */
   accept(principal: Principal, code: string): Promise<string>

@@ -68,8 +68,8 @@ export const createLoadedRooms = ({ maxIdle = MAX_IDLE, ...options }: LoadedRoom
       const known = byId.get(row.id)
       if (known) return known
       if (byId.size >= evictAt) evict()
-      // The cache may have pages of the room from before it was unloaded. They may lack later changes, because an unloaded room
-      // does not read new entries.
+      // The cache may have pages that were read before the room was unloaded. These pages may lack later changes, because an
+      // unloaded room does not read new entries.
       pages.loaded(row.id)
       const room = new Room({ ...row, ...options })
       byName.set(row.name, room)

@@ -21,7 +21,7 @@ export interface MemberQuery {
   readonly limit: number
 }
 
-/** A user whom a change by the host application concerns, with the current name. */
+/** The user whom a change by the host application concerns. `username` is the current name of this user. */
 export interface ChangedUser {
   readonly id: number
   readonly username: string
@@ -88,9 +88,9 @@ export const createChatMembers = (options: ChatMembersOptions): ChatMembers => {
   }
 
   /**
-   * Appends an entry that adds the principal to a private room. Only an administrator may do this, and SQL checks it again.
-   * Throws `error` for everybody else, after the same queries whether or not the room exists, so that the response time does
-   * not reveal which rooms exist.
+   * Appends an entry that adds the principal to a private room. Only an administrator may do this, and SQL checks it again. If
+   * the principal is not an administrator, throws `error` without looking up the room, so that the response time does not
+   * reveal whether the room exists.
    */
   const enter = async (
     principal: Principal,
@@ -182,8 +182,8 @@ const isChanged = async (appended: Promise<unknown>): Promise<boolean> => {
 }
 
 /**
- * Returns the principal for a change by the host application. The host application is not a user, so the author of its entries is
- * the user whom they concern.
+ * Returns the principal for a change by the host application. The host application is not a user. So the author of an entry
+ * that it appends is the user whom the entry concerns.
  */
 export const principalOf = ({ id, username, externalId }: ChangedUser): Principal => ({
   userId: id,

@@ -25,8 +25,8 @@ export interface RestrictionQuery {
 }
 
 /**
- * Every method throws `room_not_found` if the room doesn't exist, or the principal may not read it, and `not_allowed` if the
- * principal is not a moderator.
+ * If the room doesn't exist or the principal may not read it, every method throws `room_not_found`. If the principal is not a
+ * moderator, every method throws `not_allowed`.
  */
 export interface ChatModeration {
   /** Returns the mutes and bans of a room, in the order of the user ids. */
@@ -57,7 +57,8 @@ export const createChatModeration = (options: ChatModerationOptions): ChatModera
 
   const submissionOf = (subject: number, op: Restraint, { until, reason, erase }: Ban): Submission => {
     const ends = until === undefined ? undefined : Date.parse(until)
-    // This check uses the clock of the process. SQL decides by the clock of the database when a restriction ends.
+    // Rejects a time in the past, by the clock of this process. This check is not exact, because SQL ends restrictions by the
+    // clock of the database.
     if (ends !== undefined && !(ends > clock.now())) throw invalid('/body/until', 'Until must be a time in the future.')
     const given = { until: ends, reason, erase }
     const command = {

@@ -57,8 +57,8 @@ const [MAX_COLLECTED, MAX_LOOKED_UP] = [10_000, 1000]
 /** Maximum number of users who become members per interval, because the room is locked while they are added. */
 const MAX_JOINS = 200
 /**
- * Maximum number of authors who are remembered, and for how long in milliseconds. If another process has removed an author from
- * the room, this process adds the author again only for a message after that time.
+ * Maximum number of remembered authors, and the time in milliseconds for which they are remembered. If another process removes
+ * an author from the room, a message that the author sends within this time does not make the author a member again.
  */
 const [MAX_REMEMBERED, REMEMBERED_MS] = [50_000, 60_000]
 
@@ -90,7 +90,7 @@ export const createPostJoins = (options: PostJoinsOptions): PostJoins => {
       known.set(key, true)
       if ('error' in outcome) return
       liveInbox.membersChanged([userId])
-      // In a large room, the author becomes a member without an entry.
+      // In a large room, the author becomes a member without an entry. Then there is no entry to announce.
       if (outcome.appended.outcome !== 'stored') return
       const { seq } = outcome.appended
       rooms.byId(room.id)?.grown(seq)

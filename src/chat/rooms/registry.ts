@@ -14,7 +14,7 @@ export interface RoomRegistry extends Omit<LoadedRooms, 'drop'> {
   probe(names: readonly string[]): Promise<void>
   /** Applies changed properties of a room. If the room is being loaded, its row is read again, because the row may be outdated. */
   describe(id: number, description: RoomDescription): void
-  /** Called when changes of rooms were lost. All rooms that are being loaded are read again. */
+  /** Called when notifications about changed rooms were lost. Causes rooms whose load is still running to be read again. */
   lost(): void
   /** Removes a deleted room from memory. */
   remove(id: number): void

@@ -12,7 +12,7 @@ import type { LogReader } from '../log/reader.ts'
 import { refusalOf } from '../log/refusals.ts'
 import type { Room } from './room.ts'
 
-/** The methods with a room throw `room_not_found` if the room doesn't exist, or the principal may not read it. */
+/** A method with a parameter `room` throws `room_not_found` if the room doesn't exist or the principal may not read it. */
 export interface ChatReports {
   /**
    * Reports a message. Returns the earlier report if the principal has reported the message before. Throws `message_not_found` or
@@ -21,14 +21,16 @@ export interface ChatReports {
   add(principal: Principal, room: string, seq: number, reason?: string): Promise<{ id: number; isNew: boolean }>
   /** Returns the reports of a room, newest first. Throws `not_allowed` if the principal is not a moderator of the room. */
   list(principal: Principal, room: string, range: ReportRange): Promise<ReportList>
-  /** Resolves a report. Throws `not_allowed`, `report_not_found`, `already_resolved`, or an error of the deletion. */
+  /**
+   * Resolves a report. With the outcome `deleted`, also deletes the message. Throws `not_allowed`, `report_not_found` or
+   * `already_resolved`, or the error with which the deletion failed.
+   */
   resolve(principal: Principal, room: string, id: number, outcome: ReportOutcome): Promise<void>
   /** Decrypts a page of reports. `rows` has one row more than the page if there are older reports. */
   pageOf(rows: readonly ReportRow[], range: ReportRange): ReportList
   /**
    * Deletes the message of a report for an administrator, by appending an entry to the log. Does nothing if the message is
-   * deleted already. An administrator need not have access to a direct room. So in a direct room, the entry is appended like
-   * one of the host application.
+   * already deleted or has expired. In a direct room, access is not checked, because the administrator need not be a member.
    */
   deleteMessage(principal: Principal, report: Pick<ReportRow, 'room' | 'visibility' | 'seq'>): Promise<void>
 }
@@ -85,7 +87,7 @@ export const createChatReports = (options: ChatReportsOptions): ChatReports => {
     await ensureAllowed(principal, name, 'moderate')
   }
 
-  /** Waits for a deletion. Resolves if the message is deleted or expired already. */
+  /** Waits for a deletion. Ignores the error if the message was already deleted or has expired. */
   const untilDeleted = async (deleted: Promise<unknown>): Promise<void> => {
     try {
       await deleted

@@ -71,7 +71,7 @@ export const createRoomJobs = ({ cleaning, restrictions, appendAsHost, clock, lo
 
   const run = async (): Promise<void> => {
     while (!isStopped && (await cleaning.deleteSome())) {
-      // Each batch is a separate transaction.
+      // Each call of `deleteSome` deletes one batch in its own transaction.
     }
     for (let leased: BanErasure | undefined; !isStopped; ) {
       leased = await cleaning.lease(LEASE_MS)

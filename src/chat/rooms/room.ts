@@ -60,8 +60,8 @@ export class Room {
    */
   hasOthers: boolean
   /**
-   * The users who were removed or banned since the room was loaded, and were not added again or unbanned, with the `seq` of the
-   * entry that removed or banned them. In a public room, only the banned users.
+   * Maps each user who was removed or banned since the room was loaded to the `seq` of the removal or ban. A user who is added
+   * again or unbanned is deleted from the map. In a public room, the map contains only banned users.
    */
   #removed: Map<number, number> | undefined
   /** True after entries of a guarded room were missed, or after the room was deleted. An unloaded room reads no entries. */
@@ -109,8 +109,8 @@ export class Room {
   }
 
   /**
-   * Returns whether this room has read an entry that removed or banned the user, and no later entry that admitted the user again.
-   * The log may have such a later entry that was not read yet.
+   * Returns whether the user is removed or banned, according to the entries that this room has read. An entry that was not read
+   * yet may have admitted the user again.
    */
   hasRemoved(userId: number): boolean {
     return this.#removed?.has(userId) === true
@@ -233,7 +233,7 @@ export class Room {
     const known = this.#known
     this.grown(known)
     await this.#reading
-    // If the read started before `known` was announced, another read has followed it.
+    // A read that was already running may not have reached `known`. In this case, it has started another read when it ended.
     if (this.tail < known) await this.#reading
   }
 
@@ -259,8 +259,8 @@ export class Room {
 
   /**
    * Applies an entry about members to the subscriptions. A removed user receives the entry about the removal, and no later
-   * entry. In a public room, only a ban ends subscriptions. In any other room, a removal also ends them, and only an addition
-   * admits the user again.
+   * entry. In a public room, a ban ends the user's subscriptions, and an unban admits the user again. In any other room, a ban
+   * or a removal ends them, and an addition admits the user again.
    */
   #applyMembership({ userIds, change }: MembershipChange, seq: number): void {
     const isBan = change === 'banned'

@@ -102,17 +102,17 @@ export const createSubscriptionManager = ({
   const addNow = (connection: Connection, room: Room, since: Since, ref?: string): void => {
     const { subscriptions, principal } = connection
     if (connection.isEnded) return
-    // The user may have been removed after `findRoom` looked up the membership. If the room was unloaded in the meantime, the
-    // removal may have been missed.
+    // If the room was unloaded after `findRoom` checked the access, this process may have missed an entry that removed the
+    // user. So the client must retry.
     if ((room.isGuarded || room.isEnded) && rooms.byId(room.id) !== room) throw notReady()
-    // If the room has not read all entries, one of the unread entries may have added the user again. In a public room, the user
-    // was banned after `findRoom` had checked the access. In both cases, the error asks the client to retry.
+    // In a public room, the user was banned after `findRoom` had checked the access, so a retry will throw `banned`. In any
+    // other room, an entry that was not read yet may have added the user again, so a retry may succeed.
     if (room.hasRemoved(principal.userId)) throw !room.isGuarded || room.tail < room.known ? notReady() : noSuchRoom()
     const before = subscriptions.get(room.name)
     if (!before && subscriptions.size >= MAX_SUBSCRIPTIONS) throw tooManyRooms()
     if (!before) admit(room.id, principal.userId)
-    // `subscribed` contains the newest `seq`, so the room must not hold back committed entries. The room delivers these entries
-    // before the earlier subscription of the connection ends, because the new subscription begins after them.
+    // Delivers the entries that the room holds back, so that the `seq` in `subscribed` includes them. The earlier subscription
+    // must still send these entries, so it ends only afterwards.
     room.deliver()
     before?.end()
     const subscription = new Subscription(connection, room, since, {
@@ -131,7 +131,10 @@ export const createSubscriptionManager = ({
     if (known) await room.reaches(known)
   }
 
-  /** Admits a user whose ban in a public room has ended without an entry. Throws `banned` if it has not ended. */
+  /**
+   * Admits a user to a public room again if the ban has ended without an entry in the log. Throws `banned` if the user is still
+   * banned.
+   */
   const readmit = async (room: Room, userId: number): Promise<void> => {
     const bannedAt = room.removedAt(userId)
     if (room.isGuarded || bannedAt === undefined) return
@@ -165,8 +168,8 @@ export const createSubscriptionManager = ({
 
   const expel = (connection: Connection, room: string, reason: RemovalReason | 'not_allowed'): void => {
     if (!endSubscription(connection, room)) return
-    // A banned client without `chat.v1` receives an error instead of an `unsubscribed` frame, which it does not know. The client
-    // stays connected.
+    // A client without `chat.v1` does not know the `unsubscribed` frame. If its user is banned, it receives an error instead,
+    // and stays connected.
     if (reason === 'banned' && !connection.hasChatV1) connection.refuse(refusalOf('banned'), { room })
     else connection.send({ type: 'unsubscribed', room, reason })
   }

@@ -1,7 +1,8 @@
 /**
  * Subscribes one connection to one room. A live subscription sends entries as the room delivers them. If the client reads
- * slowly or was disconnected, the subscription catches up instead. While it catches up, it reads the log from its cursor on as
- * the socket drains, and has no queue of its own. When the cursor reaches the head of the log, the subscription is live again.
+ * slowly or was disconnected, the subscription catches up instead: each time the socket has drained, it reads further entries
+ * from the log, starting after its cursor. It has no queue of its own. When the cursor reaches the head of the log, the
+ * subscription is live again.
  */
 import { CLOSE } from '../../protocol/close-codes.ts'
 import type { Connection } from '../connections/connection.ts'
@@ -30,7 +31,9 @@ export interface Since {
 export interface SubscriptionOptions {
   /** The `ref` that `subscribed` or `resync` repeats. */
   readonly ref: string | undefined
-  /** Called when a client has asked for missed entries, and each time a `resync` frame is sent later. */
+  /**
+   * Called with the outcome when a client has asked for missed entries, and again for each `resync` frame that is sent later.
+   */
   readonly onResumed: (outcome: 'resumed' | Reason) => void
   /** Called when the user was removed from the room. Must end the subscription. */
   readonly onRemoved: (reason: RemovalReason) => void
@@ -42,7 +45,7 @@ export class Subscription implements Subscriber {
   readonly #room: Room
   readonly #onRemoved: SubscriptionOptions['onRemoved']
   readonly #onResumed: SubscriptionOptions['onResumed']
-  /** The `seq` after which the next entry is written to the socket. */
+  /** The next entry to write to the socket is the one after this `seq`. */
   #cursor: number
   #isLive = true
   #isReading = false

@@ -75,7 +75,7 @@ const checkClock = async (client: SqlClient): Promise<string> => {
   const sentAt = systemClock.now()
   const time = await databaseTime(client)
   const receivedAt = systemClock.now()
-  // The database read its clock at a time between `sentAt` and `receivedAt`.
+  // The database read its clock between `sentAt` and `receivedAt`, so any time in this range counts as no difference.
   const difference = Math.round(Math.max(sentAt - time, time - receivedAt, 0))
   if (difference <= MAX_CLOCK_DIFFERENCE_MS) return 'the same as the clock of the database'
   throw new Error(

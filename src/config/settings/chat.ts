@@ -64,7 +64,7 @@ export const chatSettings = ownedBy('chat', {
 
 const OWN_ACCOUNTS = '`true`; `false` if a host application passes `authenticate`'
 
-/** The settings that determine whether users can find each other through the chat. */
+/** The settings that determine whether users can search for each other and open direct rooms. */
 export const peopleSettings = ownedBy('app', {
   userDirectory: optional(
     Type.Boolean({

@@ -17,7 +17,7 @@ export type SettingOwner =
   | 'routes'
   | 'server'
 
-/** In `dev`, an embedded database is used if no database is set, and the origin `*` is allowed. */
+/** In `dev`, the origin `*` is allowed. If no database is set, `dev` uses an embedded database. */
 export type Mode = 'dev' | 'production'
 
 /** The properties of a setting in addition to its type and default. */

@@ -1,4 +1,4 @@
-/** The settings of Redis, over which processes can notify each other. Without `redisUrl`, they use PostgreSQL. */
+/** The settings of Redis. With `redisUrl`, processes notify each other through Redis, and otherwise through PostgreSQL. */
 import { checkItems, list, optional, ownedBy, text } from './define.ts'
 import { ENCODING, isServiceUrl } from './service-url.ts'
 

@@ -1,6 +1,8 @@
 /** Checks URLs of other services, which may contain a user and a password. */
 
-/** Returns whether a URL can be parsed, has a host and the given path, and its host, user and password can be decoded. */
+/**
+ * Returns whether a URL can be parsed and has a host, its path matches `path`, and its host, user and password can be decoded.
+ */
 export const isServiceUrl = (value: unknown, path: RegExp): boolean => {
   if (!URL.canParse(String(value))) return false
   const { hostname, username, password, pathname } = new URL(String(value))

@@ -34,8 +34,8 @@ export const beginTransaction = async <T>(
     try {
       return { done: await work(transaction, send) }
     } finally {
-      // If the connection is lost, postgres.js rejects the transaction. If this function then returned, postgres.js would send a
-      // commit or a rollback.
+      // When the transaction is over, this function must not return, because postgres.js would then send a commit or a rollback
+      // on the lost connection.
       if (isOver) await NEVER
     }
   })

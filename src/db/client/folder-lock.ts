@@ -96,7 +96,8 @@ const isLive = (path: string): Promise<boolean> =>
       resolve(live)
     }
     socket.once('connect', () => settle(true))
-    // After any other error (a full backlog, missing permissions, no descriptors) the other process may still be running.
+    // These two codes show that no process listens on the socket. After any other error (a full backlog, missing permissions,
+    // no descriptors), the other process may still be running.
     socket.once('error', (error: NodeJS.ErrnoException) =>
       settle(error.code !== 'ECONNREFUSED' && error.code !== 'ENOENT')
     )

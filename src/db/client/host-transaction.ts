@@ -5,8 +5,8 @@ import { decodeValue } from './encode.ts'
 import { codesOf } from './errors.ts'
 
 /**
- * A transaction of postgres.js: the object that `sql.begin` passes to its function. Declared by its methods, so that the host
- * application may use another release of postgres.js, and a client with its own types.
+ * A transaction of postgres.js: the object that `sql.begin` passes to its function. Declares only the methods that are used, so
+ * that the host application may use another release of postgres.js or custom types.
  */
 export interface HostTransaction {
   readonly savepoint: (...given: never[]) => unknown
@@ -46,8 +46,8 @@ const explained = (error: unknown): unknown => {
 }
 
 /**
- * Runs `work` in the transaction, behind a savepoint. If `work` rejects, its statements are undone and the locks that they took
- * are released, and the transaction can still be committed. Calls in the same transaction run one after another. Rejects with
+ * Runs `work` in the transaction, behind a savepoint. If `work` rejects, its statements are undone and their locks are
+ * released. The transaction can still be committed. Calls in the same transaction run one after another. Rejects with
  * `validation_failed` if the transaction cannot be used.
  */
 export const inHostTransaction = async <T>(

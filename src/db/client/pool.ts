@@ -55,9 +55,9 @@ export interface Pool<T> {
 const reservedOf = (max: number): number => (max < 2 ? 0 : Math.max(1, Math.min(4, Math.floor(0.4 * max))))
 
 const REPLACE_MS = 1000
-/** Timeout in seconds for running queries after their connections were replaced. */
+/** Maximum time in seconds that queries may still run after their connections were replaced. */
 const REPLACED_SECONDS = 12
-/** Timeout in seconds for running queries after `end` was called. */
+/** Maximum time in seconds that queries may still run after `end` was called. */
 const ENDED_SECONDS = 2
 
 export const createPool = <T>(options: PoolOptions<T>): Pool<T> => {

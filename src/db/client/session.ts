@@ -55,9 +55,9 @@ const ACCEPTED: Readonly<Record<string, (value: string) => boolean>> = {
 /** The result of inspecting a connection. */
 export interface Session {
   /**
-   * True if a pooler is between this process and the server: `pg_backend_pid()` differs from the `pid` that was sent when the
-   * connection was opened. Clients of a pooler share sessions, so statements must not be prepared. Also true if that `pid` is
-   * unknown. With PGlite, `pid` is always unknown, and this field is ignored.
+   * True if `pg_backend_pid()` differs from the `pid` that was sent when the connection was opened, or if that `pid` is
+   * unknown. A difference shows that a pooler is between this process and the server. Clients of a pooler share sessions, so
+   * statements must not be prepared. With PGlite, `pid` is always unknown, and this field is ignored.
    */
   readonly isPooled: boolean
   /** The settings to apply. Contains only settings that this server supports. */

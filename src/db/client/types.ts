@@ -15,8 +15,9 @@ export interface SqlTransaction {
 /** A dedicated connection that listens on a channel. */
 export interface Listener {
   /**
-   * Sends payloads to the channel on the listening connection. PostgreSQL then returns the payloads to this process together with
-   * the result, and does not have to wake the server process of another connection. Rejects if the connection is lost.
+   * Sends payloads to the channel, on the listening connection itself. PostgreSQL then delivers the payloads to this process
+   * together with the result of the statement. If another connection sent them, PostgreSQL would have to wake the server
+   * process of the listening connection. Rejects if the connection is lost.
    */
   notify(payloads: readonly string[]): Promise<void>
   /** Stops listening and closes the connection. */

@@ -38,8 +38,8 @@ const tls = (mode: SslMode, ca: string | undefined, hosts: readonly string[]): f
 }
 
 /**
- * Returns the connection options. The only session setting among them is `application_name`; `urlSettings` returns the session
- * settings that the URL contains.
+ * Returns the connection options. The only session setting among them is `application_name`. `urlSettings` returns the other
+ * session settings in the URL.
  */
 export const connectionOptions = (url: DatabaseUrl, { ssl, ca }: TlsOptions): ConnectionOptions => {
   const { hosts, user, password, database, parameters } = url

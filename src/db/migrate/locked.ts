@@ -50,8 +50,9 @@ const lockedOnce = <T>(client: SqlClient, schema: string, lockMs: number, work: 
 const isLockTimeout = (error: unknown): boolean => codesOf(error).includes('55P03')
 
 /**
- * If the table `rooms` exists, waits for running appends, and makes later appends wait until the transaction ends. An append locks
- * its room first and then writes to other tables. A migration that locked these tables first would cause a deadlock.
+ * Waits for running appends, and makes later appends wait until the transaction ends. Does nothing if the table `rooms` does
+ * not exist. An append locks its room first and then writes to other tables. A migration that locked these tables first would
+ * cause a deadlock.
  */
 export const holdAppends = async (transaction: SqlTransaction, schema: string): Promise<void> => {
   const found = await transaction.query('select from pg_tables where schemaname = $1 and tablename = $2', [

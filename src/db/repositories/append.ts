@@ -27,8 +27,8 @@ export interface StoredBody {
 }
 
 /**
- * The result for an entry that the database function rejected. `refused` is a code of the error catalog. `until` is the end of a
- * mute or a ban, in milliseconds since the epoch. Absent if the restriction does not end by itself.
+ * The result for an entry that the database function rejected. `refused` is a code of the error catalog. `until` is the end of
+ * a mute or a ban, in milliseconds since the epoch. `until` is absent if the mute or ban has no end.
  */
 export interface RefusedEntry {
   readonly refused: string

@@ -1,4 +1,4 @@
-/** Reads and erases the entries of one user, room by room and in batches, with the index of write ids. */
+/** Reads and erases the entries of one user, room by room and in batches. Uses the index of write ids. */
 import { EDIT, ERASURE } from '../../protocol/http/messages.ts'
 import type { SqlClient } from '../client/types.ts'
 
@@ -29,8 +29,8 @@ export interface AuthoredRepository {
   /** Returns the rooms after `roomId` in which the user wrote. Searches a limited number of rooms. */
   rooms(userId: number, roomId: number): Promise<AuthoredRooms>
   /**
-   * Erases the texts and the mentions of the user's next entries in a room: at most `ENTRIES`, in the order of their write ids,
-   * after the write id `after`.
+   * Erases the texts and the mentions of at most `ENTRIES` entries of the user in a room. These are the first entries after the
+   * write id `after`, in the order of their write ids.
    */
   erase(roomId: number, userId: number, after: string): Promise<ErasedBatch>
   /** Returns at most `limit` entries of the user in a room, in the order of their write ids, after the write id `after`. */

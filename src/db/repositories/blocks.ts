@@ -46,7 +46,7 @@ export const createBlocksRepository = ({ query }: Pick<SqlClient, 'query'>, sche
 
 /**
  * Returns the SQL condition that a room is a direct room of two users of whom one has blocked the other. The function
- * `chat_is_blocked` has the same condition, but PostgreSQL would plan the query of the function again for each room. The
+ * `chat_is_blocked` has the same condition, but is not called, because PostgreSQL would plan its query again for each room. The
  * subqueries return a value, because PostgreSQL could replace an EXISTS with a scan of all blocks. The limit prevents a scan of
  * the members of a large room.
  * @internal

@@ -42,7 +42,8 @@ export interface RevokedUser {
   /** Sessions and access tokens of a lower generation have ended. */
   readonly generation: number
   /**
-   * The ids of the user's sessions that have the current generation. These include sessions that had a lower generation before.
+   * The ids of the user's sessions that have the current generation and therefore have not ended. For example, the session that
+   * changed the password is moved to the new generation.
    */
   readonly keptSessions: readonly string[]
 }

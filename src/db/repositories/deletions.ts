@@ -41,8 +41,8 @@ export interface DeletionsRepository {
   begin(userId: number, isErased: boolean): Promise<BegunDeletion>
   /**
    * Leases a deletion that is due, for `leaseMs` milliseconds. Prefers deletions in the step `anonymize`, and then the oldest.
-   * The step `erase`, and the step `leave` of a user who is a member of a room, are due only after the rolling upgrade was
-   * finished. The step `sweep` is due `settleMs` milliseconds after the account was ended.
+   * Until the rolling upgrade is finished, the step `erase` is not due, and the step `leave` is due only if the user is a
+   * member of no room. The step `sweep` is due `settleMs` milliseconds after the account was ended.
    */
   lease(options: LeaseOptions): Promise<LeasedDeletion | undefined>
   /** Records that a step is done in the rooms up to `roomId`, and extends the lease. */
@@ -155,7 +155,8 @@ export const createDeletionsRepository = ({ query }: Pick<SqlClient, 'query'>, s
       await query(`delete from ${inSchema('blocks')} where blocked_id = $1`, [userId])
       // The reports are kept for the moderators, but without the reasons that the user wrote.
       await query(`update ${inSchema('reports')} set reason = null where user_id = $1`, [userId])
-      // Only ends the restrictions. The sweep of restrictions deletes the rows, because the rooms must be locked for that.
+      // Ends the restrictions but keeps their rows, because deleting the rows would require locks on the rooms. The sweep of
+      // restrictions deletes the rows later.
       await query(
         `update ${inSchema('restrictions')} set until = clock_timestamp(), reason = null, key_id = null where user_id = $1`,
         [userId]

@@ -11,7 +11,7 @@ export interface DirectRoom {
 }
 
 export interface NewDirectRoom {
-  /** The name of the room, if it does not exist yet. */
+  /** The name for the room if the call creates it. */
   readonly name: string
   /** Identifies the set of people. */
   readonly key: string

@@ -47,12 +47,12 @@ export interface ExportsRepository {
    * prove who they are within the last ten minutes.
    */
   begin(claim: ExportClaim, leaseMs: number): Promise<number | undefined>
-  /** Extends the lease. Returns false if the export must end, because the session has ended or the user was changed. */
-  renew(claim: ExportClaim, leaseMs: number): Promise<boolean>
   /**
-   * Marks an export as completed, so that the next one may begin after an hour. Returns false if the session has ended or the
-   * user was changed.
+   * Extends the lease. Returns false if the export must end: the session has ended, the status or the generation of the user
+   * has changed, or another export has begun.
    */
+  renew(claim: ExportClaim, leaseMs: number): Promise<boolean>
+  /** Marks an export as completed, so that the next one may begin after an hour. Returns false in the same cases as `renew`. */
   complete(claim: ExportClaim): Promise<boolean>
   /** Ends an export. If it was not completed, the next one may begin immediately. */
   end(claim: ExportClaim): Promise<void>

@@ -46,7 +46,7 @@ export interface FastApiImportRepository {
     move: { readonly from: number; readonly to: number },
     batch: readonly ImportedMessage[]
   ): Promise<number | undefined>
-  /** Returns the stored messages among those with the given authors and source ids. */
+  /** Returns those of the given messages that are stored. A message is identified by its author and its source id. */
   stored(messages: readonly Pick<ImportedMessage, 'userId' | 'sourceId'>[]): Promise<StoredImport[]>
 }
 
@@ -138,9 +138,9 @@ export const createFastApiImportRepository = (
 }
 
 /**
- * Returns the times of a batch, and the number of changed times. A time that is earlier than the previous one is changed, so
- * that the times never decrease. A time in the future is changed too, because it would become the time of every later message
- * in the room.
+ * Returns the times of a batch, and the number of changed times. A time that is missing, in the future, or earlier than the
+ * previous time is replaced with the previous time. So the times never decrease, and a time in the future does not become the
+ * time of every later message in the room.
  */
 const timesOf = (
   batch: readonly ImportedMessage[],

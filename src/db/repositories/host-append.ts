@@ -94,7 +94,7 @@ export const createAppendInTransaction = ({ engine }: SqlClient, schema: string)
 const COLUMNS = ['outcome', 'code', 'id', 'seq', 'ms', 'kind', 'target_seq', 'content', 'meta', 'detail'] as const
 const NUMBERS: ReadonlySet<string> = new Set(['id', 'seq', 'ms', 'target_seq'])
 
-/** Selects numbers as integers. The session of the host may print floating-point numbers with fewer digits. */
+/** Casts numbers to `bigint`, because the session of the host may print floating-point numbers with fewer digits. */
 const columnOf = (name: string): string => (NUMBERS.has(name) ? `${name}::bigint` : name)
 
 const rowOf = (values: readonly unknown[]): AppendRow =>

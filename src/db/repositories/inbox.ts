@@ -1,6 +1,6 @@
 /**
- * Reads the rooms of users with the numbers of unread messages. The number of messages up to an entry is its `seq` minus
- * `others.n`, the number of entries up to it that are not messages. So no rows are counted, except mentions.
+ * Reads the rooms of users with the numbers of unread messages. `others.n` is the number of entries up to an entry that are not
+ * messages. The number of messages up to that entry is its `seq` minus `others.n`. So no rows are counted, except mentions.
  */
 import type { SqlClient } from '../client/types.ts'
 import type { MemberRole, Visibility } from '../tables.ts'

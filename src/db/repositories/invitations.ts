@@ -1,6 +1,6 @@
 /**
- * Stores invitations, each as the SHA-256 of its token. An invitation belongs to no user, so it stays valid when the
- * administrator's sessions end.
+ * Stores invitations, each as the SHA-256 of its token. An invitation belongs to no user, so it stays valid when the sessions
+ * of the administrator who created it end.
  */
 import type { SqlClient } from '../client/types.ts'
 

@@ -25,8 +25,8 @@ export interface KeysRepository {
   /** Records that every token is encrypted with one of the keys in `used`, so that no other key is needed anymore. */
   retire(used: readonly string[]): Promise<void>
   /**
-   * Returns the newest token of each of the rooms with the newest entries, and the encrypted keys of the HMACs. Searches only a few
-   * entries of each room, so a room without a token among these entries is omitted.
+   * Returns the newest token of each of the `ROOMS` rooms with the newest entries. Omits a room if its newest `ENTRIES` entries
+   * contain no token. Also returns the encrypted keys of the HMACs.
    */
   newestTokens(): Promise<StoredToken[]>
 }

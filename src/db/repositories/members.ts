@@ -55,7 +55,8 @@ export interface MembersRepository {
   ofUser(userId: number, roomId: number, limit: number): Promise<Membership[]>
   /**
    * Returns who becomes the owner of a room when the user ceases to be a member: the moderator who joined first, or else the
-   * member who joined first. Returns undefined if another owner or no other member remains.
+   * member who joined first. Ignores members whose accounts have ended. Returns undefined if the room has another owner, or no
+   * other member.
    */
   successorOf(roomId: number, userId: number): Promise<MemberRow | undefined>
   /** Returns whether a room has other members whose accounts have not ended. */

@@ -86,8 +86,8 @@ export const createMessageRetentionRepository = (
         order by entry.seq limit $2 for update skip locked
       )) returning seq
     ) select count(*)::integer as count, max(seq)::double precision as last from gone`
-  // A trigger deletes the rows that belong to a deleted message. This statement deletes rows that were added at the same time,
-  // for example a reaction.
+  // A trigger deletes the rows that belong to a deleted message. This statement deletes the rows that other transactions added
+  // during that deletion, for example a reaction.
   const removeOf = (table: string): string => `delete from ${inSchema(table)} where room_id = $1 and seq <= $2`
   // Keeps the last row before the boundary. The row contains the number of entries that are not messages, which the inbox needs
   // (inbox.ts).

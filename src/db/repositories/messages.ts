@@ -60,8 +60,8 @@ export interface MessagesRepository {
    */
   oneOfEach(places: readonly Place[], userId?: number): Promise<StoredEntry[]>
   /**
-   * Returns the lowest and the highest stored `seq` with `from <= seq <= to` among the entries of these kinds. Returns
-   * `undefined` if there is no such entry.
+   * Returns the lowest and the highest `seq` among the stored entries with `from <= seq <= to`. `listed` selects the kinds of
+   * the entries. Returns `undefined` if there is no such entry.
    */
   extent(roomId: number, from: number, to: number, listed?: Listed): Promise<Extent | undefined>
   /** Returns the pinned messages of a room, the newest pin first. */
@@ -71,7 +71,7 @@ export interface MessagesRepository {
 /** The kinds of the entries in a list: of all kinds, only messages, or messages and notices. See `isNoticeKind`. */
 export type Listed = 'all' | 'messages' | 'notices'
 
-/** Selects at most `limit` pins, only those up to the entry `upTo` and before the entry `before`. */
+/** Selects at most `limit` pins with `pinSeq < before` and `pinSeq <= upTo`. */
 export interface PinPage {
   readonly before: number
   readonly upTo: number
@@ -110,7 +110,7 @@ interface More {
   readonly isEdited?: boolean
   readonly edit?: Pick<StoredEntry, 'content' | 'meta' | 'keyId'> | null
   readonly detail?: object | null
-  /** The `seq` of the newest edit of the message that the entry edits. */
+  /** For an edit: the `seq` of the newest edit of the same message. */
   readonly newestEdit?: number | null
   /** True for an edit whose message was erased. */
   readonly isErased?: boolean
@@ -137,8 +137,8 @@ export const createMessagesRepository = (client: SqlClient, schema: string): Mes
   const pins = `select seq::double precision, pin_seq::double precision as "pinSeq" from ${inSchema}.message_state
     where room_id = $1 and pin_seq is not null and pin_seq < $2 and pin_seq <= $3
       and seq >= (select oldest_seq from ${inSchema}.rooms where id = $1) order by pin_seq desc limit $4`
-  // Subqueries select the fields that most entries lack. A subquery is a look-up per entry, whereas a join could read whole
-  // tables. All these fields are in one column, because receiving another column takes longer than the look-up.
+  // Most entries lack these fields, so subqueries look them up for each entry. A join could read whole tables instead. All
+  // these fields are in one column, because receiving another column takes longer than the look-up.
   const entries = (source: string, condition: string): string => `
     select entry.id::double precision, entry.room_id as "roomId", entry.seq::double precision, entry.kind,
       entry.target_seq::double precision as "targetSeq", entry.user_id as "userId", entry.write_id as "writeId",
@@ -233,7 +233,7 @@ const entryOf = ({ more: json, ...entry }: Row): StoredEntry => {
   return {
     ...entry,
     // An erased message has no text, even if an edit of the message still has text. If the newest edit was deleted from the
-    // table, the message has no text either, because its author replaced the first text.
+    // table, the first text must not be shown instead, because the author has replaced it.
     ...(isEdited && entry.content !== null ? (edit ?? NO_TEXT) : {}),
     ...(isErased ? NO_TEXT : {}),
     detail: detail ? JSON.stringify(detail) : null,

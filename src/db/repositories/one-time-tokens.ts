@@ -12,8 +12,8 @@ export interface NewOneTimeToken {
   readonly addressHash: string | null
   readonly lifetimeMs: number
   /**
-   * When the token was requested, in milliseconds since the epoch. The default is now. Shows which of two tokens is newer,
-   * because a mail may be sent after the mail of a later request.
+   * When the token was requested, in milliseconds since the epoch. The default is now. A token replaces only tokens that were
+   * requested earlier, because mails may be sent in another order than they were requested.
    */
   readonly requestedAt?: number | undefined
   /** The generation of the user when the token was requested. The default is the current generation. */

@@ -30,7 +30,7 @@ export interface OutboxRepository {
    * that were tried before. No other call returns these mails during that time.
    */
   lease(limits: { readonly first: number; readonly again: number; readonly leaseMs: number }): Promise<LeasedMail[]>
-  /** Ends the lease of a mail, which is due again after `delayMs` milliseconds. Does nothing if the mail was leased again. */
+  /** Makes a leased mail due again after `delayMs` milliseconds. Does nothing if the mail was leased again. */
   retry(mail: Pick<LeasedMail, 'id' | 'attempts'>, delayMs: number): Promise<void>
   /** Assigns a user to a leased mail, and replaces its kind and payload. Returns the generation of the user. */
   address(id: string, mail: Pick<NewOutboxMail, 'kind' | 'userId' | 'payload' | 'keyId'>): Promise<number | null>

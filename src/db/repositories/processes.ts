@@ -24,7 +24,7 @@ export interface BusState {
 
 /** The state that a process reports about itself at each refresh. */
 export interface ProcessState {
-  /** The name of the machine, and the id of the process on it, as in the lines of the log. */
+  /** The name of the machine. The log lines of the process have the same `hostname` and `pid`. */
   readonly host: string
   readonly pid: number
   readonly uptimeMs: number
@@ -43,8 +43,8 @@ export interface ReportedProcess extends ProcessRow {
 
 /**
  * Finishes the upgrade in an open transaction, without a check for processes of older releases. After the commit, such
- * processes cannot append entries. The step `rooms` is inserted here and not by the SQL function. An older release also calls
- * the SQL function, but its command does not detect processes of its own release.
+ * processes cannot append entries. The SQL function does not insert the step `rooms`, because older releases call it too. The
+ * command of an older release would finish the step while other processes of that release are running.
  */
 export const finishIn = async (transaction: SqlTransaction, schema: string): Promise<void> => {
   const inSchema = `"${schema.replaceAll('"', '""')}"`

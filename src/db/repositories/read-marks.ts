@@ -61,10 +61,10 @@ export const createReadMarksRepository = ({ query }: Pick<SqlClient, 'query'>, s
   const quoted = `"${schema.replaceAll('"', '""')}"`
   const inSchema = (table: string): string => `${quoted}."${table}"`
   const members = inSchema('members')
-  // `offset 0` makes PostgreSQL look up each room and member by its index. Locked members and mentions are skipped, because
-  // this statement and an append that wait for each other would cause a deadlock. A skipped mention is not counted, because it
-  // is before the mark, and the next write deletes it. `locked` has the mark at the time of the lock, which another process may
-  // have moved since `found` was read.
+  // `offset 0` makes PostgreSQL look up each room and member by its index. Locked members and mentions are skipped, because a
+  // wait for them could cause a deadlock with an append. A skipped mention does not count as unread, because it is not after
+  // the mark. The next write deletes it. `found` reads the mark without a lock. `locked` reads the mark again, because another
+  // process may have moved it.
   const write = `with given as materialized (
       select * from unnest($1::integer[], $2::text[], $3::bigint[], $4::boolean[], $5::text[])
         as given (user_id, room, up_to, is_unread, epoch)

@@ -18,7 +18,7 @@ export interface RefreshState {
   readonly macKey: string
   /** Whether the current token was issued less than 30 s ago. */
   readonly isRecent: boolean
-  /** Whether the first use of the current token, or of an access token that was issued with it, was at least 30 s ago. */
+  /** Whether the current token, or an access token that was issued with it, was first used at least 30 s ago. */
   readonly isSuccessorInUse: boolean
   readonly end: SessionEnd
 }
@@ -55,8 +55,8 @@ export interface RefreshTokensRepository {
 }
 
 /**
- * The grace period of a refresh. During this time after a token was issued, a refresh with the token returns the same token
- * again. During this time after the first use of a token, the previous token is still accepted.
+ * The grace period of a refresh. If a token was issued within this period, a refresh with it returns the same token again. The
+ * previous token is accepted until this period has passed since the first use of the current token.
  */
 const GRACE = `interval '30 seconds'`
 

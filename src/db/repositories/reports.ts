@@ -64,8 +64,8 @@ export interface ReportsRepository {
   /** Returns one of the reports of `forAdministrator`. */
   findForAdministrator(userId: number, id: number): Promise<ReportRow | undefined>
   /**
-   * Resolves an open report, and with `deleted` all open reports of the same message. Returns false if the report is not open
-   * anymore.
+   * Resolves an open report. If `outcome` is `deleted`, resolves all open reports of the same message. Returns false if the
+   * report is not open anymore.
    */
   resolve(id: number, userId: number, outcome: ReportOutcome): Promise<boolean>
   /** Returns at most `limit` reports that a user sent, after the id `after`. */

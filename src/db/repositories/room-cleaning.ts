@@ -16,7 +16,10 @@ export interface BanErasure {
 }
 
 export interface RoomCleaningRepository {
-  /** Deletes some rows of a deleted room, or the room after its last row. Resolves with false if no room is left to clean. */
+  /**
+   * Deletes a batch of rows that belong to a deleted room. If no such rows are left, deletes the row of the room itself.
+   * Resolves with false if no room is left to clean.
+   */
   deleteSome(): Promise<boolean>
   /** Leases an erasure for `leaseMs` milliseconds. */
   lease(leaseMs: number): Promise<BanErasure | undefined>
@@ -49,7 +52,7 @@ export const ROOM_TABLES = [
   'restrictions',
   'last_posts',
   'ban_erasures',
-  // The progress of an import is deleted with its room, so that a later import into another room begins with the first message.
+  // The progress of the import into this room. Without this row, the next import begins with the first message.
   'fastapi_import',
   'members',
   'messages'
@@ -68,8 +71,8 @@ export const createRoomCleaningRepository = (
   const inSchema = (table: string): string => `"${schema.replaceAll('"', '""')}"."${table}"`
   const [rooms, messages, erasures] = [inSchema('rooms'), inSchema('messages'), inSchema('ban_erasures')]
   const deleted = `select id from ${rooms} where deleted_at is not null order by deleted_at, id limit 1 for update skip locked`
-  // If an operator has divided the table into partitions, rows of other rooms can have the same `ctid`. `+ 0` prevents the use of
-  // an index by room, which would compare each row of the room with each `ctid`.
+  // In a table with partitions, two rows can have the same `ctid`, so the outer condition compares the room too. `+ 0` prevents
+  // the use of an index by room. With that index, each row of the room would be compared with each `ctid`.
   const deleteFrom = (table: string): string => `with gone as (
       delete from ${inSchema(table)}
       where ctid = any(array(select ctid from ${inSchema(table)} where room_id = $1 limit $2)) and room_id + 0 = $1 returning 1

@@ -15,8 +15,8 @@ export interface RoomRow {
   readonly lastSeq: number
   readonly oldestSeq: number
   /**
-   * Whether an append must check that the author may write in the room. A public room is guarded if it is archived or in slow
-   * mode, or if somebody is muted or banned.
+   * Whether an append must check that the author may write in the room. Private and direct rooms are always guarded. A public
+   * room is guarded if it is archived or in slow mode, or if a user is muted or banned in it.
    */
   readonly guarded?: boolean
   readonly archived?: boolean

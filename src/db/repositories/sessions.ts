@@ -67,7 +67,10 @@ export interface SessionsRepository {
    * between.
    */
   start(session: NewSession): Promise<SessionEnd | undefined>
-  /** Returns the user's sessions that have not ended, the most recently used first. */
+  /**
+   * Returns the user's sessions that have not ended, the most recently used first. Omits a session without refresh tokens if
+   * its access token, which is valid for `plainMs` milliseconds, has expired and none of its sockets is open.
+   */
   list(userId: number, plainMs: number): Promise<ListedSession[]>
   /** Ends a session of a user. Returns whether the session existed. */
   end(userId: number, sessionId: string): Promise<boolean>
@@ -120,7 +123,8 @@ interface FoundRow {
 
 /**
  * Returns the condition under which a session is listed. A session without refresh tokens is listed while its access token is
- * valid, or while one of its sockets is open. The time of last use is updated every five minutes while a socket is open.
+ * valid, or while one of its sockets is open. A recent last use shows that a socket is open, because an open socket updates
+ * `last_used_at` every five minutes.
  */
 const isListed = (createdAt: string, plainMs: string): string =>
   `(refresh_hash is not null or last_used_at > clock_timestamp() - interval '15 minutes'

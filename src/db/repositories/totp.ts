@@ -1,4 +1,4 @@
-/** Stores the secrets of authenticator apps (TOTP, RFC 6238), which are encrypted, and the last accepted time step of each. */
+/** Stores the encrypted TOTP secrets of users (RFC 6238). For each secret, stores the time step of the last accepted code. */
 import type { SqlClient } from '../client/types.ts'
 
 /** The secret of a user, as a Fernet token, and the id of its key. */

@@ -19,8 +19,8 @@ export interface UserRecord {
   readonly createdAt: number
   readonly status: UserStatus
   /**
-   * Increases when everything that was issued to the user so far becomes invalid: sessions, access tokens, links and challenges
-   * of a lower generation.
+   * An increase invalidates all sessions, access tokens, links and challenges that were issued to the user with a lower
+   * generation.
    */
   readonly generation: number
   readonly role: UserRole
@@ -76,9 +76,9 @@ export interface UsersRepository {
   /** Suspends an active user and ends every session, or restores a suspended user. Returns whether the user was changed. */
   changeStatus(id: number, status: 'active' | 'suspended'): Promise<boolean>
   /**
-   * Sets the display name. Returns undefined if the user is not active or the session has ended. If `sessionId` is null, also
-   * returns undefined if the generation of the user has changed. With a session, the generation is not compared, because the
-   * session that changes the password stays valid.
+   * Sets the display name. Returns undefined if the user is not active or the session has ended. Without a `sessionId`, also
+   * returns undefined if the generation of the user has changed. With a `sessionId`, `generation` is ignored, because a session
+   * stays valid when it changes the password.
    */
   setDisplayName(
     user: Pick<CheckedUser, 'id' | 'generation' | 'sessionId'>,
@@ -88,7 +88,7 @@ export interface UsersRepository {
   findByExternalId(externalId: string): Promise<UserRecord | undefined>
   /** Returns host users, keyed by their ids in the host application, in one query. Omits users that do not exist. */
   findByExternalIds(externalIds: readonly string[]): Promise<Map<string, UserRecord>>
-  /** Creates the record of a host user, or updates the username in an existing record, unless the user was deleted. */
+  /** Creates the record of a host user, or updates the username in an existing record. Does not rename a deleted user. */
   admit(user: { externalId: string; username: string }): Promise<UserRecord>
 }
 

@@ -47,8 +47,8 @@ export const importUsers = async (
 export interface ImportedMessages {
   readonly stored: number
   /**
-   * Number of messages without an author or a readable text, and of messages of users whose account in this service has been
-   * deleted.
+   * Number of messages that were not imported. A message is skipped if it has no author, if its text cannot be read, or if the
+   * account of its author in this service was deleted.
    */
   readonly skipped: number
   /** The number of messages whose time was changed, because it was earlier than the previous entry, in the future, or missing. */

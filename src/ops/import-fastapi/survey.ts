@@ -25,7 +25,7 @@ export interface Survey {
   /** Users whose password hash is not a bcrypt hash. They cannot log in until their password is reset. */
   readonly withoutPassword: readonly string[]
   readonly messages: number
-  /** The source ids of messages without a known author, or that the key does not decrypt. */
+  /** The source ids of messages that have no known author, no text, or a text that the key does not decrypt. */
   readonly unreadable: readonly number[]
   /** The source id of the last message that an earlier run has imported. */
   readonly lastId: number

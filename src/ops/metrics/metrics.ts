@@ -1,4 +1,4 @@
-/** Declares the metrics without the types of prom-client, which may not be installed. */
+/** Declares the metrics without the types of prom-client, because prom-client is an optional dependency. */
 import type { Instruments } from '../../lib/instruments.ts'
 
 /** The methods of prom-client's registry that the service uses. A host application passes its own registry. */

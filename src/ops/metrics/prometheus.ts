@@ -29,7 +29,7 @@ export const createMetrics = (client: typeof prom, given?: MetricsRegistry): Met
   if (registry.getSingleMetric(`${PREFIX}info`)) {
     throw new Error('The registry in `metrics` already has the metrics of a chat. Pass each chat its own registry.')
   }
-  // The default metrics may measure the event loop only every 100 ms, because `chat_loop_delay_seconds` is more precise.
+  // For the default metrics, an interval of 100 ms is enough, because `chat_loop_delay_seconds` is more precise.
   const loop = { eventLoopMonitoringPrecision: 100 }
   if (!given) client.collectDefaultMetrics({ register: registry, gcDurationBuckets: GC_BUCKETS, ...loop })
   const registers = [registry]

@@ -41,8 +41,8 @@ export type UnsubscribeFrame = Static<typeof UnsubscribeFrame>
 
 /**
  * Marks a room as read up to an entry, or as unread. Ignored if the user is not a member of the room, or if the log has another
- * epoch. A mark never moves back. From the first such frame on, the connection receives `read` frames. A frame without `up_to`
- * and `unread` only requests these frames.
+ * epoch. A mark never moves back. The first frame of this type makes the service send its own `read` frames on the connection.
+ * A frame without `up_to` and `unread` changes no mark.
  */
 export const ReadCommand = Type.Object(
   {

@@ -14,7 +14,7 @@ const reach = {
   oldest: Int64({ minimum: 1, description: 'The `seq` of the oldest entry that is kept.' })
 }
 
-/** Delivers an entry of a kind that this process doesn’t support, while an older and a newer release run together. */
+/** Delivers an entry of a kind that this process doesn’t support, for example because a newer release defines the kind. */
 export const UnknownFrame = Type.Object(
   {
     type: Type.Literal('unknown'),
@@ -97,8 +97,9 @@ export const ReadNotice = Type.Object(
 export type ReadNotice = Static<typeof ReadNotice>
 
 /**
- * Reports the rooms of the inbox (`first`), and later their changes: all fields of a room that is new to the client, and
- * otherwise only the changed fields. `removed` lists the rooms that are not in the inbox anymore.
+ * Reports the rooms of the inbox. The frame with `first` contains the first page. Later frames contain changes: all fields of a
+ * room that is new to the client, and only the changed fields of any other room. `removed` lists the rooms that are not in the
+ * inbox anymore.
  */
 export const InboxFrame = Type.Object(
   {

@@ -19,5 +19,5 @@ export const hostData = Type.Object({
   nonce: Type.Optional(Nonce)
 })
 
-/** Describes the room and the role in a change of a member by the host's own code. The user is validated separately. */
+/** Describes the room and the role that the host's own code passes to change a member. The user is validated separately. */
 export const hostMember = Type.Object({ room: RoomName, role: Type.Optional(MemberRole) })

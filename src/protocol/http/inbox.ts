@@ -99,7 +99,7 @@ export const AfterInbox = Type.Optional(
   })
 )
 
-/** Describes a room in a frame: all fields of a room that is new to the client, or those that have changed. */
+/** Describes a room in a frame. A room that is new to the client has all fields. Any other room has only the changed fields. */
 export const InboxUpdate = Type.Object({
   room: RoomName,
   title: Type.Optional(Type.Union([Type.String(), Type.Null()])),

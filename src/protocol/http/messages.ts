@@ -37,8 +37,9 @@ export const ROOM = 'room'
 const NOTICES: readonly string[] = [MEMBERSHIP, ROOM, PIN]
 
 /**
- * Returns whether a list of messages with notices contains the entries of a kind. The names of the kinds that a host application
- * defines have a dot. The SQL function that appends entries has the same condition; see drizzle/0017_pins.sql.
+ * Returns whether the entries of a kind are notices: not messages, but listed with the messages on request. The entries of all
+ * kinds of a host application are notices; the names of these kinds have a dot. The SQL function that appends entries has the
+ * same condition; see drizzle/0017_pins.sql.
  */
 export const isNoticeKind = (kind: string): boolean => NOTICES.includes(kind) || kind.includes('.')
 
@@ -122,7 +123,7 @@ export const ReplyTo = Type.Optional(
   })
 )
 
-/** Defines the fields of a message that later entries changed, for example an edit, a reaction or a pin. */
+/** Defines the fields that show whether later entries, for example edits, reactions or pins, have changed a message. */
 export const messageState = {
   edited_at: Type.Optional(Timestamp),
   changed_seq: Type.Optional(

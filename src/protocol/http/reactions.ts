@@ -45,8 +45,8 @@ export const ReactionList = Type.Object(
 export type ReactionList = Static<typeof ReactionList>
 
 /**
- * Returns the form of a key in which it is stored and compared: in NFC, and without U+FE0F, which some keyboards omit. Returns
- * `undefined` if the text is neither an emoji nor a name.
+ * Returns the key in the form that is stored and compared: in NFC, and without U+FE0F, because some keyboards omit this
+ * character. Returns `undefined` if the text is neither an emoji nor a name.
  */
 export const reactionKey = (text: string): string | undefined => {
   const key = text.normalize('NFC').replaceAll(EMOJI_STYLE, '')

@@ -12,8 +12,8 @@ export const UpTo = Int64({
 })
 
 /**
- * Describes the epoch of a log. Control characters are rejected, because PostgreSQL cannot store a NUL. One such value would
- * prevent the marks of other users in the same statement from being stored.
+ * Describes the epoch of a log. Control characters are rejected, because PostgreSQL cannot store a NUL. One statement stores
+ * the marks of several users, so a NUL would make the statement fail for all of them.
  */
 export const Epoch = Type.String({
   maxLength: 64,

@@ -47,7 +47,7 @@ export const settings = {
   )
 }
 
-/** Describes how long the entries of a room are kept. Only owners change it. Null removes the limit of the room. */
+/** Describes how long the entries of a room are kept. Only owners may change this time. Null removes the limit of the room. */
 export const RetentionDays = Type.Optional(
   Type.Unsafe<number | null>({
     type: ['integer', 'null'],

@@ -24,7 +24,7 @@ const Code = Type.String({
 const CODES = 'Ten codes, each for one login. They cannot be read again.'
 const codesOf = (description: string) => Type.Array(Type.String({ examples: ['7Q3K-9XJH-M2TD-0WPA'] }), { description })
 
-/** Describes a new authenticator app. */
+/** Describes the secret of a new authenticator app, as text and as the URI of a QR code. */
 export const TotpSecret = Type.Object(
   {
     secret: Type.String({ description: 'The secret in base32, for apps that cannot scan a QR code.' }),
@@ -99,7 +99,7 @@ export const Factors = Type.Object(
 )
 export type Factors = Static<typeof Factors>
 
-/** Describes a request for a passkey, which a page passes to the browser. */
+/** Describes the options with which a page requests a passkey from the browser, and their challenge. */
 export const PasskeyRequest = Type.Object(
   {
     challenge: Challenge,

@@ -68,8 +68,8 @@ const NAMES = {
 const MAX_COMMAND_LENGTH = 300
 
 /**
- * Returns the command in a line, or the text to send. A path such as `/usr/bin` is not a command. Only some commands may have
- * several lines.
+ * Returns the command that the user typed, or the text to send. A path such as `/usr/bin` is not a command. Only some commands
+ * may have several lines.
  */
 export const parseInput = (text: string): Input => {
   if (text.startsWith('//')) return { kind: 'text', text: text.slice(1) }

@@ -74,7 +74,7 @@ export interface Conversation {
   /** Loads the previous page of history. */
   loadOlder(): void
   typing(): void
-  /** Marks the current room as read up to the message `upTo`, or with undefined up to the newest entry. */
+  /** Marks the messages of the current room up to `upTo` as read. If `upTo` is undefined, marks all entries as read. */
   seen(upTo: number | undefined): void
 }
 

@@ -5,7 +5,7 @@ import { countsOf } from './unread.ts'
 
 type Details = Awaited<ReturnType<ChatApi['showRoom']>>
 
-/** Maximum number of direct rooms whose members a list of rooms shows. Each needs a request. */
+/** Maximum number of direct rooms whose members are loaded for a list of rooms. Each of these rooms needs a request. */
 const MAX_DIRECT = 20
 const PAGE = 100
 /** The events after which the subject is not a member. */
@@ -21,9 +21,9 @@ export interface Directory {
   /** Returns the text that identifies a room of the inbox for the user, like `labelOf`. */
   labelOfItem(item: InboxItem): string
   /**
-   * Resolves with the name of the room that the user means by a name or a title. Prefers a room with exactly this name, then a
-   * room with this title or label, regardless of case. Without such a room, resolves with the text itself, or with undefined if
-   * the text can't be the name of a room. Never rejects.
+   * Resolves with the name of the room that a text identifies: a room with exactly this name, else a room with this title or
+   * label, regardless of case. If no such room is found, resolves with the text without a leading `#`, or with undefined if
+   * this can't be the name of a room. Never rejects.
    */
   roomOf(text: string): Promise<string | undefined>
   /**
@@ -41,7 +41,7 @@ export interface Directory {
 export const createDirectory = (client: ChatClient, inbox: Inbox): Directory => {
   const { api } = client
   const rooms = new Map<string, Details>()
-  /** The names of the other members of direct and private rooms, by the name of the room. */
+  /** Maps the name of a direct or private room to the names of its other members. */
   const others = new Map<string, string>()
   const names = new Map<number, string>()
   let last: Promise<unknown> = Promise.resolve()
@@ -157,8 +157,7 @@ export const createDirectory = (client: ChatClient, inbox: Inbox): Directory => 
   return {
     labelOf({ name, state }) {
       const { title, visibility } = rooms.get(name) ?? {}
-      // Ignores the item of a room that the user has left, because the inbox removes a room a little later than the service ends
-      // the subscription.
+      // If the user has left the room, ignores its inbox item, because the inbox removes the item a little later.
       const item = state.status === 'left' ? undefined : itemOf(name)
       const people = others.get(name) ?? item?.people?.map(({ username }) => username).join(', ')
       const shown = state.title === undefined ? (item?.title ?? title) : state.title

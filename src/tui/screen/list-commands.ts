@@ -5,8 +5,9 @@ import { cut } from './cells.ts'
 import { type Command, type CommandOptions, NOTHING } from './command-types.ts'
 import { dayAndTimeOf } from './times.ts'
 
-/** Maximum number of users or reports in a list, and maximum width of a line in cells. */
+/** Maximum number of users or reports in a list. */
 const LIMIT = 50
+/** Maximum width of a line in cells. */
 const WIDTH = 160
 const NUMBER = /^(\d{1,15})$/
 

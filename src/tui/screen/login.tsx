@@ -133,7 +133,7 @@ const useForm = ({ username: given, reason, onLogIn, onCode, onRegister, onDone 
       if (problem === 'second_factor_required' && next !== undefined) challenge.set(next)
       else errors.set(errorMessagesOf(error))
     }
-    // Also runs after a login, because the service may reject the new token, and this form is then shown again.
+    // Also runs after a successful login. If the service rejects the new token, this form is shown again.
     isBusy.set(false)
   }
   const submit = (): void => {

@@ -33,7 +33,7 @@ export const MEMBER_COMMANDS = {
       if (name !== '') {
         const { user_id } = await findUser(api, name)
         const { username } = await api.putMember(room, user_id)
-        // Always shows a notice, because the log gets no entry if, for example, the user was a member already.
+        // If the user was a member already, the log gets no entry, and this notice is the only response to the command.
         return notify(`${username} is a member of this room.`)
       }
       const { code, link, expires_at, uses_left } = await apis.invitations.create(room)

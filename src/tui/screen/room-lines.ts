@@ -11,7 +11,8 @@ export const membershipLine = (entry: MembershipFrame, name: string, userId: num
   if (event === 'joined') return `${who} became a member`
   if (event === 'left') return `${who} ${is} no longer a member`
   if (all.length > 1) return `${who} and ${all.length - 1} other${all.length === 2 ? '' : 's'} were added`
-  // The host application is not a user, so its entries have the subject as their author. Such a sentence names no author.
+  // The host application is not a user, so its entries have the subject as their author. The sentence for such an entry names
+  // no author.
   const author = authorId === subject ? undefined : authorId === userId ? 'You' : username
   const whom = isMe ? 'you' : name
   const withRole = role === 'member' ? '' : ` as ${article(role)}`

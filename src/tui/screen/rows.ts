@@ -59,8 +59,8 @@ export const rowsOf = (view: View, width: number): Row[] => {
 }
 
 /**
- * Caches the rows of each message, for the width and the options with which they were last created. Messages are frozen, so the
- * object identifies the content.
+ * Caches the last created rows of each message, with their width and options. Messages are frozen, so a changed message is a
+ * different key.
  */
 const cache = new WeakMap<
   Message,
@@ -144,7 +144,8 @@ const reactionRows = ({ seq, reactions = [], mine = [] }: Message, width: number
 }
 
 /**
- * Returns a key as an emoji. Adds U+FE0F, which the service removes from keys, to characters that are shown as text without it.
+ * Returns the emoji of a reaction key. The service removes U+FE0F from keys, so it is added to characters that would otherwise
+ * be shown as text.
  */
 const emojiOf = (key: string): string =>
   /^(?!\p{Emoji_Presentation})\p{Extended_Pictographic}$/u.test(key) ? `${key}\uFE0F` : key

@@ -7,8 +7,9 @@ import { cut } from './cells.ts'
 import { type Command, NAME, NOTHING } from './command-types.ts'
 import { findPerson, isNamed } from './users.ts'
 
-/** Maximum number of pinned messages that `/pins` lists, and maximum width of a line of this list in cells. */
+/** Maximum number of pinned messages that `/pins` lists. */
 const PINS = 50
+/** Maximum width in cells of a line that `/pins` shows. */
 const PIN_WIDTH = 120
 
 type Pin = Awaited<ReturnType<ChatApi['pins']>>['messages'][number]

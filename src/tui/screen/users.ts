@@ -27,7 +27,7 @@ export const findUser = async (api: ChatApi, name: string): Promise<Found> => {
 const memberOf = async (api: ChatApi, room: string, name: string): Promise<Member | undefined> => {
   let after: number | undefined = 0
   while (after !== undefined) {
-    // A page may be empty although there are more members, because each request searches only some of them.
+    // Only the last page has no `next`. An earlier page may be empty, because each request searches only some of the members.
     const page: Awaited<ReturnType<ChatApi['members']>> = await api.members(room, { query: plainName(name), after })
     const member = page.members.find(isNamed(name))
     if (member) return member

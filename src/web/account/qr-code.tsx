@@ -1,7 +1,7 @@
 /** Renders a text as a QR code. Uses one SVG path, because the page’s CSP does not allow `data:` images. */
 import { correction, generate } from 'lean-qr/nano'
 
-/** The light border that readers need, in modules (ISO/IEC 18004, 5.3.8). */
+/** Width in modules of the light border that QR code scanners need (ISO/IEC 18004, 5.3.8). */
 const BORDER = 4
 
 export const QrCode = ({ text, label }: { readonly text: string; readonly label: string }) => {

@@ -26,7 +26,7 @@ interface ControlsProps {
   readonly isActive: boolean
   readonly onPopup: (popup: OpenPopup | undefined) => void
   /**
-   * Called before a popup closes because the user has chosen an item or left the popup with the keyboard. Moves the focus to the
+   * Called when the user chooses an item or leaves a popup with the keyboard, before the popup closes. Moves the focus to the
    * message.
    */
   readonly onDone: () => void

@@ -9,7 +9,7 @@ export interface Deletions {
   waiting(room: string): ReadonlySet<number>
   start(room: Room, seq: number): void
   undo(room: Room, seq: number): void
-  /** Stops the timer of a deletion, or restarts it with the full delay. */
+  /** If `isHeld`, stops the timer of a deletion. Otherwise restarts it with the full delay. */
   hold(room: Room, seq: number, isHeld: boolean): void
   /** Sends all delayed deletions at once. */
   flush(): void

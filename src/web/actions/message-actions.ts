@@ -50,7 +50,7 @@ export interface RoomRights {
 }
 
 export const permissionsOf = (features: readonly string[] = [], rights: RoomRights): Permissions => ({
-  // A service of an older release lists no features and does not support replies.
+  // Releases that support replies list the feature `message`. Older releases list no features.
   reply: features.includes('message'),
   edit: features.includes('edit'),
   remove: features.includes('deletion'),

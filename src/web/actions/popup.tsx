@@ -61,7 +61,7 @@ export const place = (popup: HTMLElement, anchor: HTMLElement): void => {
   const { offsetWidth: width, offsetHeight: height } = popup
   const isBelow = bottom + height + MARGIN <= innerHeight || innerHeight - bottom > top
   const y = isBelow ? Math.min(bottom + 4, innerHeight - height - MARGIN) : top - height - 4
-  // Opens towards the middle of the window.
+  // The popup extends from the anchor towards the middle of the window.
   const x = left + right < innerWidth ? left : right - width
   popup.style.top = `${Math.max(MARGIN, y)}px`
   popup.style.left = `${Math.max(MARGIN, Math.min(x, innerWidth - width - MARGIN))}px`

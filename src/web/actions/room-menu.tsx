@@ -15,7 +15,7 @@ interface RoomMenuProps {
 
 export const RoomMenu = ({ anchor, rooms, entry, onDone, onClose }: RoomMenuProps) => {
   const { name, visibility } = entry
-  // If the service refuses the change, the inbox shows the former state again.
+  // Ignores errors, because the inbox shows the former state again if the service refuses the change.
   const choose = (change: () => Promise<void>) => (): void => {
     onDone()
     void change().catch(() => {})

@@ -12,7 +12,7 @@ interface CardProps {
   readonly button?: string
   readonly action: Action
   readonly isComplete?: boolean
-  /** Selects the field that gets the focus at first, and after an error. */
+  /** Returns the selector of the field to focus. Called when the card is first shown and when the error changes. */
   readonly focus?: (error: Action['error']) => string
   readonly onSubmit?: () => void
   readonly children?: ComponentChildren

@@ -46,7 +46,7 @@ export const MembersSection = (props: MembersSectionProps) => {
   const changed = (member: Member): void => {
     setSelected(undefined)
     pages.replace({ ...member, id: member.user_id })
-    // If the user has changed their own role, sets the focus to the list, because the user may no longer have a button for it.
+    // After a change of their own role, users may no longer have this button. The focus is therefore set to the list.
     focus(member.user_id === me ? undefined : member.user_id)
   }
   const removed = (id: number): void => {
@@ -116,7 +116,7 @@ const OwnMembership = (props: MembersSectionProps & { readonly onJoined: () => v
   const leave = (): void =>
     void action.run(async () => {
       await api.removeMember(room, 'me')
-      // The list keeps a public room, because the user can still read it.
+      // A public room stays in the list of rooms, because the user can still read it.
       if (rights.isPublic) rooms.update(await api.showRoom(room))
       else {
         goTo(DEFAULT_ROOM)

@@ -77,7 +77,7 @@ export const PeopleSearch = ({ api, hidden, button }: PeopleSearchProps) => {
   )
 }
 
-/** Returns a function that searches, the result of its newest call, and the error of that call. */
+/** Returns a search function, and the result and the error of its newest call. */
 const useSearch = (api: ChatApi) => {
   const [found, setFound] = useState<Found>()
   const [error, setError] = useState<ChatApiError>()
@@ -88,7 +88,7 @@ const useSearch = (api: ChatApi) => {
       if (!(cause instanceof ChatApiError)) throw cause
       return cause
     })
-    // The response to an earlier call may arrive late.
+    // Ignores the late response to an earlier call.
     if (newest.current !== query) return
     if (result instanceof ChatApiError) return setError(result)
     setError(undefined)

@@ -26,7 +26,7 @@ interface Pinned {
 
 export const Pins = ({ api, room, actions, onClose, onJump }: PinsProps) => {
   const dialog = useRef<HTMLDialogElement>(null)
-  // `usePages` identifies items by `id`, which a message does not have.
+  // Sets `id` to the `seq` of the message, because `usePages` identifies items by `id`.
   const pages = usePages(async after => {
     const { messages, next } = (await api.pins(room.name, { limit: PAGE, ...after })) as Pinned
     return { items: messages.map(message => ({ ...message, id: message.seq })), next }

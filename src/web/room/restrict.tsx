@@ -21,7 +21,7 @@ const DURATIONS = [
   ['720', '30 days'],
   ['', 'Without an end']
 ] as const
-/** The maximum age in hours of the messages to delete, with its label. With an empty value, no messages are deleted. */
+/** Maximum ages in hours of the messages to delete, with their labels. An empty value means that no messages are deleted. */
 const ERASURES = [
   ['', 'Keep the messages'],
   ['1', 'Delete the messages of the last hour'],

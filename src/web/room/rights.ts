@@ -3,7 +3,7 @@ import type { MemberRole, Visibility } from '../room-entry.ts'
 
 export interface Rights {
   readonly isPublic: boolean
-  /** Whether the user may join, and may leave. */
+  /** Whether the user may join the room (`join`) or leave it (`leave`). */
   readonly join: boolean
   readonly leave: boolean
   /** Whether the user may add other users. */

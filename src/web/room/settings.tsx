@@ -1,4 +1,7 @@
-/** Renders the settings of a room: slow mode, and for owners also who may add people and whether the room is archived. */
+/**
+ * Renders the settings of a room: slow mode, and for users with the right `change` also the archive and the right to add
+ * people.
+ */
 import type { RoomSettings } from '../../../client/src/index.ts'
 import { CheckBox } from '../check-box.tsx'
 import { Choice } from '../choice.tsx'

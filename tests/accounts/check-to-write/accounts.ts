@@ -17,8 +17,8 @@ import {
 } from './subject.ts'
 
 /**
- * Makes the user and a second user administrators, and creates a third user. Returns `actor`, the first user in the form in
- * which routes pass an administrator, and `other`, the third user.
+ * Makes the subject's user an administrator, and creates another administrator and a third user. `actor` is the subject's user,
+ * in the form in which routes pass an administrator. `other` is the third user.
  */
 const adminOf = async ({ database, user, sessionId, sql }: Subject) => {
   const root = await database.users.create({ username: `root${user.id}`, hashedPassword: null })
@@ -35,8 +35,8 @@ const exportAll = async (paused: Accounts, { user: { id: userId, generation }, s
   try {
     for await (const _ of lines);
   } catch (error) {
-    // Replaces the error, because the test expects a ChatError from every refused write. `lines` throws another error, because
-    // a response that has begun cannot become a problem document.
+    // The test expects a ChatError from every refused write. But `lines` throws another kind of error, because a response that
+    // has begun cannot become a problem document.
     throw new ChatError('invalid_token', String(error))
   } finally {
     end()

@@ -38,7 +38,8 @@ export interface Write {
   /** True if the write needs the session of the request, and so has no effect after that session has ended. */
   readonly isOfSession?: true
   /**
-   * Events that the test omits, because they cannot happen here. For example, the event waits for a row that the check locks.
+   * Events that cannot happen between the check and the write, so that the test omits them. For example, an event cannot happen
+   * if it needs a row that the check has locked.
    */
   readonly excluded?: readonly string[]
   /** Events after which the write may take effect, because the session is still valid and the write needs no proof. */

@@ -19,7 +19,7 @@ type Step =
   | { readonly kind: 'refresh'; readonly who: Who; readonly isLost: boolean }
   | { readonly kind: 'late tab' }
   | { readonly kind: 'steal' }
-  // Each wait is longer than the limits of 30 s in the model. Between other steps, hardly any time passes.
+  // Each wait is longer than both limits of 30 s in the model. All other steps take almost no time.
   | { readonly kind: 'wait'; readonly seconds: number }
 
 const step: fc.Arbitrary<Step> = fc.oneof(
@@ -60,7 +60,7 @@ const expected = (model: Model, presented: number, now: number): number | undefi
   return isReuse ? undefined : model.number
 }
 
-/** A sequence that ends with the use of a stolen token that is too old. Perhaps no random sequence contains such a use. */
+/** The thief presents token 1 when token 3 is current. So the session ends. The random sequences may not cover this case. */
 const THEFT: readonly Step[] = [
   { kind: 'steal' },
   { kind: 'wait', seconds: 40 },

@@ -33,8 +33,8 @@ describe('a slow reader', () => {
     await talk(sender, 4000)
     const grown = process.memoryUsage().external - before.external
     // At most 1 MB of the 16 MB of messages is queued for the slow reader. The limit of this test is higher, because `external`
-    // includes more memory: the page cache with several copies of each message, and buffers that are not garbage-collected yet.
-    // Not checked with the embedded database, because that database is in the memory of this process.
+    // also includes the page cache and garbage. With the embedded database, `external` would include that database too, so it
+    // is not checked.
     if (engine === 'postgres') expect(grown).toBeLessThan(100 * 1024 * 1024)
     slow.socket.resume()
     const seqs: number[] = []

@@ -423,7 +423,7 @@ describe.skipIf(engine === 'pglite')('two processes', () => {
     expect(await read(second)).toMatchObject({ messages: [{ content: 'first' }] })
     first.socket.send({ type: 'edit', target: 1, content: 'second', ref: 'r' })
     await first.socket.nextOf('ack')
-    // A list shows the effects of all entries up to its `seq`. The edit has the `seq` 2.
+    // The edit has the `seq` 2, so a list with this `seq` must show the edited message.
     await expect.poll(async () => (await read(second)).seq).toBe(2)
     expect(await read(second)).toMatchObject({ messages: [{ content: 'second', changed_seq: 2 }] })
   })
@@ -464,8 +464,8 @@ describe.skipIf(engine === 'pglite')('two processes', () => {
         [body.seq]
       )
       expect(rows).toHaveLength(0)
-      // The first process may show the message until it is notified of the deletion. A list shows the effects of all entries up
-      // to its `seq`.
+      // The first process may show the message until it is notified of the deletion. The deletion must be visible in a list
+      // whose `seq` is at least that of the deletion.
       let list = await first.list(`?after=${body.seq - 1}&limit=1`)
       while (list.seq < deletion.seq) list = await first.list(`?after=${body.seq - 1}&limit=1`)
       const [message] = list.messages

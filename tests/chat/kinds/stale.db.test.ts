@@ -1,6 +1,6 @@
 /**
- * Tests that no response shows the old text of a message that was edited or erased. Covers edits on another page of the cache
- * than the message, batches, rooms that were not loaded during the change, and changes by SQL.
+ * Tests that no response shows the old text of a message that was edited or erased. Covers changes in one batch, changes by
+ * SQL, changes of rooms that are not loaded, and edits that are not on the same page of the cache as their message.
  */
 import { describe, expect, test } from 'vitest'
 import type { Bus } from '../../../src/bus/bus.ts'

@@ -8,8 +8,8 @@ const upTo = (from: number, to: number) =>
   Array.from({ length: Math.max(0, to - from + 1) }, (_, at) => entry(from + at))
 
 /**
- * Creates a page cache for a log of `length` entries. Tests delete entries in `log`, which also records the ranges that were
- * read.
+ * Creates a page cache for a log of `length` entries. `log.deleted` contains the entries that a test has deleted.
+ * `log.readings` contains the ranges that the page cache has read.
  */
 const start = (length: number, options: { maxBytes?: number; pageSize?: number } = {}) => {
   const log = { length, deleted: new Set<number>(), readings: [] as [number, number][] }

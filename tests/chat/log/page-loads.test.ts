@@ -1,4 +1,4 @@
-/** Tests that a repeated read returns the entries for all readers that share it. */
+/** Tests a read of the database that several readers share. If the read is repeated, each reader must get its entries. */
 import { expect, test } from 'vitest'
 import { createPageCache } from '../../../src/chat/log/page-cache.ts'
 

@@ -24,7 +24,7 @@ test('the first message makes its author a member with an entry, and later ones 
   await expect.poll(names).toEqual(['ann', 'bob'])
   await post(ann)
   await post(bob)
-  // When this author has become a member, the service has also looked up the authors of the messages above.
+  // The service looks up authors in the order of their messages. When cat is a member, it has also looked up ann and bob again.
   await post(people[2])
   await expect.poll(names).toEqual(['ann', 'bob', 'cat'])
   const entries = await log()

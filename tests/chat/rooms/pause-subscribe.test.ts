@@ -126,7 +126,7 @@ test.for([undefined, 2])(
     const it = start()
     await longDelivery(it)
     it.setLast(2)
-    // The room reads the entry from the database, because another entry was changed during the append.
+    // -1 is not the current version of the room. So the room does not add the entry, but reads it from the database.
     it.room.committed(entryAt(2), -1)
     expect(it.room.tail).toBe(1)
     await it.manager.subscribe(it.connection, it.room, {

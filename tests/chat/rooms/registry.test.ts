@@ -77,7 +77,7 @@ test('a room that is loaded again does not use pages that were cached while it w
   const { id } = (await rooms.load('general')) ?? { id: 0 }
   for (let sweep = 0; sweep < 3; sweep++) rooms.sweep()
   expect(rooms.get('general')).toBeUndefined()
-  // A response that was started before the unload may still read pages.
+  // A response that was started before the unload may still read a page, which adds the page to the page cache.
   rooms.pages.add(id, entry)
   await rooms.load('general')
   expect(rooms.pages.page(id, entry.seq)).toBeUndefined()

@@ -68,7 +68,8 @@ export const checkOutgoing = ({ id }: App, { sent, outgoing }: Track, { log }: F
     )
   )
     wrong.push(`the messages are in the order ${seqs}`)
-  // A message whose acknowledgement was lost before its author was banned may have been stored, and then erased with its nonce.
+  // The log may contain these failed messages without their nonces. The service may have stored them, and erased them with
+  // their nonces when it banned their author.
   const unknown = sent.filter(nonce => isUnknown(outgoing.get(nonce)) && !stored.has(nonce)).length
   const all = log.filter(({ type, user_id }) => type === 'message' && user_id === id)
   const nameless = all.filter(({ seq, unavailable }) => unavailable === 'erased' && !seqs.includes(seq))
@@ -121,7 +122,7 @@ export const checkView = async ({ room }: Track, { api }: Caller): Promise<strin
   ]
 }
 
-/** Compares the settings that the user sees with those of the room. Skips settings that a client that joined later lacks. */
+/** Compares the settings that the user sees with those of the room. Skips settings that the client has not received. */
 export const checkSettings = ({ room: { state } }: Track, { rules }: FoldedRoom): string[] =>
   Object.entries(rules.settings).flatMap(([name, value]) => {
     const found = state[name as keyof typeof state]

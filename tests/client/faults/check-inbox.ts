@@ -14,7 +14,7 @@ const INBOX_MS = 75_000
 
 /**
  * Returns the part of an inbox that is compared. Omits the `seq` of each room, because live frames don't update it. Sorts rooms
- * without messages by name, because live frames lack the time at which the user joined, by which the service sorts these rooms.
+ * without messages by name. The service sorts these rooms by the time at which the user joined, but live frames lack this time.
  */
 export const viewOf = ({ rooms, total }: Pick<Inbox['state'], 'rooms' | 'total'>) => {
   const shown = rooms.map(({ seq: _, ...room }) => room)

@@ -14,7 +14,7 @@ export interface Services {
   readonly database: ChatDatabase
   port(process: number): number
   url(process: number): string
-  /** Restarts a process. Connections are closed as in any restart. Calls run one after the other. */
+  /** Stops a process gracefully, and starts it again. Concurrent calls run one after the other. */
   restart(process: number): Promise<void>
   /** Loses all notifications between the processes while `work` runs. */
   withoutNotifications(work: () => Promise<void>): Promise<void>

@@ -66,8 +66,8 @@ const waitForJobs = async (world: World): Promise<void> => {
     async () => (await sql(world, erasures, [[...world.rooms.keys()]])).length === 0
   )
   await until('the account is erased', async () => {
-    // Sets the time of the deletion request back by three minutes. Otherwise, the job would wait, because messages of the user
-    // may still be being appended.
+    // The job waits two minutes after the request before it erases messages that were appended late. Sets the time of the
+    // request back by three minutes, so that the job does not wait.
     await sql(world, `update @deletions set requested_at = requested_at - interval '3 minutes'`)
     const [row] = await sql(world, `select status from @users where id = $1`, [world.leaver.id])
     return row?.status === 'deleted'
@@ -85,7 +85,7 @@ export const settle = async (world: World, callers: readonly Caller[]): Promise<
     for (const [name, head] of await headsOf(world, caller)) {
       const track = app.enter(name)
       const last = lastSeqOf(track)
-      // A user who subscribed after the last entry has received none.
+      // `last` is 0 if the user subscribed after the last entry, and so has received none.
       if (track.room.state.status !== 'live' || (last > 0 && last < head)) return false
     }
     return isAcknowledged(app)

@@ -1,4 +1,4 @@
-/** Uses what neither the page nor the terminal client uses: routes that do the same as a frame, and frames of other clients. */
+/** Uses the routes and frames that neither the page nor the terminal client uses. Many of the routes do the same as a frame. */
 import assert from 'node:assert/strict'
 import { appendAsHost } from '../host.ts'
 import type { Stage } from '../stage.ts'

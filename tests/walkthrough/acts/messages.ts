@@ -39,7 +39,7 @@ export const changeMessages = async (stage: Stage): Promise<void> => {
   await ada.page.keyboard.press('Enter')
   await mias.sees('🥳 1')
   await until('ada’s page shows who reacted', async () => {
-    // Repeats the hover, because the reaction moves away from the pointer when a read receipt appears above it.
+    // Tries again if a read receipt appears above the reaction, and the reaction therefore moves away from the pointer.
     await ada.page.getByRole('button', { name: '🚀 1 reaction' }).hover()
     await ada.page.getByRole('tooltip').getByText('ada').waitFor({ timeout: 2000 })
     return true

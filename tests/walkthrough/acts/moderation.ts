@@ -33,7 +33,7 @@ export const mute = async ({ ada, bob, mia, mias, services, idOf }: Stage): Prom
   await ada.note('mia unmuted bob').waitFor()
 }
 
-/** Bans bob, and later removes him. He does not see the room until a moderator has added him again. */
+/** Bans bob from a room, and then removes him as a member. Each time, bob sees the room only after mia has added him again. */
 export const ban = async ({ ada, bob, mia, mias }: Stage): Promise<void> => {
   await mias.command('/ban bob 7d spam', () => bob.sees(/banned[\s\S]* Go to another room with \/room NAME\./))
   await ada.note('mia banned bob').waitFor()

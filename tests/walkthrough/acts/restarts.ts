@@ -6,8 +6,8 @@ const COUNT = 12
 const textsOf = (name: string): string[] => Array.from({ length: COUNT }, (_, at) => `${name} counts ${at + 1}.`)
 
 /**
- * Lets all users post. After a third of bob’s posts, kills the process of ada and bob, and starts it again when all have
- * posted. Every message must then be stored once, and the messages of each user must be in the order in which they were sent.
+ * Lets all users post. Kills the process of ada and bob after a third of bob’s posts. Restarts it when all users have sent
+ * their last post. Every message must then be stored once, and the messages of each user must be in the order of sending.
  */
 export const kill = async ({ ada, bob, mia, mias, api, first, acks }: Stage): Promise<void> => {
   for (const page of [ada, mia]) await page.open('Tea')

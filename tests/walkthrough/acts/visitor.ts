@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { PASSWORD } from '../person.ts'
 import type { Stage } from '../stage.ts'
 
-/** Uses and revokes an invitation from the terminal client, and deletes its room. */
+/** Creates, uses and revokes invitations to a room, mostly in the terminal client. Then deletes the room. */
 export const invite = async (stage: Stage): Promise<void> => {
   const { bob, mia, mias } = stage
   await mias.command('/private Annex', () => mias.sees('You created this private room.'))
