@@ -2,9 +2,9 @@
  * Computes the current state of a message. Starts with the message's own entry. Then applies the later entries that change the
  * message, in the order of the log. Last, applies this user's unconfirmed changes.
  *
- * A message that arrives in a frame after a gap has the text of its newest edit, but no reactions and no pin. So its text can
- * be newer than its reactions and its pin. An entry changes the text only if the `seq` of the entry is above `changed_seq`. An
- * entry changes the reactions and the pin only if the `seq` of the entry is above `reactedSeq`.
+ * A frame of a message that the client had missed has the text of the newest edit, but no reactions and no pin: later frames
+ * bring these. So the text can be ahead of the reactions and the pin. An entry changes the text only if its `seq` is above
+ * `changed_seq`. An entry changes the reactions and the pin only if its `seq` is above `reactedSeq`.
  */
 import { changedSeqOf, type Reply, withChange, withoutText, withText } from './message.ts'
 import type { Message, MessageChange, OutgoingChange } from './room-types.ts'

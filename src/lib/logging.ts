@@ -90,9 +90,9 @@ export const redactingLogger = <T extends Logger>(logger: T): T =>
   redacts in logger ? logger : Object.assign(Object.create(logger), METHODS, { [wrapped]: logger })
 
 /**
- * Creates the logger of a request. If the parent already redacts its lines, the child logger is created only when the request
- * logs its first line. This saves time: if the log level is above `info`, most requests log nothing, and creating a child takes
- * longer than the rest of a short request.
+ * Creates the logger of a request. If `parent` redacts its lines itself, the child logger is created only when the request logs
+ * its first line. This saves time: if the log level is above `info`, most requests log nothing, and creating a child takes longer
+ * than the rest of a short request. Any other parent is wrapped at once.
  */
 export const requestLogger = <T extends Logger>(parent: T, bindings: object, options: object): T => {
   if (!(redacts in parent) || 'level' in options || 'serializers' in options)

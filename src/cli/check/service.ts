@@ -59,12 +59,12 @@ const checkUpgrade = (base: string): Promise<void> =>
   new Promise((resolve, reject) => {
     const socket = new WebSocket(`${base.replace(/^http/, 'ws')}/ws/chat`, 'chat.v1', { handshakeTimeout: TIMEOUT_MS })
     socket.on('error', () =>
-      reject(new Error('PUBLIC_URL does not accept WebSockets. Let the proxy pass on /ws/chat.'))
+      reject(new Error('PUBLIC_URL does not accept WebSockets. Configure the proxy to forward /ws/chat.'))
     )
     socket.on('unexpected-response', (request, { statusCode }) => {
       request.destroy()
       if (statusCode === 401) return resolve()
-      const advice = 'Let the proxy pass on the headers Upgrade and Connection, as in deploy/nginx.conf.'
+      const advice = 'Configure the proxy to forward the headers Upgrade and Connection, as in deploy/nginx.conf.'
       reject(
         new Error(
           `PUBLIC_URL responds to a WebSocket handshake without a token with ${statusCode}. The service would respond with 401. ${advice}`

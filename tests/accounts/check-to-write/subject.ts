@@ -42,7 +42,7 @@ export interface Write {
    * if it needs a row that the check has locked.
    */
   readonly excluded?: readonly string[]
-  /** Events after which the write may take effect, because the session is still valid and the write needs no proof. */
+  /** Events after which the write may take effect. They leave the session valid, and the write needs no password or passkey. */
   readonly allowed?: readonly string[]
   /** Prepares the account. Returns the action, which begins with the checks and ends with the write. */
   prepare(subject: Subject): Promise<(paused: Accounts) => Promise<unknown>>
