@@ -201,8 +201,8 @@ const addShutdown = (fastify: FastifyInstance, { stop }: ChatCore): void => {
 /**
  * Returns a `preHandler` hook for routes that read from the database. The hook counts the request as a read of
  * `entriesOf(request)` entries. The hook waits while too many responses are in progress. It rejects the request with
- * `rate_limited` if the user reads too much, and with `busy` if all users together do. A read counts as in progress until the
- * client has received the whole response or the connection is closed.
+ * `rate_limited` if the user reads too much or does not receive earlier responses, and with `busy` if all users together read
+ * too much. A response is in progress until the client has received all of it or the connection is closed.
  */
 export const limitReads =
   (entriesOf: (request: FastifyRequest) => number = () => 1) =>
@@ -218,7 +218,8 @@ export const limitReads =
     waiting.then(
       () => done(),
       error => {
-        // The client does not receive its earlier responses. Closing this connection also drops the requests queued on it.
+        // The user's clients do not receive the earlier responses. Closing this connection also drops the requests that are
+        // queued on it.
         if (isUnread(error)) reply.header('connection', 'close')
         done(error)
       }

@@ -26,7 +26,7 @@ export interface ChatConfigOptions {
   readonly settings?: HostSettings
   /** Resolved settings, which are used instead of `settings`. */
   readonly resolved?: Resolved
-  /** Required settings that are allowed to be missing. See `ResolveOptions`. */
+  /** Settings that may be missing, although they are usually required. See `ResolveOptions`. */
   readonly without?: ResolveOptions['without']
 }
 

@@ -19,10 +19,10 @@ declare module 'fastify' {
   interface FastifyInstance {
     chatDb: ChatDatabase
     /**
-     * Runs work during the start. The work uses the client of the host application, or the embedded database. If there is
-     * neither, it uses its own connection, which is closed after the work. An open connection would keep the process running if
-     * the start failed later. If the host passed a client and `migrateOnStart` is false, the work is not run, because the host
-     * may not be connected yet.
+     * Calls `work` with a database during the start. `work` uses the client of the host application, or the embedded database.
+     * If there is neither, a connection is opened for `work` and closed afterwards. An open connection would keep the process
+     * running if the start failed later. If the host passed a client and `migrateOnStart` is false, `work` is not called,
+     * because the host may not be connected yet.
      */
     chatDbAtStart: (work: (database: ChatDatabase) => Promise<void>) => Promise<void>
   }

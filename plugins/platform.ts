@@ -126,9 +126,9 @@ const codeIn =
   }
 
 /**
- * Adapts the schema of a route if a host application authenticates the users or has its own OpenAPI document. Replaces the
- * security scheme and the error codes that do not apply. In the document of the host, operation ids must be unique, so `prefix`
- * is added to the operation id.
+ * Adapts the schema of a route if a host application authenticates the users or has its own OpenAPI document. Replaces
+ * `security` by `documentSecurity`, and maps the error codes with `codeHere`. In the document of the host, operation ids must
+ * be unique, so `prefix` is added to the operation id.
  */
 const fitDocument = (
   route: RouteOptions,

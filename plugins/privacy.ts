@@ -94,8 +94,8 @@ const runJob = (fastify: FastifyInstance, job: DeletionJob): void => {
   fastify.addHook('onRequest', waitOnce(startOnce))
   const shutdown = shutdownOf(fastify)
   shutdown.add('stop background work', () => void job.stop())
-  // This later step waits until the job has stopped, so that a running transaction can end. If the transaction were
-  // interrupted, another process would have to repeat it.
+  // The later step `close WebSockets` has a longer timeout, so it waits for a running transaction of the job to end. If the
+  // transaction were interrupted, another process would have to repeat it.
   shutdown.add('close WebSockets', job.stop)
 }
 

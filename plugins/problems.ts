@@ -79,8 +79,8 @@ const LIMITS: ReadonlySet<string> = new Set<ErrorCode>([
 ])
 
 /**
- * The service rejects entries with this code until an operator finishes the upgrade. A rejection is logged as a warning and
- * not as an error, because it is expected during an upgrade.
+ * The error code for an entry that the service accepts only after an operator has finished the upgrade. A rejection is logged
+ * as a warning and not as an error, because it is expected during an upgrade.
  */
 const UPGRADE_PENDING: ErrorCode = 'upgrade_pending'
 

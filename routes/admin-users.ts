@@ -1,4 +1,4 @@
-/** Lets administrators list users and change their accounts. Every route requires an administrator and a recent proof. */
+/** Lets administrators list users and change their accounts. Every route requires a recent proof of identity. */
 import { type FastifyPluginAsyncTypebox, Type } from '@fastify/type-provider-typebox'
 import { administratorOf, type StoredManagedUser } from '../plugins/auth.ts'
 import { limitReads } from '../plugins/chat.ts'

@@ -1,6 +1,5 @@
 /**
- * Defines what the routes for second factors have in common: rate limits, the required proof, and the fields of their
- * documentation.
+ * Defines what the routes for second factors have in common: rate limits, the required proof of identity, and OpenAPI fields.
  */
 import { limitReads } from '../plugins/chat.ts'
 import { SECURED, TOKEN_PROBLEMS } from '../src/protocol/openapi.ts'
@@ -17,7 +16,7 @@ export const FACTOR_SCHEMA = { tags: ['auth'], security: SECURED }
 /** Returns the options of a route that returns a challenge for a passkey. */
 export const challengeRoute = () => ({ bodyLimit: BODY_LIMIT, preHandler: [limitReads(), limitChanges('challenges')] })
 
-/** Returns the options of a route that changes second factors. Such a route requires a recent proof. */
+/** Returns the options of a route that changes second factors. Such a route requires a recent proof of identity. */
 export const factorChangeRoute = () => ({
   bodyLimit: BODY_LIMIT,
   config: { chatProof: true },

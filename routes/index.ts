@@ -115,10 +115,7 @@ const localRoutes: FastifyPluginAsync<Pick<AuthRoutesOptions, 'loginRateLimit'>>
   await fastify.register(adminInvitationRoutes)
 }
 
-/**
- * Returns whether the body of a request may arrive after its headers. If so, the checks of the headers are repeated when the
- * body has arrived.
- */
+/** Returns whether a request may have a body. The hooks check such a request again when its body has arrived. */
 const mayHaveBody = ({ method }: FastifyRequest): boolean => method !== 'GET' && method !== 'HEAD'
 
 /**

@@ -21,7 +21,7 @@ export const AfterUser = Type.Optional(
 /** The error codes that every route of members and of restrictions can return. */
 export const GUARD = [...TOKEN_PROBLEMS, 'validation_failed', 'rate_limited', 'busy'] as const
 
-/** The error codes of a change of a member or a restriction. */
+/** The error codes of the routes that change a member or a restriction. */
 export const CHANGE = [
   'room_not_found',
   'user_not_found',

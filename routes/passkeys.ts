@@ -1,4 +1,4 @@
-/** Adds and removes passkeys, and accepts a passkey as a recent proof. */
+/** Adds and removes passkeys, and accepts a passkey as a recent proof of identity. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
 import { callerOf, factorActorOf, PROOF_SECONDS } from '../plugins/auth.ts'

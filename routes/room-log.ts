@@ -130,7 +130,7 @@ const roomLogRoutes: FastifyPluginAsyncTypebox = async fastify => {
       const { room, seq } = request.params
       const { key: given, after = 0, limit } = request.query
       const key = reactionKey(given)
-      // The text is not a valid reaction key, so no message can have reactions with this key.
+      // The given key is not valid, so no message can have reactions with this key.
       if (key === undefined) return { reactions: [], has_more: false }
       const count = countOf(limit)
       const found = await chat.log.reactions(callerOf(request), room, { seq, key, after, limit: count + 1 })

@@ -86,7 +86,7 @@ export const checkOrigins = (fastify: FastifyInstance, options: SocketRouteOptio
 const checkOrigin = (request: FastifyRequest, reply: FastifyReply, origins: Origins): void => {
   const { origin, cookie } = request.headers
   if (origin === undefined || origins.isAllowed(origin) || isOwnOrigin(origin, request.host)) return
-  // Only cookies that can authenticate the user matter. The service's own access tokens are never in cookies, but a host may
+  // If the service has its own accounts, cookies are ignored, because access tokens are never in cookies. A host may
   // authenticate its users by cookies.
   const hasCookies = cookie !== undefined && request.server.chatAuth.accounts === null
   if (isAllowedByCors(reply.getHeaders(), origin, hasCookies)) return

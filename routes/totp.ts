@@ -1,4 +1,4 @@
-/** Lists second factors, sets up authenticator apps, and creates recovery codes. Every change requires a recent proof. */
+/** Lists second factors, sets up authenticator apps, and creates recovery codes. Changes require a recent proof of identity. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { factorActorOf } from '../plugins/auth.ts'
 import { timestamp } from '../src/lib/clock.ts'

@@ -13,8 +13,8 @@ export type TwoFactorLoginOptions = Pick<Settings, 'loginRateLimit'>
 
 const BODY_LIMIT = 16 * 1024
 /**
- * The errors of every request that completes a login. They include errors of the account, because it may have changed since the
- * first step.
+ * The errors of every request that completes a login. They include errors about the account, such as `account_suspended`,
+ * because the account may have changed since the first step.
  */
 const LOGIN_PROBLEMS = [
   'invalid_challenge',

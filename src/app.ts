@@ -182,7 +182,7 @@ const assemble = async (fastify: FastifyInstance, options: ChatServiceOptions): 
   })
   await fastify.register(privacyPlugin, { ...config, clock })
   await fastify.register(opsPlugin, { ...config, clock })
-  // Only the standalone service passes resolved settings. It has no host application that could add error codes.
+  // Only the standalone service passes `resolved`. The standalone service has no host application that could add error codes.
   await fastify.register(problemsPlugin, { hasOwnCodesOnly: resolved !== undefined })
   await fastify.register(socketsPlugin)
   const mounts = (page: Page): boolean => (typeof pages === 'boolean' ? pages : pages.includes(page))

@@ -26,7 +26,7 @@ export interface HostMembers {
   addMember(room: string, user: HostMember, options?: { readonly role?: MemberRole | undefined }): Promise<void>
   /**
    * Adds at most 500 users to a room, with one entry. Adds nobody if one of them cannot be added: rejects with `user_not_found`
-   * if a user is unknown, with `banned` if one is banned from the room, and with `busy` if an account is being changed.
+   * if a user is unknown, with `banned` if one is banned from the room, and with `busy` if the account of one is being changed.
    */
   addMembers(room: string, users: readonly HostMember[]): Promise<void>
   /** Removes a member. The subscriptions of the user to a private room end on every process. */

@@ -25,8 +25,8 @@ export interface CreateChatOptions<Kinds extends HostKinds = NoKinds>
   extends Omit<ChatServiceOptions, 'prefix' | 'onMessage' | 'onEntry' | 'kinds'> {
   /**
    * The kinds of entries that the host application defines. Maps the name of each kind to its schema, in TypeBox or JSON
-   * Schema. A name must contain a dot, for example `acme.order`. A process without a kind delivers its entries as unknown
-   * entries.
+   * Schema. A name must contain a dot, for example `acme.order`. If a process does not define the kind of an entry, it
+   * delivers the entry as an unknown entry.
    */
   readonly kinds?: Kinds | undefined
 }
@@ -87,10 +87,10 @@ export interface EmbeddedChat<Kinds extends HostKinds = NoKinds> extends HostMem
    */
   append<Given extends DataOptions<Kinds>>(entry: Given): Promise<CommittedData<Given['kind'], Given['data']>>
   /**
-   * Returns a room. Creates the room without members if it doesn't exist. Rejects with a ChatError: `validation_failed` if `room`
-   * is invalid, `room_taken` if a room with another `visibility` has the name, `upgrade_pending`, or `unavailable`. Users
-   * cannot see a private room before they are added to it. The name of a private room is not secret, because creating a public
-   * room with the same name fails.
+   * Returns a room. Creates the room without members if it doesn't exist. Rejects with a ChatError: `unavailable`,
+   * `upgrade_pending`, `validation_failed` if `room` is invalid, or `room_taken` if a room with another `visibility` has the
+   * name. Users cannot see a private room before they are added to it. The name of a private room is not secret, because
+   * creating a public room with the same name fails.
    */
   createRoom(room: HostRoom): Promise<Room>
   /**
@@ -195,7 +195,7 @@ export const createChat = <const Kinds extends HostKinds = NoKinds>(
         // `upgrade_pending`.
         await chatListen()
         const appended = await chatCore.log.appendData(await authorOf(as), { ...entry, data, transaction })
-        // The cast is safe, because the kind has validated the data.
+        // The cast is safe, because `appendData` has validated `data` with the schema of the kind.
         return appended as CommittedData<never, never>
       }),
     createRoom: room =>
@@ -226,7 +226,7 @@ const isHostRoom = compile(HostRoom)
 
 /** Creates the collection of the listeners of a chat. */
 const createListeners = () => {
-  // The types of `on` and `off` decide which listener belongs to which event.
+  // Allows every listener, because the declarations of `on` and `off` already restrict the listeners of each event.
   type Listener = (value: never) => unknown
   const of = { message: new Set<Listener>(), entry: new Set<Listener>() }
   const change = (method: 'add' | 'delete') => (event: keyof typeof of, listener: Listener) =>

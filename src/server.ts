@@ -31,8 +31,8 @@ export interface Timeouts {
   /** Timeout for reading 16 KiB of a response. */
   readonly responseStallMs?: number
   /**
-   * Limits how long a shutdown handles requests on open connections after the server has stopped listening. If absent, the
-   * server listens until Fastify closes it.
+   * Limits the shutdown step `stop listening`, in which requests on open connections are still handled. If absent, this step is
+   * skipped, and the server listens until Fastify closes it.
    */
   readonly drain?: DrainLimits
 }

@@ -32,7 +32,7 @@ export const SHUTDOWN_STEPS = [
   { name: 'leave the bus', phase: 'before', timeoutMs: 1200 },
   // Reduces the response timeout of upgrades to 0.7 s. An upgrade that has no response by then gets a 503.
   { name: 'limit open upgrades', phase: 'before', timeoutMs: 100 },
-  // Sockets that are still open after 0.7 s are destroyed. Meanwhile, requests are completed.
+  // Open requests have 0.7 s to complete. Then all sockets that are still open are destroyed.
   { name: 'end open requests', phase: 'before', timeoutMs: 700, isOfProcess: true },
   // Stops metrics, health checks, stalled-response checks, and the handling of WebSocket upgrades.
   { name: 'stop monitoring', phase: 'after', timeoutMs: 100 },

@@ -30,7 +30,7 @@ export interface HistoryRange {
   readonly around?: number
   readonly view?: 'messages'
   /**
-   * If true, a list of messages also contains the entries of the types `membership`, `room` and `pin`, and those of the host
+   * If true, a list of messages also contains entries of the types `membership`, `room` and `pin`, and entries of the host
    * application's types.
    */
   readonly notices?: boolean

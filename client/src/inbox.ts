@@ -245,8 +245,8 @@ export const createInbox = (client: ChatClient, { timers = systemTimers }: Inbox
       return state()
     },
     async more() {
-      // If the service sent the first frame without `next`, the first pages contain only known rooms. Loads the following pages
-      // until one has a new room.
+      // If the first frame had no `next`, the first request returns the rooms of this frame again. Loads further pages until
+      // one has a new room.
       while (hasMore) {
         const page = await client.api.inbox({ limit: PAGE, ...(next === undefined ? {} : { after: next }) })
         if (merge(page) > 0) break

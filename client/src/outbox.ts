@@ -79,7 +79,7 @@ export const createOutbox = ({ timers, timing, send, onChange, isAhead }: Outbox
   let maxBytes = Number.POSITIVE_INFINITY
   let accepted: readonly string[] = []
   let resume: (() => void) | undefined
-  // The rooms in which slow mode delays this user's messages. The values cancel the timers.
+  // Maps each room in which slow mode delays this user's messages to a function that cancels the timer of the delay.
   const slow = new Map<string, () => void>()
 
   const settle = (nonce: string, message: Outgoing | undefined): void => {

@@ -85,8 +85,8 @@ export const createReceipts = ({ room, timers, send, epoch, myId, onChange }: Re
     if (!isPending) return
     isPending = false
     sentAt = timers.monotonic()
-    // The service doesn't confirm that a room is marked as unread. The frame is not repeated, because another device may have
-    // marked the room as read in the meantime.
+    // The service doesn't confirm that a room is marked as unread. So this mark counts as confirmed once it is sent. A repeated
+    // mark could undo a read mark that another device has set in the meantime.
     if (upTo === undefined) isConfirmed = true
   }
 
@@ -138,8 +138,8 @@ export const createReceipts = ({ room, timers, send, epoch, myId, onChange }: Re
     offline() {
       cancel?.()
       cancel = undefined
-      // The service doesn't confirm a mark that is equal to or below the mark it has stored. So the client can't wait for every
-      // confirmation, and treats a sent mark as confirmed after `STORED_MS`.
+      // The service doesn't confirm a mark that is equal to or below the stored mark. So a sent mark counts as confirmed if the
+      // connection lasted for `STORED_MS` after the mark was sent.
       if (timers.monotonic() - sentAt > STORED_MS) isConfirmed = !isPending
     },
     flush,

@@ -179,8 +179,8 @@ export interface RoomEvents {
   /** `state` changed. Emitted once for all changes that were made synchronously. */
   change: RoomState
   /**
-   * A message was received, live or after a gap. Emitted once for each message, ascending by `seq`. Not emitted for the
-   * messages that `older()` loads.
+   * A message was received. Emitted once for each message, ascending by `seq`, also for messages that were missed while
+   * offline. Not emitted for the messages that `older()` loads.
    */
   message: Message
   /**

@@ -155,8 +155,9 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
 
   const deliver = (entry: LogEntry): void => {
     apply(entry)
-    // `delivered` can't remove an acknowledged change without an entry of its own, for example a reaction that changes nothing.
-    // The acknowledgement of such a change contains the `seq` of an earlier entry. So the change is removed by its `seq`.
+    // The service stores no entry for an outgoing change that has no effect, such as a reaction that already exists. The
+    // acknowledgement then contains the `seq` of an earlier entry. `delivered` doesn't remove such a change, so `skip` removes
+    // it.
     outbox.skip(name, subscription.mark?.seq ?? 0)
   }
 
@@ -313,8 +314,8 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
     },
     on: events.on,
     restore(mark) {
-      // If there is no mark, another user may have logged in. This user may not be allowed to read the messages, so everything
-      // is removed.
+      // If another user has logged in, the client calls `restore` without a mark. The new user may not be allowed to read the
+      // messages, so everything is removed.
       if (!mark) {
         if (timeline.messages.length > 0) timeline.begin(0, 1)
         receipts.clear()

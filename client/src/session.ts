@@ -95,8 +95,8 @@ export const createSession = (options: SessionOptions): Session => {
       if (current && isUsable(stale)) return current.token
     }
     const tokens = await refreshed(kept)
-    // Another tab may have replaced or removed the tokens during the request, because a tab that the browser freezes loses the
-    // lock. So the state and the tokens are checked again.
+    // If the browser froze this tab during the request, the tab lost the lock. Another tab may then have replaced or removed
+    // the tokens. So the state and the tokens are checked again.
     if (state.status === 'ended') throw endedError(state.detail)
     if (!isSame(await vault.read(), kept)) return renew(stale)
     if (!tokens) {

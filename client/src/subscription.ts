@@ -36,8 +36,8 @@ export interface SubscriptionOptions {
   /** Called when the service has ended the subscription permanently, for example because this user was removed. */
   readonly onRemoved: (why: Refusal) => void
   /**
-   * Called with the `seq` after which entries are delivered: that of the first subscription, or of the mark passed to `restore`.
-   * Entries up to `seq` are history.
+   * Called with the `seq` after which entries are delivered. It is the last `seq` of the log at the first subscription, or the
+   * `seq` of the mark passed to `restore`. Entries up to `seq` are history.
    */
   readonly onJoin: (seq: number, oldest: number) => void
   readonly onResync: (resync: Resync, oldest: number) => void

@@ -90,8 +90,8 @@ export const createTimeline = ({ keep, isLoading, isMe, onMissing }: TimelineOpt
   // The erasures since the last call to `begin`, keyed by user id. Also applied to pages of history that are inserted later,
   // because such a page may have been requested before an erasure.
   const erasures = new Map<number, Erasure>()
-  // The changes of messages that were received while pages were loading. They are applied to the pages, which may not include
-  // them.
+  // The entries that changed messages while a page was loading. They are applied to the page, which may not include their
+  // effects.
   let recent: MessageChange[] = []
   // The excerpts that replies show of messages that are not in memory. Keyed by the `seq` of the message. `at` is the `seq` of
   // the last entry that was applied to the excerpt.

@@ -57,8 +57,8 @@ export const createOwnAuth = async (
       const { userId, sessionId, authenticatedAt } = caller
       const { chatIssuerProof } = request.routeOptions.config
       const proven = { userId, sessionId, ...(chatIssuerProof ? { authenticatedAt } : {}) }
-      // Prefers the generation from the database, because a change of the password raises it and `caller` may be older than
-      // this change.
+      // A password change raises the generation of the user and of the session that requests it. `caller` may have been read
+      // before the change, so the generation of the session in the database takes precedence.
       const generation = (await accounts.proofs.require(proven)) ?? caller.generation
       request.chatUser = { ...caller, generation }
     },

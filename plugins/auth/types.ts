@@ -47,9 +47,9 @@ export interface ChatAuth {
    */
   renew(token: string): Promise<Caller>
   /**
-   * Throws `proof_required` if the user of a request has not proven their identity within the last ten minutes. Updates the
-   * generation of `request.chatUser`, because this session may have raised the generation by a change of the password. Called
-   * for routes with `chatProof`.
+   * Throws `proof_required` if the user of a request has not proven their identity within the last ten minutes. Sets the
+   * generation of `request.chatUser` to the current generation of the session. A password change in the session may have
+   * raised this number since the request was authenticated. Called for routes with `chatProof`.
    */
   requireProof(request: FastifyRequest): Promise<void>
   /**

@@ -39,9 +39,9 @@ export const createDefaultBus = async (fastify: FastifyInstance, options: BusOpt
   }
   const common: PostgresBusOptions = {
     database: notifications,
-    // The channel of the bus depends on the epoch of `general`. After restoring the database, an operator changes the epochs
-    // with `fastify-chat epochs renew`. A process that starts after this change does not share a channel with a process that
-    // started before it.
+    // The name of the channel depends on the epoch of `general`. An operator renews the epochs with `fastify-chat epochs renew`
+    // after restoring the database. So processes that start later do not receive notifications of processes that still run with
+    // the old epoch.
     instance: async () => [chatDb.schema, (await chatDb.rooms.findByName(GENERAL))?.epoch ?? ''],
     clock: options.clock ?? systemClock,
     onListenFailure: err => quiet.warn({ err }, 'failed to listen for notifications of other processes; retrying'),

@@ -41,8 +41,8 @@ export interface AccountsOptions {
    */
   readonly gates?: readonly LoginGate[]
   /**
-   * The second factors. The gate `twoFactor.gate` runs before the gates that issue other challenges. With such a challenge, a
-   * user can act without a session, so the user must verify the second factor first.
+   * The second factors. The gate `twoFactor.gate` runs before the gates that issue other challenges. Otherwise, a user who has
+   * not verified the second factor could act with one of these challenges.
    */
   readonly twoFactor: TwoFactor
   /** The mode of registration. The default is `open`. */
@@ -67,8 +67,8 @@ export interface Accounts {
   login(login: PasswordLogin): Promise<StartedSession>
   /**
    * Starts a session of a user who was verified in another way, for example by a second factor after the password. `user` is
-   * the record that was checked. Throws `invalid_credentials` if the hash, status or generation of the user has changed since
-   * then. May also throw the error of any gate except that of the second factor.
+   * the record that was checked. Throws `invalid_credentials` if its `hashedPassword`, `status` or `generation` has changed
+   * since the check. May also throw the error of any gate except that of the second factor.
    */
   startSession(user: UserRecord, request: LoginRequest): Promise<StartedSession>
   /**

@@ -16,8 +16,8 @@ export const hashOfName = ({ lookupKeys }: Pick<AccountsContext, 'lookupKeys'>, 
 
 /**
  * Creates a user with the repositories of a transaction. Throws `username_taken` if another user has the name, or if the name
- * is held. Checks the hold after the insert, because an earlier check could miss a new hold. The insert waits for the
- * transaction that removes the name from a deleted user and stores the hold.
+ * is held. Checks the hold after the insert. The insert may wait for a transaction that removes the name from a deleted user
+ * and stores a hold. A check before the insert would miss this hold.
  */
 export const createUnlessHeld = async (
   { users, heldNames }: Pick<Repositories, 'users' | 'heldNames'>,

@@ -1,7 +1,4 @@
-/**
- * Suspends, restores, deletes and exports users for a host application. The host identifies a user by the `id` that the user
- * has as a `PublicUser`.
- */
+/** Suspends, restores, deletes and exports users for a host application. The host identifies a user by `PublicUser.id`. */
 import type { UserRecord } from '../db/repositories/users.ts'
 import { ChatError } from '../protocol/errors.ts'
 import { recordFor } from './admin/actor.ts'

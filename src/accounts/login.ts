@@ -102,7 +102,7 @@ export const createPasswordLogin = (
       const isDue = match === 'outdated' && user.status === 'active'
       const current = isDue ? await checkedIn(counted, renewed(user, login.password)) : user
       if (!current) continue
-      // Resets the throttle before the gates run, because the password is right even if a gate then requires a second factor.
+      // The throttle counts only wrong passwords, so a right password resets it even if a gate then rejects the login.
       await counted?.succeed()
       for (const gate of gates) await gate(current, login)
       const started = await start(current, login)
@@ -115,8 +115,8 @@ export const createPasswordLogin = (
     const { started, user } = await tryLogin(login)
     if (started) return started
     // Failed logins with unknown names are counted per network and not per name. Otherwise, an attacker who tries many names
-    // would add an event for each name. The network is then a /48, because an attacker with a /48 could otherwise use 65,536
-    // networks of /64.
+    // would add an event for each name. For unknown names, an IPv6 network is a /48, because an attacker with a /48 could use
+    // 65,536 networks of /64.
     await audit.countFailedLogin({ userId: user?.id, network: networkOf(login.client.address, user ? 64 : 48) })
     throw invalidCredentials()
   }

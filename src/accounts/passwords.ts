@@ -84,7 +84,7 @@ export const createPasswords = ({
 
   /** Returns whether a hash has the configured cost or a higher one, and covers all bytes of the password. */
   const isCurrent = (password: string, hash: string | null | undefined): boolean =>
-    // An imported hash of a long password covers only the first 72 bytes of the password.
+    // If the hash of a long password does not begin with `PREHASHED`, it covers only the first 72 bytes of the password.
     (hash?.startsWith(PREHASHED) || !isLong(password)) && (costOf(bcrypt, hash) ?? 0) >= rounds
 
   const verifyForm = async (password: string, hash: string | null | undefined): Promise<boolean> => {

@@ -48,15 +48,14 @@ export interface ChatStorage {
   readonly changesPollMs?: number | undefined
   /**
    * Returns the current users and sessions of connections, in the order of `keys`. The result for a deleted user is undefined.
-   * Called when changes in the database may not have been reported. If this function is absent, such changes close no
-   * connections.
+   * Called when the change feed may have missed changes. If this function is absent, missed changes close no connections.
    */
   readonly sessionUsers?: ((keys: readonly SessionKey[]) => Promise<readonly (SessionUser | undefined)[]>) | undefined
   /** Stores the current time as the last use of these sessions. */
   readonly touchSessions?: ((sessionIds: readonly string[]) => Promise<void>) | undefined
   /** Lists restrictions, and performs the jobs of rooms/room-jobs.ts. If absent, the list is empty and the jobs do not run. */
   readonly moderation?: ModerationStorage | undefined
-  /** Looks up members and restrictions. If absent, nobody is a member of a room or restricted. */
+  /** Looks up members and restrictions. If absent, no user is a member of a room, and no user is restricted. */
   readonly standings?: FindStandings | undefined
   /** Returns whether one of the two users of a direct room has blocked the other. If absent, blocked users may send `typing`. */
   readonly isBlocked?: BlocksRepository['isBlocked'] | undefined

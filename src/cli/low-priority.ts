@@ -9,6 +9,6 @@ export const lowerPriority = (): void => {
   try {
     setPriority(constants.priority.PRIORITY_BELOW_NORMAL)
   } catch {
-    // The command also works with the normal priority.
+    // Ignores the error, because the command also works with the normal priority.
   }
 }

@@ -43,8 +43,8 @@ const rowOf = (id: string, role: string, status: string, day: string, name: stri
 const dayOf = (ms: number): string => timestamp(ms).slice(0, 10)
 
 /**
- * Runs `users promote`. Asks for confirmation, and shows the age of the account, so that the operator does not promote an
- * impostor.
+ * Runs `users promote`. Asks for confirmation, and shows the age of the account, because the account of an impostor is likely
+ * to be new.
  */
 export const promoteUser = (name: string, { yes }: ConfirmOptions): Promise<void> =>
   withDatabase(async ({ database, administration }) => {
@@ -73,7 +73,7 @@ export const demoteUser = changing({ role: 'user' }, 'is no longer an administra
 export const suspendUser = changing({ status: 'suspended' }, 'is suspended. Every session has ended.')
 export const restoreUser = changing({ status: 'active' }, 'can log in again.')
 
-/** Runs `users delete`. Asks for confirmation. A running service performs the rest of the deletion. */
+/** Runs `users delete`. Asks for confirmation, and ends the account. A running service then removes the data of the user. */
 export const deleteUser = (name: string, { erase, yes }: ConfirmOptions & { readonly erase?: true }): Promise<void> =>
   withDatabase(async ({ database, settings, requestDeletion }) => {
     const user = await findUser(database, name)

@@ -1,7 +1,8 @@
 /**
- * Encrypts and decrypts Fernet tokens (github.com/fernet/spec): AES-128-CBC with HMAC-SHA256 in URL-safe base64, with
- * node:crypto. The `fernet` package is not used, because it compares MACs in variable time and is more than ten times slower.
- * The tests compare this implementation with that package and with Python's `cryptography`. See docs/security.md.
+ * Encrypts and decrypts Fernet tokens (github.com/fernet/spec) with node:crypto. A token is an AES-128-CBC ciphertext with its
+ * HMAC-SHA256, encoded in URL-safe base64. The `fernet` package is not used, because it compares MACs in variable time and is
+ * more than ten times slower. The tests compare this implementation with that package and with Python's `cryptography`. See
+ * docs/security.md.
  */
 import { isUtf8 } from 'node:buffer'
 import {
@@ -157,8 +158,8 @@ const toBase64 = (bytes: Buffer): string => bytes.toString('base64url') + '='.re
 const BASE64 = /^[\w-]*={0,2}$/
 
 /**
- * Decodes URL-safe base64. Returns `undefined` unless the text is canonical and padded, because Node's decoder would accept
- * other forms too.
+ * Decodes URL-safe base64. Returns `undefined` unless the text is canonical and padded. Node's decoder alone would also accept
+ * other forms.
  */
 const fromBase64 = (text: string): Buffer | undefined => {
   if (text.length % 4 !== 0 || !BASE64.test(text)) return undefined

@@ -18,7 +18,7 @@ export interface ReencryptedPage {
   readonly rows: number
   /** The number of rows that no key of the keyring decrypts. They are not changed. */
   readonly unreadable: number
-  /** The number of rows that other transactions have locked or changed in the meantime. A later pass encrypts these rows. */
+  /** The number of rows that were skipped because other transactions had locked or changed them. A later pass encrypts them. */
   readonly skipped: number
 }
 
@@ -108,7 +108,7 @@ interface Changed {
   readonly after: Row
 }
 
-/** Returns a row with new tokens, or undefined if no key decrypts one of its tokens. */
+/** Returns a row with new tokens. Returns undefined if the row contains a token that cannot be decrypted with any key. */
 const encryptedAgain = (keyring: Keyring, row: Row, { columns, keyIdColumn }: EncryptedTable): Changed | undefined => {
   const after: Record<string, string | null> = {}
   for (const column of columns) {
@@ -121,7 +121,7 @@ const encryptedAgain = (keyring: Keyring, row: Row, { columns, keyIdColumn }: En
   return { before: row, after }
 }
 
-/** Returns the SQL that reads a page. `found` has the rows that are not encrypted with the current key, as JSON. */
+/** Returns the SQL that reads a page. `found` is a JSON array of the rows that are not encrypted with the current key. */
 const readOf = (schema: string, table: EncryptedTable, place: Place): string => {
   const { keyIdColumn, columns, primaryKey } = table
   const page = pageOf(qualified(schema, table.table), table, {

@@ -49,8 +49,8 @@ export const watchSockets = (main: HttpServer): OpenSockets => {
     watch,
     async stopListening({ idleMs, requestsMs }) {
       // Waits until the event loop has accepted the waiting connections and read their requests. A connection that is still
-      // waiting when the server stops listening is reset. Its request would fail if it is a POST, because a proxy must not
-      // repeat a POST request.
+      // waiting when the server stops listening is reset. A POST request on such a connection would fail, because a proxy
+      // must not repeat a POST request.
       await nextTurn()
       // `close` of an HTTP server would also close idle connections, on which a proxy may be sending a request.
       for (const server of servers) Server.prototype.close.call(server)

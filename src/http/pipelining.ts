@@ -40,8 +40,8 @@ export const continueAfterUpgrades = (socket: ParsingSocket, parser: Parser): vo
   const key = executedKey(parser)
   if (key === undefined) return
   const onExecuted = Reflect.get(parser, key) as (parsed: number | Error) => void
-  // Replaces the function under `key`, which Node calls after native code has parsed bytes from the socket's handle. Node
-  // parses all other bytes with `execute`, which `continueExecute` replaces.
+  // Node calls `onExecuted` after native code has parsed bytes from the socket's handle. `continued` replaces `onExecuted`.
+  // For all other bytes, Node calls the parser's method `execute`, which `continueExecute` replaces.
   const continued = (parsed: number | Error): void => {
     const rest =
       parser[ignored] && typeof parsed === 'number' ? parser.getCurrentBuffer?.().subarray(parsed) : undefined

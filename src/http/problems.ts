@@ -148,8 +148,8 @@ const ofValidation = ({ validation, validationContext }: Thrown): Refusal | unde
 const ofForeign = (status: number, { code, message, headers, expose }: Thrown): Refusal => {
   const known = CODES[status]
   const isFramework = typeof code === 'string' && code.startsWith('FST_ERR_')
-  // For example, Fastify throws a 414 if a parameter in the path is too long. An error of Fastify must have a code of the
-  // catalog, so the code is not `http_414`.
+  // An error of Fastify must have a code of the catalog. For example, Fastify throws a 414 if a parameter in the path is too
+  // long. The code of this error must not be `http_414`, so it is `bad_request`.
   if (isFramework && !known && status < 500) return ofChatError(new ChatError('bad_request', DETAILS[400] ?? ''))
   // `http-errors` sets `expose` to false if clients must not see the message.
   const isShown = status < 500 && !isFramework && expose !== false

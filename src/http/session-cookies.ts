@@ -19,7 +19,7 @@ export interface SessionCookiesOptions {
 export interface SessionCookies {
   /** Returns the refresh token in the cookie of a request. Does not check where the request comes from. */
   read(request: FastifyRequest): string | undefined
-  /** Throws `origin_not_allowed` unless a page of the service itself sent the request, and uses HTTPS or a local host name. */
+  /** Throws `origin_not_allowed` unless a page of the service sent the request. The page needs HTTPS or a local host name. */
   requireOwnPage(request: FastifyRequest): void
   /** Returns whether `requireOwnPage` accepts the request. */
   isOwnPage(request: FastifyRequest): boolean

@@ -60,8 +60,8 @@ const routedUrl = (request: IncomingMessage, rewriteUrl: ReturnType<typeof rewri
   const url = request.url ?? '/'
   if (!rewriteUrl) return url
   try {
-    // Passes an object that inherits from the request, because `rewriteUrl` may change its argument, and Fastify calls
-    // `rewriteUrl` again with the request itself.
+    // Fastify calls `rewriteUrl` again with the request. `rewriteUrl` may change its argument, so this call passes an object
+    // that inherits from the request. The request itself stays unchanged.
     return String(rewriteUrl(Object.create(request)))
   } catch {
     return url

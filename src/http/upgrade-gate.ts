@@ -91,9 +91,9 @@ type UpgradeEvent = [request: IncomingMessage, socket: Duplex, head: Buffer]
 type RequestEvent = [request: IncomingMessage, response: ServerResponse]
 
 /**
- * Replaces the server's `emit`, so that the host's listeners do not receive the chat's upgrades. A listener of the chat could
- * not prevent this. For example, if Engine.io (Socket.IO) on the same server receives an upgrade for another path than its own,
- * Engine.io closes the connection after 1 s.
+ * Replaces the server's `emit`, so that the host's listeners do not receive the chat's upgrades. Such a listener may close the
+ * connection: Engine.io (Socket.IO) does so 1 s after it received an upgrade for another path than its own. A listener of the
+ * chat could not hide an upgrade from the other listeners.
  */
 const interceptEvents = (server: Server, { ownerOf, isDeclined }: Interception): void => {
   const emit = server.emit
@@ -110,8 +110,7 @@ const interceptEvents = (server: Server, { ownerOf, isDeclined }: Interception):
     if (event === 'upgrade') return onUpgrade(...(args as UpgradeEvent))
     if (event === 'request') {
       const [request, response] = args as RequestEvent
-      // The connection is closed after the response, because a client that requested a WebSocket sends no further requests on
-      // it.
+      // Closes the connection after the response, because a client that requested a WebSocket does not reuse the connection.
       if (isDeclined(request)) response.shouldKeepAlive = false
     }
     return pass(event, args)

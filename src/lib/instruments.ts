@@ -77,7 +77,7 @@ export const HISTOGRAMS = {
   append_batch_entries: { help: 'Entries per append.', buckets: SIZES }
 } as const satisfies Record<string, MetricAbout>
 
-/** Current values, which are read when the metrics are collected. A name that ends in `_total` only increases. */
+/** Current values, which are read when the metrics are collected. The value of a metric `*_total` only increases. */
 export const READINGS = {
   info: { help: '1, with the version of this process.', labels: ['version'] },
   ready: { help: 'Whether this process accepts requests: 1 or 0.' },

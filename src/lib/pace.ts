@@ -15,7 +15,7 @@ const FIRST_ROWS = 100
 export interface Pace {
   /**
    * Runs a batch, and then pauses for `ratio` times as long as the batch took, so that a slower database gets longer pauses.
-   * Passes the number of rows to process to the batch. This number depends on the duration of the earlier batches.
+   * The argument `rows` of `batch` is the number of rows to process. It depends on the duration of the earlier batches.
    */
   run<T>(batch: (rows: number) => Promise<T>): Promise<T>
 }
@@ -34,8 +34,8 @@ export const createPace = (
       const startedAt = clock.monotonic()
       const result = await batch(rows)
       const took = clock.monotonic() - startedAt
-      // The factor 1.5 limits the growth, because a fast batch may have had nothing to do. `MIN_ROWS` prevents one query per
-      // row on a slow database.
+      // `rows` grows by at most the factor 1.5, because a batch may have been fast only because it had nothing to do.
+      // `MIN_ROWS` prevents one query per row on a slow database.
       const fitting = Math.round(rows * Math.min(1.5, BATCH_MS / Math.max(1, took)))
       rows = Math.min(maxRows, Math.max(MIN_ROWS, fitting))
       const pause = Math.min(MAX_PAUSE_MS, ratio * took)

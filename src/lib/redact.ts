@@ -32,8 +32,8 @@ const isError = (value: unknown): value is Error & Properties => types.isNativeE
 /** Matches SQLSTATE codes, but not the codes of Node's errors. */
 const SQLSTATE = /^(?:\d[\dA-Z]|F0|HV|P0|XX)[\dA-Z]{3}$/
 /**
- * Matches SQLSTATE classes and codes whose messages never contain a value, but may contain names, for example of tables. The
- * only matching code whose message may contain a value is `QUOTES_STATEMENT`.
+ * Matches SQLSTATE codes whose messages may contain names, for example of tables, but no values. The exception is
+ * `QUOTES_STATEMENT`: it matches too, although its message may contain a value.
  */
 const NAMES_ONLY = /^(?:0[8A]|2[4-8]|3[BDF]|4[04]|42|5[3-8])|^XX00[12]$/
 /** The SQLSTATE of `syntax error at or near …`, whose message quotes the statement. */

@@ -189,7 +189,7 @@ export interface ChatErrorOptions {
   readonly retryAfterMs?: number
   /** When a mute or a ban ends, in milliseconds since the epoch. */
   readonly until?: number
-  /** Members that are added to the problem document, for example a challenge. Not sent in `error` frames. */
+  /** Members that are added to the problem document, for example the `challenge` of a login. Not sent in `error` frames. */
   readonly extra?: Readonly<Record<string, unknown>>
   readonly cause?: unknown
 }

@@ -91,7 +91,7 @@ export const SECURED = [{ bearerAuth: [] }]
 /** The `security` of a route that requires no access token. */
 export const PUBLIC: { [name: string]: string[] }[] = []
 
-// `text` and `count` document a response header whose value is text or an integer.
+// `text` documents a response header whose value is text. `count` documents one whose value is an integer.
 const text = (description: string) => ({ type: 'string', description })
 const count = (description: string) => ({ type: 'integer', minimum: 0, description })
 

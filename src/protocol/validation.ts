@@ -30,8 +30,8 @@ const has: FuncKeywordDefinition = {
 const keywords = [visible, has]
 
 /**
- * Returns a function that compiles a schema, or returns the validator of an equal schema. Many routes create their schemas when
- * they are registered. Without the cache, every server in a process would compile them again and keep the validators forever.
+ * Returns a function that compiles schemas and caches their validators by content. Many routes create equal schemas each time
+ * that a server registers them. Without the cache, Ajv would compile each of these schemas and keep its validator forever.
  */
 const compilerOf = (changed: Options): ((schema: object) => ValidateFunction) => {
   const ajv = new Ajv({ ...options, ...changed, keywords, schemas: components })
@@ -47,7 +47,7 @@ const compilerOf = (changed: Options): ((schema: object) => ValidateFunction) =>
 /** Compiles a schema for data with JSON types: bodies and frames. */
 export const compile = compilerOf({})
 
-/** Compiles a schema of the host application. Its `$id`, if any, does not conflict with other schemas. */
+/** Compiles a schema of the host application, with its own Ajv instance, so that its `$id` cannot conflict with others. */
 export const compileApart = (schema: object): ValidateFunction => new Ajv({ ...options, keywords }).compile(schema)
 
 /**

@@ -79,7 +79,7 @@ const withDeadline = (client: ChatClient, timeout: number, work: Promise<void>):
       if (state.status === 'online') wasOnline = true
       if (state.status === 'offline') reject(new Error(state.detail))
       if (state.status !== 'waiting' || wasOnline) return
-      // Nothing has been sent yet. A script must fail immediately if the URL is wrong or the service is down.
+      // Rejects before any message was sent, so that a script fails immediately if the URL is wrong or the service is down.
       if (state.reason === 'unreachable') reject(unreachable(state.detail))
       if (state.httpStatus !== undefined && isPermanent(state.httpStatus)) reject(refused(state.detail))
     })

@@ -1,6 +1,6 @@
 /**
- * Keeps the user logged in while the program runs, and with `--remember` until the session ends. Without `--remember`, nothing is
- * written to the disk, and the session ends with the program.
+ * Keeps the user logged in. With `--remember`, stores the session in a file, so that later runs of the program use it. Without
+ * `--remember`, nothing is written to the disk, and the session ends with the program.
  */
 import {
   ChatApiError,
@@ -26,7 +26,7 @@ export interface SessionOptions {
 
 export interface Session {
   readonly url: string
-  /** The username that was given, the username of the stored session, or the username of the last login. */
+  /** The username of the last login. Before a login, the given username, or else the username of the stored session. */
   readonly username: string | undefined
   /** Whether the session can connect. True after a login, with a stored session, or with a username and a password. */
   readonly isReady: boolean

@@ -100,7 +100,7 @@ export const App = ({ link: given }: { readonly link: MailLink | undefined }) =>
     }
   }, [session])
 
-  // Runs again after a login or a log-out, because both clear the storage.
+  // Runs again after a login or a log-out, because both clear the storage that holds the link.
   useEffect(() => keepLink(link), [link, current])
 
   const invited = link?.purpose === 'invite' ? link.token : undefined

@@ -26,7 +26,7 @@ interface ChatProps {
   readonly page: PageSession
   readonly username: string
   readonly storage: UserStorage
-  /** Set to a function that the page calls when the session ends, before the page clears the storage. */
+  /** `Chat` sets `current` to a function that the page calls when the session ends, before the page clears the storage. */
   readonly beforeEnd: { current: () => void }
   /** Called if the session does not belong to the expected user. `username` is the user of the session. */
   readonly onOtherUser: (username: string) => void

@@ -5,7 +5,7 @@ import type { Message, OutgoingChange, Room, RoomState } from '../../client/src/
 /** Returns whether a change has failed and its message was deleted (before or after the failure). */
 export const isObsolete = ({ status, error, target }: OutgoingChange, messages: readonly Message[]): boolean =>
   status === 'failed' &&
-  // Checks the error code too, because the entry of the deletion may arrive after the error.
+  // The error `already_deleted` may arrive before the entry of the deletion.
   (error?.code === 'already_deleted' ||
     messages.some(({ seq, content, unavailable }) => seq === target && content === null && unavailable === 'erased'))
 

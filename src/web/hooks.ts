@@ -4,8 +4,8 @@ import { ChatApiError } from '../../client/src/index.ts'
 import { isEscape } from './keys.ts'
 
 /**
- * Returns the result of `read`. Calls `read` again when the store calls `changed`, and renders the component again if the
- * result has changed. Uses only the arguments of the first call.
+ * Returns the result of `read`, and renders the component again when the result changes. `subscribe` receives a function that
+ * must be called each time that the result may have changed. Uses only the arguments of the first call.
  */
 export const useStore = <T>(subscribe: (changed: () => void) => () => void, read: () => T): T => {
   const [value, setValue] = useState<T>(read)

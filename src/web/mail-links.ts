@@ -1,8 +1,8 @@
 /**
  * Reads the token of a mail link (`#reset=…`, `#verify=…`) or of an invitation link (`#invitation=…` to register, `#invite=…` to
  * join a room) from the fragment of the URL.
- * main.tsx removes the token from the address bar immediately, so that no history, bookmark or screenshot contains it. The
- * page uses up a token only when the user presses a button, because mail scanners open links.
+ * main.tsx removes the token from the address bar immediately, so that no history, bookmark or screenshot contains it. A mail
+ * scanner may open the link. The page therefore uses up the token only when the user presses a button.
  */
 
 export interface MailLink {

@@ -12,8 +12,8 @@ const takeMailLink = (): MailLink | undefined => {
 
 const root = document.getElementById('root')
 /**
- * The number of links opened since the page was loaded. Used as the key of the app, so that a link that is opened again is
- * shown again.
+ * The number of links opened since the page was loaded. It is the key of the app, so that Preact creates a new app for each
+ * link, even for one that was opened before.
  */
 let opened = 0
 // This listener is added before the listeners of all components, so that no component reads the token of a link as the name of

@@ -85,8 +85,8 @@ export const mentionsIn = (
 
 /**
  * Returns the ids of the users whom the new text of a message mentions. The former text may mention users whose names the page
- * doesn't know. If the new text still contains an `@name` of the former text that belongs to no known user, the mentions of all
- * users with unknown names are kept.
+ * doesn't know. The page can't tell which `@name` of the former text belongs to which of these users. All of them stay
+ * mentioned as long as the new text contains one of the `@name`s that belong to no known user.
  */
 export const mentionsInEdit = (
   text: string,

@@ -35,11 +35,11 @@ interface MessageListProps {
   readonly actions: MessageActions
   /** The `seq` of the messages whose deletion is delayed. */
   readonly deleting: ReadonlySet<number>
-  /** Set to a function that shows a message. */
+  /** `MessageList` sets `current` to a function that shows a message. */
   readonly jump: RefObject<(seq: number) => void>
   /**
-   * Set to a function that scrolls to the end after the next change. The parent calls this function when the user sends a
-   * message.
+   * `MessageList` sets `current` to a function that scrolls to the end after the next change. The parent calls this function
+   * when the user sends a message.
    */
   readonly onSend: RefObject<() => void>
   /** Called with the `seq` of the newest message when the user sees it. */

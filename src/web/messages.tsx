@@ -167,8 +167,8 @@ const Undo = ({ seq, actions, onFocusLost }: UndoProps) => {
     held.current[by] = isHeld
     actions.hold(seq, held.current.focus || held.current.pointer)
   }
-  // A removed button receives no further events. If the deletion is still delayed, for example because the user went to another
-  // room, its timer must run again.
+  // Restarts the timer of the deletion if the button is removed, for example because the user goes to another room. A removed
+  // button receives no event that would restart the timer.
   useLayoutEffect(
     () => () => {
       if (document.activeElement === button.current) onFocusLost()

@@ -56,8 +56,8 @@ export const useNewLine = ({ list, state, me, unread, onSeen }: NewLineOptions):
     if (!seen.current) {
       seen.current = seenAtStart(messages, unread)
       setFrom(seen.current.from)
-      // The list now scrolls to the line. Only then is it known whether the list is at its end, so `look` runs again on that
-      // scroll event.
+      // The list now scrolls to the line. Whether the list is at its end is known only after the scroll. The scroll event runs
+      // `look` again.
       if (seen.current.from !== undefined) return
     }
     const isWatched = document.visibilityState === 'visible' && document.hasFocus() && isAtEnd(list.current)

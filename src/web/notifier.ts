@@ -20,7 +20,7 @@ export const sentenceOf = ({ visibility, title }: RoomEntry): string =>
 
 /** Starts to show notifications. Returns a function that ends them. */
 export const startNotifier = (rooms: Rooms): (() => void) => {
-  // Undefined until the counts are known, because messages from before the page was loaded are not new.
+  // Undefined until the counts are known. Otherwise, older unread messages would be shown as new when the counts arrive.
   let before = rooms.isReady ? rooms.list : undefined
   return rooms.subscribe(() => {
     const isWatched = document.visibilityState === 'visible' && document.hasFocus()

@@ -34,8 +34,8 @@ export interface Pages<Item> {
 }
 
 /**
- * Loads the first page when the component is mounted. `load` returns the page that begins at `after`. `withProof` asks the user
- * for a proof if the service requires one.
+ * Loads the first page when the component is mounted. `load` returns the page that begins at `after`. If the service refuses a
+ * call with `proof_required`, `withProof` asks for the password or a passkey and repeats the call.
  */
 export const usePages = <Item extends { readonly id: unknown }>(
   load: (after: After) => Promise<Page<Item>>,
@@ -48,8 +48,8 @@ export const usePages = <Item extends { readonly id: unknown }>(
   const latest = useRef(load)
   latest.current = load
   /**
-   * The number of requested reloads that have not succeeded. A failed reload still counts, so that it is repeated after a
-   * proof.
+   * The number of requested reloads that have not succeeded. A failed reload still counts, so that it runs again when
+   * `withProof` repeats the call.
    */
   const due = useRef(0)
   // Has no effect while an earlier run is in progress. The earlier run also performs the reloads that are requested meanwhile.

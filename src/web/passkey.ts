@@ -5,7 +5,7 @@ import { ChatApiError } from '../../client/src/index.ts'
 export const hasPasskeys = (): boolean =>
   'PublicKeyCredential' in window && 'parseRequestOptionsFromJSON' in PublicKeyCredential
 
-/** Returns the response of an existing passkey, for a login or a proof. */
+/** Returns the response of an existing passkey, for a login or to confirm the user's identity again. */
 export const askPasskey = (options: object): Promise<object> =>
   ask(() =>
     navigator.credentials.get({

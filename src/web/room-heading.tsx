@@ -1,4 +1,4 @@
-/** Renders the heading of a room: its mark, its title and its topic. */
+/** Renders the heading of a room: the symbol of its visibility, its title and its topic. */
 import type { RoomEntry } from './room-entry.ts'
 import { RoomMark } from './room-mark.tsx'
 

@@ -131,8 +131,8 @@ export const createRooms = (
 
   const changed = (): void => {
     for (const [name, { seq, visibility }] of heads) {
-      // If a direct room without a position appears after the first list was loaded, another user has just opened it, and all
-      // its messages are unread. `begin` does not change an existing position.
+      // All messages are unread in a direct room that first appears after the first list was loaded, because another user has
+      // just opened it. `begin` does not change an existing position.
       const isNew = isListKnown && visibility === 'direct'
       positions.begin(name, isNew ? 0 : seq)
     }
@@ -232,8 +232,8 @@ export const createRooms = (
     for (const [name, item] of items) if (item.people) updateHead(name, { title: directTitleOf(item.people) })
     changed()
     isListKnown = true
-    // With an inbox, loads only the names of the current room. The inbox contains the names of its own direct rooms, and the
-    // page does not show any others.
+    // `direct` contains the direct rooms that are not in the inbox. If the service has an inbox, the page shows none of these
+    // rooms except the current one.
     const shown = hasInbox() ? direct.filter(({ room }) => room === current) : direct
     await names.load(shown.map(({ room }) => room))
     for (const one of shown)

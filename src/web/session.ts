@@ -50,8 +50,8 @@ export const readUser = (): KnownUser | undefined => {
 export const saveUser = (user: KnownUser): void => browserStorage.setItem(USER, JSON.stringify(user))
 
 /**
- * Logs out. The cookie authenticates the user until the service has confirmed the log-out, so a mark is stored until then. If
- * the network fails or the tab is closed during the call, `finishLogOut` finds the mark and repeats the call.
+ * Logs out. Stores a mark before the call and removes it when the service has confirmed the log-out. If the network fails or
+ * the tab is closed during the call, the cookie may still be valid. `finishLogOut` then finds the mark and repeats the call.
  */
 export const logOut = async (session: Session): Promise<void> => {
   // The page's own listener clears the storage. It was added earlier, so it runs before this one and doesn't remove the mark.

@@ -34,7 +34,7 @@ const RETRY_MS = 5000
 export const useNotes = (client: ChatClient, room: Room, state: RoomState, isMember: boolean): Notes => {
   const [notes, setNotes] = useState<readonly Note[]>([])
   const [latest, setLatest] = useState<Note>()
-  /** The `seq` of the first entry whose notes are loaded. */
+  /** The notes are loaded from the entry with this `seq` on. Undefined before the first load. */
   const loadedFrom = useRef<number>()
   /** Increases when notes that could not be loaded must be loaded again. */
   const [attempt, setAttempt] = useState(0)

@@ -41,7 +41,8 @@ const EVENTS: Readonly<Record<string, (subject: Subject) => Promise<unknown>>> =
     accounts.passwordChanges.reset(token, 'ThirdPass789', client),
   'a suspension': ({ accounts, user }) => accounts.administration.change('operator', user.id, { status: 'suspended' }),
   'a deletion': ({ accounts, user }) => deletionOf(accounts.context)(user.id, { by: 'operator' }),
-  // The session that changes the password stays valid. It gets the new generation of the user.
+  // A change of the password raises the user's `generation`. The session that changes the password gets the new `generation`,
+  // so it stays valid.
   [SAME_SESSION]: ({ accounts, user: { id: userId, username, generation }, sessionId }) =>
     accounts.passwordChanges.change({ userId, username, generation, sessionId }, 'ThirdPass789', client),
   [SESSION_END]: ({ database, user, sessionId }) => database.sessions.end(user.id, sessionId)

@@ -151,7 +151,8 @@ describe('the deletion of an account', () => {
     // the deleted user again.
     const imported = ['fastapi_users']
     const kept = ['audit', 'deletions', 'identities', 'log_changes', 'messages', 'reactions', 'reports', 'revocations']
-    // The rows of these tables are removed by the entries that end the memberships, and by the periodic jobs of the rooms.
+    // The deletion does not remove these rows directly. The end of a membership removes its row in `members`. Periodic jobs
+    // remove the rows of the other two tables.
     const left = ['members', 'restrictions', 'ban_erasures']
     expect(tables.map(({ table }) => table).sort()).toEqual([...kept, ...imported, ...left, ...PERSONAL_TABLES].sort())
   })

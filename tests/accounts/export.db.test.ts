@@ -106,7 +106,7 @@ const RECORDS: Record<(typeof PERSONAL_TABLES)[number], string | null> = {
   passkeys: 'passkey',
   room_invitations: 'invitation',
   blocks: 'block',
-  // The export does not contain these tables. They contain only hashes of tokens, challenges, random numbers, mails to send,
+  // The export does not contain these tables. They contain only random numbers, challenges, hashes of tokens, mails to send,
   // and times of exports and messages.
   one_time_tokens: null,
   challenges: null,

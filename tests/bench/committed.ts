@@ -60,7 +60,7 @@ export const asComparison = (committed: readonly Row[], rows: readonly Row[]): s
     .concat('')
     .join('\n')
 
-/** Returns the results of the service in all rows with a title. */
+/** Returns the results of the service in all rows with the title `wanted`. */
 const runsOf = (rows: readonly Row[], wanted: string): number[] =>
   rows.flatMap(({ title, runs }) => (title === wanted ? ([...runs.values()].at(-1) ?? []) : []))
 

@@ -61,7 +61,7 @@ const pages = async ({ database, service, rounds }: Context): Promise<Row[]> => 
     await post(service, room, PAGE / 2)
   }
   const read = (room: string) => () => call('GET', `/rooms/${room}/messages?limit=${PAGE}`)
-  // Reacts to a message, or removes the reaction. Both remove the page of the message from the page cache.
+  // The calls of `change` alternately add and remove a reaction. Each call removes the message's page from the page cache.
   let reactions = 0
   const change = (room: string) => () =>
     call(reactions++ % 2 === 0 ? 'PUT' : 'DELETE', `/rooms/${room}/messages/20/reactions/x`)
@@ -145,7 +145,7 @@ const members = async ({ database, service, rounds }: Context): Promise<Row[]> =
   }
   const rows: Row[] = []
   for (const [name, work] of Object.entries(works)) {
-    // Stays below the rate limit: a user may add 60 members per minute.
+    // A user may add 60 members per minute. With 9 repeats, three rounds in two rooms add 54.
     const repeats = name === 'adding a member' ? 9 : REPEATS
     const runs = await interleave(rounds, {
       'a room of two': () => timeOf(work(small), { repeats }),

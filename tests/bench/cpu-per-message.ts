@@ -56,7 +56,7 @@ const measure = async (subject: Subject, { senders, inFlight, messages }: Load):
   const { service } = subject
   let at = 0
   const clients = await connectMany(senders, () => service.open(service.tokens[at++] ?? '', 'rooms='))
-  // Waits for the first frame of each connection, because this frame is not an acknowledgement.
+  // Waits for the first frame of each connection. The code below treats every later frame as an acknowledgement.
   await pause(300)
   const frame = JSON.stringify({ type: 'message', content: 'x'.repeat(100), ref: 'r' })
   const run = async (count: number): Promise<void> => {

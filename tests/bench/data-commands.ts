@@ -131,7 +131,7 @@ export const dataCommands = async ({ isShort }: Effort): Promise<Row[]> => {
   const source = await createSource(sourceKey, rows)
   const keys = { ENCRYPTION_KEY_PREVIOUS: oldKey }
   const service = await startService(database, { people: SOCKETS, env: keys })
-  // Everything may use both cores, as on a machine that runs a service.
+  // Lets the service and this process use both cores, because a service in production is not bound to one core.
   for (const pid of [service.pid, process.pid]) pinTo('0,1', pid)
   try {
     // Raises the priority of this process, which runs the clients. In production, the clients run on other machines, where no

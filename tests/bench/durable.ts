@@ -22,7 +22,7 @@ const CIPHERTEXT = `gAAAAA${'x'.repeat(222)}`
 const acknowledged = async (service: Service, senders: number, inFlight: number, forSeconds: number) => {
   let at = 0
   const clients = await connectMany(senders, () => service.open(service.tokens[at++] ?? '', 'rooms='))
-  // Waits for the first frame of each connection, because this frame is not an ack.
+  // Waits for the first frame of each connection. The code below treats every later frame as an ack.
   await pause(300)
   const frame = JSON.stringify({ type: 'message', content: TEXT, ref: 'r' })
   let isOver = false

@@ -1,10 +1,10 @@
 /**
  * Imports a FastAPI Chat Backend with `MESSAGES` messages (100,000) and `USERS` users (300), while a service runs on the target
  * database. tests/ops/fastapi_database.py writes the source database with the libraries of that backend. `KILLS` ("0.25,0.6")
- * is a list of shares of the messages. For each share, starts the command, and kills it when this share is stored. Then lets
- * the command complete the import, and runs it again, which must change nothing. Afterwards, reads the log over HTTP, compares
- * it with the source, and logs users in with their old passwords. Prints the duration, the rate and the peak memory of each
- * run. Usage, after `npm run build`: `npx tsx tests/bench/moving-in.ts`.
+ * is a list of shares of the messages. For each share, starts the command `import-fastapi`, and kills it when this share of the
+ * messages is stored. Then lets the command complete the import. A further run of the command must change nothing. Afterwards,
+ * reads the log over HTTP, compares it with the source, and logs users in with their old passwords. Prints the duration, the
+ * rate and the peak memory of each run. Usage, after `npm run build`: `npx tsx tests/bench/moving-in.ts`.
  */
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -17,7 +17,7 @@ const MESSAGES = Number(process.env.MESSAGES ?? 100_000)
 const USERS = Number(process.env.USERS ?? 300)
 const KILLS = (process.env.KILLS ?? '0.25,0.6').split(',').filter(Boolean).map(Number)
 const PASSPHRASE = 'a passphrase, not a key'
-/** The names of the first users after the import. In the source database, they have the `NAMES` of fastapi_database.py. */
+/** The names of the first users after the import. Their names in the source database are `NAMES` in fastapi_database.py. */
 const NAMED = ['alice', 'Bob', 'bob2', 'carol_d', 'dave']
 const RENAMES = ['--rename', 'bob=bob2', '--rename', 'carol d=carol_d']
 const OWN_HASH = 20

@@ -52,11 +52,11 @@ const tablesOf = async ({ sql }: BenchDatabase): Promise<string[]> => {
 
 const roomOf = (at: number): string => `room-${at % ROOMS}`
 
-/** Sends messages to the rooms `first` and the following ones, one room per sender, and counts the acknowledgements. */
+/** Lets each sender send to a room of its own, from room number `first` on. Counts the acknowledgements. */
 const append = async (service: Service, senders: number, inFlight: number, first: number, forSeconds: number) => {
   let at = 0
   const clients = await connectMany(senders, () => service.open(service.tokens[at++] ?? '', 'rooms='))
-  // Waits for the first frame of each connection, because this frame is not an acknowledgement.
+  // Waits for the first frame of each connection. The code below treats every later frame as an acknowledgement.
   await pause(300)
   let isOver = false
   for (const [sender, client] of clients.entries()) {

@@ -1,7 +1,7 @@
 /**
  * Measures what processes, messages, deliveries and connections cost with 1, 2 and 4 processes, over PostgreSQL and over Redis.
- * All processes share one core, so more of them are not faster. The CPU time per message shows what each additional process
- * costs. docs/scaling.md uses the results.
+ * All processes share one core, so additional processes do not raise the throughput. The CPU time per message shows what each
+ * additional process costs. docs/scaling.md uses the results.
  */
 import { hasRedis, startRedis } from '../support/redis-server.ts'
 import { closeAll, connectMany, framesOf } from './clients.ts'
@@ -194,7 +194,7 @@ const measure = async (count: number, isRedis: boolean, rounds: number, forSecon
   }
 
   const senders = await connectTo(installation, 0, false)
-  // Waits for the first frame of each connection, because this frame is not an acknowledgement.
+  // Waits for the first frame of each connection. The code below treats every later frame as an acknowledgement.
   await pause(500)
   for (let round = 0; round < rounds; round++) {
     const { cost, messages, took } = await sendSteadily(installation, senders, [], forSeconds)

@@ -10,7 +10,7 @@ const PASSWORD = 'SecurePass123'
 export interface Service extends Subject {
   readonly tokens: readonly string[]
   readonly url: string
-  /** Opens a connection with a query, such as `rooms=`. */
+  /** Opens a connection. `query` is the query string of the URL without the token, such as `rooms=`. */
   open(token: string, query?: string): Promise<RawClient>
 }
 

@@ -28,7 +28,7 @@ interface Window {
 const send = async (service: Service, { senders, inFlight }: (typeof LOADS)[number]) => {
   let at = 0
   const clients = await connectMany(senders, () => service.open(service.tokens[at++] ?? '', 'rooms='))
-  // Waits for the first frame of each connection, because this frame is not an acknowledgement.
+  // Waits for the first frame of each connection. The code below treats every later frame as an acknowledgement.
   await pause(500)
   const frame = JSON.stringify({ type: 'message', content: TEXT, ref: 'r' })
   let times: number[] = []

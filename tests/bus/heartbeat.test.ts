@@ -111,7 +111,7 @@ test('it tries to listen again with every heartbeat while listening fails', asyn
 test('it opens one connection at a time, and leaves no listener behind', async () => {
   const { bus, state, clock } = await start()
   state.losesNotifications = true
-  // Advances the clock by two hours at once, so many heartbeats are due before the bus can open another connection.
+  // Advances the clock by two hours at once. Many heartbeats are then due before the bus can open another connection.
   clock.advance(7_200_000)
   await turn()
   expect(state.listens).toBe(2)
@@ -178,7 +178,7 @@ describe('announcements', () => {
     bus.announce(1, 9)
     await turn()
     expect(grownIn(state.sentByListener)).toEqual([[[1, 9]]])
-    // The failed attempt on the listening connection does not count, because another connection sent the announcement.
+    // `failures` does not count a failed send on the listening connection if another connection then sent the announcement.
     expect(bus.stats?.()).toMatchObject([{ failures: 0 }])
   })
 

@@ -37,8 +37,8 @@ const startTwo = async (first: Options, second: Options = first, waits = true) =
 
 /**
  * Sends an event in each direction, and waits until both have arrived. If a bus reports a reset instead, sends both again,
- * because a bus that reconnects may lose an event. On a busy machine, a bus may reconnect at any time, because its clock is
- * fast.
+ * because a bus that reconnects may lose an event. On a busy machine, a bus may reconnect at any time, because `fastClock`
+ * shortens its timeouts.
  */
 const exchange = async ({ one, two }: Pick<Awaited<ReturnType<typeof startTwo>>, 'one' | 'two'>): Promise<void> => {
   const seen = [one.received.events.length, two.received.events.length] as const

@@ -17,7 +17,7 @@ export interface ChaosEnd {
 export interface ChaosState {
   readonly users: readonly HttpUser[]
   readonly clients: readonly ChaosClient[]
-  /** What is known about each room before its first entry. */
+  /** The visibility and the roles of each room before its first entry. */
   readonly rooms: ReadonlyMap<string, RulesOptions>
 }
 

@@ -5,7 +5,7 @@ import { leaksOf, rightsOf } from './rights.ts'
 import type { ClientRecord } from './room-reader.ts'
 import { type RulesOptions, rulesOf } from './rules.ts'
 
-/** What is known about a room before its first entry. */
+/** The default of `options`: a public room that has no roles before its first entry. */
 const PUBLIC: RulesOptions = { visibility: 'public', roles: new Map() }
 
 /**

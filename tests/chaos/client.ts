@@ -115,7 +115,8 @@ export const createClient = ({ name, userId, urls, isV1, logIn, random }: Client
     if (kind > 0.4 || target === undefined)
       return { type: 'message', room, content, ...mentions, ...(reply === undefined ? {} : { reply_to: reply }) }
     if (kind < 0.25) return { type: 'react', room, target, key: oneOf(['👍', '❤', '+1']), remove: random() < 0.3 }
-    // If `kind` is below 0.28, the target may be a message of another user, which only moderators may delete.
+    // If `kind` is below 0.28, `target` may be a message of another user. Moderators may delete it, but only its author may
+    // edit it.
     return kind < 0.28 || kind > 0.36
       ? { type: 'delete', room, target }
       : { type: 'edit', room, target, content, ...mentions }

@@ -93,8 +93,8 @@ const change = (message: Folded, { type, seq, user_id, target, ...entry }: LogEn
     const users = message.reactions.get(entry.key ?? '') ?? new Set()
     if (entry.action === 'added') users.add(user_id)
     else users.delete(user_id)
-    // After an erasure of the author, the count is not checked. If the service missed the message at the first erasure, it
-    // counts the reactions until the second erasure, but `fold` has already removed them.
+    // After an erasure of the message's author, `entry.count` is not checked. If the first erasure missed the message, the
+    // service counts its reactions until the second erasure, but `fold` has already removed them.
     if (users.size !== entry.count && !message.isAuthorErased)
       wrong.push(`the reaction ${seq} has the count ${entry.count} instead of ${users.size}`)
     message.reactions.set(entry.key ?? '', users)

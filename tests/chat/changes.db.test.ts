@@ -10,7 +10,7 @@ import { type Person, type RunningChat, startChat } from '../support/start-chat.
 import { startHost } from '../support/start-host.ts'
 
 type Notified = 'with notifications' | 'with notifications lost'
-/** The cases to test. With the embedded database, only lost notifications are tested, because it sends no notifications. */
+/** The cases to test. `with notifications` needs PostgreSQL, because the embedded database sends no notifications. */
 const WAYS: readonly Notified[] =
   engine === 'pglite' ? ['with notifications lost'] : ['with notifications', 'with notifications lost']
 /**

@@ -5,7 +5,7 @@ import { engine } from '../support/database.ts'
 import { PASSWORD, type Person, startChat } from '../support/start-chat.ts'
 
 type Notified = 'with notifications' | 'with notifications lost'
-/** The cases to test. With the embedded database, only lost notifications are tested, because it sends no notifications. */
+/** The cases to test. `with notifications` needs PostgreSQL, because the embedded database sends no notifications. */
 const WAYS: readonly Notified[] =
   engine === 'pglite' ? ['with notifications lost'] : ['with notifications', 'with notifications lost']
 

@@ -10,7 +10,7 @@ import { engine } from '../support/database.ts'
 import type { SocketClient } from '../support/socket-client.ts'
 import { type RunningChat, type StartOptions, startChat } from '../support/start-chat.ts'
 
-/** Starts two services that share the PostgreSQL bus, or a bus in memory if the database is embedded or `busOf` is given. */
+/** Starts two services that share the PostgreSQL bus. With the embedded database or `busOf`, they share a bus in memory. */
 const startTwo = async (options: StartOptions = {}, busOf?: (bus: Bus) => Bus): Promise<[RunningChat, RunningChat]> => {
   const network = createMemoryNetwork()
   const bus = () => {

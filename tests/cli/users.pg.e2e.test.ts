@@ -362,7 +362,7 @@ const lockRow = async ({ client, schema }: ChatDatabase, seq: number) => {
     locked.resolve()
     await released.promise
   }, UNLIMITED)
-  // `release` reports the error.
+  // Prevents an unhandled rejection. The returned function rejects with the same error.
   ended.catch(() => {})
   await locked.promise
   return () => {

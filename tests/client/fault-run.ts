@@ -68,8 +68,8 @@ const act = async (app: App, isReloaded: boolean, world: World): Promise<void> =
     if (random() < FAULTS / STEPS) running.push(causeFault(app, world))
     const isTalk = random() < 0.6
     const outcome = isTalk ? talk(app, world) : govern(app, world)
-    // `act` waits for these actions before it returns. Otherwise, they could append entries after the log was read. It does not
-    // wait for messages, because a message of an app that was reloaded may never have an outcome.
+    // `act` waits for the actions of `govern` before it returns. Otherwise, they could append entries after the log was read.
+    // `act` does not wait for messages, because a message of a reloaded app may never have an outcome.
     if (!isTalk) running.push(outcome)
     await Promise.race([outcome, pause(STEP_MS)])
   }

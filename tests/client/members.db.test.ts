@@ -100,7 +100,7 @@ test('ends the room of a removed member, refuses their messages, and resumes aft
   expect((await messages.next()).value).toMatchObject({ content: 'too late' })
   await until(again, isLive)
   expect(again.state.outgoing).toEqual([])
-  // The former room received nothing after the removal.
+  // `theirs`, the room object from before the removal, has received no further events.
   expect(seen).toHaveLength(2)
 })
 

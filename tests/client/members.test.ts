@@ -124,7 +124,7 @@ test('subscribes after the last entry when its user was added again', async () =
     ['membership', 3],
     ['message', 4]
   ])
-  // `next` has replaced `room`, the object of the same room before the removal. Leaving `room` must not affect `next`.
+  // `next` has replaced `room` as the client's object for this room. Leaving `room` must not affect `next`.
   room.leave()
   expect(client.rooms).toEqual([next])
   expect(client.room('general')).toBe(next)

@@ -138,7 +138,7 @@ export const createModelLog = (random: Random, me: number) => {
       const action = stateOf(target.seq, seq).isPinned ? 'removed' : 'added'
       log.push({ type: 'pin', ...place, target: target.seq, action, nonce })
     } else {
-      // Uses few users and many keys, so that a list does not contain all keys.
+      // There are 26 keys, so a message may have more keys than a list shows. A list shows 20 keys.
       const key = pick(KEYS) ?? ''
       const { reactions } = stateOf(target.seq, seq)
       const isOn =

@@ -90,8 +90,8 @@ describe('the lock on a folder', () => {
     await (await lockFolder(folder)).release()
     const server = createServer().listen(join(folder, 'lock', 'young.s'))
     await once(server, 'listening')
-    // A killed process leaves its socket file behind. The test renames the file before the server closes, because the server
-    // removes only the file with the original name.
+    // Simulates the socket file that a killed process leaves behind. The test renames the file, because the server removes the
+    // file with the original name when it closes.
     const young = join(folder, 'lock', 'left.s')
     const { renameSync } = await import('node:fs')
     renameSync(join(folder, 'lock', 'young.s'), young)

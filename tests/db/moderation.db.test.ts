@@ -374,8 +374,8 @@ describe('a batch of messages', () => {
         ...authors.map(author => expected[author]?.[1]),
         ...rest.map(() => 'stored')
       ])
-      // Appends each message in a separate batch. If no entry of a batch is refused, the append function of the database may
-      // take a shorter path.
+      // Appends each message in a separate batch, because the append function of the database may take a shorter path for a
+      // batch without refused entries.
       for (const author of authors) {
         await sql(`delete from @last_posts where user_id = ${ids[author]} and '${author}' <> 'stranger'`)
         expect(await append(entry(author, 'message'))).toEqual([expected[author]?.[0]])

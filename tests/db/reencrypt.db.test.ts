@@ -153,7 +153,7 @@ describe('a rotation', () => {
       ...alone(database, during),
       onWait: count => void waits.push(count),
       async wait() {
-        // The process stores another text with the old key before it is restarted.
+        // Before its restart, the process stores another text with the old key.
         const { token, keyId } = before.encrypt('JBSWY3DPEHPK3PXQ')
         await database.client.query(`update "${database.schema}".totp set secret = $1, key_id = $2`, [token, keyId])
         await database.processes.remove('p')

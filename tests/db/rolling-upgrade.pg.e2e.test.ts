@@ -275,7 +275,7 @@ test.runIf(hasCommit(FIRST_RELEASE))(
   }
 )
 
-/** Time in milliseconds after its start for which a process with Redis also sends over PostgreSQL in any case. */
+/** A process with Redis also sends over PostgreSQL for at least this time after its start, in milliseconds. */
 const AFTER_START_MS = 15_000
 
 test.runIf(hasCommit(FIRST_RELEASE) && hasRedis)(

@@ -108,7 +108,7 @@ test('work is not run if its transaction begins after the timeout', async () => 
     isRun = true
   })
   await expect(late).rejects.toThrow(/the database timed out/)
-  // The late `begin` now reaches the server. The pool has replaced this connection, so it closes when the transaction ends.
+  // The late `begin` now reaches the server. The pool has replaced this connection, and closes it when the transaction ends.
   proxy.resume()
   const isOpen = async () => (await direct`select from pg_stat_activity where pid = ${connection?.pid ?? 0}`).length > 0
   await expect.poll(isOpen, { timeout: 20_000 }).toBe(false)

@@ -20,7 +20,8 @@ const revertFrom = async (client: SqlClient, schema: string, tag: string): Promi
 }
 
 /**
- * Creates a database in the state after an upgrade from an older release. Reverts the newer migrations and applies them again.
+ * Creates a database in the state after an upgrade from an older release. To do so, applies all migrations, reverts those that
+ * the older release does not have, and applies these again.
  */
 const start = async () => {
   const [client, schema] = [await testClient(), await testSchema()]

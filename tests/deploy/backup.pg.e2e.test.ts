@@ -77,7 +77,7 @@ describeWithCluster('the scripts', () => {
     expect(first.code).toBe(0)
     const [kept = ''] = readdirSync(dir)
     expect(kept).toMatch(/^fastify-chat-\d{8}T\d{6}Z\.dump$/)
-    // Retries, because two backups within one second have the same file name.
+    // Backs up until the first backup is deleted. A backup in the same second has the same file name, and replaces the first.
     await expect
       .poll(async () => (await run('backup.sh', [], { ...env, BACKUP_KEEP: '1' })).output, { timeout: 60_000 })
       .toContain(`${kept}: deleted`)

@@ -1,6 +1,6 @@
 /**
- * Runs nginx and Caddy with the configurations in `deploy/`. Changes only settings that every deployment has to change, such as
- * ports, and settings that require Internet access.
+ * Runs nginx and Caddy with the configurations in `deploy/`. Changes only two kinds of settings: those that every deployment
+ * has to change (for example ports), and those that require Internet access.
  */
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'

@@ -82,8 +82,8 @@ interface User {
 }
 
 /**
- * Starts a user who sends messages while `isSending` returns true. After each refusal, adds the time in milliseconds until
- * the user was online again to `absences`.
+ * Starts a user who sends messages while `isSending` returns true. When a refused user is online again, appends the time since
+ * the first refusal to `absences`, in milliseconds.
  */
 const startUser = (chat: ChatClient, name: string, isSending: () => boolean, absences: number[]): User => {
   const user: User = { chat, sent: [], received: [] }
@@ -224,8 +224,8 @@ behindNginx(
     }
     const all = { 200: expect.any(Number) }
     expect(statuses).toEqual({ history: all, login: all, post: { 201: expect.any(Number) } })
-    // Every failed request was refused by CONNECT_RATE, so at least one process responded to it with 503. If nginx then tried
-    // the stopped process, nginx itself sent a 503 with the code `unavailable`.
+    // Only CONNECT_RATE may refuse a request. The process that refuses it responds with 503, and `tried` contains this status.
+    // If nginx then tried the stopped process, nginx itself sent a 503 with the code `unavailable`.
     const failed = requests().filter(({ status }) => status >= 500)
     const refused = { request: 'GET /ws/chat', status: 503, tried: expect.stringContaining('503') }
     for (const request of failed) expect(request).toEqual(refused)

@@ -1,4 +1,4 @@
-/** Tests the systemd unit without systemd, which does not run on every machine, and the script that restarts the processes. */
+/** Tests the systemd unit, and the script that restarts the processes. Needs no running systemd. */
 import { execFileSync, spawnSync } from 'node:child_process'
 import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

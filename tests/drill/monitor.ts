@@ -22,8 +22,8 @@ const RULES = join(import.meta.dirname, '../../deploy/prometheus/alerts.yml')
 const METRIC = /\b(?:chat|process|nodejs)_\w+|\bup\b/g
 
 /**
- * Scrapes the given ports every second. Sets the `for` of every alert to 0 s, because the faults of the drill are shorter than the
- * committed values.
+ * Scrapes the given ports every second. Sets the `for` of every alert to 0 s, because the faults of the drill are shorter than
+ * the `for` in the shipped alert rules.
  */
 export const startMonitor = async (prometheus: string, ports: readonly number[]): Promise<Monitor> => {
   const folder = mkdtempSync(join(tmpdir(), 'chat-drill-prometheus-'))

@@ -135,7 +135,7 @@ test('reports every committed entry in order, with its kind and its author', asy
   ann.send({ type: 'delete', target: 1 })
   await ann.nextOf('deletion')
   await chat.addMember('general', { id: 'bob', name: 'Bob' })
-  // A repeated message and a reaction without an effect append nothing.
+  // A repeated message appends nothing.
   ann.send({ type: 'message', content: 'first', nonce: 'n' })
   await ann.nextOf('ack')
   const ofAnn = { room: 'general', user: { id: 'ann', name: 'Ann' }, createdAt: expect.any(Date) }

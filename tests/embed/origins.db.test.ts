@@ -1,4 +1,4 @@
-/** Tests that only pages that the host's CORS settings allow can open the WebSocket. */
+/** Tests which pages can open the WebSocket, with and without CORS settings of the host. */
 import cors from '@fastify/cors'
 import type { FastifyInstance } from 'fastify'
 import { expect, test } from 'vitest'

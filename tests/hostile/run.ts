@@ -23,9 +23,9 @@ const attackMs = Number(values.seconds) * 1000
 /** The delay in milliseconds between the last attack and the measurement of the memory. */
 const REST_MS = 60_000
 /**
- * Maximum factor by which the memory in use may grow. It is measured after a garbage collection, and compared with the memory
- * before the attacks plus a full page cache. The resident memory is only printed, because it includes memory that the allocator
- * keeps.
+ * Maximum factor by which the memory in use may grow. This memory is measured after a garbage collection, and compared with the
+ * memory before the attacks plus a full page cache. The resident memory is only printed, because it includes memory that the
+ * allocator keeps.
  */
 const MAX_GROWTH = 1.2
 const PAGE_CACHE_BYTES = 64 * 1024 * 1024

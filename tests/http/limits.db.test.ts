@@ -1,4 +1,4 @@
-/** Tests which requests the rate limits of registration, login and room creation count, and which client address they use. */
+/** Tests the rate limits of registration, login and room creation: which requests they count, and which address they use. */
 import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -1,6 +1,4 @@
-/**
- * Tests that a server that stops listening does not wait for responses of connections that are closed, or for idle connections.
- */
+/** Tests that a server stops listening without waiting for idle connections, or for responses on closed connections. */
 import { once } from 'node:events'
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'

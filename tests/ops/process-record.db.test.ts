@@ -15,7 +15,7 @@ test('a process whose row cannot be written still accepts all kinds of entries t
       throw new Error('down')
     }
   }
-  // If `migrateOnStart` is false, a start with a given client sends no query. The start then does not read the finished steps.
+  // Without `migrateOnStart`, a start with a given client sends no query, so the process would not read the finished steps.
   const settings = { migrateOnStart: true }
   const chat = await startChat({ database: { ...database, client: failing }, settings })
   const john = await chat.register('john')

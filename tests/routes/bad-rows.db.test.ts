@@ -100,8 +100,8 @@ test('messages that cannot be decrypted are logged once per minute with a count'
     .split('\n')
     .findLast(line => line.includes('cannot be decrypted'))
   const { undecryptable, total } = JSON.parse(last ?? '')
-  // Two messages were read since the first line, so `undecryptable` is at least 2. It can be higher, because `advance` makes
-  // the service listen for notifications again and clear its page cache. The service may then read and count a message again.
+  // `total` also counts the message of the first log line. Two messages were read since then, so `undecryptable` is at least 2.
+  // It may be higher, because `advance` makes the service clear its page cache, and read and count messages again.
   expect([undecryptable, total]).toEqual([undecryptable, undecryptable + 1])
   expect(undecryptable).toBeGreaterThanOrEqual(2)
 })

@@ -21,7 +21,7 @@ const REJECTED = { status: 401, code: 'invalid_token' }
 
 const part = (token: string, at: number) => JSON.parse(Buffer.from(token.split('.')[at] ?? '', 'base64url').toString())
 
-/** Signs claims with the secret and the header of a token of the service itself. */
+/** Changes claims of a token that the service issued, and signs the token again with the service's secret. */
 const resigned = ({ settings }: RunningChat, token: string, changed: object): string => {
   const payload = Buffer.from(JSON.stringify({ ...part(token, 1), ...changed })).toString('base64url')
   const signed = `${token.split('.')[0]}.${payload}`

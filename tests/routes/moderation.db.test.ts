@@ -1,4 +1,4 @@
-/** Tests the routes that mute and ban users, archive and delete rooms, and what a restricted user sees. */
+/** Tests the routes that mute and ban users, and that archive and delete rooms. Also tests what a restricted user sees. */
 import { expect, test } from 'vitest'
 import { ROOMS, startRooms } from '../support/rooms.ts'
 import type { SocketClient } from '../support/socket-client.ts'

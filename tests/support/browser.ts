@@ -68,7 +68,7 @@ export const openTab = async (browser: Browser, options: BrowserContextOptions =
   return { page, complaints }
 }
 
-/** Logs a registered user in with the cookie of the page, and loads the page. This is faster than the login form. */
+/** Logs in a registered user with a request from the page, and reloads the page. This is faster than the login form. */
 export const enterAs = async (
   { page }: Tab,
   url: string,

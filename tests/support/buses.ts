@@ -50,7 +50,7 @@ export interface RedisBusOptions extends Partial<RedisSettings> {
 }
 
 /**
- * A clock that runs five times as fast as real time, so that tests do not wait for the intervals and the minimum time of a
+ * A clock that runs five times as fast as real time. It shortens the intervals of the bus, and the minimum duration of a
  * fallback.
  */
 export const fastClock: Clock = {

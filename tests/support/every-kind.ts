@@ -1,4 +1,4 @@
-/** Appends entries of every kind to `general`, as new clients do. Tests use this beside clients that know only messages. */
+/** Appends entries of every kind to `general`, for tests of former clients that know only messages. */
 import { expect } from 'vitest'
 import { ROOMS, withRooms } from './rooms.ts'
 import type { RunningChat } from './start-chat.ts'

@@ -1,4 +1,4 @@
-/** Starts a service from settings, like the program, and checks the main functions of the service. */
+/** Starts a service from settings, and checks its main functions. */
 import type { FastifyInstance } from 'fastify'
 import { expect, onTestFinished } from 'vitest'
 import type { Settings } from '../../src/config/settings.ts'

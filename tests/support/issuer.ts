@@ -26,8 +26,8 @@ export interface SigningKey {
   readonly jwk: JWK
 }
 
-/** Claims that replace claims of a valid token, or that are added to the token. A claim that is undefined is omitted. */
 export interface TokenOptions {
+  /** Claims that replace claims of a valid token, or that are added to the token. A claim that is undefined is omitted. */
   readonly claims?: Readonly<Record<string, unknown>>
   readonly header?: Readonly<Record<string, unknown>>
   readonly key?: SigningKey

@@ -78,7 +78,7 @@ export const stopChat = async ({ stop }: ChatCore): Promise<void> => {
   await stop.leaveBus()
 }
 
-/** Wraps a bus. `listener` returns the registered listener, so that a test can call it as the bus does. */
+/** Wraps a bus. `listener` returns the listener registered on the bus, so that a test can deliver events to the listener. */
 export const observeBus = (bus: Bus = createMemoryBus()) => {
   let listener: BusListener | undefined
   const observed: Bus = {

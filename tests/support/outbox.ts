@@ -67,8 +67,8 @@ export const createOutbox = (database: ChatDatabase) => {
     async drain({ poll }: { poll: () => void }): Promise<void> {
       await expect
         .poll(async () => {
-          // Makes the mails due that are due within 60 s. The lease of a mail that is being sent is longer, so this mail is not
-          // sent twice.
+          // If a mail is due within 60 s, makes it due now. For a mail that is being sent, `next_at` is the end of its lease.
+          // This end is more than 60 s away, so no mail is sent twice.
           await database.client.query(
             `update "${database.schema}".outbox set next_at = clock_timestamp()
              where next_at < clock_timestamp() + interval '60 seconds'`

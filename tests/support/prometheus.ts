@@ -36,7 +36,7 @@ export interface Prometheus {
   query(expression: string): Promise<Series[]>
 }
 
-/** Starts Prometheus, which scrapes `target` (`host:port`) twice a second with a bearer token. It is stopped when the test ends. */
+/** Starts Prometheus, and stops it when the test ends. It scrapes `target` (`host:port`) twice a second with a bearer token. */
 export const startPrometheus = async (target: string, token: string): Promise<Prometheus> => {
   const folder = mkdtempSync(join(tmpdir(), 'chat-prometheus-'))
   const port = await freePort()

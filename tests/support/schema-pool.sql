@@ -1,4 +1,4 @@
--- Stores the schemas of the pool in schema-pool.ts. For each schema, stores a hash of its catalog, and the rows that the
+-- Implements the pool of schemas that schema-pool.ts uses. For each schema, stores a hash of its catalog, and the rows that the
 -- migrations wrote.
 create schema test_pool;
 
@@ -10,9 +10,9 @@ create table test_pool.schemas (
   sequences jsonb not null
 );
 
--- Returns a hash of the objects of a schema, their grants, and the statistics that the planner uses. `xmin` of a catalog row is
--- the transaction that wrote the row, so it changes when the row changes. For `pg_class`, the hash contains columns instead,
--- because VACUUM and ANALYZE change these rows in place, without a new `xmin`.
+-- Returns a hash of the objects of a schema, their grants, and the statistics that the planner uses. The hash contains the
+-- `xmin` of most catalog rows, because every update of a row changes its `xmin`. For `pg_class`, the hash contains columns
+-- instead, because VACUUM and ANALYZE change the rows of `pg_class` in place, without a new `xmin`.
 create function test_pool.catalog_of(target text) returns text language sql as $$
   with relations as (select class.oid as relation, class.* from pg_class class where relnamespace = target::regnamespace),
   parts (part) as (
@@ -83,8 +83,8 @@ begin
   select * into added from test_pool.schemas where name = target;
   if added.catalog is distinct from test_pool.catalog_of(target) then return false; end if;
 
-  -- PostgreSQL plans a table that has never been vacuumed as if it had at least 10 pages. So up to this size, the plans are the
-  -- same as for a new table.
+  -- PostgreSQL plans a table that has never been vacuumed as if it had at least 10 pages. If a table is larger, its plans may
+  -- differ from those of a new table, so the schema is not reused.
   perform from pg_class where relnamespace = target::regnamespace and pg_relation_size(oid) > 10 * 8192;
   if found then return false; end if;
 

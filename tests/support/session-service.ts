@@ -58,8 +58,8 @@ export const sessionService = ({ lifetime = 1800 } = {}) => {
   }
 
   /**
-   * Exchanges a refresh token by the rules of the service. The current token is replaced by a new token. The previous token
-   * returns the current token. If the current token has been used, the previous token revokes the session instead.
+   * Exchanges a refresh token by the rules of the service. For the current token, returns a new token. For the previous token,
+   * returns the current token. If the current token has already been used, the previous token revokes the session instead.
    */
   const refresh = (given: unknown, isCookie: boolean): ResponseLike => {
     const [id = '', n = ''] = String(given).split('.')

@@ -79,7 +79,7 @@ export const openPage = async (browser: Browser, url: string, path = '/app'): Pr
     note: text => page.locator('.note-line', { hasText: text }).last(),
     sees: text => line(text).waitFor(),
     async choose(text, item) {
-      // Tries again if the menu closes, because the list of messages changed while the menu opened.
+      // Tries again after a failure, because the menu closes if the list of messages changes while the menu opens.
       await until(`the menu of “${text}” has ${item}`, async () => {
         await line(text).focus()
         await page.keyboard.press('Enter')

@@ -28,7 +28,7 @@ export interface Stage {
   readonly second: Service
   readonly browser: Browser
   readonly acks: readonly Ack[]
-  /** Ada uses the page, bob the terminal, and mia, the moderator, both. Mia is an administrator as well. */
+  /** Ada uses the page, bob uses the terminal, and mia uses both. Mia is the moderator, and an administrator as well. */
   readonly ada: PersonPage
   readonly bob: Terminal
   readonly mia: PersonPage

@@ -215,7 +215,7 @@ describe.skipIf(!hasChromium())('the account dialog', { timeout: 600_000 }, () =
     await toast.getByRole('button', { name: 'Close' }).click()
     await toast.waitFor({ state: 'detached' })
     await page.getByRole('button', { name: /Account$/ }).click()
-    // Keeps the route until the second request for the script has failed too. Otherwise the dialog opens without the toast.
+    // Waits until the second request for the script has failed too. If it succeeded, the dialog would open without the toast.
     await toast.waitFor()
     await page.unroute(/parts-.*\.js/)
     await toast.getByRole('button', { name: 'Reload' }).click()

@@ -61,7 +61,7 @@ describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
     await openMenu(bob, 'Shall we ship?')
     // A second click on the button closes the menu.
     await bob.getByRole('button', { name: 'Actions' }).click()
-    // Checks again after a while, because a menu that closes at the press could open again at the click.
+    // Waits before the check, because a menu that closes when the button is pressed could open again when it is released.
     await bob.waitForTimeout(300)
     expect(await bob.getByRole('menu').count()).toBe(0)
     await openMenu(bob, 'Shall we ship?')
@@ -261,7 +261,8 @@ describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
     await page.getByRole('textbox', { name: 'Message to General' }).waitFor()
     expect(await composer(page).inputValue()).toBe('a draft')
     expect(await page.content()).not.toContain('to be deleted')
-    // The list of names must be closed too. It would insert a name into the draft at the position of the caret in the edit.
+    // The list of names must be closed too. Otherwise a chosen name would be inserted into the draft, at the position that the
+    // caret had in the edit.
     expect(await page.getByRole('listbox').count()).toBe(0)
   })
 
@@ -359,7 +360,8 @@ describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
     ]) {
       const { chat, pages } = await start(['ada'])
       const [page] = pages as [Page]
-      // Deletes two messages, because the SDK would send the second deletion only after the response to the first.
+      // Deletes two messages, because the SDK sends a second deletion only after the response to the first. The page must send
+      // both without waiting for this response.
       for (const text of ['one to delete', 'another to delete']) {
         await say(page, text)
         await openMenu(page, text)

@@ -1,4 +1,4 @@
-/** Tests which message shows who has read up to it, and the sentences of notes about pins, restrictions and settings. */
+/** Tests at which messages the page shows readers, and the sentences of notes about pins, restrictions and settings. */
 import { expect, test } from 'vitest'
 import type { Message } from '../../client/src/index.ts'
 import { partsOf } from '../../src/web/note-parts.ts'

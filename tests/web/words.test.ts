@@ -1,4 +1,4 @@
-/** Tests the page's functions for text and messages: rules, links, names, days and groups. */
+/** Tests the page's functions for text and messages: rules for usernames and passwords, links, names, days and groups. */
 import { expect, test } from 'vitest'
 import type { Message, Outgoing } from '../../client/src/index.ts'
 import { PASSWORD_RULES, type Rule, USERNAME_RULES } from '../../client/src/rules.ts'

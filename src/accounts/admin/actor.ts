@@ -16,7 +16,10 @@ export interface Administrator extends UserSession {
   readonly client: ClientInfo
 }
 
-/** Returns the session of an administrator, or null for the operator. Each write must check the session again. */
+/**
+ * Returns the session of an administrator, or null for the operator. Each write must check this session again, because it may
+ * have ended since the request was authenticated.
+ */
 export const sessionOf = (actor: Actor): UserSession | null => (actor === 'operator' ? null : actor)
 
 export type AdminEvent = Pick<NewAuditEvent, 'detail'> & { readonly event: AuditEventName }
@@ -59,8 +62,8 @@ export const lockFor = async (
 export const notAdmin = (): ChatError => new ChatError('not_allowed', 'Only administrators may do this.')
 
 /**
- * Locks the administrators. Throws `last_admin` if the user `id` is the only administrator. In this case, throws `not_allowed`
- * instead if the actor is not an administrator. Must be called in the transaction of each write that removes an administrator.
+ * Locks the administrators. If the user `id` is the only administrator, throws `last_admin`, or `not_allowed` if the actor may
+ * not administer users. Must be called in the transaction of each write that removes an administrator.
  */
 export const refuseLastAdmin = async (
   { administration }: Pick<Repositories, 'administration'>,

@@ -36,11 +36,12 @@ const ATTEMPTS = 5
 export const createLeaveRooms = ({ database, promote, remove, archive, isClosed, between }: LeaveRoomsOptions) => {
   const { members, users, deletions } = database
 
-  /** Archives a room without other members, before its owner leaves. */
+  /** Archives a room before its owner leaves, if the room has no other members. */
   const archiveEmpty = async (member: MemberOfRoom, roomId: number): Promise<void> => {
     if (await members.hasOthers(roomId, member.user.id)) return
     await archive(member, true)
-    // If somebody joined after the first check, the room is restored. Nobody can join after the room was archived.
+    // If somebody joined after the first check, the room is restored. No third check is needed, because nobody can join an
+    // archived room.
     if (await members.hasOthers(roomId, member.user.id)) await archive(member, false)
   }
 

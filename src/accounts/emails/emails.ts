@@ -10,7 +10,7 @@ import { hashToken, redeemToken } from '../mail/token.ts'
 import { type NormalizedAddress, normalizeAddress } from './address.ts'
 import { badChallenge, createVerificationGate, type VerificationGate } from './gate.ts'
 
-/** The user whose address changes. `generation` is the generation of the user when the request was authenticated. */
+/** The user whose address changes. `generation` is the user's `UserRecord.generation` when the request was authenticated. */
 export type EmailOwner = CheckedUser
 
 /** An encrypted address, ready to be stored. */
@@ -146,7 +146,7 @@ export const createEmails = ({ context, isRequired }: EmailsOptions): Emails => 
         // `emails.verify` may already have removed the former address. The error rolls the transaction back, so that the user
         // keeps the former address.
         if (!(await repositories.emails.verify(userId, addressHash))) throw linkExpired()
-        // Removes links for a new password too, because they were sent to the former address.
+        // Without a purpose, `removeOf` also removes links for a new password, which were sent to the former address.
         await repositories.oneTimeTokens.removeOf(userId)
         if (before) {
           await mail.enqueue(repositories, { kind: 'email_changed', userId, params: { address: decrypted(before) } })

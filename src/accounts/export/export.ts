@@ -19,8 +19,8 @@ export interface Exports {
   records(userId: number): AsyncGenerator<ExportRecord>
   /**
    * Begins an export for a user. Throws `rate_limited` if another export of the user is running on any process, or was
-   * completed within the last hour. Throws `busy` if this process runs too many exports, and `invalid_token` if the session has
-   * ended or has no recent proof.
+   * completed within the last hour. Throws `busy` if this process runs too many exports. Throws `invalid_token` if the session
+   * has ended, or if its owner did not prove who they are within the last ten minutes.
    */
   begin(owner: ExportOwner): Promise<RunningExport>
 }
@@ -38,7 +38,7 @@ export interface ExportsOptions extends ExportOptions {
  * Duration in milliseconds of the lease of an export. If the process crashes, the next export can begin when the lease expires.
  */
 const LEASE_MS = 60_000
-/** Interval in milliseconds at which an export extends its lease. If the session has ended, the export ends too. */
+/** Interval in milliseconds at which an export extends its lease. The export ends if its session has ended by then. */
 const RENEW_MS = 1000
 /** Maximum number of exports that a process runs at the same time. Each needs a database connection most of the time. */
 const AT_ONCE = 4

@@ -78,9 +78,7 @@ async function* accountRecords({ database, keyring }: ExportOptions, userId: num
   }
 }
 
-/**
- * Returns the mutes and bans of the user. Omits the moderators who imposed them, because that is personal data of other users.
- */
+/** Returns the mutes and bans of the user. Omits the moderators, because their identities are personal data of other users. */
 async function* restrictionsOf(
   { database: { restrictions }, keyring }: ExportOptions,
   userId: number

@@ -74,7 +74,7 @@ const identityOf = ({ user, tokensFrom }: IssuerUser, { issuedAt, authenticatedA
   if (user.status === 'suspended') throw suspended()
   if (user.status !== 'active') throw new ChatError('account_deleted', 'Your account was deleted.')
   if (tokensFrom !== null && issuedAt < tokensFrom) throw badToken()
-  // Tokens of other issuers have no generation. So the identity has the current generation of the user, and a socket ends when
-  // the user gets a higher generation.
+  // Tokens of other issuers contain no generation, so the identity gets the user's current `generation`. When the user gets a
+  // higher generation, the sockets of the identity are closed.
   return { user, sessionId: null, generation: user.generation, expiresAt, authenticatedAt }
 }

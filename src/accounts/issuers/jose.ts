@@ -7,8 +7,8 @@ export type ImportedKey = object
 export type Payload = Readonly<Record<string, unknown>>
 
 /**
- * The functions of jose that are used. The types of jose are not used, because type declarations must not refer to an optional
- * package.
+ * The functions of jose that are used. The types of jose are not used, because jose is optional, and the type declarations of
+ * this package must also compile without jose.
  */
 export interface Jose {
   importJWK(jwk: object, algorithm: string): Promise<ImportedKey>

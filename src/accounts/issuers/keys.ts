@@ -106,7 +106,7 @@ export const createIssuerKeys = ({ load, clock, log }: IssuerKeysOptions): Issue
   }
 
   const stop = clock.every(CHECK_MS, () => {
-    // The first token triggers the first fetch. Before that, no keys are needed, so the timer does not fetch them.
+    // The timer fetches no keys until the first token has triggered a fetch, because no keys are needed before that token.
     const isDue = failedSince !== undefined || clock.monotonic() - loadedAt >= MAX_AGE_MS
     if (triedAt !== Number.NEGATIVE_INFINITY && isDue) void refresh()
   })

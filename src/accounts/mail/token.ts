@@ -13,7 +13,7 @@ export const hashToken = (token: string): string => createHash('sha256').update(
 
 /**
  * Uses up a token in a transaction, and locks the row of its user. Returns undefined if the token is unknown, used or expired,
- * or if the user is not active. Also returns undefined if the user had an earlier generation when the token was issued. The
+ * or if the user is not active. Also returns undefined if the user's `generation` has changed since the token was issued. The
  * caller must check that the token was sent to an address that the user still has.
  */
 export const redeemToken = async (

@@ -89,7 +89,7 @@ export const createOutboxWorker = (options: OutboxWorkerOptions): OutboxWorker =
       })
       .finally(() => {
         looking = undefined
-        // If another call arrived after the loop ended, the loop must run again.
+        // If `look` was called again after the loop ended, the loop must run again.
         if (mayHaveMore && !isRefusing) look()
       })
   }

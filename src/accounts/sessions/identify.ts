@@ -14,8 +14,8 @@ export interface Identity {
   /** The id of the session. Null for a token of another issuer, or of a release that had no sessions. */
   readonly sessionId: string | null
   /**
-   * The generation of the session, or of the token if there is no session. The identity is no longer valid if the user now has
-   * a higher generation.
+   * The generation of the session, or of the token if there is no session. If the user gets a higher generation (see
+   * `UserRecord.generation`), the identity is no longer valid.
    */
   readonly generation: number
   /** Expiry of the token, in milliseconds since the epoch. */
@@ -62,9 +62,9 @@ const parsed = (key: string): SessionKey => {
 }
 
 /**
- * Returns the user and the generation of the session. Throws if the user or the session has ended. A change of the password
- * raises the generation of the user and of the session that requested the change. So the access tokens of that session stay
- * valid.
+ * Returns the user and the generation of the session. Throws if the user or the session has ended, or if the user has a higher
+ * generation than the session. A change of the password gives the user and the session that requested the change the same new
+ * generation. So the access tokens of that session stay valid.
  */
 const checked = (
   { sid, gen = 0 }: AccessClaims,

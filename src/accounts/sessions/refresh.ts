@@ -49,7 +49,7 @@ export const createRefresh = ({ context, tokens, lifetime }: RefreshOptions): Re
     await mail.enqueue(repositories, { kind: 'session_reused', userId, params: {} })
   }
 
-  /** Returns the refresh token to send and the `end` of the session, or undefined if the user was changed in the meantime. */
+  /** Returns the refresh token to send, and its session's `SessionEnd`. Returns undefined if the user was changed meanwhile. */
   const exchange = async (repositories: Repositories, state: RefreshState, token: RefreshToken, how: Decision) => {
     const { sessionId } = token
     if (how === 'repeat') {

@@ -28,8 +28,8 @@ export interface IssuedRefreshToken {
 }
 
 /**
- * Starts a session of a verified user. Returns undefined if the user's password hash, status or generation has changed since
- * the verification.
+ * Starts a session of a verified user. Returns undefined if the user's `hashedPassword`, `status` or `generation` has changed
+ * since the verification.
  */
 export type SessionStarter = (user: UserRecord, request: LoginRequest) => Promise<StartedSession | undefined>
 

@@ -44,7 +44,8 @@ export const createSessionUse = ({ sessions, refreshTokens, lifetime, clock, log
 
   return ({ rtn }, { id, isTouchDue, refreshNumber, isSuccessorUsed }) => {
     if (isTouchDue && isFirst(id)) touch(id).catch(failed)
-    // The first refresh token of a session has no predecessor, so the use of this token is not stored.
+    // The stored use limits how long the previous refresh token is accepted. The first refresh token of a session has no
+    // previous token, so its use is not stored.
     const isSuccessor = rtn !== undefined && rtn > 1 && rtn === refreshNumber && !isSuccessorUsed
     if (isSuccessor && isFirst(`${id} ${rtn}`)) refreshTokens.markUsed(id, rtn).catch(failed)
   }

@@ -20,7 +20,7 @@ export interface FactorChange {
   readonly repositories: Repositories
   /** Records an event in the audit log. */
   record(event: AuditEventName, detail?: Detail): Promise<void>
-  /** Records an event, and sends the owner a mail of the same kind. */
+  /** Records an event, and mails a notification of the event to the owner. */
   report(
     event: 'factor_added' | 'factor_removed' | 'recovery_codes_created' | 'recovery_code_used',
     detail?: Detail

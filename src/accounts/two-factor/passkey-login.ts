@@ -91,8 +91,8 @@ export const createPasskeyLogin = ({ context, party, logins }: PasskeyLoginOptio
         expectedOrigin: origin,
         expectedRPID: rpId,
         requireUserVerification: mustVerify,
-        // The package would reject a response whose counter has not increased. The value 0 turns this check off. Some
-        // authenticators restore their counters from a backup, so `use` accepts such a response and records an event.
+        // The package would reject a response whose counter has not increased. The value 0 turns this check off, because some
+        // authenticators restore their counters from a backup. If the counter has not increased, `use` records an event.
         credential: { id: passkey.id, publicKey: bytesOf(passkey.publicKey), counter: 0 }
       })
       .catch(() => {

@@ -9,7 +9,7 @@ import type { RecoveryCodeRow } from '../../db/repositories/recovery-codes.ts'
 const DIGITS = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
 /** 16 digits of 5 bits each make 80 bits. */
 const LENGTH = 16
-/** The number of digits by which the row of a code is found. These digits differ between the codes of a user. */
+/** Length of the prefix by which the row of a code is found. All codes of a user have different prefixes. */
 const PREFIX_LENGTH = 2
 const COUNT = 10
 

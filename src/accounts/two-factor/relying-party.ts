@@ -29,8 +29,8 @@ interface Expected {
 }
 
 /**
- * The functions of the package that are used. The types of the package are not used, because type declarations must not refer
- * to an optional package.
+ * The functions of the package that are used. The types of the package are not used, because the package is optional, and the
+ * type declarations of this service must also compile without it.
  */
 export interface PasskeyLibrary {
   generateRegistrationOptions(options: object): Promise<object>

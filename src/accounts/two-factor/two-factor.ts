@@ -28,8 +28,8 @@ export interface TwoFactor {
   /** True if passkeys can be added and used. */
   readonly hasPasskeys: boolean
   /**
-   * Verifies the code of an interrupted login. Returns the user and the options of its first step. Throws `invalid_challenge`,
-   * `invalid_code` or `rate_limited`.
+   * Verifies the code of an interrupted login. Returns the user, and the options of the request that started the login. Throws
+   * `invalid_challenge`, `invalid_code` or `rate_limited`.
    */
   continueLogin(client: ClientInfo, challenge: string, code: string): Promise<InterruptedLogin>
   /**
@@ -40,7 +40,7 @@ export interface TwoFactor {
   requireCode(actor: FactorActor, code: string | undefined): Promise<void>
   /**
    * Logs the number of stored passkeys that do not work. If passkeys are on, these are the passkeys for other host names.
-   * Otherwise, these are all passkeys. Called after the start.
+   * Otherwise, these are all passkeys. Called when the server has started to listen.
    */
   reportOtherHosts(): Promise<void>
 }

@@ -170,7 +170,7 @@ export const createPostgresTransport = ({
     isOpening = true
     onListenFailure(new Error(NO_HEARTBEAT))
     const notOpened = (error: unknown): void => {
-      // Makes the next call of `check` try again.
+      // The next call of `check` tries again, and does not wait until `REBUILD_MS` have passed since the last attempt.
       builtAt = Number.NEGATIVE_INFINITY
       onListenFailure(error)
     }
@@ -219,8 +219,8 @@ export const createPostgresTransport = ({
       channel = name
       heardAt = clock.monotonic()
       await open(name, receiver)
-      // Sends the first heartbeat at once. From it, processes with Redis determine whether they must also send over PostgreSQL,
-      // so that this process receives their notifications.
+      // The first heartbeat is sent at once. If this process cannot receive over Redis, its heartbeat makes processes with
+      // Redis send over PostgreSQL too.
       beat()
       stopBeating = clock.every(HEARTBEAT_MS, () => {
         beat()

@@ -46,7 +46,7 @@ export const optionsOf = ({ url: text, ca, sentinels = [], sentinelPassword }: R
   }
 }
 
-/** With these options, ioredis queues no commands. A command that cannot be sent now fails, and is not sent again. */
+/** With these options, ioredis queues no commands. If a command cannot be sent at once, it fails and is not sent again. */
 const COMMON: RedisOptions = {
   lazyConnect: true,
   enableOfflineQueue: false,

@@ -25,7 +25,7 @@ export interface Senders {
 interface Sender {
   /** Payloads up to this number are not accepted any more. */
   floor: number
-  /** The first number that this process received. Earlier payloads on Redis are accepted only if they are recent. */
+  /** The first number that this process received from the sender. Redis payloads up to this number must be recent. */
   readonly first: number
   readonly seen: Map<number, Via>
   newestOnRedis: number

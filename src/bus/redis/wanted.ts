@@ -23,7 +23,8 @@ export const createWanted = (clock: Pick<Clock, 'monotonic'>): Wanted => {
       return clock.monotonic() < until
     },
     notice({ from, n, sent, want_postgres }) {
-      // A process without Redis sends heartbeats, but does not number its payloads.
+      // Each payload of a process with Redis contains `n`, or `sent` in a heartbeat. A process without Redis sends neither, so
+      // this process must send over PostgreSQL too.
       const hasRedis = n !== undefined || sent !== undefined || !isOfProcess(from)
       if (want_postgres === true || !hasRedis) until = clock.monotonic() + WANTED_MS
     }

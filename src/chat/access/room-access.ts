@@ -17,7 +17,8 @@ export interface FindRoomOptions {
   readonly isAbsent?: boolean | undefined
   /**
    * If true, also checks whether the user may write in the room. Throws `muted`, `room_archived`, or `not_allowed` if one user
-   * of a direct room has blocked the other. Not needed to append an entry, because the append makes the same checks.
+   * of a direct room has blocked the other. A caller that appends an entry does not need this option, because the append makes
+   * the same checks.
    */
   readonly isTyping?: boolean
 }
@@ -44,11 +45,11 @@ export interface RoomAccess {
    */
   ensureAllowed(principal: Principal, name: string, action: FinerAction): Promise<void>
   /**
-   * Finds a room to read, and returns the result of `work`. If the room is private or direct, or has restrictions, checks after
-   * `work` again that the user may read the room. Otherwise, a removed user could receive entries that were written after the
-   * removal. If the result is read later in parts, `ensureMember` must be called after each part was read and before it is
-   * sent. `ensureMember` rejects if the user may no longer read the room. For a public room without restrictions,
-   * `ensureMember` is undefined.
+   * Finds a room to read, and returns the result of `work`. If the room is private or direct, or has restrictions, a second
+   * check after `work` ensures that the user may still read the room. Without the second check, a removed user could receive
+   * entries that were written after the removal. If the result is read later in parts, `ensureMember` must be called after each
+   * part was read and before it is sent. `ensureMember` rejects if the user may no longer read the room. For a public room
+   * without restrictions, `ensureMember` is undefined.
    */
   readIn<T>(
     principal: Principal,

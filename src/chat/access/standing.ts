@@ -1,4 +1,4 @@
-/** Looks up the standings of users in rooms. Lookups that are requested at the same time share one query. */
+/** Looks up the roles and restrictions of users in rooms. Lookups that are requested at the same time share one query. */
 import type { FindStandings, Standing } from '../../db/repositories/standing.ts'
 import { createBatch } from '../../lib/batch.ts'
 import type { ChatError } from '../../protocol/errors.ts'

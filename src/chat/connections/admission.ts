@@ -1,6 +1,7 @@
 /**
- * Limits how many WebSockets this process has, and how many new ones it opens per second. After a restart, all clients reconnect
- * at once. A WebSocket beyond a limit is rejected with a random `Retry-After`, whose range grows with the number of rejections.
+ * Limits how many WebSockets this process has, and how many new ones it opens per second, because all clients reconnect at once
+ * after a restart. A WebSocket beyond a limit is rejected with a random `Retry-After`, whose range grows with the number of
+ * rejections.
  */
 import type { Clock } from '../../lib/clock.ts'
 import { ChatError } from '../../protocol/errors.ts'

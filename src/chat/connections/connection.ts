@@ -137,8 +137,8 @@ export class Connection {
   }
 
   /**
-   * Sends pings. Ends the connection if its lifetime is over, or if the client is silent or stuck. Otherwise, calls `drained`.
-   * Called about once per second.
+   * Sends pings. Ends the connection if its lifetime is over, if the client no longer responds to pings, or if the client no
+   * longer reads frames. Otherwise, calls `drained`. Called about once per second.
    */
   tick(): void {
     if (this.#isEnded) return
@@ -172,7 +172,7 @@ export class Connection {
     this.#tasks.handle(accepted)
   }
 
-  /** Ends the connection because it exceeds its quota. If the connection has already ended, destroys its socket. */
+  /** Ends the connection because its client sent too much. If the connection has already ended, destroys its socket. */
   flooded(): void {
     if (this.#isEnded) return this.terminate()
     this.refuse(

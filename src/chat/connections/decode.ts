@@ -21,7 +21,7 @@ export interface FrameMarks {
   readonly room?: string
 }
 
-/** A valid frame. A frame of the kind `command` appends an entry to a log, and a frame of the kind `frame` does not. */
+/** A valid frame. `kind` is `command` if the frame appends an entry to a log. Otherwise, `kind` is `frame`. */
 export type Accepted =
   | { readonly kind: 'command'; readonly of: Kind; readonly frame: Command }
   | { readonly kind: 'frame'; readonly frame: ClientFrame }

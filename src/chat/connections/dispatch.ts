@@ -44,15 +44,15 @@ export interface FrameDispatchOptions {
   readonly authenticate: (token: string) => Promise<Principal>
   readonly isDraining: () => boolean
   /**
-   * Returns a close code if the user was disconnected or deleted, or if the session ended, while the connection was opening.
-   * Otherwise, returns undefined.
+   * Called when a connection opens. Since the token was verified, the user may have been disconnected, suspended or deleted, or
+   * the session may have ended. If so, returns a close code. Otherwise, returns undefined.
    */
   readonly closeCodeOf: (principal: Principal) => CloseCode | undefined
 }
 
 /**
- * Creates the function that takes over an open socket. The function is synchronous, so that frames that arrive immediately are
- * not lost.
+ * Creates the function that takes over an open socket. The function adds its listeners synchronously. Otherwise, frames that
+ * arrive immediately would be lost.
  */
 export const createFrameDispatch = (options: FrameDispatchOptions): ((opened: ConnectionOptions) => void) => {
   const { registry, subscriptionManager, publisher, readMarks, liveInbox, clock, limits, findRoom, isDraining } =

@@ -65,8 +65,7 @@ export class FrameQuota {
 }
 
 /**
- * Returns the maximum number of bytes per second that a connection may send. The result is twice what the largest frames need
- * at the maximum message rate, so that half of it is left for other frames. If `messageRate` is 0, returns 0, which means no
- * limit.
+ * Returns the maximum number of bytes per second that a connection may send. Half of the result is enough for `messageRate`
+ * messages of the maximum size, and the other half is for other frames. If `messageRate` is 0, returns 0, which means no limit.
  */
 export const bytesPerSecond = (messageRate: number, maxFrameBytes: number): number => 2 * messageRate * maxFrameBytes

@@ -61,7 +61,7 @@ export class FrameTasks implements TaskOwner<FrameMarks> {
       work() {
         if (connection.accepts(isCommand)) return handle()
       },
-      // Computed only for an error, because most frames succeed.
+      // A getter, because the fields are needed only if the frame is rejected, and most frames are not.
       get marks() {
         return marksOf(frame)
       }

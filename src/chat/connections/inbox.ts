@@ -42,8 +42,8 @@ export class Inbox<Frame> implements Waiting {
     return this.#at < this.#held.length
   }
 
-  // If `mayHandle` returns false, a later turn could not handle the frames either. So `isWaiting` is false, and the connection
-  // calls `proceed` when `mayHandle` may return true again.
+  // True only if the queued frames wait for a later turn. While `mayHandle` returns false, the frames wait for the owner
+  // instead, which calls `proceed` when the result changes.
   get isWaiting(): boolean {
     return this.isHolding && this.#owner.mayHandle()
   }

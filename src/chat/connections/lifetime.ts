@@ -32,8 +32,8 @@ export class Lifetime {
   get isOver(): boolean {
     const now = this.#clock.monotonic()
     if (this.#legacyEnd !== undefined) return now >= this.#legacyEnd
-    // If the wall clock is set forward, HTTP requests with the token are rejected early, so the connection ends early, too. If
-    // the wall clock is set back, the monotonic clock still ends the connection on time.
+    // If the wall clock is set forward, the connection ends early, because HTTP requests with the token are then rejected, too.
+    // If the wall clock is set back, the connection ends on time, because the monotonic clock does not change.
     return now >= this.#goodUntil || this.#clock.now() >= this.#expiresAt
   }
 

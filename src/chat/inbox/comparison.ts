@@ -10,7 +10,7 @@ const [ROOMS_PER_QUERY, USERS_PER_QUERY] = [1000, 500]
 export interface Comparison {
   /** Finds the rooms that have grown. */
   heads(): Promise<void>
-  /** Finds the users whose memberships, roles or marks have changed. */
+  /** Finds the users whose memberships, roles, read marks or unread marks have changed. */
   members(): Promise<void>
 }
 
@@ -47,8 +47,8 @@ export const createComparison = (
 }
 
 /**
- * Returns whether a notification about a mark was lost. A difference counts only if two successive comparisons find the same
- * difference. At the first comparison, this process may not have loaded a mark that was just stored.
+ * Returns whether a notification about a read mark or an unread mark was lost. A difference counts only if two successive
+ * comparisons find it, because a mark that was stored just before the first comparison may not have been loaded yet.
  */
 const hasMissedMarks = (user: User, { readSeqs, unreadRooms }: Marks): boolean => {
   const { marks, difference: before } = user

@@ -1,6 +1,6 @@
 /**
- * Reduces a user’s memberships and roles to a text, and the user’s marks to sums. The database computes the same values, so
- * that missed changes are found without reading all rows. See `InboxRepository.digests`.
+ * Reduces a user’s memberships and roles to a text, and the user’s read marks and unread marks to sums. The database computes
+ * the same values, so that missed changes are found without reading all rows. See `InboxRepository.digests`.
  */
 import type { InboxRow, Marks } from '../../db/database.ts'
 

@@ -73,7 +73,10 @@ export const createInbox = ({ repository, reader, access, settleMarks, keyring }
     return itemsOf(rows, { newest, people })
   }
 
-  /** Returns the page after `place`. `all` contains the rows of all pages. */
+  /**
+   * Returns the page of the rows that come after `place`, or the first page without `place`. `all` contains the rows of all
+   * pages.
+   */
   const pageAfter = async (
     userId: number,
     all: readonly InboxRow[],
@@ -118,7 +121,7 @@ const placeOf = (text = ''): Place => {
     const [at, roomId]: unknown[] = JSON.parse(text)
     if (typeof at === 'number' && typeof roomId === 'number') return { at, roomId }
   } catch {
-    // A cursor that cannot be parsed is rejected by the error below.
+    // A cursor that is not valid JSON is rejected below.
   }
   throw invalid(
     '/querystring/after',

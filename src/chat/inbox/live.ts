@@ -4,9 +4,8 @@
  * process are not read. The reads for one user run one after another, so that a client never receives an older state after a newer
  * one.
  *
- * Before each frame is sent, the texts are read first, and then the memberships. So if a text was written after a user was
- * removed, the process knows about the removal and does not send the text to the user, even if all notifications about the
- * removal were lost.
+ * Before each frame is sent, the texts are read first, and then the memberships. A text that was written after a user was
+ * removed is therefore not sent to the user, even if all notifications about the removal were lost.
  */
 import type { Bus } from '../../bus/bus.ts'
 import type { BusEventHandlers } from '../../bus/events.ts'

@@ -76,7 +76,8 @@ export const createOpenings = (inbox: Inbox, state: InboxState): Openings => {
     const { userId } = connection.principal
     const user = state.add(userId)
     try {
-      // All connections of a user share the state in `user`. So the changes are first sent to the user's other connections.
+      // `update` replaces the state that all connections of a user share. So it also sends the changes to the connections that
+      // already show the inbox.
       const rows = await update(user, connection.principal)
       const page = await inbox.pageOf(userId, rows, MAX_INBOX_ROOMS)
       if (connection.isEnded) return

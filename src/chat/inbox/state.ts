@@ -12,7 +12,7 @@ interface Known {
   isSent: boolean
   /** The personal fields that were sent last, as JSON. */
   personal: string
-  /** The mark as it was last loaded from the database. */
+  /** The read mark and the unread mark, as they were last loaded from the database. */
   mark: Pick<InboxRow, 'roomId' | 'readSeq' | 'isUnread'>
 }
 
@@ -22,7 +22,7 @@ export interface User {
   readonly rooms: Map<number, Known>
   /** The rooms that have to be sent as a whole. */
   readonly wanted: Set<number>
-  /** Identifies the set of the user’s memberships. */
+  /** The digest of the user’s memberships and roles (see digest.ts). Empty until the inbox has been read. */
   digest: string
   /** The sums of the user’s marks (see `Marks`), as they were last loaded from the database. */
   marks: Marks
@@ -84,7 +84,7 @@ export const createInboxState = (): InboxState => {
     const known = watched.get(roomId) ?? { users: new Set(), lastSeq, shown: '', title }
     known.users.add(user)
     watched.set(roomId, known)
-    // The row may be older than the state that was sent, or than an entry that is known to exist.
+    // If the row is older than the state that was sent, or than an entry that is known to exist, the room must be read again.
     if (Math.max(known.lastSeq, grownMeanwhile.get(roomId) ?? 0) > lastSeq) {
       known.shown = ''
       dirty.add(roomId)

@@ -1,6 +1,6 @@
 /**
- * Defines the kind `erasure`, which the service appends when it has erased all entries of a user in a room. If a page cache or
- * a client keeps entries of the room, it removes the contents of all entries that the user appended before the erasure.
+ * Defines the kind `erasure`, which the service appends when it has erased all entries of a user in a room. Page caches and
+ * clients then remove the contents of all entries that the user appended to the room before the erasure.
  */
 import { Type } from '@sinclair/typebox'
 import { ERASURE, messageFields } from '../../protocol/http/messages.ts'

@@ -11,8 +11,8 @@ import { compileApart, sentencesOf, violations } from '../../protocol/validation
 import { defineKind, type Kind } from './kind.ts'
 
 /**
- * The kinds of the host application: the schema of the data for each name, as TypeBox or JSON Schema. A name has at least one
- * dot, for example `acme.order`.
+ * Maps the name of each kind of the host application to the schema of its data, in TypeBox or JSON Schema. A name has at least
+ * one dot, for example `acme.order`.
  */
 export type HostKinds = Readonly<Record<string, TSchema | Readonly<Record<string, unknown>>>>
 

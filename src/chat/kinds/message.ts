@@ -63,11 +63,11 @@ export const metaText = (meta: Record<string, unknown> | undefined): string | nu
     const text = JSON.stringify(meta)
     if (Buffer.byteLength(text) <= MAX_META_BYTES) return text
   } catch {
-    // JSON that overflows the stack of `JSON.stringify` is also larger than the limit, so the error is the same.
+    // `JSON.stringify` throws if `meta` is nested too deeply, or if a host application passes a value that is not JSON.
   }
   throw new ChatError(
     'invalid_frame',
-    `The meta of a message is too large. Send at most ${MAX_META_BYTES} bytes of JSON.`
+    `The meta of a message is too large or is not JSON. Send at most ${MAX_META_BYTES} bytes of JSON.`
   )
 }
 

@@ -72,7 +72,7 @@ export const pin = defineKind({
     detail: JSON.stringify({ action: remove ? 'removed' : 'added' })
   }),
   show: ({ target, detail }) => ({ target, action: detail?.action }),
-  // Compares only the action. The field `host`, which marks a draft of the host application, is missing in the stored data, because
-  // the database removes it.
+  // Compares only the action. An entry that the host application appends also has the field `host`, but the database removes
+  // this field before it stores the entry.
   isSameDetail: (one, other) => one?.action === other?.action
 })

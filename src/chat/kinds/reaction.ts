@@ -82,6 +82,6 @@ export const reaction = defineKind({
     return { content: null, meta: null, target, detail: JSON.stringify({ key, action: remove ? 'removed' : 'added' }) }
   },
   show: ({ target, detail }) => ({ target, key: detail?.key, action: detail?.action, count: detail?.count }),
-  // The count is not compared, because the database computes it and a draft has no count.
+  // The count is not compared, because only the stored entry has a count, which the database has computed.
   isSameDetail: (one, other) => one?.key === other?.key && one?.action === other?.action
 })

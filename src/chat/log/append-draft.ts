@@ -145,8 +145,8 @@ export const createAppendDraft = (options: AppendDraftOptions): AppendDraft => {
           const entry = entryOf(erased, appended)
           committedEntries.committed(room, entry, notifyOf(erased, entry, principal))
         }
-        // If the room does not know the entry yet, announces it, because the process that committed the entry may have failed
-        // before its announcement. `grown` reads the entry from the database, because the entry may have been changed or erased
+        // An entry after `tail` is announced here, because the process that committed the entry may have failed before it
+        // announced the entry. `grown` reads the entry from the database, because the entry may have been changed or erased
         // since its commit.
         if (appended.seq <= room.tail) return
         room.grown(appended.seq)

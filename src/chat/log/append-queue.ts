@@ -1,8 +1,8 @@
 /**
- * Queues entries and appends them in batches (group commit). One append at a time is in flight for all rooms whose rows are not
- * locked by another transaction. Each locked room has its own lane (a separate queue), so that the lock delays only the entries
- * of that room. Each entry settles exactly once, after its commit or when it is rejected. The entries of a room settle in the
- * order in which they were queued. An entry that repeats a queued entry settles together with the queued entry.
+ * Queues entries and appends them in batches (group commit). All rooms whose rows are not locked by another transaction share
+ * one lane (a queue), which has one append in flight at a time. Each locked room has its own lane, so that the lock delays only
+ * the entries of that room. Each entry settles exactly once, after its commit or when it is rejected. The entries of a room
+ * settle in the order in which they were queued. An entry that repeats a queued entry settles together with the queued entry.
  */
 import pLimit from 'p-limit'
 import type { NewEntry } from '../../db/database.ts'
@@ -130,8 +130,8 @@ export const createAppendQueue = ({
 
   const setAside: CommitOptions['setAside'] = async (batch, later) => {
     const locked = new Set(await whichAreLocked(batch))
-    // The entries of the batch come first and the entries that are still queued come last, so that the order within each room
-    // is kept.
+    // The entries keep the order in which they were queued: those of `batch` first, then those of `later`, then those in the
+    // main lane.
     const moved = [
       ...[...batch, ...later].filter(({ entry }) => locked.has(entry.roomId)),
       ...[...locked].flatMap(roomId => mainLane.remove(roomId))

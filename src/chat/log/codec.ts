@@ -75,7 +75,7 @@ const isErased = ({ encrypted }: Kind, { content }: Pick<StoredEntry, 'content'>
 /**
  * Decrypts a stored entry. If no key decrypts the row, or if the row is not valid, the returned entry has no content and is
  * marked as unavailable. For example, a row is not valid if its `meta` is not JSON or its time is out of range. The entry still
- * has its position, so that the log has no gap.
+ * has its position, so that no `seq` is missing from the log.
  */
 export const decryptEntry = (stored: StoredEntry, room: string, kinds: Kinds, keyring: Keyring): Entry => {
   const { id, seq, userId: user_id, username } = stored

@@ -18,8 +18,8 @@ export interface CommitOptions {
   /** Classifies a failure of `append`. See src/db/client/errors.ts. */
   readonly faultOf: (error: unknown) => DatabaseFault
   /**
-   * Finds the locked rooms of `batch`, and returns their ids. Adds all entries of a locked room that are queued, or are in
-   * `batch` or `later`, to a separate queue (see lane.ts). Does not remove these entries from `batch` and `later`, so the
+   * Finds the locked rooms of `batch`, and returns their ids. Adds all entries of each locked room to a separate queue (see
+   * lane.ts): those in `batch`, those in `later`, and those that are queued. The entries stay in `batch` and `later`, so the
    * caller must skip them.
    */
   readonly setAside?: (batch: Pending[], later: Pending[]) => Promise<ReadonlySet<number>>

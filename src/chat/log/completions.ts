@@ -25,8 +25,8 @@ export interface Completions {
   /** Returns the field `reply` of each message that is a reply, keyed by the `seq` of the reply. */
   replies(room: Pick<Room, 'id' | 'oldest'>, entries: readonly Entry[]): Promise<MoreFields | undefined>
   /**
-   * Returns the messages at the given places in their current state, with excerpts, keyed by room id. With `userId`, omits the
-   * messages of rooms in which this user is not a member when the texts are read.
+   * Returns the messages at the given places in their current state, with excerpts, keyed by room id. If `userId` is given, the
+   * query for the texts omits the rooms in which this user is not a member.
    */
   newest(places: readonly Place[], userId?: number): Promise<ReadonlyMap<number, LastMessage>>
   /** Returns the keys of the user's reactions to the messages `seqs`, keyed by `seq`. */
@@ -34,8 +34,8 @@ export interface Completions {
 }
 
 /**
- * Maximum number of messages that are read and decrypted for excerpts at a time. This limits the memory, because each text is
- * read as a whole, and a list of replies may refer to several hundred long messages.
+ * Maximum number of messages that are read and decrypted for excerpts at a time. Each text is read as a whole. Without this
+ * limit, the excerpts for replies to several hundred long messages would need too much memory.
  */
 const GROUP = 32
 /** Maximum length of an excerpt, in characters (Unicode code points). */

@@ -114,8 +114,8 @@ const membershipOf = (fields: { subject: unknown; event: unknown; subjects?: unk
 }
 
 /**
- * Creates an entry of a kind that this release doesn't support. Such an entry is delivered too, so that subscribers don't see a
- * gap in the log.
+ * Creates an entry of a kind that this release doesn't support. Such an entry is delivered too, so that subscribers don't miss
+ * a `seq`.
  */
 export const makeUnknown = (storedKind: string, place: Place, createdAt: number): Entry => {
   const { room, seq } = place

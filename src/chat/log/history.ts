@@ -155,15 +155,15 @@ export const createHistory = ({ pages, readSome, extent, completions, slices, ..
   const find = (room: Room, range: Range): Places | Promise<Places> =>
     listedIn(range) !== 'all' && room.hasOthers ? lookUp(room, range) : placesOf(room, range)
 
-  /** Returns a short part that consists of cached messages without a gap. Returns `undefined` for any other part. */
+  /** Returns a part that is short and whose messages are all cached. Returns `undefined` for any other part. */
   const cachedPart = (room: Room, range: Range): LogPart | undefined => {
     if (range.isRaw || (listedIn(range) !== 'all' && room.hasOthers) || room.tail < room.known) return undefined
     const { runs, ...more } = placesOf(room, range)
     const [run] = runs
     const cached = run && findCached(room.id, run.first, run.last, BATCH_BYTES)
     if (!cached) return undefined
-    // If the page cache has the next position, later entries exist. If not, they may have been deleted, so the database must be
-    // queried.
+    // If the next position is in the page cache, later entries exist. Otherwise, the later entries may have been deleted, so
+    // the database must be queried.
     if (more.hasNewer && !pages.page(room.id, run.last + 1)) return undefined
     return { room: publicRoom(room), ...more, json: (before, after) => cached.json(before, after(undefined)) }
   }

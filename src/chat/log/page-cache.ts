@@ -51,8 +51,8 @@ export interface PageCache<Entry> {
   invalidate(roomId: number, from: number, to: number): void
   /**
    * Removes the page that contains the message `seq`, because a later entry changed the message. Readers that already wait for
-   * the page receive the message in its earlier state, unless the later entry erased it. Does not change the version, because a
-   * room adds its entries in order. So a stale copy of the message is never added after the later entry.
+   * the page receive the message in its earlier state, unless the later entry erased it. Does not change the version. A room
+   * adds its entries in order, so it adds no stale copy of the message after the later entry.
    */
   changed(roomId: number, seq: number, isErased?: boolean): void
   /**

@@ -112,8 +112,8 @@ const isSame = (kept: Response, { pages, from, before, after }: Omit<Response, '
   kept.pages.every((id, at) => id === pages[at])
 
 /**
- * Returns whether all entries are messages that can be shown, without a gap between them. Messages with reactions or a `reply`
- * are not plain, because parts of their items are read for each request (see completions.ts).
+ * Returns whether all entries are messages that can be shown, and no `seq` is missing between them. Messages with reactions or
+ * a `reply` are not plain, because parts of their items are read for each request (see completions.ts).
  */
 const isPlain = (entries: readonly Entry[]): boolean => {
   const first = entries[0]?.seq ?? 0

@@ -186,9 +186,9 @@ export const createPublisher = ({ registry, access, log, ...options }: Publisher
 }
 
 /**
- * The refusals that do not apply to the host application. In a public room without known restrictions, a message of the host
- * application is first appended without the mark that `byHost` adds, because unmarked messages are appended faster. If SQL
- * refuses the message with one of these codes, the message is marked and appended again.
+ * The refusals that do not apply to the host application. In a public room that is not known to have muted or banned users, a
+ * message of the host application is first appended without the mark that `byHost` adds, because unmarked messages are appended
+ * faster. If SQL refuses the message with one of these codes, the message is marked and appended again.
  */
 const RESTRICTIONS: ReadonlySet<string> = new Set(['slow_mode', 'muted', 'banned', 'not_allowed'])
 

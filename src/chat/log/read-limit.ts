@@ -25,7 +25,8 @@ export interface Read {
 export interface ReadLimit {
   /**
    * Returns `undefined` if the read may start now. Otherwise returns a promise, which resolves when the read may start. The
-   * promise rejects with `rate_limited` if the user reads too much, and with `busy` if all users together read too much.
+   * promise rejects with `rate_limited` if the user reads too much or does not receive earlier responses, and with `busy` if all
+   * users together read too much.
    */
   enter(read: Read): Promise<void> | undefined
   close(): void

@@ -43,11 +43,11 @@ export interface Places {
   readonly isSparse?: boolean | undefined
 }
 
-/** The number of positions in a page of the page cache, which is read as a whole. */
+/** The number of positions in a page of the page cache. A page is read as a whole. */
 const PAGE = 64
 /**
  * A list is sparse if its pages contain more than this many positions per message. Two of the pages are not counted, because
- * even a list without gaps may begin and end in the middle of a page.
+ * even a list of consecutive messages may begin and end in the middle of a page.
  */
 const SPARSE = 4
 
@@ -123,8 +123,8 @@ const withoutLast = (runs: readonly Extent[]): Extent[] => {
 }
 
 /**
- * Returns the `seq` of the last entry that a range may contain. This includes entries that the room has not read yet, so that a
- * response contains every message that was acknowledged before the request.
+ * Returns the `seq` of the last entry that a range may contain. The range may contain entries that the room has not read yet,
+ * so that a response contains every message that was acknowledged before the request.
  */
 export const lastOf = ({ known }: Room, { before }: Range): number =>
   before === undefined ? known : Math.min(before - 1, known)

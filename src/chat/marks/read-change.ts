@@ -3,9 +3,9 @@ import type { ReadChange } from '../../db/database.ts'
 import type { ReadChange as GivenChange } from '../../protocol/http/reads.ts'
 
 /**
- * Returns the change that a frame describes. If the frame has no `up_to` and `unread` is not true, returns undefined, because
- * the frame only requests the `read` frames of the service. Does not look up the room, so that a user cannot find out whether a
- * private room exists.
+ * Returns the change that a frame describes. Returns undefined if the frame neither has `up_to` nor sets `unread`. Such a frame
+ * only requests the `read` frames of the service. Does not look up the room, so that a user cannot find out whether a private
+ * room exists.
  */
 export const readChangeOf = (
   userId: number,

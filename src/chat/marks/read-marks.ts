@@ -99,7 +99,7 @@ export const createReadMarks = (options: ReadMarksOptions): ReadMarks => {
       byRoom.set(mark.roomId, ofRoom)
     }
     for (const [roomId, ofRoom] of byRoom) {
-      // Other users do not see that a user has marked a room as unread.
+      // Other users see only that a mark has moved, and not that a user has marked a room as unread.
       const isShared = ({ isMoved, mayShare }: ReadMark): boolean => hasReadReceipts && isMoved && mayShare
       publishIn(roomId, ofRoom.filter(isShared), true)
       publishIn(

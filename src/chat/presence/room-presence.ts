@@ -38,8 +38,8 @@ export class RoomPresence {
   /** The number of this process's connections in the room, keyed by user id. */
   readonly #here = new Map<number, number>()
   /**
-   * How many users a process has in the room, keyed by process id. Contains only those other processes that have too many users
-   * to list them.
+   * The number of users that another process has in the room, keyed by process id. Contains only the processes that have too
+   * many users to list.
    */
   readonly #crowds = new Map<string, number>()
   #notifiedAt = Number.NEGATIVE_INFINITY
@@ -120,8 +120,8 @@ export class RoomPresence {
     const left = this.#users.takeLeft(now)
     if (left.length === 0) return
     this.#isChanged = true
-    // The users count as removed one after another. `count` is the number of users before a removal. The removal is reported
-    // only if `count` is at most `MAX_NAMED`.
+    // `count` is the number of users before each removal, so it decreases by one per removal. A removal is reported only if
+    // `count` is at most `MAX_NAMED`.
     let count = this.#count + left.length
     for (const person of left) if (count-- <= MAX_NAMED) this.#context.onNotice(this.#roomId, 'left', person)
   }

@@ -166,7 +166,7 @@ export const createChatRooms = (options: ChatRoomsOptions): ChatRooms => {
   }
 }
 
-/** Returns the name of a new room. The service draws the names of private rooms. */
+/** Returns the name of a new room. The name of a private room is generated. */
 const nameOf = ({ room, visibility }: NewRoom): string => {
   if (visibility !== 'private') {
     if (room === undefined) throw invalid('/body/room', 'Room is missing.')

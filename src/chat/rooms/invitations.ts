@@ -22,9 +22,9 @@ export interface InvitationTerms {
   readonly uses: number
 }
 
-/** The methods with a room throw `room_not_found` if the room doesn't exist, or the principal may not read it. */
+/** Each method with a parameter `room` throws `room_not_found` if the room doesn't exist or the principal may not read it. */
 export interface ChatInvitations {
-  /** Creates an invitation. Throws `not_allowed` if the principal may not add people to the room, or `too_many_invitations`. */
+  /** Creates an invitation. Throws `too_many_invitations`, or `not_allowed` if the principal may not add people to the room. */
   create(principal: Principal, room: string, terms: InvitationTerms): Promise<RoomInvitation>
   /** Returns the usable invitations to a room. Moderators receive all of them, and other principals receive only their own. */
   list(principal: Principal, room: string): Promise<RoomInvitationList>

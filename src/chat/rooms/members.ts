@@ -88,9 +88,9 @@ export const createChatMembers = (options: ChatMembersOptions): ChatMembers => {
   }
 
   /**
-   * Appends an entry that adds the principal to a private room. Only an administrator may do this, and SQL checks it again. If
-   * the principal is not an administrator, throws `error` without looking up the room, so that the response time does not
-   * reveal whether the room exists.
+   * Appends an entry that adds the principal to a private room. If the principal is not an administrator, throws `error`
+   * without looking up the room, so that the response time does not reveal whether the room exists. SQL also checks that the
+   * principal is an administrator.
    */
   const enter = async (
     principal: Principal,

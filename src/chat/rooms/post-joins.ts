@@ -148,7 +148,7 @@ export const createPostJoins = (options: PostJoinsOptions): PostJoins => {
   }
 }
 
-/** Returns whether a later attempt may succeed, for example because another transaction had locked the row of the user. */
+/** Returns whether an error is temporary. For example, another transaction may have locked the row of the user. */
 const isTemporary = ({ code }: ChatError): boolean => code === 'busy' || code === 'unavailable'
 
 const keyOf = (room: string, userId: number): string => `${room} ${userId}`

@@ -1,7 +1,6 @@
 /**
- * Performs the work that moderation leaves for later, in the background: removes the rows of deleted rooms, deletes messages
- * after bans, and removes restrictions that have ended. The pending work is stored in the database, so that any process
- * continues it after a crash.
+ * Performs the background work of moderation: removes the rows of deleted rooms, deletes messages after bans, and removes
+ * restrictions that have ended. The pending work is stored in the database, so that any process can continue it after a crash.
  */
 
 import type { RestrictionsRepository } from '../../db/repositories/restrictions.ts'
@@ -71,7 +70,7 @@ export const createRoomJobs = ({ cleaning, restrictions, appendAsHost, clock, lo
 
   const run = async (): Promise<void> => {
     while (!isStopped && (await cleaning.deleteSome())) {
-      // Each call of `deleteSome` deletes one batch in its own transaction.
+      // The loop needs no body, because each call of `deleteSome` deletes one batch in its own transaction.
     }
     for (let leased: BanErasure | undefined; !isStopped; ) {
       leased = await cleaning.lease(LEASE_MS)

@@ -233,7 +233,7 @@ export class Room {
     const known = this.#known
     this.grown(known)
     await this.#reading
-    // A read that was already running may not have reached `known`. In this case, it has started another read when it ended.
+    // The awaited read may have started earlier and ended before `known`. When such a read ends, it starts a second read.
     if (this.tail < known) await this.#reading
   }
 
@@ -246,7 +246,7 @@ export class Room {
     if (this.#isUnloaded) return
     this.hasOthers ||= !entry.isMessage
     for (const seq of entry.changes ?? []) this.#pages.changed(this.id, seq, entry.isDeletion)
-    // The change feed also removes the pages that contain erased entries, but this entry may arrive before the change.
+    // The change feed also removes the pages that contain erased entries, but possibly only after this entry has arrived.
     if (entry.erasedUser !== undefined) this.#pages.eraseUser(this.id, entry.erasedUser, entry.seq)
     this.#pages.add(this.id, entry)
     this.#ahead.delete(entry.seq)
@@ -302,7 +302,7 @@ export class Room {
       this.#reading = undefined
       this.grown(this.#known)
     } catch (err) {
-      // The next notification or poll starts another read.
+      // Allows the next notification or poll to start another read.
       this.#reading = undefined
       this.#log.warn({ err, room_id: this.id }, 'failed to read the log of a room; retrying')
     }

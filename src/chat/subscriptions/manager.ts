@@ -105,8 +105,9 @@ export const createSubscriptionManager = ({
     // If the room was unloaded after `findRoom` checked the access, this process may have missed an entry that removed the
     // user. So the client must retry.
     if ((room.isGuarded || room.isEnded) && rooms.byId(room.id) !== room) throw notReady()
-    // In a public room, the user was banned after `findRoom` had checked the access, so a retry will throw `banned`. In any
-    // other room, an entry that was not read yet may have added the user again, so a retry may succeed.
+    // In a public room, the user was banned after `findRoom` had checked the access. The client must retry, and then receives
+    // `banned`. In any other room, the client must retry if entries are still missing, because one of them may have added the
+    // user again.
     if (room.hasRemoved(principal.userId)) throw !room.isGuarded || room.tail < room.known ? notReady() : noSuchRoom()
     const before = subscriptions.get(room.name)
     if (!before && subscriptions.size >= MAX_SUBSCRIPTIONS) throw tooManyRooms()
@@ -168,8 +169,8 @@ export const createSubscriptionManager = ({
 
   const expel = (connection: Connection, room: string, reason: RemovalReason | 'not_allowed'): void => {
     if (!endSubscription(connection, room)) return
-    // A client without `chat.v1` does not know the `unsubscribed` frame. If its user is banned, it receives an error instead,
-    // and stays connected.
+    // After a ban, a client without `chat.v1` receives an error and stays connected, because such a client does not know the
+    // `unsubscribed` frame.
     if (reason === 'banned' && !connection.hasChatV1) connection.refuse(refusalOf('banned'), { room })
     else connection.send({ type: 'unsubscribed', room, reason })
   }

@@ -31,9 +31,7 @@ export interface Since {
 export interface SubscriptionOptions {
   /** The `ref` that `subscribed` or `resync` repeats. */
   readonly ref: string | undefined
-  /**
-   * Called with the outcome when a client has asked for missed entries, and again for each `resync` frame that is sent later.
-   */
+  /** Called with the outcome of a request for missed entries, and with the reason of each `resync` frame that is sent later. */
   readonly onResumed: (outcome: 'resumed' | Reason) => void
   /** Called when the user was removed from the room. Must end the subscription. */
   readonly onRemoved: (reason: RemovalReason) => void

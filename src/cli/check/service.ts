@@ -35,7 +35,7 @@ export const serviceChecks = ({ smtpUrl, publicUrl, maxConnections, ...settings 
   { name: 'open files', run: async () => checkOpenFiles(maxConnections) }
 ]
 
-/** Sends a request with a request id, which the service returns in a header. Another server does not return the id. */
+/** Sends a request with a random id. Throws unless the response repeats the id in a header, as only this service does. */
 const checkHttp = async (base: string): Promise<void> => {
   const id = randomUUID()
   const response = await fetch(`${base}/health/live`, {
@@ -54,7 +54,7 @@ const checkHttp = async (base: string): Promise<void> => {
   )
 }
 
-/** Opens a WebSocket without a token. The service rejects it with 401, but only if the proxy passed the upgrade on. */
+/** Opens a WebSocket without a token. The status 401 shows that the proxy has passed the upgrade on to the service. */
 const checkUpgrade = (base: string): Promise<void> =>
   new Promise((resolve, reject) => {
     const socket = new WebSocket(`${base.replace(/^http/, 'ws')}/ws/chat`, 'chat.v1', { handshakeTimeout: TIMEOUT_MS })

@@ -15,8 +15,8 @@ const areOrigins = (value: unknown, mode: Mode): string[] => {
 }
 
 /**
- * Returns whether a value is an address, a range or a name that Fastify accepts. Returns false for shorthands such as `10.1`.
- * Fastify would accept them, but they are probably mistakes.
+ * Returns whether a value is a valid proxy: an IP address, a CIDR range, or a name such as `loopback`. Shorthands such as
+ * `10.1` are not valid, because they are probably mistakes, although Fastify would accept them.
  */
 const isProxy = (proxy: unknown): boolean => {
   if (typeof proxy !== 'string') return false

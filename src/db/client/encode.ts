@@ -49,9 +49,9 @@ export const TYPES = {
 }
 
 /**
- * Returns a function that finds the original name of a column after the client has transformed the name with `rename`. The
- * original name is one of the words in the text of the statement. So the function applies `rename` to every word, and returns
- * the word for which the result is `name`.
+ * Returns a function that finds the original name of a column from `name`, the result of the client's `rename`. The original
+ * name is one of the words in the statement `text`. So the function applies `rename` to every word, and returns the word for
+ * which the result is `name`.
  */
 export const createRenaming = (rename: (name: string) => string) => {
   const byText = new Map<string, Map<string, string>>()

@@ -35,7 +35,7 @@ export const adoptClient = async (handle: DatabaseHandle, listenUrl?: string): P
   )
 }
 
-/** Creates a client that never connects. Used to build the API documents: this registers the routes, but runs no query. */
+/** Creates a client that never connects. Used to build the API documents, which requires no query. */
 export const offlineClient = (): SqlClient => ({
   ...openPostgres({ url: 'postgres://offline@localhost:1/offline', poolMax: 1 }),
   notifications: null

@@ -1,5 +1,5 @@
 /**
- * Manages a pool of connections, which opens on first use.
+ * Manages a pool of connections. The pool opens on first use.
  *
  * - All connections can be replaced at once. After a failover, the connections may lead to a server that is now a standby. Such
  *   connections still work, so postgres.js would keep them.

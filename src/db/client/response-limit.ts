@@ -1,6 +1,6 @@
 /**
- * Limits how long a statement waits for its response. The server cancels a statement after its own timeout, which is shorter.
- * So a response that has not arrived within this limit will never arrive: the network drops the packets, or the server hangs.
+ * Limits how long a statement waits for its response. The limit is longer than the statement timeout of the server. If no
+ * response arrives within the limit, none will arrive, because the network drops the packets or the server hangs.
  */
 import { TimeoutError, withTimeout } from '../../lib/timeout.ts'
 

@@ -18,8 +18,7 @@ export type ConnectionOptions = Omit<postgres.Options<Record<string, postgres.Po
 
 /**
  * Returns a function that accepts a certificate if it is valid for one of the hosts in the URL. Node's own check is not
- * sufficient. If the host is an IP address, postgres.js passes no server name. Node would then accept a certificate for
- * `localhost`.
+ * sufficient: postgres.js passes no server name for an IP address, and Node would then check the certificate for `localhost`.
  */
 const checkHosts =
   (hosts: readonly string[]) =>

@@ -90,7 +90,7 @@ export const createAdministrationRepository = (
   const columns = `id, username, display_name as "displayName", role, status,
     (extract(epoch from created_at) * 1000)::double precision as "createdAt"`
   const isManaged = `external_id is null and status in ('active', 'suspended')`
-  // $1 to $3 are the id, the generation and the session of the administrator, or null for the operator.
+  // $1 to $3 are the administrator's user id, `users.generation` and session id. For the operator, they are null.
   const administrator = `select admin.id from ${users} as admin
     join ${inSchema}."sessions" as session on session.user_id = admin.id
     where admin.id = $1 and admin.role = 'admin' and admin.status = 'active' and admin.generation = $2::integer

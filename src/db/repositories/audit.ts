@@ -92,7 +92,7 @@ export const createAuditRepository = (
     },
     async countFailedLogin({ userId, network }) {
       const [row] = await query<{ count: number }>(count, [userId ?? null, network])
-      // Reports only the first failure of a row, so that an attacker who guesses passwords does not fill the log.
+      // Reports only the first failed login of a row, so that an attacker who guesses passwords cannot fill the service log.
       if (row?.count === 1) onRecorded({ event: 'login_failed', userId })
     },
     async blankUser(userId) {

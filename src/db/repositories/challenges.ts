@@ -11,7 +11,7 @@ export interface NewChallenge {
   /** The flow of the challenge. A challenge of another flow is not found. */
   readonly purpose: string
   readonly userId: number | null
-  /** The generation of the user when the challenge was created. */
+  /** The value of `users.generation` when the challenge was created. */
   readonly generation: number | null
   readonly data: string | null
   readonly lifetimeMs: number

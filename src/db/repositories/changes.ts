@@ -119,8 +119,8 @@ interface ChangedRow {
 /** @internal */
 export const createChangesRepository = ({ query, transaction }: SqlClient, schema: string): ChangesRepository => {
   const inSchema = (table: string): string => `"${schema.replaceAll('"', '""')}".${table}`
-  // The last condition excludes rows that were restored from another server and have transaction ids which this server has not
-  // yet reached. If `since` is older than an hour, changes may be missing, because `sweep` has deleted them.
+  // The last condition excludes rows that were restored from another server, if this server has not yet reached their
+  // transaction ids. If `since` is older than an hour, the query may miss changes that `sweep` has deleted.
   const isNew = `xid >= pg_snapshot_xmin($1::text::pg_snapshot)
     and not pg_visible_in_snapshot(xid, $1::text::pg_snapshot)
     and xid < pg_snapshot_xmax(pg_current_snapshot())`

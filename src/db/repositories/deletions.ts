@@ -52,9 +52,9 @@ export interface DeletionsRepository {
   /** Ends the lease after `delayMs` milliseconds. */
   postpone(userId: number, delayMs: number): Promise<void>
   /**
-   * Removes the data that identifies a user. Keeps the ids that the user has in other systems, so that a deleted user who logs
-   * in there again is refused. Returns false if the user's name is no longer `username`. Runs many statements, so it must be
-   * called in a transaction.
+   * Removes the data that identifies a user. Keeps the ids that the user has in other systems, so that the service can reject
+   * a deleted user who logs in through one of these systems. Returns false if the user's name is no longer `username`. Runs
+   * many statements, so it must be called in a transaction.
    */
   anonymize(userId: number, username: string): Promise<boolean>
   /** Marks the account as deleted. Returns false if it was already marked. */

@@ -48,8 +48,8 @@ export interface ExportsRepository {
    */
   begin(claim: ExportClaim, leaseMs: number): Promise<number | undefined>
   /**
-   * Extends the lease. Returns false if the export must end: the session has ended, the status or the generation of the user
-   * has changed, or another export has begun.
+   * Extends the lease. Returns false if the export must end: the session has ended, `users.status` or `users.generation` has
+   * changed, or another export has begun.
    */
   renew(claim: ExportClaim, leaseMs: number): Promise<boolean>
   /** Marks an export as completed, so that the next one may begin after an hour. Returns false in the same cases as `renew`. */
@@ -69,7 +69,7 @@ export const createExportsRepository = ({ query }: Pick<SqlClient, 'query'>, sch
   const table = inSchema('exports')
   const inMs = (parameter: string): string =>
     `clock_timestamp() + ${parameter}::double precision * interval '1 millisecond'`
-  // $1 to $3 are the user, the generation and the session.
+  // $1 to $3 are the values of an `ExportOwner`, in the order of `valuesOf`.
   const owner = { userId: '$1', generation: '$2', sessionId: '$3' } as const
   const isProven = isLive(quoted, owner, { isProven: true })
   const begin = `insert into ${table} as latest (user_id, claim, leased_until)

@@ -1,6 +1,7 @@
 /**
- * Reads the rooms of users with the numbers of unread messages. `others.n` is the number of entries up to an entry that are not
- * messages. The number of messages up to that entry is its `seq` minus `others.n`. So no rows are counted, except mentions.
+ * Reads the rooms of users with the numbers of unread messages. A row of `others` is an entry that is not a message, and its
+ * `n` is the number of such entries up to and including this one. So the number of messages up to this entry is its `seq` minus
+ * `n`. Only mentions are counted row by row.
  */
 import type { SqlClient } from '../client/types.ts'
 import type { MemberRole, Visibility } from '../tables.ts'
@@ -100,7 +101,7 @@ export const MAX_MENTIONS = 100
 export const createInboxRepository = ({ query }: Pick<SqlClient, 'query'>, schema: string): InboxRepository => {
   const inSchema = (table: string): string => `"${schema.replaceAll('"', '""')}"."${table}"`
   const number = (sql: string, name: string): string => `(${sql})::double precision as "${name}"`
-  // Returns SQL for the number of entries up to `seq` that are not messages. The last row of `others` up to `seq` may have been
+  // Returns SQL for how many of the entries up to `seq` are not messages. The last row of `others` up to `seq` may have been
   // deleted together with old entries. In this case, the number is computed from the first later row.
   const othersUpTo = (seq: string): string => `coalesce(
       (select other.n from ${inSchema('others')} as other

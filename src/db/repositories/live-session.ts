@@ -1,6 +1,9 @@
 /** Defines the conditions under which a session may act. Statements that write check these conditions again. */
 
-/** The session that authenticated a request, and the generation of its user at that time. */
+/**
+ * The session that authenticated a request, and the generation of its user at that time. To end all sessions of a user, the
+ * service increments the user's generation.
+ */
 export interface UserSession {
   readonly userId: number
   readonly generation: number

@@ -68,7 +68,7 @@ export interface MessagesRepository {
   pins(roomId: number, page: PinPage): Promise<PinRow[]>
 }
 
-/** The kinds of the entries in a list: of all kinds, only messages, or messages and notices. See `isNoticeKind`. */
+/** Which entries a list contains: all entries, only messages, or messages and notices. See `isNoticeKind`. */
 export type Listed = 'all' | 'messages' | 'notices'
 
 /** Selects at most `limit` pins with `pinSeq < before` and `pinSeq <= upTo`. */
@@ -137,8 +137,8 @@ export const createMessagesRepository = (client: SqlClient, schema: string): Mes
   const pins = `select seq::double precision, pin_seq::double precision as "pinSeq" from ${inSchema}.message_state
     where room_id = $1 and pin_seq is not null and pin_seq < $2 and pin_seq <= $3
       and seq >= (select oldest_seq from ${inSchema}.rooms where id = $1) order by pin_seq desc limit $4`
-  // Most entries lack these fields, so subqueries look them up for each entry. A join could read whole tables instead. All
-  // these fields are in one column, because receiving another column takes longer than the look-up.
+  // Most entries have no `more`, so subqueries look `more` up for each entry. A join could read whole tables instead. `more` is
+  // a single column for several fields, because receiving another column takes longer than the look-up.
   const entries = (source: string, condition: string): string => `
     select entry.id::double precision, entry.room_id as "roomId", entry.seq::double precision, entry.kind,
       entry.target_seq::double precision as "targetSeq", entry.user_id as "userId", entry.write_id as "writeId",

@@ -16,13 +16,13 @@ export interface NewOneTimeToken {
    * requested earlier, because mails may be sent in another order than they were requested.
    */
   readonly requestedAt?: number | undefined
-  /** The generation of the user when the token was requested. The default is the current generation. */
+  /** The value of `users.generation` when the token was requested. The default is the current value. */
   readonly generation?: number | null | undefined
 }
 
 /**
- * The user and the address for which a token was issued. The token is valid only while the user still has this generation and
- * this address.
+ * The user, the address and the generation (`users.generation`) for which a token was issued. The token is valid only while
+ * the user still has this address and this generation.
  */
 export interface OneTimeToken {
   readonly userId: number

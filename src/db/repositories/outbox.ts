@@ -14,7 +14,7 @@ export interface NewOutboxMail {
 /** A mail that this process may send until its lease ends. */
 export interface LeasedMail extends Omit<NewOutboxMail, 'lifetimeMs'> {
   readonly id: string
-  /** The user's `users.generation` when the mail was stored. Null if the mail belongs to no user. */
+  /** The value of `users.generation` when the mail was stored. Null if the mail belongs to no user. */
   readonly generation: number | null
   /** The number of attempts to send the mail, including the attempt of this lease. */
   readonly attempts: number

@@ -17,8 +17,8 @@ export interface PasswordsRepository {
    */
   change(change: PasswordChange): Promise<boolean>
   /**
-   * Changes the password of an active user and ends every session. Returns false if the generation of the user has changed
-   * since the token was issued, if the token's address is not verified anymore, or if the user does not log in with a password.
+   * Changes the password of an active user and ends every session. Returns false if an increase of `users.generation` has
+   * invalidated the token, if the token's address is not verified anymore, or if the user does not log in with a password.
    */
   reset(token: OneTimeToken, hashedPassword: string): Promise<boolean>
 }

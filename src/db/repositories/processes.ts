@@ -17,7 +17,7 @@ export interface ProcessRow {
 /** The state of one driver of the bus. */
 export interface BusState {
   readonly driver: string
-  /** Milliseconds that the latest heartbeat of the process took to return. Absent before the first one. */
+  /** Milliseconds until the bus returned the latest heartbeat of the process. Absent until a heartbeat has returned. */
   readonly lagMs?: number | undefined
   readonly isFailing: boolean
 }
@@ -42,9 +42,9 @@ export interface ReportedProcess extends ProcessRow {
 }
 
 /**
- * Finishes the upgrade in an open transaction, without a check for processes of older releases. After the commit, such
- * processes cannot append entries. The SQL function does not insert the step `rooms`, because older releases call it too. The
- * command of an older release would finish the step while other processes of that release are running.
+ * Finishes the upgrade in an open transaction, without a check for processes of older releases. After the commit, processes of
+ * older releases cannot append entries. Older releases also call the SQL function. If this function inserted the step `rooms`,
+ * an older release would finish the step while processes of that release are still running.
  */
 export const finishIn = async (transaction: SqlTransaction, schema: string): Promise<void> => {
   const inSchema = `"${schema.replaceAll('"', '""')}"`

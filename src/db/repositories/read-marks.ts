@@ -43,7 +43,7 @@ export interface ReadMarksRepository {
   write(changes: readonly ReadChange[]): Promise<ReadMark[]>
 }
 
-/** Maximum number of members of a room who see each other’s read marks. */
+/** If a room has more members than this, its members do not see each other’s read marks. */
 const MAX_SHARED = 100
 
 /**
@@ -62,9 +62,9 @@ export const createReadMarksRepository = ({ query }: Pick<SqlClient, 'query'>, s
   const inSchema = (table: string): string => `${quoted}."${table}"`
   const members = inSchema('members')
   // `offset 0` makes PostgreSQL look up each room and member by its index. Locked members and mentions are skipped, because a
-  // wait for them could cause a deadlock with an append. A skipped mention does not count as unread, because it is not after
-  // the mark. The next write deletes it. `found` reads the mark without a lock. `locked` reads the mark again, because another
-  // process may have moved it.
+  // wait for them could cause a deadlock with an append. A skipped mention is deleted when the mark changes again. Until then,
+  // the mention does not count as unread, because its `seq` is not above the mark. `found` reads the mark without a lock.
+  // `locked` reads the mark again, because another process may have moved the mark in the meantime.
   const write = `with given as materialized (
       select * from unnest($1::integer[], $2::text[], $3::bigint[], $4::boolean[], $5::text[])
         as given (user_id, room, up_to, is_unread, epoch)

@@ -55,8 +55,8 @@ export interface RefreshTokensRepository {
 }
 
 /**
- * The grace period of a refresh. If a token was issued within this period, a refresh with it returns the same token again. The
- * previous token is accepted until this period has passed since the first use of the current token.
+ * The grace period of a refresh. A refresh with a current token that is younger than this period returns the same token again.
+ * The previous token is accepted until this period has passed since the first use of the current token.
  */
 const GRACE = `interval '30 seconds'`
 

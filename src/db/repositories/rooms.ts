@@ -33,8 +33,8 @@ export interface RoomsRepository {
   /** Returns a room as a user sees it. Does not check whether the user may read it. */
   findFor(id: number, userId: number): Promise<RoomOfUser | undefined>
   /**
-   * Creates a room, and makes its owner a member. Throws `room_taken` if a room with this name exists, and `not_allowed` if the
-   * owner is not an active user, or is a member of too many rooms.
+   * Creates a room, and makes its owner a member. Throws `room_taken` if a room with this name exists. Throws `not_allowed` if
+   * the owner is not an active user, or if the owner is a member of too many rooms.
    */
   create(room: NewRoom): Promise<RoomRow>
   /** Searches the rooms that a user may read, in the order of their names. */
@@ -87,8 +87,8 @@ export const createRoomsRepository = (client: SqlClient, { rooms }: Tables, sche
   const byIdFor = `select ${roomColumns('room')}, member.role from ${table} as room
     left join ${inSchema}."members" as member on member.room_id = room.id and member.user_id = $2
     where room.id = $1 and room.deleted_at is null`
-  // The lock keeps the account of the owner from ending before the room is committed. A deletion of the account waits for the
-  // lock, and then finds the membership.
+  // The lock makes a deletion of the owner's account wait until the room is committed. The deletion then also removes the
+  // membership in the new room.
   const create = `with owner as (
       select id from ${inSchema}."users" where id = $5 and status = 'active' and ${mayJoinAnother(inSchema, '$5')} for share
     ), room as (

@@ -68,8 +68,8 @@ export interface SessionsRepository {
    */
   start(session: NewSession): Promise<SessionEnd | undefined>
   /**
-   * Returns the user's sessions that have not ended, the most recently used first. Omits a session without refresh tokens if
-   * its access token, which is valid for `plainMs` milliseconds, has expired and none of its sockets is open.
+   * Returns the user's sessions that have not ended, the most recently used first. Omits a session without refresh tokens after
+   * its access token has expired, unless a socket of the session is open. The token is valid for `plainMs` milliseconds.
    */
   list(userId: number, plainMs: number): Promise<ListedSession[]>
   /** Ends a session of a user. Returns whether the session existed. */
@@ -89,8 +89,8 @@ export interface SessionsRepository {
   /** Deletes at most `limit` sessions that have ended. Returns their number. */
   sweep(limit: number): Promise<number>
   /**
-   * Ends the user's sessions of an earlier generation, and all sessions beyond `max`. To reach `max`, first ends sessions that
-   * `list` omits, and then the least recently used sessions.
+   * Ends the user's sessions whose `generation` is lower than that of the user. Ends further sessions until at most `max` are
+   * left: first the sessions that `list` omits, then the least recently used sessions.
    */
   trim(userId: number, max: number, plainMs: number): Promise<void>
   /**
@@ -143,7 +143,7 @@ export const createSessionsRepository = ({ query }: SqlClient, schema: string): 
     join ${users} as owner on owner.id = asked.user_id
     left join ${sessions} as session on session.id = asked.session_id and session.user_id = owner.id
       and session.expires_at > clock_timestamp()`
-  // With the lock, this statement waits for a transaction that is changing the user, and then checks the user again.
+  // `for share` makes this statement wait for a transaction that is changing the user, and then check the changed user.
   const start = `with checked as (
       select id, generation from ${users}
       where id = $2 and hashed_password is not distinct from $3 and generation = $4 and status = 'active' for share

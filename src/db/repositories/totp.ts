@@ -1,7 +1,7 @@
 /** Stores the encrypted TOTP secrets of users (RFC 6238). For each secret, stores the time step of the last accepted code. */
 import type { SqlClient } from '../client/types.ts'
 
-/** The secret of a user, as a Fernet token, and the id of its key. */
+/** The TOTP secret of a user, as a Fernet token, and the id of the key that encrypted it. */
 export interface TotpSecret {
   readonly userId: number
   readonly secret: string

@@ -77,8 +77,8 @@ export interface UsersRepository {
   changeStatus(id: number, status: 'active' | 'suspended'): Promise<boolean>
   /**
    * Sets the display name. Returns undefined if the user is not active or the session has ended. Without a `sessionId`, also
-   * returns undefined if the generation of the user has changed. With a `sessionId`, `generation` is ignored, because a session
-   * stays valid when it changes the password.
+   * returns undefined if the generation of the user has changed. With a `sessionId`, `generation` is ignored. A password change
+   * increases `generation`, but the session in which the user changed the password stays valid.
    */
   setDisplayName(
     user: Pick<CheckedUser, 'id' | 'generation' | 'sessionId'>,

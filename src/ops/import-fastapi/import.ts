@@ -15,7 +15,7 @@ export interface ImportContext {
   readonly source: FastApiSource
   /** Decrypts the Fernet tokens of the other service. */
   readonly sourceKeyring: Pick<Keyring, 'decrypt'>
-  /** Creates a user in a transaction of its own, together with the record of the import. Returns the id. */
+  /** Creates a user, and stores that the user was imported, in one transaction. Returns the id of the new user. */
   readonly createUser: (user: SourceUser, username: string) => Promise<number>
   /** Sets the number of messages per transaction, and the pauses between the transactions. */
   readonly pace: Pace
@@ -56,8 +56,8 @@ export interface ImportedMessages {
 }
 
 /**
- * Appends the messages that were not imported yet. The batches are small and there are pauses between them, because the appends of
- * running processes wait for the lock of the room.
+ * Appends the messages that were not imported yet. Each batch locks the room, and appends of running processes wait for the
+ * lock. So the batches are small, and there are pauses between them.
  */
 export const importMessages = async (context: ImportContext, onRows: OnRows): Promise<ImportedMessages> => {
   const { database, source, pace } = context

@@ -16,7 +16,7 @@ export interface MetricsPort {
   close(): Promise<void>
 }
 
-/** Time in milliseconds after which a client that sends or reads nothing is disconnected. */
+/** Timeout in milliseconds for a client to send its request, and for a pause of the client while it reads the response. */
 const TIMEOUT_MS = 10_000
 
 export const serveMetrics = ({ server, collect, host, port }: MetricsPortOptions): MetricsPort => {

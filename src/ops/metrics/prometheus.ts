@@ -1,6 +1,6 @@
 /**
  * Implements the instruments with prom-client, an optional peer dependency. The metrics of the service have the prefix `chat_`.
- * When the chat closes, it removes them from the registry of a host application.
+ * When the chat closes, these metrics are removed from the registry of a host application.
  */
 import type * as prom from 'prom-client'
 import {

@@ -57,7 +57,7 @@ export const ReadCommand = Type.Object(
 )
 export type ReadCommand = Static<typeof ReadCommand>
 
-/** Requests the inbox of the client’s user, and its changes from now on. */
+/** Requests the inbox of the client’s user, and all later changes of the inbox. */
 export const InboxCommand = Type.Object({ type: Type.Literal('inbox'), ref }, { $id: 'ChatInboxCommand' })
 export type InboxCommand = Static<typeof InboxCommand>
 

@@ -1,4 +1,4 @@
-/** Defines the frames in which the service reports on a connection: who its user is, and the results of its frames. */
+/** Defines the frames that report the user of a connection, and the results of the frames that the client sends. */
 import { type Static, Type } from '@sinclair/typebox'
 import { Nonce, RoomName } from '../http/messages.ts'
 import { Int64 } from '../integers.ts'

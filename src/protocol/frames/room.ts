@@ -118,6 +118,6 @@ export const InboxFrame = Type.Object(
 )
 export type InboxFrame = Static<typeof InboxFrame>
 
-/** Reports everyone who is present in a room, or only the count if there are more than 100 people. */
+/** Reports everyone who is present in a room. If more than 100 users are present, reports only their number. */
 export const PresenceFrame = Type.Object({ type: Type.Literal('presence'), ...presence }, { $id: 'ChatPresenceFrame' })
 export type PresenceFrame = Static<typeof PresenceFrame>

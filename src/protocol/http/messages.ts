@@ -39,7 +39,7 @@ const NOTICES: readonly string[] = [MEMBERSHIP, ROOM, PIN]
 /**
  * Returns whether the entries of a kind are notices: not messages, but listed with the messages on request. The entries of all
  * kinds of a host application are notices; the names of these kinds have a dot. The SQL function that appends entries has the
- * same condition; see drizzle/0017_pins.sql.
+ * same condition; see drizzle/0022_guarded_rooms.sql.
  */
 export const isNoticeKind = (kind: string): boolean => NOTICES.includes(kind) || kind.includes('.')
 

@@ -94,7 +94,7 @@ export const ReportRange = Type.Object({
 })
 export type ReportRange = Static<typeof ReportRange>
 
-/** Describes the body of a resolution. */
+/** Describes the body of a request that resolves a report. */
 export const Resolution = Type.Object(
   { outcome: Outcome },
   { $id: 'ChatResolution', examples: [{ outcome: 'dismissed' }] }

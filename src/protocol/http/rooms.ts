@@ -174,7 +174,7 @@ export const RoomChange = Type.Object(
 )
 export type RoomChange = Static<typeof RoomChange>
 
-/** Describes which users are present in a room. If there are more than 100 people, `users` is absent. */
+/** Describes which users are present in a room. If more than 100 users are present, `users` is absent. */
 export const presence = {
   room: RoomName,
   count: Type.Integer({ minimum: 0 }),

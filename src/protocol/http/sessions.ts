@@ -32,7 +32,7 @@ export const Proof = Type.Object(
 )
 export type Proof = Static<typeof Proof>
 
-/** Describes the response to a proof. */
+/** Describes the response of `POST /api/auth/proof` and `POST /api/auth/passkeys/proof`. */
 export const Proven = Type.Object(
   { expires_in: Type.Integer({ minimum: 1, description: 'Seconds for which the proof is accepted.' }) },
   { $id: 'ChatProven', examples: [{ expires_in: 600 }] }

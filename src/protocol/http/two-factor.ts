@@ -99,7 +99,7 @@ export const Factors = Type.Object(
 )
 export type Factors = Static<typeof Factors>
 
-/** Describes the options with which a page requests a passkey from the browser, and their challenge. */
+/** Describes the options with which a page requests a passkey from the browser, and the challenge in these options. */
 export const PasskeyRequest = Type.Object(
   {
     challenge: Challenge,
@@ -171,5 +171,5 @@ export const PasskeyLogin = Type.Object(
   { $id: 'ChatPasskeyLogin', examples: [exampleReply] }
 )
 
-/** Describes a proof with a passkey. */
+/** Describes the body of `POST /api/auth/passkeys/proof`. */
 export const PasskeyProof = Type.Object(reply, { $id: 'ChatPasskeyProof', examples: [exampleReply] })

@@ -50,9 +50,9 @@ const MAX_MEMOIZED = 10_000
 export const widthOf = memoize(stringWidth)
 
 /**
- * Returns the maximum width of one grapheme in cells. Some terminals need more cells than `widthOf` returns. They draw the
- * code points of some emojis separately, for example of a family or of an emoji with a skin tone. Lines are wrapped according
- * to the maximum, so that no row is too long.
+ * Returns the maximum width of one grapheme in cells. Some terminals need more cells than `widthOf` returns, because they draw
+ * the code points of an emoji side by side, for example a hand and its skin tone. Lines are wrapped according to the maximum
+ * width, so that no row is too long.
  */
 const maxWidthOf = memoize(grapheme => {
   let cells = 0

@@ -41,7 +41,7 @@ export interface View {
   readonly name: string
   /** The room as the title of the screen shows it. */
   readonly label: string
-  /** The author of the unsent messages. */
+  /** The name of the user, for the title and for unsent messages. */
   readonly username: string
   readonly room: RoomState
   readonly notices: readonly Notice[]

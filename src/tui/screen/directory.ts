@@ -22,8 +22,8 @@ export interface Directory {
   labelOfItem(item: InboxItem): string
   /**
    * Resolves with the name of the room that a text identifies: a room with exactly this name, else a room with this title or
-   * label, regardless of case. If no such room is found, resolves with the text without a leading `#`, or with undefined if
-   * this can't be the name of a room. Never rejects.
+   * label, regardless of case. If no such room is found, resolves with the text without a leading `#` if it is a valid room
+   * name, else with undefined. Never rejects.
    */
   roomOf(text: string): Promise<string | undefined>
   /**
@@ -157,7 +157,8 @@ export const createDirectory = (client: ChatClient, inbox: Inbox): Directory => 
   return {
     labelOf({ name, state }) {
       const { title, visibility } = rooms.get(name) ?? {}
-      // If the user has left the room, ignores its inbox item, because the inbox removes the item a little later.
+      // Ignores the inbox item of a room that the user has left. The inbox removes the item a little later, and the label must
+      // not change then.
       const item = state.status === 'left' ? undefined : itemOf(name)
       const people = others.get(name) ?? item?.people?.map(({ username }) => username).join(', ')
       const shown = state.title === undefined ? (item?.title ?? title) : state.title

@@ -19,8 +19,8 @@ const firstOf = (text: string): string => graphemesOf(text.slice(0, 64))[0] ?? '
 const lineBefore = (text: string): string => text.slice(text.lastIndexOf('\n') + 1)
 const lineAfter = (text: string): string => text.split('\n', 1)[0] ?? ''
 /**
- * Returns the word before the cursor, including white space after the word. Searches from the end, because a regular expression
- * would try every position from the start.
+ * Returns the word before the cursor, including white space after the word. Searches from the end. A regular expression would
+ * be slow in a long text, because it tries to match at every position from the start.
  */
 const wordBefore = (text: string): string => {
   const word = text.trimEnd()

@@ -29,7 +29,7 @@ const reportLine = ({ id, seq, author, reporter, content, reason }: Report): str
 const invitationLine = ({ id, username, uses_left, expires_at }: RoomInvitationList['invitations'][number]): string =>
   lineOf(`Invitation ${id}: by ${username}, ${uses_left} left, until ${dayAndTimeOf(expires_at)}`)
 
-/** Shows a list with a title, or the sentence `none` if the list is empty. */
+/** Shows the lines of a list below its title. If the list is empty, shows the sentence that is passed as `none`. */
 const show = (
   { notify }: CommandOptions,
   { title, lines, none, hasMore = false }: { title: string; lines: string[]; none: string; hasMore?: boolean }

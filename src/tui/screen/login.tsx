@@ -1,7 +1,8 @@
 /** @jsxImportSource react */
 /**
  * Renders the form to log in or register, then the field for the code of a second factor if the service asks for one. The
- * password is hidden. Shows which rules are met, and the service's error messages.
+ * password is hidden. Shows the service's error messages. The form to register also shows which rules for usernames and
+ * passwords are met.
  */
 import { Box, useApp, useCursor } from 'ink'
 import { type ChatApiError, PASSWORD_RULES, type Rule, USERNAME_RULES } from '../../../client/src/index.ts'
@@ -133,7 +134,7 @@ const useForm = ({ username: given, reason, onLogIn, onCode, onRegister, onDone 
       if (problem === 'second_factor_required' && next !== undefined) challenge.set(next)
       else errors.set(errorMessagesOf(error))
     }
-    // Also runs after a successful login. If the service rejects the new token, this form is shown again.
+    // Also needed after a successful login, because this form is shown again if the service rejects the new token.
     isBusy.set(false)
   }
   const submit = (): void => {

@@ -27,7 +27,8 @@ export const findUser = async (api: ChatApi, name: string): Promise<Found> => {
 const memberOf = async (api: ChatApi, room: string, name: string): Promise<Member | undefined> => {
   let after: number | undefined = 0
   while (after !== undefined) {
-    // Only the last page has no `next`. An earlier page may be empty, because each request searches only some of the members.
+    // Each request searches only some of the members, so a page may be empty although later pages are not. Only the last page
+    // has no `next`.
     const page: Awaited<ReturnType<ChatApi['members']>> = await api.members(room, { query: plainName(name), after })
     const member = page.members.find(isNamed(name))
     if (member) return member

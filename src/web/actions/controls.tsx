@@ -26,8 +26,7 @@ interface ControlsProps {
   readonly isActive: boolean
   readonly onPopup: (popup: OpenPopup | undefined) => void
   /**
-   * Called when the user chooses an item or leaves a popup with the keyboard, before the popup closes. Moves the focus to the
-   * message.
+   * Moves the focus to the message. Called before a popup closes, if the user has chosen an item or pressed Tab in the menu.
    */
   readonly onDone: () => void
 }

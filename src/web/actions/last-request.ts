@@ -6,8 +6,8 @@ import type { Outgoing, Session } from '../../../client/src/index.ts'
 
 /**
  * Sends a deletion that the SDK also sends. Both requests use the same nonce, so the service stores the deletion once. The
- * browser completes the request after the page is closed. Ignores errors, because a page that stays open sends the deletion
- * with the SDK.
+ * browser completes the request after the page is closed. Ignores errors, because the SDK still sends the deletion if the page
+ * stays open.
  */
 export const deleteAtOnce = async (
   serviceUrl: string,

@@ -1,6 +1,6 @@
 /**
- * Renders the settings of a room: slow mode, and for users with the right `change` also the archive and the right to add
- * people.
+ * Renders the form to set slow mode. Users with the right `change` can also archive the room, and set who may add people to a
+ * private room.
  */
 import type { RoomSettings } from '../../../client/src/index.ts'
 import { CheckBox } from '../check-box.tsx'

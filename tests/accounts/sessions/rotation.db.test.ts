@@ -19,7 +19,7 @@ type Step =
   | { readonly kind: 'refresh'; readonly who: Who; readonly isLost: boolean }
   | { readonly kind: 'late tab' }
   | { readonly kind: 'steal' }
-  // Each wait is longer than both limits of 30 s in the model. All other steps take almost no time.
+  // Each wait is longer than the grace period of 30 s in `expected`. All other steps take almost no time.
   | { readonly kind: 'wait'; readonly seconds: number }
 
 const step: fc.Arbitrary<Step> = fc.oneof(
@@ -156,7 +156,7 @@ test('a thief and the owner who both refresh every half hour are detected, whoev
           await passTime(database, 900)
           const { refresh } = await accounts.sessions.refresh({ token: held[who], isCookie: false, client: CLIENT })
           held[who] = refresh?.token ?? ''
-          // The owner and the thief each use the access token that they have just received.
+          // Simulates a request with the new access token, because the service then marks the new refresh token as used.
           await database.refreshTokens.markUsed(started.sessionId, parseRefreshToken(held[who])?.number ?? 0)
         }
       }

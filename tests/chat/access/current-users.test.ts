@@ -148,7 +148,7 @@ test('an ended session closes its connections within 30 s even if changes cannot
   sessions.delete('s1')
   await pass(30)
   expect([one.closedWith, two.closedWith]).toEqual([4401, undefined])
-  // The session `s2` remains valid, because it has the new generation of the user.
+  // A change of the password raises the generation of the user and of the session `s2`, so `s2` remains valid.
   user = userRecord(1, 'john', { generation: 1 })
   sessions.set('s2', 1)
   await pass(30)

@@ -34,6 +34,6 @@ test('responses do not keep the pages that the cache has removed', () => {
     for (let known = 1; known <= room; known++) find(known, 65, 65, 64 * 1024)?.json('[', ']')
   }
   expect(used() - before).toBeLessThan(4 * maxBytes)
-  // Uses the cache after the measurement. Otherwise, the garbage collector could remove the cache before it.
+  // Uses the cache after the measurement. Otherwise, the garbage collector could remove the cache before the measurement.
   expect(find(1, 65, 66, 64 * 1024)).toBeDefined()
 })

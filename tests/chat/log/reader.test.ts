@@ -151,7 +151,7 @@ test('the places of the newest messages are looked up again only after an entry 
   }
   expect([await looks({ limit: 50 }), await looks({ limit: 50 }), await looks({ limit: 50 })]).toEqual([1, 0, 0])
   expect(seqs((await list({ limit: 50 })).items)).toEqual(newest(50))
-  // Other lists look up the places of their messages each time. They do not replace the stored places of the newest list.
+  // The places (parts of the log) of other lists are looked up at each read. The cached places of the newest list remain.
   expect([await looks({ before: 500, limit: 50 }), await looks({ before: 500, limit: 50 })]).toEqual([1, 1])
   expect(await looks({ limit: 50 })).toBe(0)
   expect([await looks({ limit: 40 }), await looks({ limit: 40 })]).toEqual([1, 0])

@@ -117,8 +117,8 @@ describe('createReadMarks', () => {
   test('sends the mark to the connections of the user if a change replaced another one before it was written', async () => {
     const { marks, add, advance, sent, state } = start()
     state.hasEffect = false
-    // One device shows the room as read before its mark is written. Then another device marks the room as unread. The database
-    // does not change (`hasEffect`), but the first device must receive the current mark.
+    // One device marks the room as read. Before this change is written, another device marks the room as unread. The write does
+    // not change the database (`hasEffect` is false), but the first device must receive the current mark.
     add(1, 5)
     await marks.write({ userId: 1, room: 'team', upTo: 0, isUnread: true })
     await advance(1000)

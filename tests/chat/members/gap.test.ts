@@ -1,6 +1,6 @@
 /**
- * Tests that a private room ends all subscriptions when it cannot read all entries, because a missing entry may be the removal
- * of a subscriber.
+ * Tests rooms whose next entries cannot be read anymore. If the room is private or direct, the connections of all subscribers
+ * are ended, because a missing entry may be the removal of a subscriber.
  */
 import { expect, test } from 'vitest'
 import type { Entry } from '../../../src/chat/log/entry.ts'

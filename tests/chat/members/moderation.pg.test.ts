@@ -10,7 +10,7 @@ import { startTwoProcesses } from '../../support/two-processes.ts'
 const SETTINGS = { messageRateLimit: 0, readRateLimit: 0 }
 
 const start = async ({ isNotified = true } = {}) => {
-  // Each process gets a bus of its own, which reaches no other process.
+  // If `isNotified` is false, each process gets a bus of its own, so its events do not reach the other process.
   const options = isNotified
     ? { settings: SETTINGS }
     : {

@@ -24,7 +24,7 @@ test('the first message makes its author a member with an entry, and later ones 
   await expect.poll(names).toEqual(['ann', 'bob'])
   await post(ann)
   await post(bob)
-  // The service looks up authors in the order of their messages. When cat is a member, it has also looked up ann and bob again.
+  // The service looks up authors in the order of their messages. So it looks up ann and bob again before cat is a member.
   await post(people[2])
   await expect.poll(names).toEqual(['ann', 'bob', 'cat'])
   const entries = await log()

@@ -68,8 +68,8 @@ export const checkOutgoing = ({ id }: App, { sent, outgoing }: Track, { log }: F
     )
   )
     wrong.push(`the messages are in the order ${seqs}`)
-  // The log may contain these failed messages without their nonces. The service may have stored them, and erased them with
-  // their nonces when it banned their author.
+  // The service may have stored a message for which `isUnknown` is true. If the message was then erased because its author was
+  // banned, the log contains the message without its nonce.
   const unknown = sent.filter(nonce => isUnknown(outgoing.get(nonce)) && !stored.has(nonce)).length
   const all = log.filter(({ type, user_id }) => type === 'message' && user_id === id)
   const nameless = all.filter(({ seq, unavailable }) => unavailable === 'erased' && !seqs.includes(seq))

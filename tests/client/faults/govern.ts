@@ -32,7 +32,7 @@ const ROLES: readonly Role[] = ['member', 'member', 'moderator', 'owner']
 
 const anyRoom = ({ random, publicRoom, privateRoom }: World): string => (random() < 0.4 ? publicRoom : privateRoom)
 
-/** Returns the terms of a restriction. Half of the restrictions have an end. `interrupt` in fault-run.ts ends these early. */
+/** Returns an optional end and reason for a restriction. `interrupt` in fault-run.ts moves each end to an earlier time. */
 const terms = ({ random }: World) => ({
   ...(random() < 0.5 ? { until: new Date(Date.now() + 7 * 86_400_000) } : {}),
   ...(random() < 0.5 ? { reason: 'A test' } : {})

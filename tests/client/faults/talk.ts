@@ -55,7 +55,10 @@ const mark = ({ inbox }: App, { name, room }: Track, random: Random): void => {
   else void (random() < 0.5 ? inbox.markRead(name) : inbox.markUnread(name)).catch(() => {})
 }
 
-/** Sends a message in a random room, with some changes and marks. Resolves when the message has an outcome. */
+/**
+ * Sends a message in a random room. May also change messages, load history, move the read mark, and reopen the room. Resolves
+ * when the message has an outcome.
+ */
 export const talk = async (app: App, world: World): Promise<void> => {
   const { random } = world
   const track = roomOf(app, random)

@@ -81,7 +81,7 @@ const patientFetch: FetchLike = async (url, init) => {
 export const createWorld = async ({ services, seed, random, counts }: WorldOptions): Promise<World> => {
   const options = { url: services.url(0), fetch: patientFetch, timeout: TIMEOUT_MS }
   const callAs = async (name: string): Promise<Caller> => {
-    // On the fast clock, a token expires within seconds.
+    // On the fast clock, a token expires within seconds. So `token` logs the user in again after `TOKEN_MS`.
     let known = { token: '', at: Number.NEGATIVE_INFINITY }
     const token = async (): Promise<string> => {
       const at = performance.now()
@@ -140,7 +140,7 @@ export const createWorld = async ({ services, seed, random, counts }: WorldOptio
   addDirect(world, direct, [dan.id, eve.id])
   for (const app of apps) for (const room of [publicRoom, privateRoom]) app.enter(room)
   for (const app of apps.slice(3)) app.enter(direct)
-  // Eve is not a member of the private room, and is refused.
+  // Also accepts a refused subscription, because Eve is not a member of the private room.
   const isJoined = ({ room }: { room: { state: { status: string } } }) =>
     ['live', 'refused'].includes(room.state.status)
   await until('everyone is in the rooms', () => apps.every(({ tracks }) => [...tracks.values()].every(isJoined)))

@@ -1,6 +1,6 @@
 /**
- * Tests the dashboard and the alert rules with a real Prometheus that scrapes the built service, and that the scraped text
- * contains no secret and nothing that a user wrote.
+ * Tests the dashboard and the alert rules with a real Prometheus that scrapes the built service. Also tests that the scraped
+ * text contains no secret and nothing that a user wrote.
  */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -32,7 +32,7 @@ const rules: { alert: string; expr: string }[] = parse(read('deploy/prometheus/a
 const inPrometheus = (expr: string): string =>
   expr.replaceAll('$__rate_interval', '1m').replaceAll('$instance', '.*').replaceAll('[1h]', '[1m]')
 
-/** Removes the comparison of an alert, so that the rest returns a series although nothing is wrong. */
+/** Removes the comparison from an alert's expression, so that the query returns a series even if the alert does not fire. */
 const withoutThreshold = (expr: string): string => expr.replace(/\s*(?:==|>) [\d.* ]+$/, '')
 
 const post = async (url: string, body: object, token?: string) => {

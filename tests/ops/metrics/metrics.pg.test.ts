@@ -94,7 +94,7 @@ test('counts entries, rejections, resumes, logins, requests and connections', as
   expect(open).toMatch(/^chat_pool_connections \d+$/m)
   expect(open).toMatch(/^chat_outbox_mails 0$/m)
   await socket.close()
-  // A client may send any code from 3000 to 4999, so unknown codes are counted together as `other`.
+  // A client may close with any code from 3000 to 4999, so the service counts all unknown close codes as `other`.
   const other = new WebSocket(`${chat.url.replace('http', 'ws')}/ws/chat`, ['chat.v1', 'bearer', ann.token])
   await once(other, 'open')
   other.close(4999)

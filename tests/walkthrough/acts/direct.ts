@@ -32,7 +32,7 @@ export const talkDirectly = async ({ ada, bob }: Stage): Promise<void> => {
   await ada.sees('Here I am')
 }
 
-/** Blocks a user. After a block, neither user can post in their direct room. In other rooms, the client hides the messages. */
+/** Checks that two users cannot post in their direct room while one of them blocks the other. */
 export const block = async ({ ada, bob }: Stage): Promise<void> => {
   await bob.command('/block ada', async () => {
     await bob.sees('(You have blocked this user.)')

@@ -39,7 +39,7 @@ export const changeMessages = async (stage: Stage): Promise<void> => {
   await ada.page.keyboard.press('Enter')
   await mias.sees('🥳 1')
   await until('ada’s page shows who reacted', async () => {
-    // Tries again if a read receipt appears above the reaction, and the reaction therefore moves away from the pointer.
+    // Tries again after a failure, because a read receipt that appears may move the reaction away from the pointer.
     await ada.page.getByRole('button', { name: '🚀 1 reaction' }).hover()
     await ada.page.getByRole('tooltip').getByText('ada').waitFor({ timeout: 2000 })
     return true
@@ -81,7 +81,7 @@ export const changeMessages = async (stage: Stage): Promise<void> => {
   await ada.page.locator('.line:focus .bubble', { hasText: 'Tomorrow' }).waitFor()
 }
 
-/** Checks unread counts, mentions, receipts, marks and notifications, where they appear for the other user. */
+/** Checks that unread counts, mentions, read receipts, unread marks and notifications appear in the clients of the users. */
 export const readMessages = async (stage: Stage): Promise<void> => {
   const { ada, bob, mia, mias } = stage
   await ada.open('general')

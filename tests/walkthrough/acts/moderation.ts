@@ -53,7 +53,7 @@ export const ban = async ({ ada, bob, mia, mias }: Stage): Promise<void> => {
   await bob.go(ROOM, `${ROOM} (private)`)
 }
 
-/** Turns on slow mode, which delays a message, and archives a room, which then has no composer. */
+/** Turns on slow mode, and checks that it delays a message. Archives the room, and checks that nobody can post. */
 export const slowDown = async ({ ada, bob, mias }: Stage): Promise<void> => {
   await mias.command('/slow 60', () => bob.sees('mia set slow mode to 1 minute'))
   await bob.type('One')

@@ -56,7 +56,7 @@ export const kill = async ({ ada, bob, mia, mias, api, first, acks }: Stage): Pr
   }
 }
 
-/** Restarts a process as planned. The service notifies the clients when to reconnect. */
+/** Restarts a process with a planned shutdown, which sends the clients a `reconnect` frame. */
 export const restart = async ({ ada, mia, mias, second, checklist }: Stage): Promise<void> => {
   const ended = second.end('SIGTERM')
   await mia.composer().fill('Sent during the restart')
