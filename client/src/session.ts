@@ -227,8 +227,8 @@ const endedError = (detail: string): ChatApiError =>
   new ChatApiError({ status: 401, code: 'invalid_refresh_token', detail })
 
 /**
- * Returns the error for a session that continues, for example after a failure of the storage. A status of 401, for example
- * from a proxy, is replaced by 0, because the client would go offline after a 401.
+ * Returns the error for a failure that does not end the session, for example of the storage. A status of 401, for example from a
+ * proxy, is replaced by 0, because the client would go offline after a 401.
  */
 const temporary = (cause: unknown): ChatApiError => {
   if (cause instanceof ChatApiError && cause.status !== 401) return cause

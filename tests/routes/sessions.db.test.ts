@@ -288,8 +288,7 @@ describe('the list of sessions', () => {
       },
       expect.objectContaining({ id: old.session_id, current: false })
     ])
-    // Ignores the session of this request, because it may be in the list or not: the service may not have stored its latest use
-    // yet.
+    // Ignores the session of this request. It is in the list only if the service has already stored that this request used it.
     const { sessions } = (await call('GET', '/api/auth/sessions', { token: jane.token })).body
     expect(sessions.filter(({ current }: { current: boolean }) => !current)).toEqual([])
   })

@@ -46,7 +46,10 @@ export interface LoginThrottle {
    * per name does not apply to a network from which the user logged in within the last 30 days.
    */
   admit(login: ThrottledLogin): Promise<Attempt>
-  /** Resets the counts of the client's networks for a name, because the user has proven their identity in another way. */
+  /**
+   * Forgets the failed logins from the client's networks with this name. Called when the user has proven their identity without a
+   * password.
+   */
   clear(login: ThrottledLogin): Promise<void>
 }
 

@@ -22,7 +22,7 @@ export interface LoadingPart {
 }
 
 export interface PageLoads<Entry> {
-  /** Reads the rest of the page that contains `seq`, up to `head`. */
+  /** Reads the uncached part of the page that contains `seq`, up to `head`. */
   load(roomId: number, seq: number, head: number): Promise<Entry[]>
   /** Discards the results of the reads in progress for which `isConcerned` returns true, and repeats these reads. */
   outdate(isConcerned: (part: LoadingPart) => boolean): void

@@ -92,7 +92,7 @@ export interface InboxRepository {
   hide(roomId: number, userId: number, isHidden: boolean): Promise<boolean>
 }
 
-/** Maximum number of rooms of a user that are read. SQL limits the memberships to the same number. */
+/** Maximum number of rooms in an inbox. SQL limits the memberships of a user to the same number. */
 const MAX_ROOMS = 1000
 /** Maximum number of mentions that are counted in a room. */
 export const MAX_MENTIONS = 100
