@@ -39,7 +39,7 @@ export interface Timeouts {
 
 const REQUEST_MS = 30_000
 const KEEP_ALIVE_MS = 72_000
-const DRAIN = { idleMs: 350, requestsMs: 1200 }
+const DRAIN = { idleMs: 350, requestsMs: 1100 }
 
 export interface ServerOptions
   extends Pick<

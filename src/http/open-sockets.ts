@@ -52,12 +52,16 @@ export const watchSockets = (main: HttpServer): OpenSockets => {
       // waiting when the server stops listening is reset. A POST request on such a connection would fail, because a proxy
       // must not repeat a POST request.
       await nextTurn()
+      // Fastify sends `Connection: close` only if a request arrives after this moment. A connection that stayed open after a
+      // response would get a further request, which would be refused.
+      for (const socket of sockets) endAfterResponse(socket)
       // `close` of an HTTP server would also close idle connections, on which a proxy may be sending a request.
       for (const server of servers) Server.prototype.close.call(server)
       await until(() => sockets.size === 0, idleMs)
       await nextTurn()
       for (const server of servers) server.closeIdleConnections()
       await until(() => !hasResponses(), requestsMs)
+      for (const server of servers) server.closeIdleConnections()
     },
     destroyIn(ms) {
       setTimeout(() => {
@@ -65,6 +69,12 @@ export const watchSockets = (main: HttpServer): OpenSockets => {
       }, ms).unref()
     }
   }
+}
+
+/** Closes a connection after the response that belongs to it, unless the headers of the response have already been sent. */
+const endAfterResponse = (socket: Socket): void => {
+  const response = currentResponse(socket)
+  if (response && !response.headersSent) response.setHeader('connection', 'close')
 }
 
 const nextTurn = (): Promise<void> => new Promise(resolve => setImmediate(resolve))

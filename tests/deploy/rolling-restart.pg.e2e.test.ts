@@ -13,6 +13,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { expect, onTestFinished, test } from 'vitest'
 import { WebSocket } from 'ws'
 import { type ChatClient, createChatApi, createChatClient } from '../../client/src/index.ts'
+import { ofChatError, problemOf } from '../../src/http/problems.ts'
+import { ChatError } from '../../src/protocol/errors.ts'
 import { acceptsConnections } from '../support/accepts-connections.ts'
 import { freePort } from '../support/free-port.ts'
 import { writePlainNginx } from '../support/plain-nginx.ts'
@@ -133,12 +135,14 @@ const startRequests = (send: (count: number) => Promise<Response>) => {
   }
 }
 
+const BUSY_SECONDS = '30'
+
 const behindNginx = test.skipIf(!existsSync(NGINX))
 
 behindNginx(
   'an upgrade that only one process can refuse, because the other is down, gets a 503 with Retry-After',
   async () => {
-    const busy = createServer((_, response) => void response.writeHead(503, { 'retry-after': '30' }).end())
+    const busy = createServer((_, response) => void response.writeHead(503, { 'retry-after': BUSY_SECONDS }).end())
     onTestFinished(() => void busy.close())
     busy.listen(0, '127.0.0.1')
     await once(busy, 'listening')
@@ -148,6 +152,12 @@ behindNginx(
       const response = await fetch(`${url}/ws/chat`)
       expect(response.status).toBe(503)
       expect(Number(response.headers.get('retry-after'))).toBeGreaterThan(0)
+      if (response.headers.get('retry-after') === BUSY_SECONDS) continue
+      // nginx refused the upgrade itself, with the problem that a process would send.
+      expect(response.headers.get('content-type')).toBe('application/problem+json')
+      const id = response.headers.get('x-request-id') ?? ''
+      const error = new ChatError('unavailable', 'The service cannot respond right now. Try again in a moment.')
+      expect(await response.json()).toEqual(problemOf(ofChatError(error), id))
     }
     await expect.poll(() => requests().map(({ tried }) => tried)).toContain('503, 502')
   }

@@ -48,4 +48,6 @@ test('closes an idle connection while a request on another one is in progress, a
   expect(hasStopped).toBe(false)
   responses[0]?.end()
   await stopped
+  // A proxy would send its next request on a connection that stays open.
+  await connection.closed
 })
