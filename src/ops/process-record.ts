@@ -10,7 +10,7 @@ import { withTimeout } from '../lib/timeout.ts'
 const REFRESH_MS = 10_000
 /** Timeout in milliseconds for writing the row. It is short, because `start` and `stop` wait for a write. */
 const TIMEOUT_MS = 1500
-/** Interval in milliseconds at which the row is refreshed until the finished steps are known. */
+/** Interval in milliseconds of the attempts until the row was written once. `migrate finish` and `keys rotate` rely on the row. */
 const FIRST_REFRESH_MS = 1000
 
 export interface ProcessRecordOptions extends Omit<ProcessRow, 'id'> {
@@ -44,7 +44,8 @@ export const createProcessRecord = ({
 }: ProcessRecordOptions): ProcessRecord => {
   const row: ProcessRow = { id: randomUUID(), ...about }
   const [host, { pid }, createdAt] = [hostname(), process, clock.monotonic()]
-  let finished: readonly string[] | undefined
+  let finished: readonly string[] = []
+  let isRecorded = false
   let refreshing: Promise<void> | undefined
   let stopTimers: (() => void)[] | undefined
 
@@ -63,6 +64,7 @@ export const createProcessRecord = ({
     refreshing ??= attempt(async () => {
       const now = { host, pid, uptimeMs: clock.monotonic() - createdAt, ...state() }
       finished = (await repository.refresh(row, now)).finishedSteps
+      isRecorded = true
     }).finally(() => {
       refreshing = undefined
     })
@@ -70,14 +72,14 @@ export const createProcessRecord = ({
   }
 
   return {
-    isUpgradeFinished: (step = 'kinds') => finished?.includes(step) === true,
+    isUpgradeFinished: (step = 'kinds') => finished.includes(step),
     async load(processes) {
       finished = await processes.finishedSteps()
     },
     start() {
       stopTimers ??= [
         clock.every(REFRESH_MS, () => void refresh()),
-        clock.every(FIRST_REFRESH_MS, () => finished || void refresh())
+        clock.every(FIRST_REFRESH_MS, () => isRecorded || void refresh())
       ]
       return refresh()
     },

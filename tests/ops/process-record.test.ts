@@ -27,6 +27,7 @@ test('a process whose first refresh failed tries again after a second, and then 
     clock.advance(1000)
     await new Promise(setImmediate)
   }
+  await record.load({ finishedSteps: async () => [] })
   await record.start()
   expect(record.isUpgradeFinished()).toBe(false)
   await second()
