@@ -1,8 +1,8 @@
 /** Tests that the cost of a reaction, and of reading reactions, does not depend on how many reactions a message has. */
 import { expect, test } from 'vitest'
-import { createDatabase } from '../../src/db/database.ts'
-import { clientIn } from '../../src/db/transaction.ts'
+import type { ChatDatabase } from '../../src/db/database.ts'
 import { testDatabase } from '../support/database.ts'
+import { rowsRead } from '../support/rows-read.ts'
 
 const MANY = 10_000
 const TARGET = 1
@@ -21,29 +21,8 @@ const start = async () => {
   await sql(`insert into @reactions (room_id, seq, user_id, key, by_seq)
     select ${roomId} + n, n, n, 'common', n from generate_series(1, 2000) as n`)
 
-  /** Runs `work` in a transaction that is rolled back. Returns how many rows of the table it read. */
-  const rowsReadBy = async (
-    work: (database: ReturnType<typeof createDatabase>) => Promise<unknown>
-  ): Promise<number> => {
-    const done = new Error('The transaction is rolled back.')
-    let rows = 0
-    const read = client.transaction(async transaction => {
-      const fetched = async (): Promise<number> => {
-        const [row] = await transaction.query<{ count: number }>(
-          `select coalesce(sum(idx_tup_fetch + seq_tup_read), 0)::integer as count from pg_stat_xact_user_tables
-           where schemaname = $1 and relname = 'reactions'`,
-          [schema]
-        )
-        return row?.count ?? 0
-      }
-      const before = await fetched()
-      await work(createDatabase(clientIn(client, transaction), schema))
-      rows = (await fetched()) - before
-      throw done
-    })
-    await expect(read).rejects.toBe(done)
-    return rows
-  }
+  const rowsReadBy = (work: (database: ChatDatabase) => Promise<unknown>): Promise<number> =>
+    rowsRead({ client, schema }, 'reactions', work)
   return { sql, roomId, userId, rowsReadBy }
 }
 

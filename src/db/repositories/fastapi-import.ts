@@ -78,13 +78,16 @@ export const createFastApiImportRepository = (
     from unnest($3::integer[], $4::text[], $5::text[], $6::text[], $7::double precision[]) with ordinality
       as entry (user_id, content, key_id, write_id, ms, ord)`
   const grow = `update ${rooms} set last_seq = last_seq + $2::integer,
-      last_at = greatest(last_at, (select max(created_at) from ${messages} where room_id = $1 and seq = last_seq + $2::integer))
+      last_at = greatest(last_at, to_timestamp($3::double precision / 1000))
     where id = $1`
+  // With `limit`, PostgreSQL looks up each message in the unique index, and does not scan the table if its statistics are old.
   const stored = `select substr(entry.write_id, 9)::double precision as "sourceId", entry.seq::double precision as seq, entry.content
     from unnest($1::integer[], $2::text[]) as wanted (user_id, write_id)
-    join ${progress} as import on true
-    join ${messages} as entry
-      on entry.room_id = import.room_id and entry.user_id = wanted.user_id and entry.write_id = wanted.write_id`
+    cross join ${progress} as import
+    cross join lateral (
+      select write_id, seq, content from ${messages}
+      where room_id = import.room_id and user_id = wanted.user_id and write_id = wanted.write_id limit 1
+    ) as entry`
 
   return {
     async users() {
@@ -125,7 +128,7 @@ export const createFastApiImportRepository = (
         batch.map(({ sourceId }) => writeIdOf(sourceId)),
         times
       ])
-      if (batch.length > 0) await query(grow, [room.id, batch.length])
+      if (batch.length > 0) await query(grow, [room.id, batch.length, times.at(-1)])
       await query(`update ${progress} set last_id = $1`, [to])
       return moved
     },
