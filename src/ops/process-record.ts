@@ -10,7 +10,7 @@ import { withTimeout } from '../lib/timeout.ts'
 const REFRESH_MS = 10_000
 /** Timeout in milliseconds for writing the row. It is short, because `start` and `stop` wait for a write. */
 const TIMEOUT_MS = 1500
-/** Interval in milliseconds of the attempts until the row was written once. `migrate finish` and `keys rotate` rely on the row. */
+/** Interval in milliseconds of the attempts to write the row for the first time. `migrate finish` and `keys rotate` rely on the row. */
 const FIRST_REFRESH_MS = 1000
 
 export interface ProcessRecordOptions extends Omit<ProcessRow, 'id'> {
@@ -25,8 +25,9 @@ export interface ProcessRecord {
   /** Returns whether a step of a rolling upgrade was finished at the last read. The default of `step` is `kinds`. */
   isUpgradeFinished(step?: string): boolean
   /**
-   * Reads which steps are finished. Before the first read, all steps count as unfinished, so requests would be refused with
-   * `upgrade_pending`. Must therefore be called before the process accepts requests. Rejects if the database does not respond.
+   * Reads which steps are finished. Before the first read, all steps count as unfinished, and reactions, for example, are refused
+   * with `upgrade_pending`. Called before the process accepts requests, if the start may use the database. Otherwise, `start`
+   * reads the steps. Rejects if the database does not respond.
    */
   load(processes: Pick<ProcessesRepository, 'finishedSteps'>): Promise<void>
   /** Writes the row, and then refreshes it every 10 s. Never rejects, because a failed write is only logged. */

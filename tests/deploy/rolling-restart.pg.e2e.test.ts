@@ -243,6 +243,8 @@ behindNginx(
     expect(failed.length).toBeGreaterThanOrEqual(refusals.length)
     for (const { status, code } of refusals)
       expect([status, code]).toEqual([503, expect.stringMatching(/^busy$|^unavailable$/)])
+    const byNginx = failed.filter(({ tried }) => !tried.endsWith('503'))
+    expect(refusals.filter(({ code }) => code === 'unavailable').length).toBeLessThanOrEqual(byNginx.length)
     for (const { retryAfter } of refusals) expect(retryAfter > 0 && retryAfter <= BACK_MS / 1000).toBe(true)
     expect(absences.length).toBeGreaterThan(0)
     expect(Math.max(...absences)).toBeLessThan(BACK_MS)

@@ -80,7 +80,8 @@ export const createFastApiImportRepository = (
   const grow = `update ${rooms} set last_seq = last_seq + $2::integer,
       last_at = greatest(last_at, to_timestamp($3::double precision / 1000))
     where id = $1`
-  // With `limit`, PostgreSQL looks up each message in the unique index, and does not scan the table if its statistics are old.
+  // With `limit`, PostgreSQL looks up each message in the unique index. Without it, PostgreSQL may scan the whole table, if the
+  // statistics of the table are old.
   const stored = `select substr(entry.write_id, 9)::double precision as "sourceId", entry.seq::double precision as seq, entry.content
     from unnest($1::integer[], $2::text[]) as wanted (user_id, write_id)
     cross join ${progress} as import
