@@ -42,9 +42,10 @@ export const createMessageRetention = (options: MessageRetentionOptions): Messag
   /** Deletes the expired entries of a room. Returns false if another process is deleting entries. */
   const deleteOf = async (roomId: number): Promise<boolean> => {
     while (!stopping.signal.aborted) {
-      const count = await pace.run(rows => repository.deleteSome(roomId, rows))
-      deletedEntries += count ?? 0
-      if (!count) return count !== undefined
+      const batch = await pace.run(rows => repository.deleteSome(roomId, rows))
+      if (!batch) return false
+      deletedEntries += batch.deleted
+      if (batch.found === 0) return true
     }
     return true
   }

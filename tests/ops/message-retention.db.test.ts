@@ -137,7 +137,7 @@ describe('expired entries', () => {
     await age(database, 7)
     const id = (await database.rooms.findByName('general'))?.id ?? 0
     await database.messageRetention.expire(id, 30)
-    expect(await database.messageRetention.deleteSome(id, 3)).toBe(3)
+    expect(await database.messageRetention.deleteSome(id, 3)).toEqual({ deleted: 3, found: 3 })
     const retention = retentionOf(database, 30)
     await retention.run()
     expect(retention.deletedEntries).toBe(4)

@@ -53,20 +53,36 @@ export const createAuthoredRepository = ({ query }: Pick<SqlClient, 'query'>, sc
     ) as found
     from (select id, name from ${inSchema('rooms')} where id > $2 order by id limit ${ROOMS}) as searched
     order by searched.id`
-  const batch = `select seq, write_id, kind, content is not null or meta is not null as has_text from ${messages}
-    where room_id = $1 and user_id = $2 and write_id > $3 order by write_id limit ${ENTRIES}`
-  const erase = `with batch as (${batch}), erased as (
-      update ${messages} as entry set content = null, meta = null, key_id = null
-      from batch where entry.room_id = $1 and entry.seq = batch.seq and batch.has_text
+  // `offset 0` makes PostgreSQL look up each row by the primary key, and with `ctid` it updates these rows without a further
+  // look-up. A row that was changed since the statement began may be missed. In this case, the batch is repeated.
+  const rowsOf = (table: string, condition: string): string => `select known.place from batch cross join lateral (
+      select stored.ctid as place from ${inSchema(table)} as stored
+      where stored.room_id = $1 and stored.seq = batch.seq and ${condition} offset 0
+    ) as known`
+  const erase = `with batch as materialized (
+      select ctid as place, seq, write_id, kind, content is not null or meta is not null as has_text from ${messages}
+      where room_id = $1 and user_id = $2 and write_id > $3 order by write_id limit ${ENTRIES}
+    ), texts as materialized (
+      select place from batch where has_text
+    ), mentions as materialized (
+      ${rowsOf('message_state', 'stored.mentions is not null')}
+    ), edits as materialized (
+      ${rowsOf('others', `stored.detail is not null and batch.kind = '${EDIT}'`)}
+    ), erased_texts as (
+      update ${messages} set content = null, meta = null, key_id = null
+      where ctid = any(array(select place from texts)) returning true
     ), erased_mentions as (
-      update ${inSchema('message_state')} as state set mentions = null
-      from batch where state.room_id = $1 and state.seq = batch.seq and state.mentions is not null
+      update ${inSchema('message_state')} set mentions = null
+      where ctid = any(array(select place from mentions)) returning true
     ), erased_edits as (
-      update ${inSchema('others')} as other set detail = null
-      from batch where other.room_id = $1 and other.seq = batch.seq and batch.kind = '${EDIT}' and other.detail is not null
+      update ${inSchema('others')} set detail = null
+      where ctid = any(array(select place from edits)) returning true
     )
     select count(*)::integer as count, max(write_id) as last,
-      coalesce(max(seq) filter (where kind <> '${ERASURE}'), 0)::double precision as seq
+      coalesce(max(seq) filter (where kind <> '${ERASURE}'), 0)::double precision as seq,
+      (select count(*) from texts) = (select count(*) from erased_texts)
+        and (select count(*) from mentions) = (select count(*) from erased_mentions)
+        and (select count(*) from edits) = (select count(*) from erased_edits) as "isComplete"
     from batch`
   const page = `select seq::double precision as seq, write_id as "writeId" from ${messages}
     where room_id = $1 and user_id = $2 and write_id > $3 order by write_id limit $4`
@@ -80,8 +96,13 @@ export const createAuthoredRepository = ({ query }: Pick<SqlClient, 'query'>, sc
       }
     },
     async erase(roomId, userId, after) {
-      const [row] = await query<{ count: number; last: string | null; seq: number }>(erase, [roomId, userId, after])
-      return { last: row?.count === ENTRIES ? (row.last ?? undefined) : undefined, seq: row?.seq ?? 0 }
+      const [row] = await query<{ count: number; last: string | null; seq: number; isComplete: boolean }>(erase, [
+        roomId,
+        userId,
+        after
+      ])
+      if (!row?.isComplete) return { last: after, seq: row?.seq ?? 0 }
+      return { last: row.count === ENTRIES ? (row.last ?? undefined) : undefined, seq: row.seq }
     },
     page: (roomId, userId, after, limit) => query<AuthoredEntry>(page, [roomId, userId, after, limit])
   }

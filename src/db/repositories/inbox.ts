@@ -116,13 +116,17 @@ export const createInboxRepository = ({ query }: Pick<SqlClient, 'query'>, schem
   const lookUp = (id: string): string => `cross join lateral (
       select given.* from ${inSchema('rooms')} as given where given.id = ${id} offset 0
     ) as room
-    left join lateral (
-      select message.seq, message.created_at from ${inSchema('messages')} as message
-      where message.room_id = room.id and message.seq >= room.oldest_seq and message.seq = coalesce(
+    cross join lateral (
+      select coalesce(
         (select other.message_seq from ${inSchema('others')} as other
           where other.room_id = room.id and other.seq = room.last_seq),
         room.last_seq
-      ) offset 0
+      ) as seq offset 0
+    ) as sought
+    left join lateral (
+      select message.seq, message.created_at from ${inSchema('messages')} as message
+      where message.room_id = room.id and message.seq between greatest(sought.seq, room.oldest_seq) and sought.seq
+      order by message.seq limit 1
     ) as newest on true`
   const rows = (source: string): string => `select member.user_id as "userId", ${roomFields},
       room.visibility, member.role, member.is_unread as "isUnread", ${number('member.read_seq', 'readSeq')},

@@ -71,16 +71,21 @@ export interface MembersRepository {
 export const createMembersRepository = ({ query }: Pick<SqlClient, 'query'>, schema: string): MembersRepository => {
   const inSchema = `"${schema.replaceAll('"', '""')}"`
   const joinedAt = `(extract(epoch from member.joined_at) * 1000)::double precision as "joinedAt"`
-  const members = `select member.user_id as "userId", users.username, member.role, ${joinedAt},
-      member.read_seq::double precision as "readSeq"
+  const fields = `member.user_id as "userId", users.username, member.role, ${joinedAt},
+      member.read_seq::double precision as "readSeq"`
+  const members = `select ${fields}
     from ${inSchema}.members as member join ${inSchema}.users as users on users.id = member.user_id
     where member.room_id = $1`
   const find = `${members} and member.user_id = $2`
-  const search = `with searched as materialized (
-      ${members} and member.user_id > $2 order by member.user_id limit $4
+  // A join could read all users and all members of the room.
+  const search = `with page as materialized (
+      select * from ${inSchema}.members where room_id = $1 and user_id > $2 order by user_id limit $4
+    ), searched as materialized (
+      select ${fields} from page as member
+      cross join lateral (select username from ${inSchema}.users where id = member.user_id offset 0) as users
     )
     select found.*, bound."upTo", ${mayShare(inSchema, '$1')} as "mayShare"
-    from (select case when count(*) = $4 then max("userId") end as "upTo" from searched) as bound
+    from (select case when count(*) = $4 then max(user_id) end as "upTo" from page) as bound
     left join lateral (
       select * from searched where strpos(lower(username), lower($3)) > 0 order by "userId" limit $5
     ) as found on true`

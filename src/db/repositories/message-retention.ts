@@ -14,6 +14,12 @@ export interface RoomRetention {
   readonly hasRows: boolean
 }
 
+export interface DeletedEntries {
+  readonly deleted: number
+  /** Number of expired entries that were found. If it is 0, no entry is left that is not locked. */
+  readonly found: number
+}
+
 export interface MessageRetentionRepository {
   /**
    * Returns the next rooms in the order of their ids, after the id `after`. Entries are kept for `days` days, or for fewer days
@@ -26,10 +32,10 @@ export interface MessageRetentionRepository {
    */
   expire(roomId: number, days: number): Promise<boolean>
   /**
-   * Deletes at most `limit` expired entries of a room, and the rows that belong to them. Resolves with the number of deleted
-   * entries, or with undefined if another process is deleting at the moment.
+   * Deletes at most `limit` expired entries of a room, and the rows that belong to them. Resolves with undefined if another
+   * process is deleting at the moment.
    */
-  deleteSome(roomId: number, limit: number): Promise<number | undefined>
+  deleteSome(roomId: number, limit: number): Promise<DeletedEntries | undefined>
 }
 
 /** Maximum number of rooms per query. */
@@ -48,7 +54,10 @@ export const createMessageRetentionRepository = (
   const cutoff = (room: string, days: string): string =>
     `clock_timestamp() - least(nullif(${days}::integer, 0), nullif(${room}.retention_days, 0)) * interval '1 day'`
   const page = `select room.id, coalesce(oldest.created_at < room.cutoff, false) as "isDue",
-      exists (select from ${messages} as entry where entry.room_id = room.id and entry.seq < room.oldest_seq offset 0) as "hasRows"
+      coalesce((
+        select true from ${messages} as entry where entry.room_id = room.id and entry.seq < room.oldest_seq
+        order by entry.seq limit 1
+      ), false) as "hasRows"
     from (
       select known.id, known.oldest_seq, ${cutoff('known', '$2')} as cutoff from ${rooms} as known
       where known.id > $1 and known.deleted_at is null order by known.id limit ${PAGE}
@@ -78,14 +87,17 @@ export const createMessageRetentionRepository = (
     update ${rooms} as known set oldest_seq = found.low
     from (select max(low) as low from search where low >= high) as found
     where known.id = $1 and known.oldest_seq < found.low`
-  // Skips locked rows, because waiting for one row while other rows are locked could cause a deadlock.
-  const remove = `with gone as (
-      delete from ${messages} where room_id = $1 and seq = any(array(
-        select entry.seq from ${messages} as entry
-        where entry.room_id = $1 and entry.seq < (select oldest_seq from ${rooms} where id = $1)
-        order by entry.seq limit $2 for update skip locked
-      )) returning seq
-    ) select count(*)::integer as count, max(seq)::double precision as last from gone`
+  // Skips locked rows, because waiting for one row while other rows are locked could cause a deadlock. With `ctid`, PostgreSQL
+  // looks up no other row. A row that was changed since the statement began is found, and deleted by a later statement.
+  const remove = `with expired as materialized (
+      select entry.ctid as place from ${messages} as entry
+      where entry.room_id = $1 and entry.seq < (select oldest_seq from ${rooms} where id = $1)
+      order by entry.seq limit $2 for update skip locked
+    ), gone as (
+      delete from ${messages} where ctid = any(array(select place from expired)) returning seq
+    )
+    select count(*)::integer as deleted, max(seq)::double precision as last,
+      (select count(*) from expired)::integer as found from gone`
   // A trigger deletes the rows that belong to a deleted message. This statement deletes the rows that other transactions added
   // during that deletion, for example a reaction.
   const removeOf = (table: string): string => `delete from ${inSchema(table)} where room_id = $1 and seq <= $2`
@@ -116,11 +128,13 @@ export const createMessageRetentionRepository = (
           [`fastify-chat:retention:${schema}`]
         )
         if (!lock?.is_locked) return undefined
-        const [gone] = await own.query<{ count: number; last: number | null }>(remove, [roomId, limit])
-        if (!gone || gone.last === null) return 0
-        for (const table of ['reactions', 'message_state']) await own.query(removeOf(table), [roomId, gone.last])
-        await own.query(removeOthers, [roomId, gone.last])
-        return gone.count
+        const [gone] = await own.query<DeletedEntries & { last: number | null }>(remove, [roomId, limit])
+        if (!gone) return undefined
+        const { deleted, found, last } = gone
+        if (last === null) return { deleted, found }
+        for (const table of ['reactions', 'message_state']) await own.query(removeOf(table), [roomId, last])
+        await own.query(removeOthers, [roomId, last])
+        return { deleted, found }
       })
   }
 }

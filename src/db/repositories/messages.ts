@@ -52,7 +52,7 @@ export interface MessagesRepository {
   runsAfter(roomId: number, from: number, to: number, count: number, withNotices?: boolean): Promise<Extent[]>
   /** Returns the entries of a room with `from <= seq <= to`, in ascending order. */
   range(roomId: number, from: number, to: number): Promise<StoredEntry[]>
-  /** Returns the entries of a room whose `seq` is in `seqs`, in ascending order. Omits entries that do not exist. */
+  /** Returns the entries with the given values of `seq`, which must be distinct, in ascending order. Omits entries that do not exist. */
   some(roomId: number, seqs: readonly number[]): Promise<StoredEntry[]>
   /**
    * Returns one entry of each room, in no particular order. Omits entries that do not exist. With `userId`, also omits the
@@ -127,16 +127,18 @@ export const createMessagesRepository = (client: SqlClient, schema: string): Mes
   const inSchema = `"${schema.replaceAll('"', '""')}"`
   const runsBefore = `select first, last from ${inSchema}.chat_listed_before($1, $2, $3, $4)`
   const runsAfter = `select first, last from ${inSchema}.chat_listed_after($1, $2, $3, $4, $5)`
-  const extent = `select min(seq)::double precision as first, max(seq)::double precision as last
-    from ${inSchema}.messages as entry where room_id = $1 and seq between $2 and $3 and (
-      kind = 'message' or $4 = 'all' or ($4 = 'notices' and exists (
-        select from ${inSchema}.others as other
-        where other.room_id = entry.room_id and other.seq = entry.seq and other.is_notice
-      ))
-    )`
+  const end = (order: string): string => `(
+      select entry.seq from ${inSchema}.messages as entry where room_id = $1 and seq between $2 and $3 and (
+        kind = 'message' or $4 = 'all' or ($4 = 'notices' and exists (
+          select from ${inSchema}.others as other
+          where other.room_id = entry.room_id and other.seq = entry.seq and other.is_notice offset 0
+        ))
+      ) order by entry.seq ${order} limit 1
+    )::double precision`
+  const extent = `select ${end('asc')} as first, ${end('desc')} as last`
   const pins = `select seq::double precision, pin_seq::double precision as "pinSeq" from ${inSchema}.message_state
     where room_id = $1 and pin_seq is not null and pin_seq < $2 and pin_seq <= $3
-      and seq >= (select oldest_seq from ${inSchema}.rooms where id = $1) order by pin_seq desc limit $4`
+      and seq + 0 >= (select oldest_seq from ${inSchema}.rooms where id = $1) order by pin_seq desc limit $4`
   // Most entries have no `more`, so subqueries look `more` up for each entry. A join could read whole tables instead. `more` is
   // a single column for several fields, because receiving another column takes longer than the look-up.
   const entries = (source: string, condition: string): string => `
@@ -174,31 +176,30 @@ export const createMessagesRepository = (client: SqlClient, schema: string): Mes
       ) end as more
     from ${source} as entry where ${condition} order by entry.seq`
   const range = entries(`${inSchema}.messages`, 'entry.room_id = $1 and entry.seq between $2 and $3')
-  const some = entries(`${inSchema}.messages`, 'entry.room_id = $1 and entry.seq = any($2::bigint[])')
-  // `offset 0` makes PostgreSQL look up each entry by its index.
+  // The range of one `seq` and the order make PostgreSQL look up each entry by the primary key. See drizzle/0030_look_ups.sql.
   const oneOfEach = entries(
     `unnest($1::integer[], $2::bigint[]) as wanted (room_id, seq) cross join lateral (
       select message.* from ${inSchema}.messages as message
-      where message.room_id = wanted.room_id and message.seq = wanted.seq offset 0
+      where message.room_id = wanted.room_id and message.seq between wanted.seq and wanted.seq
+      order by message.seq limit 1
     )`,
     `$3::integer is null or exists (
       select from ${inSchema}.members as member where member.room_id = entry.room_id and member.user_id = $3 offset 0
     )`
   )
 
+  const lookUp = async (places: readonly Place[], userId: number | null = null): Promise<StoredEntry[]> => {
+    const rooms = places.map(({ roomId }) => roomId)
+    const rows = await client.query<Row>(oneOfEach, [rooms, places.map(({ seq }) => seq), userId])
+    return rows.map(entryOf)
+  }
+
   return {
     append: createAppendBatch(client, schema),
     appendInTransaction: createAppendInTransaction(client, schema),
     range: async (roomId, from, to) => (await client.query<Row>(range, [roomId, from, to])).map(entryOf),
-    some: async (roomId, seqs) => (await client.query<Row>(some, [roomId, [...seqs]])).map(entryOf),
-    oneOfEach: async (places, userId) =>
-      (
-        await client.query<Row>(oneOfEach, [
-          places.map(({ roomId }) => roomId),
-          places.map(({ seq }) => seq),
-          userId ?? null
-        ])
-      ).map(entryOf),
+    some: (roomId, seqs) => lookUp(seqs.map(seq => ({ roomId, seq }))),
+    oneOfEach: lookUp,
     runsBefore: async (roomId, to, count, withNotices = false) =>
       (await client.query<Extent>(runsBefore, [roomId, to, count, withNotices])).reverse(),
     runsAfter: (roomId, from, to, count, withNotices = false) =>

@@ -1,4 +1,4 @@
-/** Reads the reactions to messages. The function chat_change_message in drizzle/0015_moderation.sql writes them. */
+/** Reads the reactions to messages. The function chat_change_message in drizzle/0030_look_ups.sql writes them. */
 import type { SqlClient } from '../client/types.ts'
 
 /** A reaction to a message. `seq` is the entry that added it. */
@@ -30,7 +30,7 @@ export const createReactionsRepository = ({ query }: Pick<SqlClient, 'query'>, s
       where room_id = $1 and reactions.seq = message.seq and user_id = $3 offset 0
     ) as own
     group by message.seq`
-  // The condition `seq + 0 = $2` matches the index of drizzle/0029_reactions_page.sql, which contains the expression `seq + 0`.
+  // The condition `seq + 0 = $2` matches the index of drizzle/0030_look_ups.sql, which contains the expression `seq + 0`.
   const page = `select given.user_id as "userId", coalesce(author.username, 'deleted user') as username, given.key,
       given.by_seq::double precision as seq
     from (

@@ -1,0 +1,181 @@
+/**
+ * Tests that looking up a few entries of a room does not read the whole room, even while PostgreSQL has no statistics of the
+ * room. PostgreSQL then expects a single row of the room in each table, so that every index that begins with the room seems equally
+ * good. See drizzle/0030_look_ups.sql.
+ */
+import { expect, test } from 'vitest'
+import type { ChatDatabase } from '../../src/db/database.ts'
+import { blocksRead } from '../support/blocks-read.ts'
+import { testDatabase } from '../support/database.ts'
+
+/** The number of messages in the room. Each of them has two reactions, a state and an edit. */
+const MANY = 30_000
+const FEW = 10
+/** For how many entries a look-up may read blocks, if not `FEW`. */
+const ENTRIES: Readonly<Record<string, number>> = {
+  'one entry': 1,
+  'a page of reactions': 1,
+  'a message': 1,
+  'an edit': 2,
+  'a deletion': 6,
+  'a deletion by a muted author': 8,
+  'a reaction': 2,
+  'a pin': 2,
+  'a change of a role': 4,
+  'a report': 1,
+  'erased entries': 300
+}
+/** The numbers of blocks that a look-up reads. Each row that is read or written takes the blocks of several indexes. */
+const [FOR_EACH_LOOK_UP, FOR_EACH_ENTRY] = [50, 25]
+
+type Work = (database: ChatDatabase) => Promise<unknown>
+
+const start = async (known: number, perRoom: number, editsPerRoom: number) => {
+  const { client, schema } = await testDatabase()
+  const sql = <Row extends object>(text: string) => client.query<Row>(text.replaceAll('@', `"${schema}".`))
+  // The members of the unknown room are the users after its author.
+  const users = await sql<{ id: number }>(
+    `insert into @users (username) select 'user-' || n from generate_series(0, ${MANY + 1}) as n returning id`
+  )
+  const [userId, knownId] = [users.at(0)?.id ?? 0, users.at(-1)?.id ?? 0]
+  const fill = async (name: string, count: number, edits: number, author: number): Promise<number> => {
+    const [room] = await sql<{ id: number }>(
+      `insert into @rooms (name, last_seq, last_at) values ('${name}', ${count + edits}, now()) returning id`
+    )
+    const id = room?.id ?? 0
+    await sql(`insert into @messages (room_id, seq, kind, user_id, content, key_id, write_id, created_at, target_seq)
+      select ${id}, n, case when n > ${count} then 'edit' else 'message' end, ${author}, 'token', 'key', '${name}-' || n, now(),
+        case when n > ${count} then n - ${count} end
+      from generate_series(1, ${count + edits}) as n`)
+    await sql(`insert into @others (room_id, seq, n, edit_of, message_seq)
+      select ${id}, ${count} + n, n, n, ${count} from generate_series(1, ${edits}) as n`)
+    await sql(`insert into @message_state (room_id, seq, changed_seq, edit_seq, edited_at, reactions, pin_seq)
+      select ${id}, n, ${count} + n, ${count} + n, now(), '{"ok":1}', ${count} + n from generate_series(1, ${count}) as n`)
+    await sql(`insert into @reactions (room_id, seq, user_id, key, by_seq)
+      select ${id}, n, ${author}, 'ok', ${count} + n from generate_series(1, ${count}) as n`)
+    await sql(`insert into @reports (room_id, seq, user_id, author_id, content, key_id)
+      select ${id}, n, ${author} + n, ${author}, 'token', 'key' from generate_series(1, ${count}) as n`)
+    await sql(`insert into @members (room_id, user_id, role)
+      select ${id}, ${author} + n, case when n = 0 then 'owner' else 'member' end from generate_series(0, ${count}) as n`)
+    return id
+  }
+  for (let room = 1; room <= known; room++) await fill(`known-${room}`, perRoom, editsPerRoom, knownId)
+  for (const table of ['messages', 'others', 'message_state', 'reactions', 'reports', 'members', 'rooms'])
+    await sql(`analyze @${table}`)
+  const roomId = await fill('unknown', MANY, MANY, userId)
+  const blocksReadBy = (work: Work): Promise<number> => blocksRead({ client, schema }, work)
+  return { roomId, userId, blocksReadBy }
+}
+
+test.for([
+  ['one known room with many messages', 1, MANY, MANY],
+  ['many known rooms with a few messages each', 100, 20, 20],
+  ['many known rooms with an edited message each', 500, 1, 1]
+] as const)('look-ups in an unknown room read only its entries: %s', async ([, known, perRoom, editsPerRoom]) => {
+  const { roomId, userId, blocksReadBy } = await start(known, perRoom, editsPerRoom)
+  const seqs = Array.from({ length: FEW }, (_, at) => 1 + at * 50)
+  const [seq = 0] = seqs
+  const entry = (kind: string, targetSeq: number | null, detail: object | null = null) => ({
+    roomId,
+    userId,
+    writeId: 'new',
+    kind,
+    targetSeq,
+    content: kind === 'message' || kind === 'edit' ? 'token' : null,
+    meta: null,
+    keyId: kind === 'message' || kind === 'edit' ? 'key' : null,
+    detail: detail && JSON.stringify(detail)
+  })
+  const append =
+    (...given: Parameters<typeof entry>): Work =>
+    async ({ messages }) => {
+      expect(await messages.append([entry(...given)])).toMatchObject([{ outcome: 'stored' }])
+    }
+  const works: Record<string, Work> = {
+    'a few entries': async ({ messages }) => {
+      expect(await messages.some(roomId, seqs)).toHaveLength(FEW)
+    },
+    'one entry': async ({ messages }) => {
+      expect(await messages.some(roomId, [seq])).toHaveLength(1)
+    },
+    'entries of rooms': async ({ messages }) => {
+      expect(await messages.oneOfEach(seqs.map(seq => ({ roomId, seq })))).toHaveLength(FEW)
+    },
+    'a range': async ({ messages }) => {
+      expect(await messages.range(roomId, seq, seq + FEW - 1)).toHaveLength(FEW)
+    },
+    'a range of edits': async ({ messages }) => {
+      expect(await messages.range(roomId, 2 * MANY - FEW + 1, 2 * MANY)).toHaveLength(FEW)
+    },
+    'the extent of a range': async ({ messages }) => {
+      expect(await messages.extent(roomId, seq, seq + FEW - 1)).toEqual({ first: seq, last: seq + FEW - 1 })
+    },
+    'the last messages': async ({ messages }) => {
+      expect(await messages.runsBefore(roomId, 2 * MANY, FEW)).not.toEqual([])
+    },
+    'the first messages': async ({ messages }) => {
+      expect(await messages.runsAfter(roomId, 1, 2 * MANY, FEW)).not.toEqual([])
+    },
+    'the last notices': async ({ messages }) => {
+      expect(await messages.extent(roomId, 2 * MANY - FEW, 2 * MANY, 'notices')).toBeUndefined()
+    },
+    'the room with expired entries': async ({ messageRetention }) => {
+      expect(await messageRetention.rooms(roomId - 1, 1)).toMatchObject([{ id: roomId, hasRows: false }])
+    },
+    'a page of pins': async ({ messages }) => {
+      expect(await messages.pins(roomId, { before: 2 * MANY, upTo: 2 * MANY, limit: FEW })).toHaveLength(FEW)
+    },
+    'own reactions': async ({ reactions }) => {
+      expect(await reactions.own(roomId, seqs, userId)).toHaveProperty('size', FEW)
+    },
+    'a page of reactions': async ({ reactions }) => {
+      expect(await reactions.page(roomId, seq, 'ok', 0, FEW)).toHaveLength(1)
+    },
+    'a message': append('message', null),
+    'an edit': append('edit', seq),
+    'a deletion': append('deletion', seq),
+    'a deletion by a muted author': async database => {
+      const { client, schema } = database
+      await client.query(`update "${schema}".rooms set guarded = true where id = ${roomId}`)
+      await client.query(
+        `insert into "${schema}".restrictions (room_id, user_id, kind) values (${roomId}, ${userId}, 'mute')`
+      )
+      await append('deletion', seq)(database)
+    },
+    'a reaction': append('reaction', seq, { key: 'new', action: 'added' }),
+    'a pin': append('pin', seq, { action: 'unpinned' }),
+    'a change of a role': append('membership', null, { op: 'put', subject: userId + 5, role: 'moderator' }),
+    'a report': async ({ reports }) => {
+      const report = await reports.add({ roomId, seq, userId, content: 'token', reason: null, keyId: 'key' })
+      expect(report).toMatchObject({ isNew: true })
+    },
+    'erased entries': async ({ authored }) => {
+      expect(await authored.erase(roomId, userId, 'unknown-19')).toMatchObject({ last: expect.any(String) })
+    },
+    'expired entries': async ({ client, schema, messageRetention }) => {
+      await client.query(`update "${schema}".rooms set oldest_seq = ${FEW} where id = ${roomId}`)
+      expect(await messageRetention.deleteSome(roomId, FEW)).toEqual({ deleted: FEW - 1, found: FEW - 1 })
+    },
+    'the inbox': async ({ inbox }) => {
+      expect(await inbox.ofUser(userId + 1)).toContainEqual(expect.objectContaining({ roomId }))
+    }
+  }
+  for (const [name, work] of Object.entries(works)) {
+    const entries = ENTRIES[name] ?? FEW
+    expect.soft(await blocksReadBy(work), name).toBeLessThan(FOR_EACH_LOOK_UP + entries * FOR_EACH_ENTRY)
+  }
+})
+
+test('at most one index of a table that can have many rows of a room begins with the room, apart from partial indexes', async () => {
+  const { client, schema } = await testDatabase()
+  const tables = await client.query(
+    `select relname as table from pg_index
+     join pg_class on pg_class.oid = indrelid
+     join pg_attribute on attrelid = indrelid and attnum = indkey[0] and attname = 'room_id'
+     where relnamespace = $1::regnamespace and indpred is null
+     group by relname having count(*) > 1`,
+    [`"${schema}"`]
+  )
+  // Both indexes of `messages` exist since the first release. See drizzle/0030_look_ups.sql.
+  expect(tables).toEqual([{ table: 'messages' }])
+})
