@@ -30,7 +30,16 @@ test.for([
   ['/kicked bob', { kind: 'unknown', name: 'kicked' }],
   ['//leave', { kind: 'text', text: '/leave' }],
   ['/room #general', { kind: 'room', room: '#general' }],
-  ['/room Plans for May ', { kind: 'room', room: 'Plans for May' }]
+  ['/room Plans for May ', { kind: 'room', room: 'Plans for May' }],
+  [`/room ${'x'.repeat(400)}`, { kind: 'room', room: 'x'.repeat(400) }],
+  ['/room', { kind: 'unknown', name: 'room' }],
+  ['/rooms  ', { kind: 'rooms' }],
+  ['/who there', { kind: 'who' }],
+  ['/who is there', { kind: 'text', text: '/who is there' }],
+  ['/usr/bin', { kind: 'text', text: '/usr/bin' }],
+  ['/who a\tb', { kind: 'text', text: '/who a\tb' }],
+  [' /quit', { kind: 'text', text: ' /quit' }],
+  ['/ quit', { kind: 'text', text: '/ quit' }]
 ] as const)('parses %j', ([text, expected]) => {
   expect(parseInput(text)).toEqual(expected)
 })

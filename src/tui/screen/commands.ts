@@ -62,12 +62,6 @@ const NAMES = {
 } as const
 
 /**
- * Maximum length in characters of a command that this file parses. The regular expressions are too slow for long texts. The
- * longest command is `/room` with a title, which has at most 200 characters.
- */
-const MAX_COMMAND_LENGTH = 300
-
-/**
  * Returns the command that the user typed, or the text to send. A path such as `/usr/bin` is not a command. Only some commands
  * may have several lines.
  */
@@ -77,11 +71,12 @@ export const parseInput = (text: string): Input => {
   if (aboutMessage) return aboutMessage
   const aboutRoom = parseRoomCommand(text)
   if (aboutRoom) return aboutRoom
-  const command = text.length > MAX_COMMAND_LENGTH ? '' : text
-  const [, room] = /^\/room +(\S.*)$/.exec(command) ?? []
-  if (room !== undefined) return { kind: 'room', room: room.trim() }
-  const [, name] = /^\/([a-z]+)(?: +\S*)? *$/.exec(command) ?? []
-  if (name === undefined) return { kind: 'text', text }
-  if (Object.hasOwn(NAMES, name)) return { kind: NAMES[name as keyof typeof NAMES] }
-  return { kind: 'unknown', name }
+  const [name = '', ...words] = text.split(' ').filter(word => word !== '')
+  const room = text.startsWith('/room ') && !/[\n\r]/.test(text) ? text.slice(6).trim() : ''
+  if (room !== '') return { kind: 'room', room }
+  const isCommand = text.startsWith('/') && words.length <= 1 && !/\s/.test(words.join(''))
+  const [, command] = isCommand ? (/^\/([a-z]+)$/.exec(name) ?? []) : []
+  if (command === undefined) return { kind: 'text', text }
+  if (Object.hasOwn(NAMES, command)) return { kind: NAMES[command as keyof typeof NAMES] }
+  return { kind: 'unknown', name: command }
 }
