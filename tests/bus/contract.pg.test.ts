@@ -3,7 +3,8 @@ import { randomUUID } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { type Bus, MAX_EVENT_BYTES } from '../../src/bus/bus.ts'
 import { createMemoryBus, createMemoryNetwork } from '../../src/bus/drivers/memory.ts'
-import { createPostgresBus, type NotifyingDatabase } from '../../src/bus/drivers/postgres.ts'
+import { createPostgresBus } from '../../src/bus/drivers/postgres.ts'
+import type { Notifications } from '../../src/db/client/types.ts'
 import {
   listening,
   openNotifications,
@@ -144,7 +145,7 @@ test('the bus over PostgreSQL calls reset when it listens again after its listen
   const client = await openTestClient()
   const { notifications } = client
   let channel = ''
-  const database: NotifyingDatabase = {
+  const database: Pick<Notifications, 'notify' | 'listen'> = {
     ...notifications,
     listen(name, ...listener) {
       channel = name

@@ -1,6 +1,7 @@
 /** Tests that the PostgreSQL bus receives its own heartbeats, and that it detects when notifications no longer arrive. */
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
-import { createPostgresBus, type NotifyingDatabase } from '../../src/bus/drivers/postgres.ts'
+import { createPostgresBus } from '../../src/bus/drivers/postgres.ts'
+import type { Notifications } from '../../src/db/client/types.ts'
 import { fakeClock } from '../support/clock.ts'
 
 const silent = { grown() {}, event() {}, reset() {} }
@@ -24,7 +25,7 @@ const start = async ({ losesNotifications = false } = {}) => {
       for (const payload of payloads) deliver(payload)
     }
   }
-  const database: NotifyingDatabase = {
+  const database: Pick<Notifications, 'notify' | 'listen'> = {
     async notify(_, payloads) {
       if (state.fails) throw new Error('failed')
       state.sent.push(...payloads)

@@ -78,7 +78,8 @@ describe.skipIf(!hasRedis)('the bus over Redis', () => {
     await untilRedisWorks(pair.one.bus)
     await untilRedisWorks(pair.two.bus)
     await exchange(pair)
-    expect(redisStats(pair.one.bus).reconnects).toBeGreaterThan(0)
+    // Failed attempts to connect do not count.
+    expect(redisStats(pair.one.bus).reconnects).toBe(1)
   })
 
   test('sends what a stalled Redis did not confirm over PostgreSQL', async () => {

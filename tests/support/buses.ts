@@ -1,7 +1,6 @@
 /** Creates buses on the real servers, and records what a bus delivers. */
 import { afterAll, expect, onTestFinished } from 'vitest'
 import type { Bus, BusStats } from '../../src/bus/bus.ts'
-import type { NotifyingDatabase } from '../../src/bus/drivers/postgres.ts'
 import { createRedisBus } from '../../src/bus/drivers/redis.ts'
 import type { BusEvent } from '../../src/bus/events.ts'
 import { loadRedisLink } from '../../src/bus/redis/link.ts'
@@ -71,7 +70,7 @@ export const openRedisBus = async ({
   ...settings
 }: RedisBusOptions): Promise<Bus> => {
   const notifications = await openNotifications()
-  const database: NotifyingDatabase = {
+  const database: Pick<Notifications, 'notify' | 'listen'> = {
     notify: notifications.notify,
     listen: (channel, onPayload, ...more) =>
       notifications.listen(

@@ -1,5 +1,6 @@
 /** Implements the bus with PostgreSQL's LISTEN and NOTIFY, so that no message broker is needed. */
 import { createHash, randomUUID } from 'node:crypto'
+import type { Listener, Notifications } from '../../db/client/types.ts'
 import { type Clock, systemClock } from '../../lib/clock.ts'
 import { withTimeout } from '../../lib/timeout.ts'
 import type { Bus } from '../bus.ts'
@@ -7,27 +8,8 @@ import { announcementOf } from '../envelope.ts'
 import { createPacedBus, type PacingOptions } from '../paced.ts'
 import type { Receiver, Transport } from '../transport.ts'
 
-/** The methods of a database client that the driver uses; see `Notifications` in src/db/client/types.ts. */
-export interface NotifyingDatabase {
-  /** Sends payloads, each of less than 8,000 bytes, to a channel in a transaction of their own. */
-  notify(channel: string, payloads: readonly string[]): Promise<void>
-  /** Listens on a dedicated connection and reconnects when the connection is lost. Calls `onListening` after each `LISTEN`. */
-  listen(
-    channel: string,
-    onPayload: (payload: string) => void,
-    onListening: () => void,
-    onFailure?: (error: unknown) => void
-  ): Promise<Listener>
-}
-
-/** See `Listener` in src/db/client/types.ts. */
-interface Listener {
-  notify(payloads: readonly string[]): Promise<void>
-  end(): Promise<void>
-}
-
 export interface PostgresTransportOptions {
-  readonly database: NotifyingDatabase
+  readonly database: Pick<Notifications, 'notify' | 'listen'>
   /**
    * Returns texts that identify this service among the services on the same database: its schema, and the `epoch` of the room
    * `general`, which identifies the incarnation of the log.

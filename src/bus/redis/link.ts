@@ -16,7 +16,7 @@ export interface LinkHandlers {
 /** The connections of one process: one publishes, the other one is subscribed. */
 export interface RedisLink {
   readonly isUp: boolean
-  /** The number of connections that were lost or replaced. */
+  /** How often both connections worked again after one of them was lost or replaced. */
   readonly reconnects: number
   /** Connects, and reconnects with growing delays after each failure, until `close`. */
   open(channel: string, handlers: LinkHandlers): void
@@ -48,13 +48,14 @@ const createRedisLink = ({ Redis }: Library, options: RedisOptions): RedisLink =
   const subscriber = new Redis(options)
   for (const redis of [publisher, subscriber]) handleStreamErrors(redis)
   let isSubscribed = false
+  let isPublishing = false
   let isUp = false
-  let reconnects = 0
+  let starts = 0
   let isClosed = false
 
   const replace = (): void => {
     if (isClosed) return
-    isUp = isSubscribed = false
+    isUp = isSubscribed = isPublishing = false
     publisher.disconnect(true)
     subscriber.disconnect(true)
   }
@@ -64,12 +65,13 @@ const createRedisLink = ({ Redis }: Library, options: RedisOptions): RedisLink =
       return isUp
     },
     get reconnects() {
-      return reconnects
+      return Math.max(0, starts - 1)
     },
     open(channel, { onMessage, onUp, onDown, onError }) {
       const check = (): void => {
-        if (isUp || !isSubscribed || publisher.status !== 'ready') return
+        if (isUp || !isSubscribed || !isPublishing) return
         isUp = true
+        starts++
         onUp()
       }
       const subscribe = async (): Promise<void> => {
@@ -84,12 +86,15 @@ const createRedisLink = ({ Redis }: Library, options: RedisOptions): RedisLink =
       }
       subscriber.on('message', (_, message) => onMessage(message))
       subscriber.on('ready', () => void subscribe())
-      publisher.on('ready', check)
+      publisher.on('ready', () => {
+        isPublishing = true
+        check()
+      })
       for (const redis of [publisher, subscriber]) {
         redis.on('error', onError)
-        redis.on('reconnecting', () => reconnects++)
         redis.on('close', () => {
           if (redis === subscriber) isSubscribed = false
+          else isPublishing = false
           isUp = false
           if (!isClosed) onDown()
         })
