@@ -48,6 +48,8 @@ export const importFastApi = async (options: ImportOptions): Promise<void> => {
 
 /** Maximum number of messages per transaction. */
 const MAX_ROWS = 500
+/** Duration of a transaction in milliseconds. Messages that others send to the room wait for it. */
+const BATCH_MS = 5
 
 /** The maximum number of connections: one holds the lock, and one does the work. */
 const WITH_LOCK = { poolMax: 2 }
@@ -82,7 +84,7 @@ const run = async (tools: AccountTools, source: FastApiSource, options: RunOptio
   refuse(found, options, room.lastAt)
   if (options.dryRun) return print('', 'Nothing was changed, because of --dry-run.')
 
-  const pace = createPace(systemClock, { maxRows: MAX_ROWS })
+  const pace = createPace(systemClock, { maxRows: MAX_ROWS, batchMs: BATCH_MS })
   const createUser = creator(tools)
   const context: ImportContext = { database, keyring: tools.keyring, source, sourceKeyring, createUser, pace }
   await database.fastApiImport.begin({ roomId: room.id, lastId: found.lastId })

@@ -4,10 +4,7 @@ import type { Clock } from './clock.ts'
 
 /** Maximum pause in milliseconds after one batch. */
 const MAX_PAUSE_MS = 1000
-/**
- * Target duration of a batch in milliseconds. It is short, because other transactions wait while a batch holds locks, uses the CPU,
- * and writes to the disk at its commit.
- */
+/** Default of `batchMs`. */
 const BATCH_MS = 20
 const MIN_ROWS = 20
 const FIRST_ROWS = 100
@@ -20,13 +17,24 @@ export interface Pace {
   run<T>(batch: (rows: number) => Promise<T>): Promise<T>
 }
 
-/**
- * Creates a pace. `maxRows` is the maximum size of a batch. `ratio` is the length of a pause relative to the duration of its batch.
- * Pauses end early if `signal` is aborted.
- */
+export interface PaceOptions {
+  /** Maximum number of rows in a batch. */
+  readonly maxRows: number
+  /**
+   * Target duration of a batch in milliseconds, by default 20. It is short, because other transactions wait while a batch holds
+   * locks, uses the CPU, and writes to the disk at its commit.
+   */
+  readonly batchMs?: number
+  /** The length of a pause relative to the duration of its batch, by default 1. */
+  readonly ratio?: number
+  /** If aborted, ends a pause early. */
+  readonly signal?: AbortSignal
+}
+
+/** Creates a pace. */
 export const createPace = (
   clock: Pick<Clock, 'monotonic'>,
-  { maxRows, ratio = 1, signal }: { readonly maxRows: number; readonly ratio?: number; readonly signal?: AbortSignal }
+  { maxRows, batchMs = BATCH_MS, ratio = 1, signal }: PaceOptions
 ): Pace => {
   let rows = Math.min(maxRows, FIRST_ROWS)
   return {
@@ -36,7 +44,7 @@ export const createPace = (
       const took = clock.monotonic() - startedAt
       // `rows` grows by at most the factor 1.5, because a batch may have been fast only because it had nothing to do.
       // `MIN_ROWS` prevents one query per row on a slow database.
-      const fitting = Math.round(rows * Math.min(1.5, BATCH_MS / Math.max(1, took)))
+      const fitting = Math.round(rows * Math.min(1.5, batchMs / Math.max(1, took)))
       rows = Math.min(maxRows, Math.max(MIN_ROWS, fitting))
       const pause = Math.min(MAX_PAUSE_MS, ratio * took)
       await delay(pause, undefined, signal ? { signal } : {}).catch(ignoreAbort)

@@ -3,9 +3,19 @@ import { expect, test } from 'vitest'
 import { createPace } from '../../src/lib/pace.ts'
 
 /** Runs `count` batches, of which each takes `msPerRow` for each row. Returns the number of rows of each batch. */
-const rowsOf = async ({ msPerRow, count, maxRows = 500 }: { msPerRow: number; count: number; maxRows?: number }) => {
+const rowsOf = async ({
+  msPerRow,
+  count,
+  maxRows = 500,
+  ...options
+}: {
+  msPerRow: number
+  count: number
+  maxRows?: number
+  batchMs?: number
+}) => {
   let now = 0
-  const pace = createPace({ monotonic: () => now }, { maxRows, ratio: 0 })
+  const pace = createPace({ monotonic: () => now }, { maxRows, ratio: 0, ...options })
   const sizes: number[] = []
   while (sizes.length < count)
     await pace.run(async rows => {
@@ -17,6 +27,7 @@ const rowsOf = async ({ msPerRow, count, maxRows = 500 }: { msPerRow: number; co
 
 test('a batch that takes too long makes the next one smaller, but not smaller than 20 rows', async () => {
   expect((await rowsOf({ msPerRow: 0.4, count: 5 })).slice(1)).toEqual([50, 50, 50, 50])
+  expect((await rowsOf({ msPerRow: 0.1, count: 3, batchMs: 5 })).slice(1)).toEqual([50, 50])
   expect((await rowsOf({ msPerRow: 100, count: 3 })).slice(1)).toEqual([20, 20])
 })
 

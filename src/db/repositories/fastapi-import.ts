@@ -72,14 +72,19 @@ export const createFastApiImportRepository = (
       (extract(epoch from clock_timestamp()) * 1000)::double precision as now
     from ${progress} as import join ${rooms} as room on room.id = import.room_id
     where import.last_id = $1 and room.deleted_at is null for no key update`
-  const insert = `insert into ${messages} (room_id, seq, kind, user_id, content, key_id, write_id, created_at)
-    select $1, $2::bigint + entry.ord, 'message', entry.user_id, entry.content, entry.key_id, entry.write_id,
-      to_timestamp(entry.ms / 1000)
-    from unnest($3::integer[], $4::text[], $5::text[], $6::text[], $7::double precision[]) with ordinality
-      as entry (user_id, content, key_id, write_id, ms, ord)`
-  const grow = `update ${rooms} set last_seq = last_seq + $2::integer,
-      last_at = greatest(last_at, to_timestamp($3::double precision / 1000))
-    where id = $1`
+  // One statement, because other transactions wait for the lock of the room meanwhile.
+  const insert = `with entries as (
+      insert into ${messages} (room_id, seq, kind, user_id, content, key_id, write_id, created_at)
+      select $1, $2::bigint + entry.ord, 'message', entry.user_id, entry.content, entry.key_id, entry.write_id,
+        to_timestamp(entry.ms / 1000)
+      from unnest($3::integer[], $4::text[], $5::text[], $6::text[], $7::double precision[]) with ordinality
+        as entry (user_id, content, key_id, write_id, ms, ord)
+    ), grown as (
+      update ${rooms} set last_seq = last_seq + cardinality($3::integer[]),
+        last_at = greatest(last_at, to_timestamp($8::double precision / 1000))
+      where id = $1 and cardinality($3::integer[]) > 0
+    )
+    update ${progress} set last_id = $9`
   // With `limit`, PostgreSQL looks up each message in the unique index. Without it, PostgreSQL may scan the whole table, if the
   // statistics of the table are old.
   const stored = `select substr(entry.write_id, 9)::double precision as "sourceId", entry.seq::double precision as seq, entry.content
@@ -127,10 +132,10 @@ export const createFastApiImportRepository = (
         batch.map(({ content }) => content),
         batch.map(({ keyId }) => keyId),
         batch.map(({ sourceId }) => writeIdOf(sourceId)),
-        times
+        times,
+        times.at(-1) ?? null,
+        to
       ])
-      if (batch.length > 0) await query(grow, [room.id, batch.length, times.at(-1)])
-      await query(`update ${progress} set last_id = $1`, [to])
       return moved
     },
     stored: wanted =>
