@@ -5,7 +5,7 @@
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { setPriority, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { generateKey } from '../../src/crypto/fernet.ts'
@@ -80,17 +80,43 @@ const startTraffic = async (service: Service): Promise<Traffic> => {
   }
 }
 
-/** Runs a program on both cores. Rejects if it fails. */
-const run = async (args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<void> => {
+/** Starts a program on both cores. `ended` rejects if the program fails. */
+const begin = (args: readonly string[], env: Readonly<Record<string, string>> = {}) => {
   const [command = '', ...rest] = args
-  const child = spawn(command, rest, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(command, rest, { env: { ...process.env, ...env } })
   pinTo('0,1', child.pid ?? 0)
   // Resets the priority, because a child inherits the higher priority of this process.
   setPriority(child.pid ?? 0, 0)
   let output = ''
   for (const stream of [child.stdout, child.stderr]) stream.on('data', data => (output += data))
-  const [code] = await once(child, 'close')
-  if (code !== 0) throw new Error(`${args.join(' ')} exited with ${code}: ${output}`)
+  const ended = once(child, 'close').then(([code]) => {
+    if (code !== 0) throw new Error(`${args.join(' ')} exited with ${code}: ${output}`)
+  })
+  return { child, ended }
+}
+
+/** Runs a program on both cores, without input. Rejects if it fails. */
+const run = (...given: Parameters<typeof begin>): Promise<void> => {
+  const { child, ended } = begin(...given)
+  child.stdin.end()
+  return ended
+}
+
+/**
+ * Starts a process that deletes old messages when `run` is called. In production, the service itself deletes them, so the start
+ * of the process must not be measured.
+ */
+const startRetention = async (url: string) => {
+  const file = 'tests/ops/expire-messages.ts'
+  const { child, ended } = begin([process.execPath, '--import', 'tsx', file, url, 'public', `${RETENTION_DAYS}`])
+  await Promise.race([once(child.stdout, 'data'), ended])
+  return {
+    run(): Promise<void> {
+      child.stdin.end()
+      return ended
+    },
+    stop: () => void child.kill()
+  }
 }
 
 /** Stores messages that were sent 40 days ago, encrypted with `key`, in the first room. */
@@ -157,8 +183,19 @@ export const dataCommands = async ({ isShort }: Effort): Promise<Row[]> => {
       FASTAPI_DATABASE_URL: source.url,
       FASTAPI_ENCRYPTION_KEY: sourceKey
     })
+  const backUp = () =>
+    run([
+      'pg_dump',
+      '--format=custom',
+      `--file=${dump}`,
+      `--host=${hostname}`,
+      `--port=${port || 5432}`,
+      `--username=${username}`,
+      pathname.slice(1)
+    ])
+  let retention: Awaited<ReturnType<typeof startRetention>> | undefined
   const commands: Readonly<
-    Record<string, { title: string; prepare?: () => Promise<unknown>; work: () => Promise<void> }>
+    Record<string, { title: string; prepare?: () => Promise<unknown>; work: () => Promise<unknown> }>
   > = {
     rotate: { title: 'keys rotate', work: () => run([process.execPath, PROGRAM, 'keys', 'rotate'], env) },
     import: { title: 'import-fastapi into another room', work: () => importInto('--room', 'moved') },
@@ -169,32 +206,15 @@ export const dataCommands = async ({ isShort }: Effort): Promise<Row[]> => {
     },
     retention: {
       title: 'retention',
-      work: () =>
-        run([
-          process.execPath,
-          '--import',
-          'tsx',
-          'tests/ops/expire-messages.ts',
-          database.url,
-          'public',
-          `${RETENTION_DAYS}`
-        ])
+      async prepare() {
+        retention = await startRetention(database.url)
+      },
+      work: async () => retention?.run()
     },
-    backup: {
-      title: 'pg_dump',
-      work: () =>
-        run([
-          'pg_dump',
-          '--format=custom',
-          `--file=${dump}`,
-          `--host=${hostname}`,
-          `--port=${port || 5432}`,
-          `--username=${username}`,
-          pathname.slice(1)
-        ])
-    },
+    backup: { title: 'pg_dump', work: backUp },
     restore: {
       title: 'restore into another database',
+      prepare: async () => existsSync(dump) || backUp(),
       work: () =>
         run(['deploy/restore.sh', dump], {
           ...database.secrets,
@@ -206,9 +226,10 @@ export const dataCommands = async ({ isShort }: Effort): Promise<Row[]> => {
 
   const traffic = await startTraffic(service)
   await pause(5000)
-  const results: Row[] = []
-  for (const [name, { title, prepare, work }] of Object.entries(commands)) {
-    if (only && !only.includes(name)) continue
+  const measure = async (name: string): Promise<Row> => {
+    const command = commands[name]
+    if (!command) throw new Error(`Choose from ${Object.keys(commands).join(', ')}.`)
+    const { title, prepare, work } = command
     await prepare?.()
     const before = await traffic.during(() => pause(quietMs))
     let took = 0
@@ -222,7 +243,7 @@ export const dataCommands = async ({ isShort }: Effort): Promise<Row[]> => {
     await pause(2000)
     const quiet = [...before, ...(await traffic.during(() => pause(quietMs)))]
     const figures = (share: number) => [quiet, beside].map(times => figure(percentile(times, share))).join(' → ')
-    results.push({
+    return {
       title: `p99 of ${PER_SECOND} messages a second to their acknowledgement, beside ${title}`,
       unit: 'ms',
       runs: new Map([
@@ -233,8 +254,19 @@ export const dataCommands = async ({ isShort }: Effort): Promise<Row[]> => {
       note:
         `${figure(rows, 0)} rows in ${figure(took)} s: ${figure(rows / took, 0)} rows/s. p50 ${figures(0.5)} ms, ` +
         `p99.9 ${figures(0.999)} ms, maximum ${figures(1)} ms. The service used ${figure(used)} of a core.`
-    })
+    }
   }
+  const results: Row[] = []
+  for (const name of only ?? Object.keys(commands)) {
+    // Keeps the results of the other commands if one fails.
+    try {
+      results.push(await measure(name))
+    } catch (error) {
+      process.exitCode = 1
+      process.stderr.write(`*** FAILED: ${name}. ${(error as Error).stack} ***\n`)
+    }
+  }
+  retention?.stop()
   const acknowledged = await traffic.stop()
   const [stored] =
     await database.sql`select count(*)::int as n from messages where seq > ${rows} and kind = 'message' and user_id <= ${SOCKETS}`

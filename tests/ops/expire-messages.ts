@@ -1,4 +1,8 @@
-/** Runs the retention of messages once. message-retention.pg.e2e.test.ts kills this process. */
+/**
+ * Runs the retention of messages once, after its standard input has ended. message-retention.pg.e2e.test.ts kills this process.
+ * tests/bench/data-commands.ts ends its input when the process has started, so that only the retention is measured.
+ */
+import { text } from 'node:stream/consumers'
 import { openClient } from '../../src/db/client/open.ts'
 import { createDatabase } from '../../src/db/database.ts'
 import { systemClock } from '../../src/lib/clock.ts'
@@ -16,6 +20,8 @@ const retention = createMessageRetention({
   clock: systemClock,
   log
 })
+process.stdout.write('ready\n')
+await text(process.stdin)
 const startedAt = systemClock.monotonic()
 await retention.run()
 process.stdout.write(JSON.stringify({ deleted: retention.deletedEntries, ms: systemClock.monotonic() - startedAt }))

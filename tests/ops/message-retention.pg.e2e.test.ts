@@ -25,11 +25,13 @@ const start = async () => {
   const url = await testDatabaseUrl()
   const begin = () => {
     const file = join(import.meta.dirname, 'expire-messages.ts')
-    const child = spawn(process.execPath, ['--import', 'tsx', file, url, schema, '30'])
+    const child = spawn(process.execPath, ['--import', 'tsx', file, url, schema, '30'], {
+      stdio: ['ignore', 'pipe', 'pipe']
+    })
     endWithTest(child)
     let output = ''
     for (const stream of [child.stdout, child.stderr]) stream.on('data', data => (output += data))
-    return { child, ended: once(child, 'exit').then(() => output) }
+    return { child, ended: once(child, 'exit').then(() => output.replace('ready\n', '')) }
   }
   const rows = async (table: string) =>
     (await sql<{ count: number }>(`select count(*)::integer as count from @${table}`))[0]?.count ?? 0
