@@ -112,14 +112,13 @@ test('prints no hash, ciphertext, token or text when the statements of the built
     await call('GET', '/api/chat/rooms', undefined, token)
     socket.send({ type: 'message', content: 'whispered text', nonce: 'n', ref: 'last' })
     while ((await socket.nextOf('error')).ref !== 'last');
-    expect(service.output()).toContain('"code":"42703"')
-    expect(service.output()).toContain('"code":"42P01"')
   }
   service.child.kill('SIGTERM')
   await service.ended
 
   const output = service.output()
-  for (const code of ['P0001', '22P02', '23514']) expect(output).toContain(`"code":"${code}"`)
+  const codes = ['P0001', '22P02', '23514', ...(engine === 'postgres' ? ['42703', '42P01'] : [])]
+  for (const code of codes) expect(output).toContain(`"code":"${code}"`)
   expectNothingOf(output, [token])
   for (const line of output.trim().split('\n')) expect(() => JSON.parse(line), line).not.toThrow()
 }, 180_000)
