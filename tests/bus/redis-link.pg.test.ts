@@ -39,6 +39,21 @@ describe.skipIf(!hasRedis)('the connections to Redis', () => {
     await openLink(await loadRedisLink({ url, ca: cert })).isUp()
   })
 
+  test('are opened although they are replaced while they open', async () => {
+    const server = await startRedis()
+    onTestFinished(() => server.stop())
+    const { link, isUp } = openLink(await loadRedisLink({ url: `redis://127.0.0.1:${server.port}` }))
+    link.replace()
+    await isUp()
+    link.replace()
+    await expect.poll(() => link.isUp, { interval: 5 }).toBe(false)
+    for (let at = 0; at < 100; at++) {
+      await delay(1)
+      link.replace()
+    }
+    await isUp()
+  })
+
   test('follow Sentinel to the new primary', async () => {
     const redis = await startRedisWithSentinel()
     onTestFinished(() => redis.stop())

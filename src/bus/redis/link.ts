@@ -56,8 +56,8 @@ const createRedisLink = ({ Redis }: Library, options: RedisOptions): RedisLink =
   const replace = (): void => {
     if (isClosed) return
     isUp = isSubscribed = isPublishing = false
-    publisher.disconnect(true)
-    subscriber.disconnect(true)
+    // A connection that is being opened is new. ioredis would not open it again after a `disconnect`.
+    for (const redis of [publisher, subscriber]) if (redis.status !== 'connecting') redis.disconnect(true)
   }
 
   return {
