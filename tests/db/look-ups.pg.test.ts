@@ -8,10 +8,10 @@ import type { ChatDatabase } from '../../src/db/database.ts'
 import { blocksRead } from '../support/blocks-read.ts'
 import { testDatabase } from '../support/database.ts'
 
-/** The number of messages in the room. Each of them has two reactions, a state and an edit. */
+/** The number of messages in the room. Each of them has a reaction, an edit and a report, and is pinned. */
 const MANY = 30_000
 const FEW = 10
-/** For how many entries a look-up may read blocks, if not `FEW`. */
+/** The number of entries whose blocks a look-up may read, if it is not `FEW`. */
 const ENTRIES: Readonly<Record<string, number>> = {
   'one entry': 1,
   'a page of reactions': 1,
@@ -25,7 +25,7 @@ const ENTRIES: Readonly<Record<string, number>> = {
   'a report': 1,
   'erased entries': 300
 }
-/** The numbers of blocks that a look-up reads. Each row that is read or written takes the blocks of several indexes. */
+/** The number of blocks that a look-up may read. An entry has rows in several tables, and each row is in several indexes. */
 const [FOR_EACH_LOOK_UP, FOR_EACH_ENTRY] = [50, 25]
 
 type Work = (database: ChatDatabase) => Promise<unknown>
@@ -116,10 +116,10 @@ test.for([
     'the first messages': async ({ messages }) => {
       expect(await messages.runsAfter(roomId, 1, 2 * MANY, FEW)).not.toEqual([])
     },
-    'the last notices': async ({ messages }) => {
+    'a range without notices': async ({ messages }) => {
       expect(await messages.extent(roomId, 2 * MANY - FEW, 2 * MANY, 'notices')).toBeUndefined()
     },
-    'the room with expired entries': async ({ messageRetention }) => {
+    'a room without expired entries': async ({ messageRetention }) => {
       expect(await messageRetention.rooms(roomId - 1, 1)).toMatchObject([{ id: roomId, hasRows: false }])
     },
     'a page of pins': async ({ messages }) => {

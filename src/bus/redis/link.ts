@@ -22,7 +22,7 @@ export interface RedisLink {
   open(channel: string, handlers: LinkHandlers): void
   /** Publishes a message. Rejects if Redis does not confirm the message within 250 ms. */
   publish(channel: string, message: string): Promise<unknown>
-  /** Replaces both connections, for example because they lead to a server that does not respond. */
+  /** Replaces the connections that are open, for example because they lead to a server that does not respond. */
   replace(): void
   close(): void
 }
@@ -53,11 +53,13 @@ const createRedisLink = ({ Redis }: Library, options: RedisOptions): RedisLink =
   let starts = 0
   let isClosed = false
 
+  /** Opens a connection again. A connection that is being opened is kept, because ioredis would give it up. */
+  const reopen = (redis: Redis): void => {
+    if (!isClosed && redis.status !== 'connecting') redis.disconnect(true)
+  }
   const replace = (): void => {
-    if (isClosed) return
     isUp = isSubscribed = isPublishing = false
-    // A connection that is being opened is new. ioredis would not open it again after a `disconnect`.
-    for (const redis of [publisher, subscriber]) if (redis.status !== 'connecting') redis.disconnect(true)
+    for (const redis of [publisher, subscriber]) reopen(redis)
   }
 
   return {
@@ -81,7 +83,7 @@ const createRedisLink = ({ Redis }: Library, options: RedisOptions): RedisLink =
           check()
         } catch (error) {
           onError(error)
-          if (!isClosed) subscriber.disconnect(true)
+          reopen(subscriber)
         }
       }
       subscriber.on('message', (_, message) => onMessage(message))

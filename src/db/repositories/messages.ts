@@ -52,7 +52,10 @@ export interface MessagesRepository {
   runsAfter(roomId: number, from: number, to: number, count: number, withNotices?: boolean): Promise<Extent[]>
   /** Returns the entries of a room with `from <= seq <= to`, in ascending order. */
   range(roomId: number, from: number, to: number): Promise<StoredEntry[]>
-  /** Returns the entries with the given values of `seq`, which must be distinct, in ascending order. Omits entries that do not exist. */
+  /**
+   * Returns the entries with the given values of `seq`, in ascending order. The values must be distinct. Omits entries that do
+   * not exist.
+   */
   some(roomId: number, seqs: readonly number[]): Promise<StoredEntry[]>
   /**
    * Returns one entry of each room, in no particular order. Omits entries that do not exist. With `userId`, also omits the
@@ -127,6 +130,7 @@ export const createMessagesRepository = (client: SqlClient, schema: string): Mes
   const inSchema = `"${schema.replaceAll('"', '""')}"`
   const runsBefore = `select first, last from ${inSchema}.chat_listed_before($1, $2, $3, $4)`
   const runsAfter = `select first, last from ${inSchema}.chat_listed_after($1, $2, $3, $4, $5)`
+  // The order makes PostgreSQL use the primary key, and `limit` makes it read no more than needed.
   const end = (order: string): string => `(
       select entry.seq from ${inSchema}.messages as entry where room_id = $1 and seq between $2 and $3 and (
         kind = 'message' or $4 = 'all' or ($4 = 'notices' and exists (
@@ -136,6 +140,7 @@ export const createMessagesRepository = (client: SqlClient, schema: string): Mes
       ) order by entry.seq ${order} limit 1
     )::double precision`
   const extent = `select ${end('asc')} as first, ${end('desc')} as last`
+  // With `seq + 0`, PostgreSQL uses the index of the pins, and not the primary key.
   const pins = `select seq::double precision, pin_seq::double precision as "pinSeq" from ${inSchema}.message_state
     where room_id = $1 and pin_seq is not null and pin_seq < $2 and pin_seq <= $3
       and seq + 0 >= (select oldest_seq from ${inSchema}.rooms where id = $1) order by pin_seq desc limit $4`
