@@ -46,10 +46,9 @@ const ENTRIES = 200
 export const createAuthoredRepository = ({ query }: Pick<SqlClient, 'query'>, schema: string): AuthoredRepository => {
   const inSchema = (table: string): string => `"${schema.replaceAll('"', '""')}"."${table}"`
   const messages = inSchema('messages')
-  // `offset 0` prevents PostgreSQL from joining the tables in an order that reads the whole log.
+  const written = inSchema('chat_written')
   const rooms = `select searched.id, searched.name, exists (
-      select from ${messages} as entry
-      where entry.room_id = searched.id and entry.user_id = $1 and entry.kind <> '${ERASURE}' offset 0
+      select from ${written}(searched.id, $1, '', 1, '${ERASURE}')
     ) as found
     from (select id, name from ${inSchema('rooms')} where id > $2 order by id limit ${ROOMS}) as searched
     order by searched.id`
@@ -60,8 +59,7 @@ export const createAuthoredRepository = ({ query }: Pick<SqlClient, 'query'>, sc
       where stored.room_id = $1 and stored.seq = batch.seq and ${condition} offset 0
     ) as known`
   const erase = `with batch as materialized (
-      select ctid as place, seq, write_id, kind, content is not null or meta is not null as has_text from ${messages}
-      where room_id = $1 and user_id = $2 and write_id > $3 order by write_id limit ${ENTRIES}
+      select * from ${written}($1, $2, $3, ${ENTRIES})
     ), texts as materialized (
       select place from batch where has_text
     ), mentions as materialized (
@@ -84,8 +82,7 @@ export const createAuthoredRepository = ({ query }: Pick<SqlClient, 'query'>, sc
         and (select count(*) from mentions) = (select count(*) from erased_mentions)
         and (select count(*) from edits) = (select count(*) from erased_edits) as "isComplete"
     from batch`
-  const page = `select seq::double precision as seq, write_id as "writeId" from ${messages}
-    where room_id = $1 and user_id = $2 and write_id > $3 order by write_id limit $4`
+  const page = `select seq::double precision as seq, write_id as "writeId" from ${written}($1, $2, $3, $4)`
 
   return {
     async rooms(userId, roomId) {

@@ -85,14 +85,15 @@ export const createFastApiImportRepository = (
       where id = $1 and cardinality($3::integer[]) > 0
     )
     update ${progress} set last_id = $9`
-  // With `limit`, PostgreSQL looks up each message in the unique index. Without it, PostgreSQL may scan the whole table, if the
-  // statistics of the table are old.
+  // The range of one `seq` and the order make PostgreSQL look up each message by the primary key. See drizzle/0030_look_ups.sql.
   const stored = `select substr(entry.write_id, 9)::double precision as "sourceId", entry.seq::double precision as seq, entry.content
-    from unnest($1::integer[], $2::text[]) as wanted (user_id, write_id)
-    cross join ${progress} as import
+    from ${progress} as import
+    cross join lateral ${inSchema('chat_stored_seqs')}(
+      array_fill(import.room_id, array[cardinality($1::integer[])]), $1, $2::text[]
+    ) as known
     cross join lateral (
-      select write_id, seq, content from ${messages}
-      where room_id = import.room_id and user_id = wanted.user_id and write_id = wanted.write_id limit 1
+      select message.write_id, message.seq, message.content from ${messages} as message
+      where message.room_id = import.room_id and message.seq between known.seq and known.seq order by message.seq limit 1
     ) as entry`
 
   return {
