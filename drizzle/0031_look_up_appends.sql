@@ -204,7 +204,8 @@ DECLARE
 	new_seq bigint;
 	mentioned integer[];
 BEGIN
-	-- Under a transaction-wide snapshot, the later steps would not see what another batch committed during step 1.
+	-- With one snapshot for the whole transaction, the statements below would not see what another batch committed while this one waited
+	-- for the locks of the rooms.
 	IF current_setting('transaction_isolation') <> 'read committed' THEN
 		RAISE EXCEPTION 'chat_append_entries needs the isolation level read committed';
 	END IF;
@@ -508,7 +509,8 @@ DECLARE
 	is_guarded boolean;
 	needs_check boolean := false;
 BEGIN
-	-- Under a transaction-wide snapshot, step 2 would not see what another batch committed during step 1.
+	-- With one snapshot for the whole transaction, the statements below would not see what another batch committed while this one waited
+	-- for the lock of the room.
 	IF current_setting('transaction_isolation') <> 'read committed' THEN
 		RAISE EXCEPTION 'chat_append_entries needs the isolation level read committed';
 	END IF;
@@ -661,7 +663,7 @@ BEGIN
 			WHERE known.id = subject AND (known.status = 'active' OR (is_host AND known.status = 'suspended'))
 		) THEN
 			code := 'user_not_found';
-		-- The number of rooms of a user is limited, so that the lists of these rooms are too.
+		-- Limits the number of rooms of a user, so that the user's list of rooms has a limited length.
 		ELSIF NOT is_host AND (
 			SELECT count(*) FROM (
 				SELECT FROM "public"."members" AS member WHERE member.user_id = subject LIMIT 1000

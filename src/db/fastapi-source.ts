@@ -73,13 +73,13 @@ export const createFastApiSource = ({ query: run }: Pick<SqlClient, 'query'>): F
       )
     }
   }
-  const pages = async function* <Row extends { readonly id: number }>(text: string, after: number) {
+  const pages = async function* <Row extends { readonly id: number }>(table: string, text: string, after: number) {
     for (let last: number | undefined = after; last !== undefined; ) {
       const page: Row[] = await query<Row>(text, [last])
       const unsafe = page.find(({ id }) => !Number.isSafeInteger(id))
       if (unsafe)
         throw new Error(
-          `The other service has an id of about ${unsafe.id}. Only ids from -9007199254740991 to 9007199254740991 can be imported.`
+          `The table "${table}" in the database of FASTAPI_DATABASE_URL has a row whose id is about ${unsafe.id}. Only ids from -9007199254740991 to 9007199254740991 can be imported. Change this id or delete the row, then import again.`
         )
       if (page.length > 0) yield page
       last = page.length < PAGE ? undefined : page.at(-1)?.id
@@ -91,7 +91,7 @@ export const createFastApiSource = ({ query: run }: Pick<SqlClient, 'query'>): F
       const text = 'select count(*)::double precision as count from messages where id > $1::bigint'
       return (await query<{ count: number }>(text, [after]))[0]?.count ?? 0
     },
-    users: () => pages<SourceUser>(USERS, BEFORE_FIRST),
-    messages: after => pages<SourceMessage>(MESSAGES, after)
+    users: () => pages<SourceUser>('users', USERS, BEFORE_FIRST),
+    messages: after => pages<SourceMessage>('messages', MESSAGES, after)
   }
 }

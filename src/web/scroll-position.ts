@@ -57,7 +57,7 @@ interface View {
   size: string
 }
 
-/** Measures `atEnd`, except during a resize, because the browser briefly scrolls a view that becomes larger. */
+/** Measures `atEnd`, except during a resize: the browser briefly scrolls a view that becomes larger, also away from its end. */
 const measure = (view: View, box: HTMLElement): void => {
   if (view.isResizing) return
   if (view.size === sizeOf(box)) {

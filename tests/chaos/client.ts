@@ -39,8 +39,8 @@ export interface ClientOptions {
 type Frame = { readonly [field: string]: unknown }
 
 /**
- * Codes of errors after which a frame is not sent again. `slow_mode` is one of them, because a run that ends in slow mode would
- * otherwise need 2 s for each unacknowledged frame.
+ * Codes of errors after which a frame is not sent again. `slow_mode` is one of them. If a room is in slow mode at the end of a
+ * run, it would otherwise accept only one of the unacknowledged messages each time that all of them are sent again.
  */
 const FINAL = new Set([
   'slow_mode',

@@ -63,7 +63,7 @@ export const createPublisher = ({ link, onUnconfirmed, onFailure }: PublisherOpt
       if (!link.isUp || isFull) {
         if (isFull) {
           dropped++
-          onFailure(new Error('Too many bytes wait for Redis.'))
+          onFailure(new Error('Too many bytes wait until Redis confirms them.'))
         }
         if (!hasOther) onUnconfirmed(payload)
         return

@@ -44,7 +44,7 @@ export interface Inbox {
   itemsOf(userId: number, rows: readonly InboxRow[]): Promise<InboxItem[]>
 }
 
-/** Maximum number of concurrent calls of `authorize`. */
+/** Maximum number of concurrent calls of `authorize` while an inbox is read. */
 const AT_ONCE = 16
 
 export const createInbox = ({ repository, reader, access, settleMarks, keyring }: InboxOptions): Inbox => {
