@@ -25,8 +25,8 @@ export const SHUTDOWN_STEPS = [
   // Stops periodic work, such as polling, the deletion of expired data, the sending of further mails, the removal of unused rooms
   // from memory, and the `heads` frames.
   { name: 'stop background work', phase: 'before', timeoutMs: 100 },
-  // Sends each client a `reconnect` frame with a random delay, and closes its WebSocket with 1012. Destroys sockets whose
-  // client does not respond. Meanwhile, waits for mails that are being sent.
+  // Sends each client a `reconnect` frame, whose `after_ms` is a random delay, and closes its WebSocket with 1012. Destroys sockets
+  // whose client does not respond. Meanwhile, waits for mails that are being sent.
   { name: 'close WebSockets', phase: 'before', timeoutMs: 2000 },
   // Notifies other processes that this process no longer has users, and deletes its row in the table `processes`.
   { name: 'leave the bus', phase: 'before', timeoutMs: 1200 },

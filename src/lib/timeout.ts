@@ -21,7 +21,5 @@ export const withTimeout = async <T>(ms: number, what: string, result: PromiseLi
     return await Promise.race([result, late])
   } finally {
     clearTimeout(timer)
-    // Without this handler, a rejection after the timeout would be an unhandled rejection.
-    result.then(undefined, () => {})
   }
 }

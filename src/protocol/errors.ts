@@ -25,7 +25,7 @@ export const ERRORS = {
     advice: 'Prompt for one of the methods, and continue with the challenge.'
   },
   invalid_code: { status: 401, title: 'Code invalid', advice: 'Prompt for another code.' },
-  invalid_challenge: { status: 401, title: 'Challenge invalid', advice: 'Start the login or the change again.' },
+  invalid_challenge: { status: 401, title: 'Challenge invalid', advice: 'Repeat the request that returned the challenge, for example the login.' },
   invalid_passkey: { status: 401, title: 'Passkey invalid', advice: 'Offer another passkey or another method.' },
   missing_token: { status: 401, title: 'Token missing', advice: 'Log in and send the access token.' },
   invalid_token: { status: 401, title: 'Token invalid', advice: 'Log in again for a new access token.' },
@@ -69,7 +69,7 @@ export const ERRORS = {
   muted: {
     status: 403,
     title: 'Muted',
-    advice: 'Offer no input in this room until `until`, or until the mute is ended.'
+    advice: 'Disable the input in this room until the time in `until`, or until the mute is ended.'
   },
   banned: { status: 403, title: 'Banned', advice: 'Leave the room, and do not try again before `until`.' },
   not_author: {

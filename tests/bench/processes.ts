@@ -8,7 +8,10 @@ import { type Effort, interleave, pause, percentile, type Row } from './rows.ts'
 import { type Service, startService } from './service.ts'
 
 const MESSAGES = 200
-/** Time to wait after the last process was started, in milliseconds. Until then, processes with Redis also use PostgreSQL. */
+/**
+ * Time to wait after the last process was started, in milliseconds. During this time, processes with Redis also send their
+ * notifications over PostgreSQL. See `WANTED_MS` in src/bus/redis/wanted.ts.
+ */
 const BOTH_MS = 16_000
 
 /**

@@ -23,10 +23,11 @@ const KEY = 'dGhlIHNhbXBsZSBub25jZQ=='
 const TEXT = 1
 const PING = 9
 /**
- * The index of the first letter of the type in a frame of the service (`{"type":"…`). Only the type `message` begins with an m.
+ * The index and value of a letter of the type in a frame of the service (`{"type":"…`). Of all types, only `message` has an m first
+ * and an s third.
  */
-const TYPE_AT = 9
-const MESSAGE = 0x6d
+const M = { at: 9, value: 0x6d }
+const S = { at: 11, value: 0x73 }
 
 /** Opens a WebSocket. Rejects if the status of the response is not 101. */
 export const connectRaw = async (port: number, path: string): Promise<RawClient> => {
@@ -83,13 +84,14 @@ const counting = (socket: Socket, rest: Buffer): RawClient => {
       const header = short === 126 ? 4 : short === 127 ? 10 : 2
       const available = chunk.length - at
       const length = available < header ? 0 : lengthOf(chunk, at, short)
-      if (available < header + Math.min(length, TYPE_AT + 1)) {
+      if (available < header + Math.min(length, S.at + 1)) {
         stash = chunk.subarray(at)
         break
       }
       const opcode = (chunk[at] ?? 0) & 15
-      const isCounted = !client.onlyMessages || chunk[at + header + TYPE_AT] === MESSAGE
-      if (opcode === TEXT && length >= client.minBytes && isCounted) seen++
+      const type = at + header
+      const isMessage = chunk[type + M.at] === M.value && chunk[type + S.at] === S.value
+      if (opcode === TEXT && length >= client.minBytes && (isMessage || !client.onlyMessages)) seen++
       else if (opcode === PING) socket.write(masked(10, Buffer.alloc(0)))
       const end = at + header + length
       skip = Math.max(0, end - chunk.length)

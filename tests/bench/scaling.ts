@@ -21,7 +21,10 @@ const IN_FLIGHT = 5
 const IDLE_SECONDS = 4
 const ROUNDS = 2
 const SECONDS = 3
-/** Time to wait after the last process was started, in milliseconds. Until then, processes with Redis also use PostgreSQL. */
+/**
+ * Time to wait after the last process was started, in milliseconds. During this time, processes with Redis also send their
+ * notifications over PostgreSQL. See `WANTED_MS` in src/bus/redis/wanted.ts.
+ */
 const BOTH_MS = 16_000
 /** Time in milliseconds until the service has announced all users who have joined. */
 const JOINED_MS = 6000

@@ -1,6 +1,6 @@
 /** Keeps the inbox of a client by the rules of docs/protocol.md: from the first frame and the changes after it. */
 
-/** The fields that are compared with the inbox over HTTP. */
+/** The fields that are compared with the inbox that is loaded over HTTP. */
 export interface InboxItem {
   readonly room: string
   readonly messages: number

@@ -106,7 +106,7 @@ const interrupt = async (world: World, seed: number): Promise<void> => {
     count(counts.faults, 'changeEpoch')
   }
   if (seed % 2 === 0) return
-  // After a change of the epoch, restarts every process, because a process reads the epoch when it starts.
+  // After a change of the epoch, restarts every process, as `fastify-chat epochs renew` asks for.
   for (let process = 0; process < (seed % 4 === 1 ? services.count : 1); process++) {
     await services.restart(process)
     count(counts.faults, 'restart')

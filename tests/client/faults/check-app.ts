@@ -80,8 +80,8 @@ export const checkOutgoing = ({ id }: App, { sent, outgoing }: Track, { log }: F
 }
 
 /**
- * Returns whether a failed message or change may be stored. This is possible if the user has lost the right to read the room,
- * because the service then confirms nothing that was sent to the room.
+ * Returns whether the service may have stored a message or change that failed here. This is possible if the user has lost the
+ * right to read the room, because the service then confirms nothing that was sent to the room.
  */
 const isUnknown = (one: Outgoing | undefined): boolean =>
   one?.status === 'failed' && LOST.includes(`${one.error?.code}`)
