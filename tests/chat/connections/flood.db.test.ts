@@ -69,7 +69,7 @@ describe('a client that floods', () => {
     expect(await other.untilPong()).toEqual([])
   })
 
-  test('with a frame that arrives in too many pieces is closed', async () => {
+  test('with a frame that arrives in too many fragments is closed', async () => {
     const { flooder, other } = await start()
     flooder.socket.on('error', () => {})
     // Sends the header of a frame of 50,000 bytes, and then the payload one byte at a time.
