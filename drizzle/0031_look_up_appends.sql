@@ -35,6 +35,7 @@ CREATE FUNCTION "public"."chat_written"(
 	"except_kind" text DEFAULT NULL
 ) RETURNS TABLE (place tid, seq bigint, write_id text, kind text, has_text boolean)
 LANGUAGE plpgsql STABLE
+SET plan_cache_mode = force_generic_plan
 SET enable_sort = off
 AS $function$
 #variable_conflict use_column
@@ -384,8 +385,11 @@ BEGIN
 	WITH given AS (
 		SELECT
 			entry.ord, entry.room_id, entry.user_id, entry.write_id, entry.kind, entry.target_seq,
-			entry.content, entry.meta, entry.key_id, entry.code, entry.same_seq, entry.result,
-			entry.known_seq, known.id AS known_id, known.created_at AS known_at, known.kind AS known_kind,
+			entry.content, entry.meta, entry.key_id, entry.same_seq,
+			-- The stored entry may have expired since `known_seqs` was read.
+			CASE WHEN entry.known_seq IS NOT NULL AND known.seq IS NULL THEN 'busy' ELSE entry.code END AS code,
+			CASE WHEN entry.known_seq IS NULL THEN entry.result END AS result,
+			known.seq AS known_seq, known.id AS known_id, known.created_at AS known_at, known.kind AS known_kind,
 			known.target_seq AS known_target_seq, known.content AS known_content, known.meta AS known_meta
 		FROM unnest(
 			room_ids, user_ids, write_ids, kinds, target_seqs, contents, metas, key_ids, codes, same_seqs, results, known_seqs
@@ -393,7 +397,7 @@ BEGIN
 			room_id, user_id, write_id, kind, target_seq, content, meta, key_id, code, same_seq, result, known_seq, ord
 		)
 		LEFT JOIN LATERAL (
-			SELECT stored.id, stored.created_at, stored.kind, stored.target_seq, stored.content, stored.meta
+			SELECT stored.id, stored.seq, stored.created_at, stored.kind, stored.target_seq, stored.content, stored.meta
 			FROM "public"."messages" AS stored
 			WHERE stored.room_id = entry.room_id AND stored.seq BETWEEN entry.known_seq AND entry.known_seq
 			ORDER BY stored.seq LIMIT 1
@@ -807,7 +811,6 @@ CREATE OR REPLACE FUNCTION "public"."chat_report"(
 	OUT "is_new" boolean
 ) LANGUAGE plpgsql
 SET lock_timeout = '1s'
-SET enable_sort = off
 AS $function$
 #variable_conflict use_column
 DECLARE
@@ -823,8 +826,9 @@ BEGIN
 	END IF;
 	is_new := false;
 	SELECT known.id INTO id FROM "public"."reports" AS known
-	WHERE known.room_id = in_room AND known.seq BETWEEN target AND target AND known.user_id = reporter
-	ORDER BY known.seq LIMIT 1;
+	WHERE (known.seq, known.room_id, known.user_id) >= (target, in_room, reporter)
+		AND (known.seq, known.room_id, known.user_id) <= (target, in_room, reporter)
+	ORDER BY known.seq, known.room_id, known.user_id LIMIT 1;
 	IF FOUND THEN
 		RETURN;
 	END IF;
@@ -846,5 +850,47 @@ BEGIN
 		RETURNING new.id INTO id;
 		is_new := true;
 	END IF;
+END
+$function$;
+--> statement-breakpoint
+-- The function of 0017_pins.sql. Only one index has the order of these three columns. Comparing `message_seq` alone would read the
+-- entries of other rooms.
+CREATE OR REPLACE FUNCTION "public"."chat_listed_after"(room integer, place bigint, until bigint, wanted bigint, with_notices boolean)
+RETURNS TABLE (first double precision, last double precision)
+LANGUAGE plpgsql STABLE SET enable_seqscan = off AS $function$
+DECLARE
+	other record;
+	finish bigint;
+BEGIN
+	place := greatest(place, 1);
+	WHILE wanted > 0 AND place <= until LOOP
+		SELECT "others"."seq", "others"."message_seq" INTO other
+		FROM "public"."others"
+		WHERE "others"."room_id" = room AND "others"."seq" >= place AND "others"."seq" < place + wanted
+			AND NOT (with_notices AND "others"."is_notice")
+		ORDER BY "others"."seq" LIMIT 1;
+		finish := least(coalesce(other.seq - 1, until), until, place + wanted - 1);
+		IF place <= finish THEN
+			first := place;
+			last := finish;
+			RETURN NEXT;
+		END IF;
+		EXIT WHEN other.seq IS NULL;
+		wanted := wanted - (finish - place + 1);
+		-- The next message. The end of the run may also be the end of the log.
+		place := 1 + (
+			SELECT "same"."seq" FROM "public"."others" AS "same"
+			WHERE ("same"."message_seq", "same"."room_id", "same"."seq") > (other.message_seq, room, 0)
+				AND ("same"."message_seq", "same"."room_id", "same"."seq") < (other.message_seq, room, 9223372036854775807)
+			ORDER BY "same"."message_seq" DESC, "same"."room_id" DESC, "same"."seq" DESC LIMIT 1
+		);
+		IF with_notices THEN
+			place := least(place, (
+				SELECT "others"."seq" FROM "public"."others"
+				WHERE "others"."room_id" = room AND "others"."is_notice" AND "others"."seq" > other.seq
+				ORDER BY "others"."seq" LIMIT 1
+			));
+		END IF;
+	END LOOP;
 END
 $function$;

@@ -799,6 +799,44 @@ BEGIN
 END
 $function$;
 --> statement-breakpoint
+CREATE OR REPLACE FUNCTION "public"."chat_listed_after"(room integer, place bigint, until bigint, wanted bigint, with_notices boolean)
+RETURNS TABLE (first double precision, last double precision)
+LANGUAGE plpgsql STABLE SET enable_seqscan = off AS $function$
+DECLARE
+	other record;
+	finish bigint;
+BEGIN
+	place := greatest(place, 1);
+	WHILE wanted > 0 AND place <= until LOOP
+		SELECT "others"."seq", "others"."message_seq" INTO other
+		FROM "public"."others"
+		WHERE "others"."room_id" = room AND "others"."seq" >= place AND "others"."seq" < place + wanted
+			AND NOT (with_notices AND "others"."is_notice")
+		ORDER BY "others"."seq" LIMIT 1;
+		finish := least(coalesce(other.seq - 1, until), until, place + wanted - 1);
+		IF place <= finish THEN
+			first := place;
+			last := finish;
+			RETURN NEXT;
+		END IF;
+		EXIT WHEN other.seq IS NULL;
+		wanted := wanted - (finish - place + 1);
+		-- The next message. The end of the run may also be the end of the log.
+		place := 1 + (
+			SELECT max("others"."seq") FROM "public"."others"
+			WHERE "others"."room_id" = room AND "others"."message_seq" = other.message_seq
+		);
+		IF with_notices THEN
+			place := least(place, (
+				SELECT "others"."seq" FROM "public"."others"
+				WHERE "others"."room_id" = room AND "others"."is_notice" AND "others"."seq" > other.seq
+				ORDER BY "others"."seq" LIMIT 1
+			));
+		END IF;
+	END LOOP;
+END
+$function$;
+--> statement-breakpoint
 DROP FUNCTION "public"."chat_stored_seqs"(integer[], integer[], text[]);
 --> statement-breakpoint
 DROP FUNCTION "public"."chat_written"(integer, integer, text, integer, text);

@@ -1,7 +1,7 @@
 /**
  * Defines the tables for Drizzle. A function creates the definitions, because the name of the schema is a setting. `seq` and
  * the ids of users, rooms and messages are integers below 2^53. Times are in UTC, with milliseconds. The function that appends
- * entries, in drizzle/0022_guarded_rooms.sql, locks the rooms and numbers the entries.
+ * entries, in drizzle/0031_look_up_appends.sql, locks the rooms and numbers the entries.
  */
 import { type SQL, sql } from 'drizzle-orm'
 import {

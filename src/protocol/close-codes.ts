@@ -18,7 +18,11 @@ export interface CloseCode {
 export const CLOSE = {
   malformedFrame: { code: 1002, reason: 'malformed frame', advice: 'Fix the client.' },
   invalidText: { code: 1007, reason: 'text that is not UTF-8', advice: 'Fix the client.' },
-  tooManyFragments: { code: 1008, reason: 'too many fragments', advice: 'Send each frame of the chat in fewer WebSocket fragments.' },
+  tooManyFragments: {
+    code: 1008,
+    reason: 'too many fragments',
+    advice: 'Send each frame of the chat in fewer WebSocket fragments.'
+  },
   frameTooBig: { code: 1009, reason: 'frame too big', advice: 'Send smaller frames.' },
   internalError: { code: 1011, reason: 'internal error', advice: 'Reconnect with jitter.' },
   restart: { code: 1012, reason: 'service restart', advice: 'Reconnect with jitter.' },

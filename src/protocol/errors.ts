@@ -25,7 +25,11 @@ export const ERRORS = {
     advice: 'Prompt for one of the methods, and continue with the challenge.'
   },
   invalid_code: { status: 401, title: 'Code invalid', advice: 'Prompt for another code.' },
-  invalid_challenge: { status: 401, title: 'Challenge invalid', advice: 'Repeat the request that returned the challenge, for example the login.' },
+  invalid_challenge: {
+    status: 401,
+    title: 'Challenge invalid',
+    advice: 'Repeat the request that returned the challenge, for example the login.'
+  },
   invalid_passkey: { status: 401, title: 'Passkey invalid', advice: 'Offer another passkey or another method.' },
   missing_token: { status: 401, title: 'Token missing', advice: 'Log in and send the access token.' },
   invalid_token: { status: 401, title: 'Token invalid', advice: 'Log in again for a new access token.' },

@@ -58,7 +58,7 @@ export interface AppendedEntry {
 
 /**
  * Appends a batch in one transaction and one round trip. After the commit, resolves with one result per entry, in the order
- * of the batch. Two entries of a batch must not have the same room, user and write id. See drizzle/0022_guarded_rooms.sql.
+ * of the batch. Two entries of a batch must not have the same room, user and write id. See drizzle/0031_look_up_appends.sql.
  */
 export type AppendBatch = (batch: readonly NewEntry[]) => Promise<(AppendedEntry | RefusedEntry)[]>
 

@@ -1,4 +1,4 @@
-/** Reads the members of rooms. The append function of the log writes them. See drizzle/0022_guarded_rooms.sql. */
+/** Reads the members of rooms. The append function of the log writes them. See drizzle/0031_look_up_appends.sql. */
 import type { SqlClient } from '../client/types.ts'
 import type { MemberRole } from '../tables.ts'
 import { mayShare } from './read-marks.ts'

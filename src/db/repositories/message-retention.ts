@@ -99,7 +99,7 @@ export const createMessageRetentionRepository = (
     select count(*)::integer as deleted, max(seq)::double precision as last,
       (select count(*) from expired)::integer as found from gone`
   // A trigger deletes the rows that belong to a deleted message. This statement deletes the rows that other transactions added
-  // during that deletion, for example a reaction. With `between`, PostgreSQL expects few rows, and does not read the whole table.
+  // during that deletion, for example a reaction.
   const removeOf = (table: string): string =>
     `delete from ${inSchema(table)} where room_id = $1 and seq between 0 and $2`
   // Keeps the last row before the boundary. The row contains the number of entries that are not messages, which the inbox needs
@@ -133,6 +133,8 @@ export const createMessageRetentionRepository = (
         if (!gone) return undefined
         const { deleted, found, last } = gone
         if (last === null) return { deleted, found }
+        // With `between` and a generic plan, PostgreSQL expects few rows and does not read a whole table.
+        await own.exec('set local plan_cache_mode = force_generic_plan')
         for (const table of ['reactions', 'message_state']) await own.query(removeOf(table), [roomId, last])
         await own.query(removeOthers, [roomId, last])
         return { deleted, found }

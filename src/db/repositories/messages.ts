@@ -163,7 +163,9 @@ export const createMessagesRepository = (client: SqlClient, schema: string): Mes
           'edit', (
             select json_build_object(
               'content', ${token('edit.content')}, 'meta', ${token('edit.meta')}, 'keyId', edit.key_id
-            ) from ${inSchema}.messages as edit where edit.room_id = entry.room_id and edit.seq = state.edit_seq
+            ) from ${inSchema}.messages as edit
+            where edit.room_id = entry.room_id and edit.seq between state.edit_seq and state.edit_seq
+            order by edit.seq limit 1
           )
         )::text from ${inSchema}.message_state as state where state.room_id = entry.room_id and state.seq = entry.seq
       ) else (
@@ -173,10 +175,11 @@ export const createMessagesRepository = (client: SqlClient, schema: string): Mes
             select edited.edit_seq from ${inSchema}.message_state as edited
             where edited.room_id = entry.room_id and edited.seq = other.edit_of
           ),
-          'isErased', other.edit_of is not null and not exists (
-            select from ${inSchema}.messages as edited
-            where edited.room_id = entry.room_id and edited.seq = other.edit_of and edited.content is not null
-          )
+          'isErased', other.edit_of is not null and (
+            select edited.content from ${inSchema}.messages as edited
+            where edited.room_id = entry.room_id and edited.seq between other.edit_of and other.edit_of
+            order by edited.seq limit 1
+          ) is null
         )::text from ${inSchema}.others as other where other.room_id = entry.room_id and other.seq = entry.seq
       ) end as more
     from ${source} as entry where ${condition} order by entry.seq`
