@@ -73,6 +73,19 @@ test('counts messages of others, and nothing after the user has read them on ano
   for (const app of [laptop, phone, theirs]) await expectEqual(app)
 })
 
+test('shows a room as read that another device has read right after it was marked as unread', async () => {
+  const chat = await startChat()
+  const ada = await chat.register('ada')
+  const [laptop, phone] = [open(chat, ada), open(chat, ada)]
+  await laptop.client.api.createRoom('team')
+  await laptop.client.api.post('team', 'hello')
+  for (const app of [laptop, phone]) await expect.poll(() => app.inbox.state.rooms[0]?.last).toBeDefined()
+  await laptop.inbox.markUnread('team')
+  await phone.inbox.markRead('team')
+  await expect.poll(() => laptop.inbox.state.total.unread_rooms, { timeout: 4000 }).toBe(0)
+  for (const app of [laptop, phone]) await expectEqual(app)
+})
+
 test('loses a room from which the user was removed, and gains one to which they were added', async () => {
   const chat = await startChat()
   const [ada, bob] = [await chat.register('ada'), await chat.register('bob')]

@@ -1,6 +1,6 @@
 /**
  * Sends the changes of rooms to the inboxes that show them. When a room has grown, all these inboxes receive the same frame.
- * The personal fields, such as the number of mentions, are sent only to the users for whom they have changed.
+ * The personal fields, such as the number of mentions, are sent only to the users for whom they or the read mark have changed.
  */
 import { createHmac, randomBytes } from 'node:crypto'
 import type { InboxRepository, InboxRoom, InboxRow } from '../../db/database.ts'
@@ -15,16 +15,17 @@ import { frameOf, type InboxState, type User } from './state.ts'
 const [ROOMS_PER_QUERY, USERS_PER_QUERY] = [200, 500]
 
 /**
- * A change of a room. If the room has grown, all users who have the room in their inbox receive the change. Otherwise, only
- * `users` receive it.
+ * A change of a room. If the room has grown, all users who have the room in their inbox receive the change. Otherwise, only the
+ * users in `marked` receive it. These users receive their personal fields also if the fields equal those that were sent last,
+ * because a client shows its own change of a mark before it is sent, and another device may have taken the change back since.
  */
 interface Change {
   readonly isGrown: boolean
-  readonly users: readonly User[]
+  readonly marked: ReadonlySet<User>
 }
 
 export interface RoomChanges {
-  /** Records that the personal fields of some users in a room may have changed. */
+  /** Records that the read marks of some users in a room have changed. */
   mark(roomId: number, users: readonly User[]): void
   /** Sends the recorded changes. If it rejects, the next call sends the rest. */
   send(): Promise<void>
@@ -35,18 +36,18 @@ export const createRoomChanges = (
   reader: Pick<LogReader, 'limited' | 'newest'>,
   { watched, dirty, stale, send }: InboxState
 ): RoomChanges => {
-  /** The users whose personal fields may have changed, by room. */
+  /** The users whose read marks have changed, by room. */
   const marked = new Map<number, Set<User>>()
 
   /**
    * Sends the changes of some rooms. All users of a room receive the same frame, and each user also receives the user's own
-   * personal fields if these fields have changed.
+   * personal fields if these fields or the read mark have changed.
    */
   const sendRooms = async (changes: ReadonlyMap<number, Change>): Promise<void> => {
     const roomIds = [...changes.keys()]
     const isGrown = (roomId: number): boolean => changes.get(roomId)?.isGrown === true
     const usersOf = (roomId: number): readonly User[] =>
-      isGrown(roomId) ? [...(watched.get(roomId)?.users ?? [])] : (changes.get(roomId)?.users ?? [])
+      isGrown(roomId) ? [...(watched.get(roomId)?.users ?? [])] : [...(changes.get(roomId)?.marked ?? [])]
     const found = await reader.limited(() => repository.rooms(roomIds))
     const places = found.flatMap(({ roomId, messageSeq }) =>
       messageSeq === null || !isGrown(roomId) ? [] : [{ roomId, seq: messageSeq }]
@@ -65,7 +66,7 @@ export const createRoomChanges = (
       const frame = room && isGrown(roomId) ? sharedFrame(room, newest.get(roomId)) : undefined
       for (const user of usersOf(roomId)) {
         const row = room && members.get(`${roomId} ${user.userId}`)
-        sendRoom(user, roomId, row, frame)
+        sendRoom(user, roomId, row, frame, changes.get(roomId)?.marked.has(user) === true)
       }
     }
   }
@@ -84,7 +85,13 @@ export const createRoomChanges = (
     return frameOf({ rooms: [{ room: room.room, ...titleField, messages: room.messages, ...(last ? { last } : {}) }] })
   }
 
-  const sendRoom = (user: User, roomId: number, row: InboxRow | undefined, frame: Encoded | undefined): void => {
+  const sendRoom = (
+    user: User,
+    roomId: number,
+    row: InboxRow | undefined,
+    frame: Encoded | undefined,
+    isMarked: boolean
+  ): void => {
     const known = user.rooms.get(roomId)
     if (!known) return
     if (row) {
@@ -105,7 +112,7 @@ export const createRoomChanges = (
     if (!known.isSent) return
     if (frame) send(user, frame)
     const personal = JSON.stringify(personalOf(row))
-    if (known.personal === personal) return
+    if (known.personal === personal && !isMarked) return
     known.personal = personal
     send(user, frameOf({ rooms: [{ room: row.room, ...personalOf(row) }] }))
   }
@@ -113,12 +120,12 @@ export const createRoomChanges = (
   /** Removes and returns the recorded changes of a room. */
   const changeOf = (roomId: number): Change => {
     const isGrown = dirty.delete(roomId)
-    const ofRoom = marked.get(roomId) ?? []
+    const ofRoom = marked.get(roomId) ?? new Set<User>()
     marked.delete(roomId)
-    return { isGrown, users: [...ofRoom] }
+    return { isGrown, marked: ofRoom }
   }
 
-  const mark = (roomId: number, some: readonly User[]): void => {
+  const mark = (roomId: number, some: Iterable<User>): void => {
     const ofRoom = marked.get(roomId) ?? new Set()
     for (const user of some) ofRoom.add(user)
     marked.set(roomId, ofRoom)
@@ -131,9 +138,9 @@ export const createRoomChanges = (
       try {
         await sendRooms(changes)
       } catch (error) {
-        for (const [roomId, { isGrown, users: ofRoom }] of changes) {
-          if (isGrown) dirty.add(roomId)
-          else mark(roomId, ofRoom)
+        for (const [roomId, change] of changes) {
+          if (change.isGrown) dirty.add(roomId)
+          mark(roomId, change.marked)
         }
         throw error
       }
