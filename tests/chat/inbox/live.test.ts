@@ -189,9 +189,22 @@ test('sends no frame if nothing has changed that an inbox shows', async () => {
   await tick()
   expect(frames).toHaveLength(2)
   live.grown(7, 99)
-  live.marked(7, [1])
   await tick()
   expect(frames).toHaveLength(2)
+})
+
+test('sends the personal fields after a read mark was changed and changed back', async () => {
+  const { live, put, connect, tick } = start()
+  for (const userId of [1, 2]) put(rowOf(userId, 7))
+  const [one, two] = [connect(1), connect(2)]
+  await settle()
+  for (const isUnread of [true, false]) {
+    put({ ...rowOf(1, 7), isUnread })
+    live.marked(7, [1])
+  }
+  await tick()
+  expect(one.frames[1]).toMatchObject({ type: 'inbox', rooms: [{ room: 'room-7', marked_unread: false }] })
+  expect(two.frames).toHaveLength(1)
 })
 
 test('sends personal fields only to the user whose fields have changed', async () => {
