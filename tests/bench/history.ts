@@ -78,9 +78,12 @@ export const history = async ({ rounds, seconds }: Effort): Promise<Row[]> => {
 
   const newest = `${service.url}/api/chat/messages?limit=${PAGE}`
   const page = await fetch(newest, { headers: { authorization: `Bearer ${token}` } })
+  const text = await page.text()
+  const { length } = JSON.parse(text) as unknown[]
+  if (length !== PAGE) throw new Error(`The newest page has ${length} messages instead of ${PAGE}.`)
   const folder = mkdtempSync(join(tmpdir(), 'chat-bench-'))
   const body = join(folder, 'page.json')
-  writeFileSync(body, await page.text())
+  writeFileSync(body, text)
   const route = await startPeer('fastify-route', { BODY: body })
   const bare = await startPeer('postgres.js', { DATABASE_URL: database.url, ROWS: String(ROWS) })
   const routeUrl = `http://127.0.0.1:${route.port}/`

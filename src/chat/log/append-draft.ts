@@ -77,8 +77,9 @@ export interface AppendDraft {
   append(appending: Appending, posted: (outcome: PublishResult) => void): void
   /**
    * Appends a draft in a transaction of the host application. The result is provisional until the transaction commits. If the
-   * database rejects the entry, resolves with an `error`. If the append is not possible, for example because the transaction
-   * has an unsupported isolation level, rejects with a ChatError. In both cases, the transaction is unchanged.
+   * entry is refused or its nonce was used for another entry, resolves with an `error`. If the append is not possible, for
+   * example because the transaction has an unsupported isolation level, rejects with a ChatError. In these cases, nothing is
+   * appended, and the transaction stays usable.
    */
   appendIn(transaction: HostTransaction, appending: Appending): Promise<PublishResult>
 }
@@ -93,14 +94,14 @@ export const createAppendDraft = (options: AppendDraftOptions): AppendDraft => {
   }
 
   /**
-   * Updates the inboxes of the users whose membership changed. Called after every append, even if no entry was stored, because
-   * in a room with many members a membership may change without an entry.
+   * Updates the inboxes of the users whose membership changed. `append` calls it even if no entry was stored, because in a room
+   * with many members a membership may change without an entry.
    */
   const noteMembers = ({ kind, detail }: Draft): void => {
     if (kind.kind === MEMBERSHIP && detail != null) liveInbox.membersChanged(subjectsOf(detail))
   }
 
-  /** Returns the draft with the current name of its author. */
+  /** Returns the draft with the current name of its author. Throws `unavailable` if the draft cannot be appended now. */
   const current = ({ draft, principal, mayBeEnded = false }: Appending): Draft => {
     if (isDraining()) throw restarting()
     const { username } = mayBeEnded ? named(principal) : author(principal)
@@ -159,8 +160,8 @@ export const createAppendDraft = (options: AppendDraftOptions): AppendDraft => {
       else committedEntries.passed(room, entry)
       noteAuthor(draft, entry, room)
     })
-    // If the queue is full, `append` throws and no append starts, so `appendStarted` is called after `append`. It is still
-    // called before `appendEnded`, because `append` never calls the callback above synchronously.
+    // If the queue is full, `appendQueue.append` throws and no append starts. So `appendStarted` is called afterwards. It is
+    // still called before `appendEnded`, because `appendQueue.append` never calls the callback above synchronously.
     room.appendStarted()
   }
 
@@ -188,7 +189,7 @@ export const createAppendDraft = (options: AppendDraftOptions): AppendDraft => {
   return { append, appendIn }
 }
 
-/** Returns the user or the users whom an entry of the kind `membership` is about. */
+/** Returns the ids of the users whom an entry of the kind `membership` concerns. */
 const subjectsOf = (detail: string): number[] => {
   const { subject, subjects }: { subject?: number; subjects?: number[] } = JSON.parse(detail)
   return subjects ?? (subject === undefined ? [] : [subject])

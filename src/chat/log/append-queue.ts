@@ -14,7 +14,7 @@ import { createLane, type Lane, type Outcome, type Pending } from './lane.ts'
 export type { Outcome }
 
 export interface AppendQueueOptions extends Pick<CommitOptions, 'append' | 'faultOf'> {
-  /** Returns the ids in `roomIds` of the rooms whose rows are locked. */
+  /** Returns the ids in `roomIds` whose rooms are locked or do not exist. */
   readonly lockedRooms?: (roomIds: number[]) => Promise<number[]>
   /** Called for each failure, with the number of affected entries, so that the failure can be logged. */
   readonly onFailure?: CommitOptions['onFailure']
@@ -26,7 +26,7 @@ export interface AppendQueueOptions extends Pick<CommitOptions, 'append' | 'faul
   readonly maxBatch?: number
   /** Maximum number of entries that are queued or in flight. */
   readonly maxQueue?: number
-  /** Maximum size of a batch, in bytes of ciphertext. */
+  /** Maximum size of a batch, in bytes of ciphertext. A batch of one entry may exceed the limit. */
   readonly maxBatchBytes?: number
   /** Maximum size of all entries that are queued or in flight, in bytes of ciphertext. The last entry may exceed the limit. */
   readonly maxQueueBytes?: number
@@ -39,8 +39,8 @@ export interface AppendQueueOptions extends Pick<CommitOptions, 'append' | 'faul
 }
 
 /**
- * Appends entries to the log. Every entry of this process is appended through this queue, except those in a transaction of the host
- * application.
+ * Appends entries to the log. Every entry of this process is appended through this queue, except those in a transaction of the
+ * host application.
  */
 export interface AppendQueue {
   /** Queues an entry, and calls `settled` once with the result. If the queue is full, throws `busy` and queues nothing. */

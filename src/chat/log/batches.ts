@@ -59,7 +59,7 @@ export const createBatches = ({ pages, readSome }: BatchesOptions) => {
 
   /** Reads single entries. Those on cached pages are not read from the database. */
   const readSingly = async (room: Room, seqs: readonly number[]): Promise<Entry[]> => {
-    const cached = seqs.map(seq => pages.page(room.id, seq)?.find(entry => entry.seq === seq))
+    const cached = seqs.map(seq => pages.page(room.id, seq)?.entries.find(entry => entry.seq === seq))
     const missing = seqs.filter((_, at) => !cached[at])
     const read = missing.length === 0 ? [] : await readSome(room.id, missing)
     const bySeq = new Map([...cached, ...read].map(entry => [entry?.seq, entry]))

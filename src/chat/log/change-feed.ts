@@ -1,6 +1,7 @@
 /**
- * Reads changes that were made directly in the database, such as deleted users, new names and erased entries. A notification
- * starts a read. The feed also polls, so that a change whose notification was lost is still read within a few seconds.
+ * Reads the changes that triggers of the database have recorded, such as deleted users, new names and erased entries. A change
+ * may come from any process, or from SQL that an operator runs. A notification starts a read. The feed also polls, so that a
+ * change whose notification was lost is still read within a few seconds.
  */
 
 import type { Changes, ChangesRepository } from '../../db/database.ts'
@@ -29,8 +30,8 @@ export interface ChangeFeed {
   /** Reads new changes. Called when a notification arrives. */
   wake(): void
   /**
-   * Starts the feed. Called each time the bus has connected, because the database may have been replaced in the meantime. The next
-   * read calls `onLost`, because the changes since the last read are not known.
+   * Starts the feed. Called each time the bus has connected, because the database may have been replaced in the meantime. The
+   * next read calls `onLost`, because the changes since the last read are not known.
    */
   reset(): void
   close(): void

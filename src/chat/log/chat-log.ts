@@ -31,24 +31,24 @@ export interface Published {
 }
 
 /**
- * Reads the logs of rooms and appends entries to them. If a method looks up a room by name and the room doesn't exist, the
- * method fails with `room_not_found`. The method fails with the same error if the principal may not perform the action in the
- * room. `appendAsHost`, `publishAsHost` and `appendData` don't check what the principal may do.
+ * Reads the logs of rooms and appends entries to them. A method that looks up a room by name fails with `room_not_found` if the
+ * room doesn't exist, or if the principal may not perform the action in the room. It fails with `banned` if the principal is
+ * banned from a public room. `appendAsHost`, `publishAsHost` and `appendData` don't check what the principal may do.
  */
 export interface ChatLog {
   /** The kinds of entries that this process supports. */
   readonly kinds: Kinds
   /** Limits reads over HTTP. The hook `limitReads` of the routes calls `enter` before each read. */
   readonly readLimit: Pick<ReadLimit, 'enter'>
-  /** Returns a part of a room's log. Synchronous if the part is cached. */
+  /** Returns a part of a room's log. Synchronous if the part is cached and the access checks are synchronous. */
   read(principal: Principal, room: string, range: Range): LogPart | Promise<LogPart>
-  /** Returns a message as JSON. See `LogReader.message`. Rejects with `message_not_found`. */
+  /** Returns a message as JSON. See `LogReader.message`. Rejects with `message_not_found` if there is no such message. */
   message(principal: Principal, room: string, seq: number): Promise<Buffer>
   /** Returns the pinned messages of a room, the newest pin first. */
   pins(principal: Principal, room: string, query: PinQuery): Promise<PinPart>
   /**
    * Returns the reactions with one key to a message, in the order in which they were added. Starts after the entry `after`, and
-   * returns at most `limit` reactions. Rejects with `message_not_found`.
+   * returns at most `limit` reactions. Rejects with `message_not_found` if there is no such message.
    */
   reactions(principal: Principal, room: string, query: ReactionQuery): Promise<ReactionRow[]>
   /** Appends an entry. Resolves after the commit. Rejects with the ChatError that an `error` frame would contain. */

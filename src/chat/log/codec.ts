@@ -126,9 +126,10 @@ const objectOf = (json = ''): Record<string, unknown> | undefined => {
 }
 
 /**
- * Returns whether a stored entry with the write id of a draft is the same entry as the draft. The kind, the target, the
- * `detail` and the content must be the same. The content of the entry before any edit is compared. If the stored text was
- * erased, only the kind is compared. If no key decrypts the stored text, the text counts as the same.
+ * Returns whether a stored entry with the write id of a draft is the same entry as the draft. The kind, the target, `detail`,
+ * `content` and `meta` must be the same. `Kind.isSameDetail` compares `detail`. `content` and `meta` are compared as they were
+ * before any edit. If the stored `content` was erased, only the kind is compared. Stored text that no key decrypts
+ * counts as the same.
  */
 export const isSameEntry = ({ kind, ...draft }: Draft, stored: StoredBody, keyring: Keyring): boolean => {
   if (stored.kind !== kind.kind) return false

@@ -1,7 +1,7 @@
 /**
  * Notifies the host application of the entries that this process committed. The entries of one room are reported in the order of
- * its log. An entry that was appended in a transaction of the host application is reported when the room has read it, because only
- * the host application knows when its transaction ends.
+ * its log. An entry that was appended in a transaction of the host application is reported when the room has read it, because
+ * only the host application knows when its transaction ends.
  */
 import type { Clock } from '../../lib/clock.ts'
 import type { Chunk } from '../connections/encoded.ts'
@@ -15,7 +15,7 @@ export type Notify = () => void
 export interface CommittedEntries {
   /** Called after the commit of an entry, before the entry is passed to the room. */
   committed(room: Room, entry: Entry, notify: Notify): void
-  /** Called after the entry was passed to the room. */
+  /** Called after the entry was passed to the room, if the room already had the entry. */
   passed(room: Room, entry: Entry): void
   /** Called when an entry was appended in a transaction of the host application, which may commit or roll back. */
   pending(room: Room, entry: Entry, notify: Notify): void
@@ -59,7 +59,10 @@ class Watch implements Subscriber {
     this.drop(({ seq }) => seq <= head)
   }
 
-  /** Removes entries. Reports those that are known to be committed. */
+  /**
+   * Removes the entries for which `isDropped` returns true, and reports those of them that are known to be committed. Ends the
+   * subscription if no entries are left.
+   */
   drop(isDropped: (entry: Awaited) => boolean): void {
     for (const [id, entry] of this.entries) {
       if (!isDropped(entry)) continue

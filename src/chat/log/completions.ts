@@ -1,6 +1,7 @@
 /**
  * Adds to the items of HTTP lists what the page cache does not contain: excerpts of the messages to which replies refer, and the
- * caller's own reactions. Reads both from the database for each request, so that no excerpt of an erased message is shown.
+ * caller's own reactions. Reads both from the database for each request. A cached excerpt could show an erased message, and
+ * own reactions differ for each caller.
  */
 import type { Keyring } from '../../crypto/keyring.ts'
 import type { MessagesRepository, Place, ReactionsRepository, StoredEntry } from '../../db/database.ts'

@@ -1,4 +1,5 @@
 /** Defines an entry in its public form, which clients receive, and encodes it once for all readers. */
+import type { Listed } from '../../db/database.ts'
 import { timestamp } from '../../lib/clock.ts'
 import { DELETION, ERASURE, isNoticeKind, MEMBERSHIP, MESSAGE, ROOM } from '../../protocol/http/messages.ts'
 import { type Encoded, encode } from '../connections/encoded.ts'
@@ -14,7 +15,7 @@ export type Unavailable = 'key' | 'erased' | 'superseded'
 /** An entry in its public form, encoded once for all readers. */
 export interface Entry extends Encoded, Placed {
   readonly id: number
-  /** When the entry was committed, in milliseconds since the epoch. */
+  /** The time of the append, in milliseconds since the epoch. 0 if the stored time is not valid. */
   readonly createdAt: number
   readonly isMessage: boolean
   /** Whether the entry is a notice: not a message, but listed with the messages on request. See `isNoticeKind`. */
@@ -49,6 +50,13 @@ export interface MembershipChange {
   /** The users whose rights change. Contains several users if the host application added them at once. */
   readonly userIds: readonly number[]
   readonly change: 'joined' | 'left' | 'muted' | 'banned' | 'unbanned'
+}
+
+/** Maps each type of list to a function that returns whether such a list contains an entry. */
+export const isListedIn: Record<Listed, (entry: Entry) => boolean> = {
+  all: () => true,
+  messages: ({ isMessage }) => isMessage,
+  notices: ({ isMessage, isNotice }) => isMessage || isNotice === true
 }
 
 /** The fields of a frame that give the position and the author of its entry. */

@@ -12,13 +12,14 @@ import type { EnsureMember } from '../access/room-access.ts'
 import { publicRoom } from '../rooms/public-room.ts'
 import type { Room } from '../rooms/room.ts'
 import { BATCH_BYTES, type Batch, createBatches, type ReadSome } from './batches.ts'
+import { createCachedRuns } from './cached-runs.ts'
 import type { Completions } from './completions.ts'
-import type { Entry } from './entry.ts'
+import { type Entry, isListedIn } from './entry.ts'
 import { restFrames, restItems } from './items.ts'
 import { createNewestPlaces } from './newest-places.ts'
 import type { PageCache } from './page-cache.ts'
 import { createPageItems } from './page-items.ts'
-import { firstOf, lastOf, messagePlaces, type Places, placesOf, type Range } from './runs.ts'
+import { cachedMessagePlaces, firstOf, lastOf, messagePlaces, type Places, placesOf, type Range } from './runs.ts'
 import type { Slices } from './slices.ts'
 
 export type { Range } from './runs.ts'
@@ -36,8 +37,8 @@ export interface LogPart {
   /**
    * Returns UTF-8 text: `before`, then the entries as comma-separated JSON items, then the result of `after`. `before` and the
    * result of `after` must be ASCII. `after` receives a JSON object that maps the `seq` of messages to the reaction keys of the
-   * caller, or `undefined` if there are none. Returns a buffer if the part is short, and a stream if it is long. The stream emits
-   * an error if the rest of the part cannot be read.
+   * caller, or `undefined` if there are none. The text is a buffer if the part is short, and a stream if the part is long. The
+   * stream emits an error if the rest of the part cannot be read.
    */
   json(before: string, after: (mine: string | undefined) => string, options?: ListOptions): Buffer | Readable
 }
@@ -76,13 +77,6 @@ interface Rest {
   readonly ensureMember: EnsureMember | undefined
 }
 
-/** Maps each type of list to a function that returns whether such a list contains an entry. */
-const isListedIn: Record<Listed, (entry: Entry) => boolean> = {
-  all: () => true,
-  messages: ({ isMessage }) => isMessage,
-  notices: ({ isMessage, isNotice }) => isMessage || isNotice === true
-}
-
 const listedIn = ({ after, around, messagesOnly, withNotices }: Range): Listed => {
   if (after !== undefined && around === undefined && !messagesOnly) return 'all'
   return withNotices ? 'notices' : 'messages'
@@ -91,6 +85,7 @@ const listedIn = ({ after, around, messagesOnly, withNotices }: Range): Listed =
 /** Creates the functions that read parts of a room's log, single messages and pinned messages for a user. */
 export const createHistory = ({ pages, readSome, extent, completions, slices, ...repository }: HistoryOptions) => {
   const findCached = createPageItems(pages)
+  const cachedRuns = createCachedRuns(pages)
   const readBatch = createBatches({ pages, readSome })
   const lookUp = createNewestPlaces((room, range) => messagePlaces(repository, room, range), pages)
 
@@ -152,25 +147,42 @@ export const createHistory = ({ pages, readSome, extent, completions, slices, ..
     return { entries: [], rest: [] }
   }
 
-  const find = (room: Room, range: Range): Places | Promise<Places> =>
-    listedIn(range) !== 'all' && room.hasOthers ? lookUp(room, range) : placesOf(room, range)
+  /** Returns the places of a list if they are known without a query. */
+  const knownPlaces = (room: Room, range: Range): Places | undefined =>
+    listedIn(range) !== 'all' && room.hasOthers ? cachedMessagePlaces(cachedRuns, room, range) : placesOf(room, range)
 
-  /** Returns a part that is short and whose messages are all cached. Returns `undefined` for any other part. */
+  const find = (room: Room, range: Range): Places | Promise<Places> => knownPlaces(room, range) ?? lookUp(room, range)
+
+  /**
+   * Returns a short part from the page cache, without a query. Returns `undefined` if this is not possible, for example if one
+   * of its messages is not cached or has reactions.
+   */
   const cachedPart = (room: Room, range: Range): LogPart | undefined => {
-    if (range.isRaw || (listedIn(range) !== 'all' && room.hasOthers) || room.tail < room.known) return undefined
-    const { runs, ...more } = placesOf(room, range)
-    const [run] = runs
-    const cached = run && findCached(room.id, run.first, run.last, BATCH_BYTES)
+    const { before, after, around, isRaw } = range
+    if (isRaw || room.tail < room.known) return undefined
+    const places = knownPlaces(room, range)
+    if (!places) return undefined
+    const { runs, hasMore, hasNewer, newerAt = 0 } = places
+    const isNewest = before === undefined && after === undefined && around === undefined
+    const list = { roomId: room.id, runs, listed: listedIn(range), isNewest }
+    const cached = findCached(list, BATCH_BYTES)
     if (!cached) return undefined
     // If the next position is in the page cache, later entries exist. Otherwise, the later entries may have been deleted, so
     // the database must be queried.
-    if (more.hasNewer && !pages.page(room.id, run.last + 1)) return undefined
-    return { room: publicRoom(room), ...more, json: (before, after) => cached.json(before, after(undefined)) }
+    if (hasNewer && !pages.page(room.id, newerAt)) return undefined
+    const newer = hasNewer === undefined ? {} : { hasNewer }
+    return {
+      room: publicRoom(room),
+      hasMore,
+      ...newer,
+      json: (before, after) => cached.json(before, after(undefined))
+    }
   }
 
   /**
    * Waits until the room has read all entries that it knows of at the time of the call. Afterwards, all messages of the room in
-   * the page cache include the effects of these entries. Returns the `seq` of the last of these entries.
+   * the page cache include the effects of these entries. Returns the `seq` of the last of these entries. Throws
+   * `unavailable` if the entries cannot be read.
    */
   const catchUp = async (room: Room): Promise<number> => {
     const { known } = room
@@ -295,7 +307,10 @@ export const createHistory = ({ pages, readSome, extent, completions, slices, ..
   return { part, message, pins }
 }
 
-/** Rejects a response whose entries may belong to two incarnations of the log. */
+/**
+ * Throws `unavailable` if the log was replaced during the read, because the response may then contain entries of two
+ * incarnations.
+ */
 const requireEpoch = (room: Room, epoch: string): void => {
   if (room.epoch === epoch) return
   const detail = 'The log of the room was replaced while it was read. Request the messages again.'

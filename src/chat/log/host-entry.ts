@@ -39,7 +39,7 @@ type FromFrame<Frame> = Frame extends { readonly type: string }
   ? Readonly<Omit<Frame, keyof CommittedFields | 'user_id' | 'username' | 'timestamp'>> & CommittedFields
   : never
 
-/** An entry of a kind of the host application. `data` is null if the entry was erased. */
+/** An entry of a kind of the host application. `data` has the form that the schema of the kind declares. */
 export type CommittedData<Name extends string, Data> = CommittedFields & {
   readonly type: Name
   readonly data: Data

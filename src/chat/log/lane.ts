@@ -25,7 +25,7 @@ export interface LaneOptions {
   readonly onIdle?: () => void
   /** Maximum number of entries in a batch. */
   readonly maxBatch: number
-  /** Maximum size of a batch, in bytes of ciphertext. */
+  /** Maximum size of a batch, in bytes of ciphertext. A batch of one entry may exceed the limit. */
   readonly maxBatchBytes: number
 }
 

@@ -1,6 +1,7 @@
 /**
  * Caches the places of the newest messages of each room whose log also has entries of other kinds. Most reads are for the
- * newest messages of a room, and the places of these messages change only when another entry is published.
+ * newest messages of a room. The places of these messages stay the same until another entry is published, or until stored
+ * entries change or expire.
  */
 import { LruMap } from 'toad-cache'
 import type { Room } from '../rooms/room.ts'

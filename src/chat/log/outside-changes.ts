@@ -1,6 +1,6 @@
 /**
- * Applies changes that were made directly in the database, for example by an operator. Changes of users are applied before
- * pages are removed from the page cache, so that new entries have the new names.
+ * Applies the changes that the change feed has read. Changes of users are applied before pages are removed from the page cache,
+ * so that new entries have the new names.
  */
 import type { Changes, ChangesRepository } from '../../db/database.ts'
 import type { Log } from '../../lib/logging.ts'

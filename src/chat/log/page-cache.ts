@@ -4,7 +4,7 @@
  * least recently read pages are removed (page-store.ts). A page may have gaps, because entries may have been deleted.
  */
 import { createPageLoads, isOf, type LoadingPart, type ReadLog } from './page-loads.ts'
-import { createPageStore, type PageStoreOptions, type Placed } from './page-store.ts'
+import { type CachedPage, createPageStore, type PageStoreOptions, type Placed } from './page-store.ts'
 
 export interface PageCacheOptions<Entry> extends Partial<PageStoreOptions> {
   readonly read: ReadLog<Entry>
@@ -34,10 +34,10 @@ export interface PageCache<Entry> {
    */
   from(roomId: number, from: number, head: number): Entry[] | Promise<Entry[]>
   /**
-   * Returns all cached entries of the page that contains the entry `seq`, if that entry is cached or was deleted. Until the
-   * page is removed, every call returns the same array, to which new entries are added at the end.
+   * Returns the cached part of the page that contains the position `seq`, if that position is in this part. Until the page is
+   * removed, every call returns the same array of entries, to which new entries are added at the end.
    */
-  page(roomId: number, seq: number): readonly Entry[] | undefined
+  page(roomId: number, seq: number): CachedPage<Entry> | undefined
   /** Like `from`, but does not stop at a gap, so the entries need not be consecutive. */
   past(roomId: number, from: number, head: number): Entry[] | Promise<Entry[]>
   /**
@@ -47,12 +47,13 @@ export interface PageCache<Entry> {
   readonly version: number
   /**
    * Removes the pages that contain entries from `from` to `to`, both inclusive, because these entries were changed or deleted.
+   * Discards the results of reads in progress for these entries.
    */
   invalidate(roomId: number, from: number, to: number): void
   /**
    * Removes the page that contains the message `seq`, because a later entry changed the message. Readers that already wait for
-   * the page receive the message in its earlier state, unless the later entry erased it. Does not change the version. A room
-   * adds its entries in order, so it adds no stale copy of the message after the later entry.
+   * the page may receive the message in its earlier state, unless the later entry erased it. Does not change the version,
+   * because a room adds its entries in order, and so adds no stale copy of the message after the later entry.
    */
   changed(roomId: number, seq: number, isErased?: boolean): void
   /**
@@ -60,7 +61,7 @@ export interface PageCache<Entry> {
    * whose effects the pages lack. Does not change the version.
    */
   loaded(roomId: number): void
-  /** Removes the pages that contain entries with the names of these users. */
+  /** Removes the pages that contain entries with the names of these users. Repeats reads in progress that return such entries. */
   invalidateUsers(userIds: ReadonlySet<number>): void
   /**
    * Removes the pages of a room that contain entries of a user up to `upTo`, because these entries were erased. Discards the
@@ -107,12 +108,12 @@ export const createPageCache = <Entry extends Placed>({
     const page = pages.get(roomId, seq)
     if (!page || seq < page.first || seq > page.last || !isCurrent()) return undefined
     pages.touch(page)
-    return page.entries
+    return page
   }
 
   const past: PageCache<Entry>['past'] = (roomId, from, head) => {
-    const entries = page(roomId, from)
-    return entries ? between(entries, from, head) : loadFrom(roomId, from, head)
+    const cached = page(roomId, from)
+    return cached ? between(cached.entries, from, head) : loadFrom(roomId, from, head)
   }
 
   return {

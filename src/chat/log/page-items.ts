@@ -3,7 +3,8 @@
  * instead of message by message.
  */
 import { LruMap } from 'toad-cache'
-import type { Entry } from './entry.ts'
+import type { Extent, Listed } from '../../db/database.ts'
+import { type Entry, isListedIn } from './entry.ts'
 import { type Items, itemsOf, joinItems } from './items.ts'
 import type { PageCache } from './page-cache.ts'
 
@@ -13,11 +14,20 @@ export interface CachedPart {
   json(before: string, after: string): Buffer
 }
 
+/** Selects the entries in parts of a room's log (runs). */
+export interface CachedList {
+  readonly roomId: number
+  readonly runs: readonly Extent[]
+  readonly listed: Listed
+  /** Whether the list ends with the newest entries of the log. */
+  readonly isNewest: boolean
+}
+
 /**
- * Returns the messages from `from` to `to`. Returns `undefined` if the messages are longer than `maxBytes`, or if not all of
- * them are cached. Also returns `undefined` if the entries of one of the pages are not plain (see `isPlain`).
+ * Returns a list. Returns `undefined` if its items are longer than `maxBytes`, if one of its entries is not cached or not plain
+ * (see `isPlain`), or if it has no entries.
  */
-export type FindCachedPart = (roomId: number, from: number, to: number, maxBytes: number) => CachedPart | undefined
+export type FindCachedPart = (list: CachedList, maxBytes: number) => CachedPart | undefined
 
 /** The items of a page. Items that are created again have another `id`. */
 interface PageItems extends Items {
@@ -25,13 +35,13 @@ interface PageItems extends Items {
 }
 
 /**
- * A response that ends with the last message of a page. Only the latest one of each room is kept. `pages` contains the ids of
- * the items from which the response was copied. It does not contain the items, so that a response does not keep removed pages
- * in memory.
+ * A response with the newest entries of a room. Only the latest one of each room is kept. `pages` contains the ids of the items
+ * from which the response was copied. It does not contain the items, so that a response does not keep removed pages in memory.
  */
 interface Response {
   readonly pages: readonly number[]
   readonly from: number
+  readonly listed: Listed
   readonly before: string
   readonly after: string
   readonly bytes: Buffer
@@ -59,11 +69,10 @@ export const createPageItems = (cache: Pick<PageCache<Entry>, 'page' | 'version'
     version = cache.version
   }
 
-  /** Returns the items of a page, or `undefined` if `isPlain` returns false. Recreates the items after entries were added. */
-  const itemsIn = (entries: readonly Entry[]): PageItems | undefined => {
+  /** Returns the items of all entries of a page. Creates the items again after entries were added to the page. */
+  const itemsIn = (entries: readonly Entry[]): PageItems => {
     const cached = known.get(entries)
     if (cached?.starts.length === entries.length + 1) return cached
-    if (!isPlain(entries)) return undefined
     const items = { ...itemsOf(entries), id: created++ }
     known.set(entries, items)
     return items
@@ -77,48 +86,86 @@ export const createPageItems = (cache: Pick<PageCache<Entry>, 'page' | 'version'
     return bytes
   }
 
-  return (roomId, from, to, maxBytes) => {
+  return ({ roomId, runs, listed, isNewest }, maxBytes) => {
     dropOutdated()
-    const pages: number[] = []
-    const pieces: Buffer[] = []
+    // Selects all entries before the items of the first page are created. Otherwise, the items of a page would be created in vain
+    // after each new entry, if the list has an entry that is not plain.
+    const selection: Piece[] = []
     let left = maxBytes
-    let isToEnd = false
-    for (let at = from; at <= to; ) {
-      const entries = cache.page(roomId, at) ?? []
-      const first = entries[0]?.seq ?? at + 1
-      const items = first <= at ? itemsIn(entries) : undefined
-      if (!items) return undefined
-      const end = Math.min(to + 1 - first, entries.length)
-      const piece = items.bytes.subarray(items.starts[at - first], (items.starts[end] ?? 0) - 1)
-      left -= piece.length
-      if (left < 0) return undefined
-      pages.push(items.id)
-      pieces.push(piece)
-      isToEnd = end === entries.length
-      at = first + end
+    for (const { first, last } of runs) {
+      for (let at = first; at <= last; ) {
+        const page = cache.page(roomId, at)
+        const found = page && select(page.entries, { from: at, to: last, isListed: isListedIn[listed] })
+        if (!page || !found) return undefined
+        for (const piece of found) left -= piece.bytes
+        if (left < 0) return undefined
+        selection.push(...found)
+        at = page.last + 1
+      }
     }
+    if (selection.length === 0) return undefined
+    const pages = new Set<number>()
+    const pieces = selection.map(({ entries, start, end }) => {
+      const { id, bytes, starts } = itemsIn(entries)
+      pages.add(id)
+      // Omits the comma after the last item of the piece.
+      return bytes.subarray(starts[start], (starts[end] ?? 0) - 1)
+    })
+    const from = runs[0]?.first ?? 0
     return {
       json: (before, after) =>
-        isToEnd ? keptResponse(roomId, pieces, { pages, from, before, after }) : joinItems(before, pieces, after)
+        isNewest
+          ? keptResponse(roomId, pieces, { pages: [...pages], from, listed, before, after })
+          : joinItems(before, pieces, after)
     }
   }
 }
 
-const isSame = (kept: Response, { pages, from, before, after }: Omit<Response, 'bytes'>): boolean =>
+/** Consecutive entries of a page: those from the index `start` to the index `end`, exclusive. `bytes` is about their size. */
+interface Piece {
+  readonly entries: readonly Entry[]
+  readonly start: number
+  readonly end: number
+  readonly bytes: number
+}
+
+interface Selected {
+  readonly from: number
+  readonly to: number
+  readonly isListed: (entry: Entry) => boolean
+}
+
+/** Selects the listed entries of a page from `from` to `to`. Returns `undefined` if one of them is not plain. */
+const select = (entries: readonly Entry[], { from, to, isListed }: Selected): Piece[] | undefined => {
+  const pieces: Piece[] = []
+  let start = 0
+  let bytes = 0
+  const endPiece = (end: number): void => {
+    if (end > start) pieces.push({ entries, start, end, bytes })
+    start = end + 1
+    bytes = 0
+  }
+  for (const [at, entry] of entries.entries()) {
+    if (entry.seq < from || entry.seq > to || !isListed(entry)) endPiece(at)
+    else if (!isPlain(entry)) return undefined
+    else bytes += (entry.item ?? entry.frame).length
+  }
+  endPiece(entries.length)
+  return pieces
+}
+
+const isSame = (kept: Response, { pages, from, listed, before, after }: Omit<Response, 'bytes'>): boolean =>
   kept.from === from &&
+  kept.listed === listed &&
   kept.before === before &&
   kept.after === after &&
   kept.pages.length === pages.length &&
   kept.pages.every((id, at) => id === pages[at])
 
 /**
- * Returns whether all entries are messages that can be shown, and no `seq` is missing between them. Messages with reactions or
- * a `reply` are not plain, because parts of their items are read for each request (see completions.ts).
+ * Returns whether the item of an entry is the same for all readers and lists. Messages with reactions or a `reply` are not plain,
+ * because parts of their items are read for each request (see completions.ts). Messages that cannot be shown are not plain,
+ * because some lists omit them.
  */
-const isPlain = (entries: readonly Entry[]): boolean => {
-  const first = entries[0]?.seq ?? 0
-  return entries.every(
-    ({ isMessage, unavailable, hasReactions, replyTo, seq }, at) =>
-      isMessage && !unavailable && !hasReactions && replyTo === undefined && seq === first + at
-  )
-}
+const isPlain = ({ isMessage, unavailable, hasReactions, replyTo }: Entry): boolean =>
+  !isMessage || !(unavailable || hasReactions || replyTo !== undefined)

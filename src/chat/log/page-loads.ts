@@ -27,9 +27,9 @@ export interface PageLoads<Entry> {
   /** Discards the results of the reads in progress for which `isConcerned` returns true, and repeats these reads. */
   outdate(isConcerned: (part: LoadingPart) => boolean): void
   /**
-   * Called when entries in the parts for which `isConcerned` returns true have a newer state in the log. The reads in progress for
-   * these parts are not repeated, because in a busy room they might never end. Their results are returned to the readers that
-   * already wait, and are not cached. Later readers start new reads.
+   * Called when entries in the parts for which `isConcerned` returns true have a newer state in the log. The reads in progress
+   * for these parts are not repeated, because in a busy room they might never end. Their results are returned to the readers
+   * that already wait, and are not cached. Later readers start new reads.
    */
   detach(isConcerned: (part: LoadingPart) => boolean): void
   /** Called when the names of these users have changed. Repeats the reads in progress that return entries of these users. */

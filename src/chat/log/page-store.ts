@@ -12,12 +12,18 @@ export interface Placed {
   readonly bytes: number
 }
 
-export interface Page<Entry> {
+/** The part of a page that is cached. */
+export interface CachedPage<Entry> {
+  /** All existing entries from `first` to `last`, in ascending order. The entry `last` exists. */
+  readonly entries: readonly Entry[]
+  readonly first: number
+  readonly last: number
+}
+
+export interface Page<Entry> extends CachedPage<Entry> {
   readonly key: string
   readonly roomId: number
-  /** All existing entries from `first` to `last`, in ascending order. The entry `last` exists. */
   readonly entries: Entry[]
-  readonly first: number
   last: number
   bytes: number
 }

@@ -28,7 +28,8 @@ export interface Submission {
 }
 
 /**
- * The publisher: a user (`person`) or the host application (`host`). `beforeMessage` is called only for the messages of users.
+ * The publisher: a user (`person`) or the host application (`host`). `beforeMessage` is called only for the messages and edits
+ * of users.
  */
 export type PublishedBy = 'person' | 'host'
 
@@ -56,7 +57,7 @@ export interface Publisher {
   admit(userId: number): void
   /**
    * Publishes an entry. If the entry is rejected before the append, throws a ChatError, or rejects with it. Returns a promise
-   * only if a function of the host application is called or if the entry has a transaction. An entry that is not rejected is
+   * only if a function of the host application may be called or if the entry has a transaction. An entry that is not rejected is
    * appended, and `posted` is called once with the result, before the subscribers receive the entry.
    */
   post(

@@ -1,6 +1,7 @@
 /**
- * Creates the errors for entries that are refused because of the state of a room or of the service. Converts the code that the
- * database returns for a refused entry to an error. The codes are defined in drizzle/0015_moderation.sql and later migrations.
+ * Creates the errors for entries and requests that are refused because of the state of a room or of the service. Converts the
+ * code that the database returns for a refused entry to an error. The codes are defined in drizzle/0015_moderation.sql and later
+ * migrations.
  */
 import type { RefusedEntry } from '../../db/database.ts'
 import { ChatError, type ErrorCode } from '../../protocol/errors.ts'

@@ -43,12 +43,27 @@ export interface Places {
   readonly isSparse?: boolean | undefined
 }
 
+/** Looks for `count` messages in the part of a log from the position `from` to the position `to`, both inclusive. */
+export interface Search {
+  readonly from: number
+  readonly to: number
+  readonly count: number
+}
+
+/**
+ * Searches in the page cache. Each returns the runs of the found messages, or of the found messages and notices, in ascending
+ * order. Returns `undefined` if a page that the search needs is not cached, or if the search passes too many other entries.
+ */
+export interface CachedRuns {
+  /** Finds the last messages of the part. */
+  runsBefore(roomId: number, search: Search, withNotices?: boolean): Extent[] | undefined
+  /** Finds the first messages of the part. */
+  runsAfter(roomId: number, search: Search, withNotices?: boolean): Extent[] | undefined
+}
+
 /** The number of positions in a page of the page cache. A page is read as a whole. */
 const PAGE = 64
-/**
- * A list is sparse if its pages contain more than this many positions per message. Two of the pages are not counted, because
- * even a list of consecutive messages may begin and end in the middle of a page.
- */
+/** See `maxPositions`. */
 const SPARSE = 4
 
 /** Two runs are read as one if the second starts at most this many positions after the end of the first. */
@@ -76,41 +91,75 @@ export const placesOf = (room: Room, range: Range): Places => {
   return { runs: runOf(oldest, end), hasMore: end < last }
 }
 
-/** Like `placesOf`, but only messages and notices count towards `limit`. Looks up their positions in the database. */
+/**
+ * Like `placesOf`, but only messages count towards `limit`, and also notices if `withNotices` is true. Looks up their positions
+ * in the database.
+ */
 export const messagePlaces = async (
   { runsBefore, runsAfter }: Pick<MessagesRepository, 'runsBefore' | 'runsAfter'>,
   room: Room,
   range: Range
 ): Promise<Places> => {
-  const { id } = room
-  const { withNotices } = range
-  const oldest = firstOf(room, range)
-  const last = lastOf(room, range)
-  // Looks up one message more than requested, to find out whether there are more messages.
-  const older = async (to: number, count: number): Promise<Part> => {
-    const found = await runsBefore(id, to, count + 1, withNotices)
-    const runs = found.flatMap(run => runOf(Math.max(run.first, oldest), run.last))
-    return countOf(runs) > count ? { runs: withoutFirst(runs), hasMore: true } : { runs, hasMore: false }
-  }
-  const newer = async (from: number, count: number): Promise<Part> => {
-    const runs = await runsAfter(id, Math.max(from, oldest), last, count + 1, withNotices)
-    if (countOf(runs) <= count) return { runs, hasMore: false }
-    return { runs: withoutLast(runs), hasMore: true, next: runs.at(-1)?.last }
-  }
-  const { after, around, limit } = range
-  if (around !== undefined) {
-    const [before, from] = await Promise.all([
-      older(Math.min(around - 1, last), halfOf(limit)),
-      newer(around, limit - halfOf(limit))
-    ])
-    const newest = { hasNewer: from.hasMore, newerAt: from.next }
-    return { ...joined([...before.runs, ...from.runs]), hasMore: before.hasMore, ...newest }
-  }
-  const { runs, hasMore } = await (after === undefined ? older(last, limit) : newer(oldest, limit))
-  return { ...joined(runs), hasMore }
+  const { older, newer } = searchesOf(room, range)
+  const [before, after] = await Promise.all([
+    older && runsBefore(room.id, older.to, older.count, range.withNotices),
+    newer && runsAfter(room.id, newer.from, newer.to, newer.count, range.withNotices)
+  ])
+  return placesIn(range, { older, newer }, before, after)
 }
 
-type Part = Pick<Places, 'runs' | 'hasMore'> & { readonly next?: number | undefined }
+/**
+ * Like `messagePlaces`, but looks for the messages in the page cache. Returns `undefined` if one of the pages is not cached, or
+ * if the messages are far apart.
+ */
+export const cachedMessagePlaces = (
+  { runsBefore, runsAfter }: CachedRuns,
+  room: Room,
+  range: Range
+): Places | undefined => {
+  const { older, newer } = searchesOf(room, range)
+  const before = older && runsBefore(room.id, older, range.withNotices)
+  const after = newer && runsAfter(room.id, newer, range.withNotices)
+  if ((older && !before) || (newer && !after)) return undefined
+  return placesIn(range, { older, newer }, before, after)
+}
+
+/** The searches that find the messages of a list: `older` for the last ones of a part of the log, `newer` for the first ones. */
+interface Searches {
+  readonly older: Search | undefined
+  readonly newer: Search | undefined
+}
+
+/** Returns the searches for a list. Each looks for one message more than the list has, to find out whether there are more. */
+const searchesOf = (room: Room, range: Range): Searches => {
+  const { after, around, limit } = range
+  const [from, to] = [firstOf(room, range), lastOf(room, range)]
+  if (around !== undefined) {
+    const half = halfOf(limit)
+    return {
+      older: { from, to: Math.min(around - 1, to), count: half + 1 },
+      newer: { from: Math.max(around, from), to, count: limit - half + 1 }
+    }
+  }
+  const search = { from, to, count: limit + 1 }
+  return after === undefined ? { older: search, newer: undefined } : { older: undefined, newer: search }
+}
+
+/** Returns the places of a list. `before` and `after` are the runs that the searches `older` and `newer` found. */
+const placesIn = (
+  { around }: Range,
+  { older, newer }: Searches,
+  before: readonly Extent[] = [],
+  after: readonly Extent[] = []
+): Places => {
+  // A search in the database may return messages before `from`.
+  const found = before.flatMap(run => runOf(Math.max(run.first, older?.from ?? 0), run.last))
+  const hasOlder = older !== undefined && countOf(found) >= older.count
+  const hasNewer = newer !== undefined && countOf(after) >= newer.count
+  const places = joined([...(hasOlder ? withoutFirst(found) : found), ...(hasNewer ? withoutLast(after) : after)])
+  if (around === undefined) return { ...places, hasMore: hasOlder || hasNewer }
+  return { ...places, hasMore: hasOlder, hasNewer, newerAt: hasNewer ? after.at(-1)?.last : undefined }
+}
 
 const countOf = (runs: readonly Extent[]): number => runs.reduce((sum, { first, last }) => sum + last - first + 1, 0)
 
@@ -136,9 +185,15 @@ const halfOf = (limit: number): number => Math.floor(limit / 2)
 
 const runOf = (first: number, last: number): Extent[] => (first <= last ? [{ first, last }] : [])
 
+/**
+ * Returns the maximum number of positions that the pages of a list of `count` messages may contain. A list with more is sparse.
+ * Two of the pages are added, because even a list of consecutive messages may begin and end in the middle of a page.
+ */
+export const maxPositions = (count: number): number => SPARSE * count + 2 * PAGE
+
 /** Joins runs that are near each other (see `NEAR`), unless the list is sparse. */
 const joined = (runs: readonly Extent[]): Pick<Places, 'runs' | 'isSparse'> => {
-  if (pagesOf(runs) * PAGE > SPARSE * countOf(runs) + 2 * PAGE) return { runs, isSparse: true }
+  if (pagesOf(runs) * PAGE > maxPositions(countOf(runs))) return { runs, isSparse: true }
   const result: Extent[] = []
   for (const run of runs) {
     const previous = result.at(-1)

@@ -14,7 +14,10 @@ export interface SlicesOptions {
 }
 
 export interface Slices {
-  /** Calls `work` for each item, in later turns of the event loop. Resolves with the results. Rejects with the first error. */
+  /**
+   * Calls `work` for each item, at first in this turn of the event loop if no other job has run in it, then in later turns.
+   * Resolves with the results. Rejects with the first error.
+   */
   map<Item, Result>(items: readonly Item[], work: (item: Item) => Result): Promise<Result[]>
 }
 
@@ -24,20 +27,18 @@ type Job = (end: number) => boolean
 /** Creates the queue of jobs. A job that doesn't finish in its slice moves to the end of the queue. */
 export const createSlices = ({ clock, maxMs = 2 }: SlicesOptions): Slices => {
   const jobs: Job[] = []
-  let isScheduled = false
-
-  const schedule = (): void => {
-    isScheduled = jobs.length > 0
-    if (isScheduled) setImmediate(run)
-  }
+  /** True from the first job of a turn until the next turn without a job. */
+  let hasRun = false
 
   const run = (): void => {
+    hasRun = jobs.length > 0
+    if (!hasRun) return
     const end = clock.monotonic() + maxMs
     do {
       const job = jobs.shift()
       if (job && !job(end)) jobs.push(job)
     } while (jobs.length > 0 && clock.monotonic() < end)
-    schedule()
+    setImmediate(run)
   }
 
   return {
@@ -56,7 +57,7 @@ export const createSlices = ({ clock, maxMs = 2 }: SlicesOptions): Slices => {
           }
           return true
         })
-        if (!isScheduled) schedule()
+        if (!hasRun) run()
       })
   }
 }

@@ -18,7 +18,10 @@ export interface TracingOptions {
 
 export interface Tracing {
   readonly isOn: () => boolean
-  /** Returns a function that calls `posted`, writes a line and notifies the other processes. */
+  /**
+   * Returns a function that calls `posted`. If there is no error, the function also writes a line and notifies the other
+   * processes.
+   */
   of(roomId: number, request: string, posted: (outcome: PublishResult) => void): (outcome: PublishResult) => void
   readonly events: Pick<BusEventHandlers, 'appended'>
 }

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest'
 import { message } from '../../../src/chat/kinds/message.ts'
 import { type Entry, makeEntry } from '../../../src/chat/log/entry.ts'
 import { createPageCache } from '../../../src/chat/log/page-cache.ts'
-import { createPageItems } from '../../../src/chat/log/page-items.ts'
+import { type CachedList, createPageItems } from '../../../src/chat/log/page-items.ts'
 
 test('responses do not keep the pages that the cache has removed', () => {
   setFlagsFromString('--expose-gc')
@@ -17,6 +17,12 @@ test('responses do not keep the pages that the cache has removed', () => {
     const place = { id: seq, room: 'r', seq, user_id: 1, username: 'u' }
     pages.add(roomId, makeEntry(message, place, { body: { content: 'x'.repeat(length) } }, 1e12))
   }
+  const list = (roomId: number, first: number, last: number): CachedList => ({
+    roomId,
+    runs: [{ first, last }],
+    listed: 'messages',
+    isNewest: last === 66
+  })
   const used = () => {
     gc()
     gc()
@@ -29,11 +35,11 @@ test('responses do not keep the pages that the cache has removed', () => {
     add(room, 65, 1)
     add(room, 66, 1)
     // Reads the newest three messages of this room.
-    find(room, 64, 66, 64 * 1024)?.json('[', ']')
+    find(list(room, 64, 66), 64 * 1024)?.json('[', ']')
     // Reads one message of each room, like a request with ?before=66&limit=1.
-    for (let known = 1; known <= room; known++) find(known, 65, 65, 64 * 1024)?.json('[', ']')
+    for (let known = 1; known <= room; known++) find(list(known, 65, 65), 64 * 1024)?.json('[', ']')
   }
   expect(used() - before).toBeLessThan(4 * maxBytes)
   // Uses the cache after the measurement. Otherwise, the garbage collector could remove the cache before the measurement.
-  expect(find(1, 65, 66, 64 * 1024)).toBeDefined()
+  expect(find(list(1, 65, 66), 64 * 1024)).toBeDefined()
 })

@@ -3,17 +3,19 @@ import { erasure } from '../../../src/chat/kinds/erasure.ts'
 import { createKinds } from '../../../src/chat/kinds/index.ts'
 import { message } from '../../../src/chat/kinds/message.ts'
 import { makeEntry } from '../../../src/chat/log/entry.ts'
-import { createLogReader } from '../../../src/chat/log/reader.ts'
+import { createLogReader, type Range } from '../../../src/chat/log/reader.ts'
 import { Room } from '../../../src/chat/rooms/room.ts'
 import { createKeyring } from '../../../src/crypto/keyring.ts'
 import { fakeClock } from '../../support/clock.ts'
 import { silentLog } from '../../support/memory-chat.ts'
 import { createMemoryLog } from '../../support/memory-log.ts'
+import fc from '../../support/properties.ts'
 import { ENCRYPTION_KEY } from '../../support/settings.ts'
 
 /**
  * Creates a reader of a log with `count` entries of `length` characters. An entry is a message, or of another kind if `isOther`
- * returns true for its `seq`. `queries` records the reader's queries and the number of rows that they return.
+ * returns true for its `seq`. The other kind is that of a notice if `isNotice` returns true. `queries` records the reader's
+ * queries and the number of rows that they return.
  */
 const start = async (
   count: number,
@@ -21,7 +23,8 @@ const start = async (
     length = 10,
     concurrentReads = 2,
     isDeleted = (_: number): boolean => false,
-    isOther = (_: number): boolean => false
+    isOther = (_: number): boolean => false,
+    isNotice = (_: number): boolean => false
   } = {}
 ) => {
   const clock = fakeClock()
@@ -33,7 +36,7 @@ const start = async (
       roomId: 1,
       userId: 1,
       writeId: `w${at}`,
-      kind: isOther(at + 1) ? 'other' : 'message',
+      kind: isOther(at + 1) ? (isNotice(at + 1) ? 'membership' : 'other') : 'message',
       content: token,
       meta: null,
       keyId
@@ -42,6 +45,10 @@ const start = async (
   /** Called with the first position of each range that is read. */
   const onRange: { of?: (from: number) => void } = {}
   const queries = { running: 0, maximum: 0, total: 0, looks: 0, rows: 0, ranges: [] as [number, number][] }
+  const listed = (from: number, to: number, withNotices = false) =>
+    upTo(from, to)
+      .filter(seq => !isDeleted(seq) && (!isOther(seq) || (withNotices && isNotice(seq))))
+      .map(seq => ({ first: seq, last: seq }))
   const reading = createLogReader({
     kinds: createKinds(),
     keyring,
@@ -67,10 +74,13 @@ const start = async (
         queries.rows += rows.length
         return rows.filter(({ seq }) => !isDeleted(seq))
       },
-      async runsBefore(_, to, wanted) {
+      async runsBefore(_, to, wanted, withNotices) {
         queries.looks++
-        const messages = upTo(1, to).filter(seq => !isOther(seq))
-        return messages.slice(-wanted).map(seq => ({ first: seq, last: seq }))
+        return listed(1, to, withNotices).slice(-wanted)
+      },
+      async runsAfter(_, from, to, wanted, withNotices) {
+        queries.looks++
+        return listed(from, to, withNotices).slice(0, wanted)
       }
     }
   })
@@ -85,7 +95,7 @@ const start = async (
   }
   const room = new Room({ ...row, pages: reading.pages, log: silentLog, clock: { monotonic: () => 0 } })
   /** Reads a list. Returns the parsed items, and the size in bytes of the longest chunk of the response. */
-  const list = async (range: { before?: number; after?: number; limit: number }) => {
+  const list = async (range: Range) => {
     const body = (await reading.part(room, range, 1)).json('[', () => ']')
     if (Buffer.isBuffer(body)) return { items: JSON.parse(body.toString()), longest: body.length }
     const pieces: Buffer[] = []
@@ -96,7 +106,7 @@ const start = async (
 }
 
 const seqs = (items: { seq: number }[]) => items.map(({ seq }) => seq)
-const upTo = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, at) => from + at)
+const upTo = (from: number, to: number) => Array.from({ length: Math.max(to - from + 1, 0) }, (_, at) => from + at)
 
 test('entries that were read once are in the page cache for all later reads', async () => {
   const { list, queries } = await start(1000)
@@ -141,27 +151,41 @@ test('a list of messages with few other entries between them is read through the
   expect(queries.ranges).toHaveLength(4)
 })
 
-test('the places of the newest messages are looked up again only after an entry was added or the list has changed', async () => {
+test('a list of cached messages needs no query, also if the log has other entries', async () => {
   const { reading, room, list, queries } = await start(1000, { isOther: seq => seq % 2 === 0 })
-  const newest = (limit: number) => upTo(1, limit).map(at => 2 * (at - limit) + 999)
-  const looks = async (range: { before?: number; after?: number; limit: number }): Promise<number> => {
+  const ranges = [{ limit: 50 }, { before: 500, limit: 50 }, { after: 300, limit: 50, messagesOnly: true }]
+  for (const range of [...ranges, { around: 301, limit: 50 }]) {
+    const first = await list(range)
+    const before = { ...queries, ranges: [...queries.ranges] }
+    expect(await list(range)).toEqual(first)
+    expect(queries).toEqual(before)
+    // Requires that the entries come from the page cache, and not from a query that this test does not count.
+    expect(reading.part(room, range, 1)).not.toBeInstanceOf(Promise)
+  }
+})
+
+test('the places of the newest messages are looked up again only after an entry was added or the list has changed', async () => {
+  // The messages are far apart, so a search in the page cache ends without a result.
+  const { reading, room, list, queries } = await start(1000, { isOther: seq => seq % 20 !== 0 })
+  const newest = (limit: number) => upTo(1, limit).map(at => 20 * (at - limit) + 1000)
+  const looks = async (range: Range): Promise<number> => {
     queries.looks = 0
     await list(range)
     return queries.looks
   }
-  expect([await looks({ limit: 50 }), await looks({ limit: 50 }), await looks({ limit: 50 })]).toEqual([1, 0, 0])
-  expect(seqs((await list({ limit: 50 })).items)).toEqual(newest(50))
+  expect([await looks({ limit: 30 }), await looks({ limit: 30 }), await looks({ limit: 30 })]).toEqual([1, 0, 0])
+  expect(seqs((await list({ limit: 30 })).items)).toEqual(newest(30))
   // The places (parts of the log) of other lists are looked up at each read. The cached places of the newest list remain.
-  expect([await looks({ before: 500, limit: 50 }), await looks({ before: 500, limit: 50 })]).toEqual([1, 1])
-  expect(await looks({ limit: 50 })).toBe(0)
-  expect([await looks({ limit: 40 }), await looks({ limit: 40 })]).toEqual([1, 0])
-  expect(seqs((await list({ limit: 40 })).items)).toEqual(newest(40))
+  expect([await looks({ before: 900, limit: 30 }), await looks({ before: 900, limit: 30 })]).toEqual([1, 1])
+  expect(await looks({ limit: 30 })).toBe(0)
+  expect([await looks({ limit: 20 }), await looks({ limit: 20 })]).toEqual([1, 0])
+  expect(seqs((await list({ limit: 20 })).items)).toEqual(newest(20))
   reading.pages.invalidate(room.id, 5, 5)
-  expect([await looks({ limit: 40 }), await looks({ limit: 40 })]).toEqual([1, 0])
-  room.expire(980)
-  expect(seqs((await list({ limit: 40 })).items)).toEqual(newest(10))
+  expect([await looks({ limit: 20 }), await looks({ limit: 20 })]).toEqual([1, 0])
+  room.expire(820)
+  expect(seqs((await list({ limit: 20 })).items)).toEqual(newest(10))
   await room.reaches({ epoch: 'f', lastSeq: 1000, oldestSeq: 1 })
-  expect(await looks({ limit: 40 })).toBe(1)
+  expect(await looks({ limit: 20 })).toBe(1)
 })
 
 test('a list fails if its log is replaced while its parts are read', async () => {
@@ -336,4 +360,64 @@ test('a long part ends when its reader is not a member anymore, before the next 
   expect(last).toBeGreaterThan(50)
   expect(last).toBeLessThan(900)
   expect(sent).not.toMatch(/\]$/)
+})
+
+/** Returns the entries of a list and what it reports about further entries, from a log whose entries are all known. */
+const expectedOf = (all: readonly number[], isListed: (seq: number) => boolean, range: Range) => {
+  const { before = Number.POSITIVE_INFINITY, after = 0, around, limit, messagesOnly } = range
+  const isForward = range.after !== undefined && around === undefined
+  const listed = all.filter(seq => seq > after && seq < before && (isForward && !messagesOnly ? true : isListed(seq)))
+  if (around !== undefined) {
+    const half = Math.floor(limit / 2)
+    const older = listed.filter(seq => seq < around)
+    const newer = listed.filter(seq => seq >= around)
+    const found = [...(half > 0 ? older.slice(-half) : []), ...newer.slice(0, limit - half)]
+    // If the list is empty, the response does not report older messages.
+    const hasMore = found.length > 0 && older.length > half
+    return { found, hasMore, hasNewer: newer.length > limit - half }
+  }
+  const found = isForward ? listed.slice(0, limit) : listed.slice(-limit)
+  return { found, hasMore: listed.length > limit, hasNewer: undefined }
+}
+
+test('a list of existing entries is the same, regardless of which pages are cached', async () => {
+  const kind = fc.constantFrom('message', 'message', 'message', 'notice', 'other', 'deleted')
+  const position = fc.integer({ min: 1, max: 420 })
+  const optional = fc.option(position, { nil: undefined })
+  const range = fc.record({
+    before: optional,
+    after: optional,
+    around: optional,
+    limit: fc.integer({ min: 1, max: 120 }),
+    messagesOnly: fc.boolean(),
+    withNotices: fc.boolean()
+  })
+  const seed = fc.array(kind, { minLength: 150, maxLength: 400 })
+  await fc.assert(
+    fc.asyncProperty(
+      seed,
+      fc.array(fc.tuple(range, optional), { minLength: 1, maxLength: 12 }),
+      async (kinds, reads) => {
+        const kindOf = (seq: number) => (seq === 1 ? 'other' : kinds[seq - 1])
+        const { reading, room, list } = await start(kinds.length, {
+          isOther: seq => kindOf(seq) === 'notice' || kindOf(seq) === 'other',
+          isNotice: seq => kindOf(seq) === 'notice',
+          isDeleted: seq => kindOf(seq) === 'deleted'
+        })
+        const existing = upTo(1, kinds.length).filter(seq => kindOf(seq) !== 'deleted')
+        for (let at = 1; at <= kinds.length; at += 64) await reading.pages.past(room.id, at, kinds.length)
+        for (const [{ before, around, ...read }, dropped] of reads) {
+          // The positions of deleted entries count towards the limit of a list of all entries.
+          const after = read.messagesOnly ? read.after : undefined
+          const wanted = { ...read, before, after, around }
+          const isListed = (seq: number) => kindOf(seq) === 'message' || (read.withNotices && kindOf(seq) === 'notice')
+          const part = await reading.part(room, wanted, 1)
+          const { found, hasMore, hasNewer } = expectedOf(existing, isListed, wanted)
+          expect(seqs((await list(wanted)).items), JSON.stringify(wanted)).toEqual(found)
+          expect([part.hasMore, part.hasNewer], JSON.stringify(wanted)).toEqual([hasMore, hasNewer])
+          if (dropped !== undefined) reading.pages.invalidate(room.id, dropped, dropped)
+        }
+      }
+    )
+  )
 })
