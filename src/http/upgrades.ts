@@ -126,6 +126,11 @@ const holdUpgrade = (upgrade: Upgrade, refuse: UpgradesOptions['refuse'], ended:
     refuse(response, error)
   }
 
+  const refuseLate = (): void => {
+    const detail = 'The service did not respond in time. Try again.'
+    refuseNow(new ChatError('unavailable', detail, { retryAfterMs: 1000 }))
+  }
+
   response.shouldKeepAlive = false
   response.once('finish', close)
   socket.on('error', destroy).on('close', forget)
@@ -133,10 +138,7 @@ const holdUpgrade = (upgrade: Upgrade, refuse: UpgradesOptions['refuse'], ended:
     upgrade,
     limit(ms) {
       clearTimeout(timer)
-      const late = new ChatError('unavailable', 'The service did not respond in time. Try again.', {
-        retryAfterMs: 1000
-      })
-      timer = setTimeout(refuseNow, ms, late)
+      timer = setTimeout(refuseLate, ms)
     },
     refuse: refuseNow,
     release

@@ -39,3 +39,22 @@ export const chunkOf = <Frame extends Encoded>(frames: readonly Frame[]): Chunk<
   const bytes = only && frames.length === 1 ? only.frame : Buffer.concat(frames.map(({ frame }) => frame))
   return { frames, bytes }
 }
+
+/** The last chunk that starts with a frame. A weak reference lets the garbage collector free a chunk that no socket writes. */
+const shared = new WeakMap<Encoded, WeakRef<Chunk>>()
+
+/**
+ * Like `chunkOf`, but returns the same chunk for the same frames while the chunk is in memory. When a process stops, thousands of
+ * clients resume on another one and receive the same entries, which are then copied once and not for each client.
+ */
+export const sharedChunkOf = (frames: readonly Encoded[]): Chunk => {
+  const [first] = frames
+  const known = first && shared.get(first)?.deref()
+  if (known && isSame(known.frames, frames)) return known
+  const chunk = chunkOf(frames)
+  if (first) shared.set(first, new WeakRef(chunk))
+  return chunk
+}
+
+const isSame = (one: readonly Encoded[], other: readonly Encoded[]): boolean =>
+  one.length === other.length && one.every((frame, at) => frame === other[at])

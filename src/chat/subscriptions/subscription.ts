@@ -1,12 +1,12 @@
 /**
  * Subscribes one connection to one room. A live subscription sends entries as the room delivers them. If the client reads
- * slowly or was disconnected, the subscription catches up instead: each time the socket has drained, it reads further entries
- * from the log, starting after its cursor. It has no queue of its own. When the cursor reaches the head of the log, the
- * subscription is live again.
+ * slowly or was disconnected, the subscription catches up instead: each time the socket has drained, the subscription reads
+ * further entries from the log, starting after its cursor. A subscription has no queue of its own. When the cursor reaches the
+ * head of the log, the subscription is live again.
  */
 import { CLOSE } from '../../protocol/close-codes.ts'
 import type { Connection } from '../connections/connection.ts'
-import { type Chunk, chunkOf, type Encoded, encode } from '../connections/encoded.ts'
+import { type Chunk, type Encoded, encode, sharedChunkOf } from '../connections/encoded.ts'
 import type { Outgoing } from '../connections/outgoing.ts'
 import type { Entry } from '../log/entry.ts'
 import type { RemovalReason, Subscriber } from '../rooms/delivery.ts'
@@ -123,7 +123,7 @@ export class Subscription implements Subscriber {
     this.#resync(reason)
   }
 
-  /** Continues to catch up, unless the socket's queue is full. Called when the queue may have become shorter. */
+  /** Continues to catch up, if `Outgoing.mayCatchUp` is true. Called when the socket's queue may have become shorter. */
   resume(): void {
     if (!this.#isLive && !this.#isReading && !this.#isEnded) void this.#catchUp()
   }
@@ -160,7 +160,7 @@ export class Subscription implements Subscriber {
     let count = 0
     while (count < entries.length && bytes < STRIDE_BYTES) bytes += entries[count++]?.frame.length ?? 0
     const stride = entries.slice(0, count)
-    if (this.#outgoing.write(chunkOf(stride))) this.#cursor = stride.at(-1)?.seq ?? this.#cursor
+    if (this.#outgoing.write(sharedChunkOf(stride))) this.#cursor = stride.at(-1)?.seq ?? this.#cursor
   }
 
   #resync(reason: Reason): void {
