@@ -19,15 +19,15 @@ export interface StoredEntry extends StoredBody {
   readonly keyId: string | null
   readonly writeId: string
   readonly createdAt: number
-  /** The changes of a message since it was sent. Absent for an unchanged message, and for an entry of another kind. */
+  /** Present for a message that mentions users or was changed. Absent for any other message, and for an entry of another kind. */
   readonly state?: MessageState | null
   /** True for an edit that a later edit replaced. */
   readonly isSuperseded?: boolean
 }
 
-/** The effects of all entries that refer to a message. */
+/** The mentions of a message, and the effects of all entries that refer to the message. */
 export interface MessageState {
-  /** The `seq` of the last entry that changed the message. */
+  /** The `seq` of the last entry that changed the message, or of the message itself if it was not changed. */
   readonly changedSeq: number
   /** When the message was edited, in milliseconds since the epoch. */
   readonly editedAt: number | null
@@ -58,8 +58,8 @@ export interface MessagesRepository {
    */
   some(roomId: number, seqs: readonly number[]): Promise<StoredEntry[]>
   /**
-   * Returns one entry of each room, in no particular order. Omits entries that do not exist. With `userId`, also omits the
-   * entries of rooms in which this user is not a member.
+   * Returns the entries at `places`, each in a different room, in no particular order. Omits entries that do not exist. With
+   * `userId`, also omits the entries of rooms in which this user is not a member.
    */
   oneOfEach(places: readonly Place[], userId?: number): Promise<StoredEntry[]>
   /**
@@ -99,7 +99,7 @@ export interface Extent {
   readonly last: number
 }
 
-/** A row of the query for entries. `more` is JSON, or null for a message that was not changed. */
+/** A row of the query for entries. `more` is JSON, or null for a message without a state. */
 interface Row extends Omit<StoredEntry, 'state' | 'detail' | 'isSuperseded'> {
   readonly more: string | null
 }
@@ -125,6 +125,9 @@ interface More {
  */
 const MAX_TOKEN_BYTES = 1024 * 1024
 
+/** Maximum number of positions that `range` reads. A page of the page cache has fewer. */
+const MAX_RANGE = 128
+
 /** @internal */
 export const createMessagesRepository = (client: SqlClient, schema: string): MessagesRepository => {
   const inSchema = `"${schema.replaceAll('"', '""')}"`
@@ -144,8 +147,8 @@ export const createMessagesRepository = (client: SqlClient, schema: string): Mes
   const pins = `select seq::double precision, pin_seq::double precision as "pinSeq" from ${inSchema}.message_state
     where room_id = $1 and pin_seq is not null and pin_seq < $2 and pin_seq <= $3
       and seq + 0 >= (select oldest_seq from ${inSchema}.rooms where id = $1) order by pin_seq desc limit $4`
-  // Most entries have no `more`, so subqueries look `more` up for each entry. A join could read whole tables instead. `more` is
-  // a single column for several fields, because receiving another column takes longer than the look-up.
+  // Subqueries look up `more` for each entry, because a join could read whole tables. `more` is a single column for several
+  // fields, because receiving another column takes longer than the look-up.
   const entries = (source: string, condition: string): string => `
     select entry.id::double precision, entry.room_id as "roomId", entry.seq::double precision, entry.kind,
       entry.target_seq::double precision as "targetSeq", entry.user_id as "userId", entry.write_id as "writeId",
@@ -183,7 +186,12 @@ export const createMessagesRepository = (client: SqlClient, schema: string): Mes
         )::text from ${inSchema}.others as other where other.room_id = entry.room_id and other.seq = entry.seq
       ) end as more
     from ${source} as entry where ${condition} order by entry.seq`
-  const range = entries(`${inSchema}.messages`, 'entry.room_id = $1 and entry.seq between $2 and $3')
+  // The subqueries hide the positions from the planner. If it knew them, it would plan every call again, which takes longer than
+  // the call. `limit` keeps the estimated cost low, so that PostgreSQL does not compile the query (JIT).
+  const range = `${entries(
+    `${inSchema}.messages`,
+    'entry.room_id = $1 and entry.seq between (select $2::bigint) and (select $3::bigint)'
+  )} limit ${MAX_RANGE}`
   // The range of one `seq` and the order make PostgreSQL look up each entry by the primary key. See drizzle/0030_look_ups.sql.
   const oneOfEach = entries(
     `unnest($1::integer[], $2::bigint[]) as wanted (room_id, seq) cross join lateral (
@@ -205,7 +213,10 @@ export const createMessagesRepository = (client: SqlClient, schema: string): Mes
   return {
     append: createAppendBatch(client, schema),
     appendInTransaction: createAppendInTransaction(client, schema),
-    range: async (roomId, from, to) => (await client.query<Row>(range, [roomId, from, to])).map(entryOf),
+    async range(roomId, from, to) {
+      if (to - from >= MAX_RANGE) throw new RangeError(`At most ${MAX_RANGE} positions can be read at a time.`)
+      return (await client.query<Row>(range, [roomId, from, to])).map(entryOf)
+    },
     some: (roomId, seqs) => lookUp(seqs.map(seq => ({ roomId, seq }))),
     oneOfEach: lookUp,
     runsBefore: async (roomId, to, count, withNotices = false) =>
