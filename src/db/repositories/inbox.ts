@@ -92,8 +92,6 @@ export interface InboxRepository {
   hide(roomId: number, userId: number, isHidden: boolean): Promise<boolean>
 }
 
-/** Maximum number of rooms in an inbox. SQL limits the memberships of a user to the same number. */
-const MAX_ROOMS = 1000
 /** Maximum number of mentions that are counted in a room. */
 export const MAX_MENTIONS = 100
 
@@ -144,9 +142,7 @@ export const createInboxRepository = ({ query }: Pick<SqlClient, 'query'>, schem
       select least(greatest(member.read_seq, room.oldest_seq - 1), room.last_seq) as seq
     ) as mark`
   const members = inSchema('members')
-  const ofUser = rows(
-    `select known.* from ${members} as known where known.user_id = $1 order by known.room_id limit ${MAX_ROOMS}`
-  )
+  const ofUser = rows(`select known.* from ${members} as known where known.user_id = $1 order by known.room_id`)
   const ofMembers = rows(`select known.* from unnest($2::integer[]) as person (id) cross join lateral (
       select member.* from ${members} as member where member.user_id = person.id and member.room_id = any($1::integer[]) offset 0
     ) as known`)
