@@ -53,7 +53,7 @@ export interface AccountsOptions {
   readonly isLocal?: boolean
 }
 
-/** Manages the users who registered with a password. */
+/** Manages the accounts of the users who registered with a password, or who log in at another issuer. */
 export interface Accounts {
   readonly context: AccountsContext
   readonly passwords: Passwords

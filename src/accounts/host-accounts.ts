@@ -25,7 +25,7 @@ export interface HostAccounts {
 
 export interface HostAccountsOptions {
   readonly context: Pick<AccountsContext, 'database' | 'mail'>
-  /** True if users can register with the chat. In this case, an id may also be the numeric id of a registered user. */
+  /** True if the service has accounts of its own. In this case, an id may also be the numeric id of such an account. */
   readonly hasOwnAccounts: boolean
   readonly requestDeletion: RequestDeletion
   readonly exports: Pick<Exports, 'records'>

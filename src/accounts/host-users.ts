@@ -39,16 +39,18 @@ export interface HostUsersOptions {
 export interface HostUsers {
   /**
    * Returns the chat user of a host user. Creates the chat user on first use, and updates its name if the name has changed.
-   * Throws a TypeError if the host user is invalid, and `account_suspended` or `account_deleted` if the account has ended.
+   * Throws a TypeError if the host user is invalid, and `account_suspended` or `account_deleted` if the account was suspended or
+   * deleted.
    */
   admit(person: HostUser): Promise<UserRecord>
   /**
    * Calls the host's `authenticate`, and returns the chat user of its result. Throws `not_logged_in` if `authenticate` returns
    * no user, returns an expired user, or throws an error with the status 401 or 403. Throws `unavailable` if `authenticate`
-   * returns an invalid user, throws any other error, or times out.
+   * returns an invalid user, throws any other error, or times out. Throws `account_suspended` or `account_deleted` in the same
+   * cases as `admit`.
    */
   identify(authenticate: () => unknown): Promise<{ readonly user: UserRecord; readonly expiresAt: number | undefined }>
-  /** Throws `account_suspended` or `account_deleted` if the account of a chat user has ended since the user was identified. */
+  /** Throws `account_suspended` or `account_deleted` if the account was suspended or deleted since the user was identified. */
   recheck(user: { readonly externalId?: string | null | undefined }): Promise<void>
 }
 

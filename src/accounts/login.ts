@@ -37,8 +37,8 @@ export interface PasswordLogin extends LoginRequest {
 }
 
 /**
- * Checks a user whose password was right. Throws a ChatError to reject the login, for example because a second factor is
- * required.
+ * Checks a user whose password or passkey was verified. Throws a ChatError to reject the login, for example because a second
+ * factor is required.
  */
 export type LoginGate = (user: UserRecord, request: LoginRequest) => Promise<void>
 
@@ -129,7 +129,7 @@ interface Verified {
 
 const invalidCredentials = (): ChatError => new ChatError('invalid_credentials', 'Wrong username or password.')
 
-/** Rejects users who are suspended, or whose account is being deleted. */
+/** Rejects users whose account is suspended or deleted, or is being deleted. */
 export const refuseInactive: LoginGate = async ({ status }) => {
   if (status === 'suspended') throw suspended()
   if (status !== 'active') throw invalidCredentials()

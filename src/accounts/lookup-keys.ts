@@ -13,7 +13,8 @@ export type LookupKeyName = 'emails' | 'names'
 export interface LookupKeys {
   /**
    * Returns the HMAC-SHA-256 of a text in hex. The caller normalizes the text. Must not be awaited inside a transaction: the
-   * first call for a kind queries the database, and the embedded database has only one session.
+   * first call for a kind queries the database. The embedded database has only one session, so this query would wait for the end
+   * of the transaction.
    */
   hash(name: LookupKeyName, text: string): Promise<string>
 }

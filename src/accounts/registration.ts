@@ -1,4 +1,4 @@
-/** Registers users with a password. Depending on the mode, everyone can register, only people with an invitation, or nobody. */
+/** Registers users with a password. The mode determines who can register. */
 import type { UserRecord } from '../db/repositories/users.ts'
 import { ChatError } from '../protocol/errors.ts'
 import type { AccountsContext, ClientInfo } from './context.ts'

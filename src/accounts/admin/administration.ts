@@ -32,8 +32,8 @@ export interface Administration {
   endSessions(actor: Actor, id: number): Promise<void>
   /**
    * Allows a user to choose a new password. Mails a link to the verified address of the user. Returns a token instead if the
-   * user has no verified address, or if too many links were mailed, or if the operator calls this. Throws `user_not_found` if
-   * the user does not exist or is not active. Throws `not_allowed` if the actor is not an administrator, or if the user logs in
+   * user has no verified address, if `Mail.enqueue` stores no mail, or if the actor is the operator. Throws `user_not_found` if
+   * the user does not exist or is not active. Throws `not_allowed` if the actor may not administer users, or if the user logs in
    * at another issuer.
    */
   resetPassword(actor: Actor, id: number): Promise<IssuedReset>

@@ -11,8 +11,8 @@ export interface ReportReview {
   /** Returns the reports that the administrator may read, newest first, and records that they were read. Throws `not_allowed`. */
   read(actor: Administrator, query: ReportQuery): Promise<ReportRow[]>
   /**
-   * Resolves a report. With the outcome `deleted`, first calls `deleteMessage`. Throws `not_allowed`, `report_not_found` or
-   * `already_resolved`.
+   * Resolves a report. With the outcome `deleted`, first calls `deleteMessage`. Throws `not_allowed`, `report_not_found`,
+   * `already_resolved`, or the error of `deleteMessage`.
    */
   resolve(
     actor: Administrator,

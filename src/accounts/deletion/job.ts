@@ -28,7 +28,7 @@ export interface DeletionJob {
   start(): void
   /** Looks for deletions now. */
   wake(): void
-  /** Stops the job. Resolves when the running statement has ended. Another process continues the deletion. */
+  /** Stops the job. Resolves when no deletion is in progress in this process. Another process continues an unfinished one. */
   stop(): Promise<void>
 }
 
@@ -50,6 +50,7 @@ export const createDeletionJob = (options: DeletionJobOptions): DeletionJob => {
   const { deletions } = database
   let stops: (() => void)[] | undefined
   let running: Promise<void> | undefined
+  let sweeping: Promise<unknown> | undefined
   let isWanted = false
   let isStopped = false
   const isClosed = (): boolean => stops === undefined
@@ -126,10 +127,14 @@ export const createDeletionJob = (options: DeletionJobOptions): DeletionJob => {
     })
   }
 
+  const sweep = (): void => {
+    sweeping = database.heldNames.sweep().catch(failed)
+  }
+
   return {
     start() {
       if (stops || isStopped) return
-      stops = [clock.every(POLL_MS, wake), clock.every(SWEEP_MS, () => void database.heldNames.sweep().catch(failed))]
+      stops = [clock.every(POLL_MS, wake), clock.every(SWEEP_MS, sweep)]
       wake()
     },
     wake,
@@ -137,7 +142,7 @@ export const createDeletionJob = (options: DeletionJobOptions): DeletionJob => {
       isStopped = true
       for (const stop of stops ?? []) stop()
       stops = undefined
-      await running
+      await Promise.all([running, sweeping])
     }
   }
 }

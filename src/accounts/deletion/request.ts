@@ -42,8 +42,8 @@ export const createRequestDeletion = ({
   onRequested = () => {}
 }: DeletionRequestOptions): RequestDeletion => {
   /**
-   * Returns the verified address of a user. The address is stored with the mail, because the job deletes it from the account
-   * before the mail is sent.
+   * Returns the verified address of a user. The address is stored with the mail, because the job may delete it from the account
+   * before the mail is sent. Returns undefined if there is no verified address, or if no mail can be sent.
    */
   const addressOf = async (userId: number): Promise<string | undefined> => {
     if (!mail.isConfigured || !keyring) return undefined

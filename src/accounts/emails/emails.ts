@@ -26,7 +26,7 @@ export interface EmailStatus {
 }
 
 export interface Emails {
-  /** False if the service sends no mail. In this case, users have no addresses. */
+  /** False if the service sends no mail. In this case, users cannot enter addresses. */
   readonly isConfigured: boolean
   /** The gate of the login. The gate accepts every user if no address is required. */
   readonly gate: VerificationGate
@@ -44,14 +44,15 @@ export interface Emails {
   store(repositories: Repositories, user: EmailOwner, email: PreparedEmail, client: ClientInfo): Promise<void>
   /**
    * Removes the addresses of a user, and mails a notification to the verified address. Throws `not_allowed` if users must have
-   * an address.
+   * an address, and `invalid_token` in the same case as `enter`.
    */
   remove(user: EmailOwner, client: ClientInfo): Promise<void>
   /** Confirms the address to which a link was sent. Throws `link_expired`. */
   verify(token: string, client: ClientInfo): Promise<void>
   /**
    * Mails another link to a user whose login the gate rejected. Sends the link to `address`, or to the pending address if
-   * `address` is undefined. Throws `invalid_challenge` or `validation_failed`.
+   * `address` is undefined. Throws `invalid_challenge` or `validation_failed`, or `invalid_token` if the user was changed since
+   * the login.
    */
   resend(challenge: string, address: string | undefined, client: ClientInfo): Promise<void>
   describe(userId: number): Promise<EmailStatus>

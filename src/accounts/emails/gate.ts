@@ -5,7 +5,7 @@ import { ChatError } from '../../protocol/errors.ts'
 import { hashToken, newToken } from '../mail/token.ts'
 
 /**
- * Checks a user whose password was right. If the service requires a verified address and the user has none, throws
+ * Checks a user whose password or passkey was verified. If the service requires a verified address and the user has none, throws
  * `email_not_verified` with a challenge. With the challenge, the user can request a link.
  */
 export type VerificationGate = (user: UserRecord) => Promise<void>

@@ -21,7 +21,7 @@ export interface ExportOptions {
   readonly keyring: Keyring
 }
 
-/** The number of messages and events per query. */
+/** The number of rows per query. */
 const PAGE = 50
 
 /** Returns the records of a user, except the last record, `end`. */

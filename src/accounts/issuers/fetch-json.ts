@@ -6,7 +6,7 @@ export type FetchJson = (url: string) => Promise<unknown>
 
 /** Maximum time in milliseconds for the whole response. */
 const TIMEOUT_MS = 5000
-/** Maximum size of a document in bytes. The key sets of large providers, which include certificates, have about 20 kB. */
+/** Maximum size of a document in bytes. The key sets of large providers, which include certificates, take about 20 kB. */
 const MAX_BYTES = 256 * 1024
 
 /** Does not follow redirects, because a redirect could lead to an address that only this computer can reach. */

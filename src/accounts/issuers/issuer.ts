@@ -68,7 +68,8 @@ export const loadIssuer = async (
 }
 
 /**
- * Throws for a person whose account was suspended or deleted. A person whose account was deleted does not get another account.
+ * Throws if the account of the person was suspended or deleted, or if the token was issued before `tokensFrom`. A person whose
+ * account was deleted does not get another account.
  */
 const identityOf = ({ user, tokensFrom }: IssuerUser, { issuedAt, authenticatedAt, expiresAt }: Person): Identity => {
   if (user.status === 'suspended') throw suspended()

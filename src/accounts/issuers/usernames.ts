@@ -12,7 +12,7 @@ const RANDOM = 20
 
 /**
  * Derives a valid username from the name of a person. Uses only the part of an e-mail address before the `@`. Removes the accents
- * of letters, and replaces other characters with `-`.
+ * of letters, and replaces characters other than ASCII letters, digits and `_` with `-`.
  */
 export const usernameFrom = (name: unknown): string => {
   const [local = ''] = (typeof name === 'string' ? name : '').split('@', 1)
@@ -26,7 +26,10 @@ export const usernameFrom = (name: unknown): string => {
   return cleaned.length < MIN ? `${FALLBACK}-${cleaned}` : cleaned
 }
 
-/** Returns the usernames to try for the name of a person, in order: `john`, `john-2`, `john-3`. Omits reserved names. */
+/**
+ * Returns the usernames to try for the name of a person, in order: `john` unless this name is reserved, `john-2` to `john-9`, and
+ * then `john-` with random numbers.
+ */
 export function* usernamesFor(name: unknown): Generator<string> {
   const username = usernameFrom(name)
   if (!isReservedName(username)) yield username

@@ -72,7 +72,7 @@ export const createComposer = (options: ComposerOptions): Compose => {
     const emails = userId === null ? [] : await database.emails.listOf(userId)
     const state: EmailRecord['state'] = link?.purpose === 'verify_email' ? 'pending' : 'verified'
     const email = emails.find(one => one.state === state)
-    // The user has changed or removed the address since the mail was stored, so the mail must not be sent.
+    // The user has no address, or has changed the address since the mail was stored. In both cases, the mail must not be sent.
     if (!email || (params.addressHash !== undefined && params.addressHash !== email.addressHash)) return undefined
     return { to: decrypted(email.address, email.keyId, 'An address'), addressHash: email.addressHash }
   }

@@ -18,12 +18,12 @@ export interface NewMail {
 }
 
 export interface Mail {
-  /** False if no SMTP server is configured. In this case, `enqueue` does nothing. */
+  /** False if mails can be neither sent nor printed. In this case, `enqueue` does nothing. */
   readonly isConfigured: boolean
   /**
-   * Stores a mail with the repositories of a transaction. Returns false, and stores nothing, if no SMTP server is configured.
-   * Also returns false if three mails were counted within an hour under one of the keys in `countedFor`, so that nobody can
-   * flood a mailbox.
+   * Stores a mail with the repositories of a transaction. Returns false, and stores nothing, if `isConfigured` is false. Does
+   * the same if three mails were already counted within an hour under one of the keys in `countedFor`, so that nobody can flood
+   * a mailbox.
    */
   enqueue(repositories: Pick<Repositories, 'outbox' | 'rateLimits'>, mail: NewMail): Promise<boolean>
 }

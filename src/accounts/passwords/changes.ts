@@ -1,4 +1,7 @@
-/** Changes passwords, either in a session whose owner has proven who they are, or with the token of a mailed link. */
+/**
+ * Changes passwords, either in a session whose owner has proven who they are, or with a token. The token is in a mailed link, or
+ * an administrator or the operator has issued it.
+ */
 import { ChatError } from '../../protocol/errors.ts'
 import type { AccountsContext, ClientInfo } from '../context.ts'
 import { normalizeAddress } from '../emails/address.ts'
@@ -29,7 +32,7 @@ export interface PasswordChanges {
    */
   forgot(address: string): Promise<void>
   /**
-   * Changes the password with the token of a link, and ends every session of the user. Does not start a session. Throws
+   * Changes the password with a token, and ends every session of the user. Does not start a session. Throws
    * `link_expired`, `password_too_common` or `busy`.
    */
   reset(token: string, password: string, client: ClientInfo): Promise<void>

@@ -3,8 +3,8 @@ import { COMMON_WORDS } from './common-words.ts'
 import { readAsLetters, wordsOf } from './skeleton.ts'
 
 /**
- * Returns whether a password is common. Ignores case, and digits and symbols at both ends. Reads other digits and symbols as
- * the letters that they replace.
+ * Returns whether a password is common. Ignores case, and digits and symbols at both ends. Reads characters such as `0` and `@`
+ * as the letters that they replace.
  */
 export const isCommon = (password: string): boolean => {
   for (const word of wordsOf(password)) if (isListed(word)) return true
@@ -32,7 +32,7 @@ const MIN_BESIDE_NAME = 4
 
 const withoutSeparators = (text: string): string => readAsLetters(text).replace(/[-_.\s]/g, '')
 
-/** Returns whether a password contains one of the names and fewer than four other characters. */
+/** Returns whether a password contains one of the names and fewer than four other characters. Separators are ignored. */
 export const isMostlyName = (password: string, names: readonly string[]): boolean => {
   const written = withoutSeparators(password)
   return names.some(name => {

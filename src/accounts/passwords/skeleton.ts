@@ -16,7 +16,7 @@ const READ_AS: Readonly<Record<string, string>> = {
   l: 'i'
 }
 
-/** Returns a text in lower case. Replaces digits and symbols with the letters that they stand for. */
+/** Returns a text in lower case. Replaces each character in `READ_AS` with its letter. */
 export const readAsLetters = (text: string): string =>
   text
     .normalize('NFKC')
@@ -29,7 +29,8 @@ const MAX_WORD = 20
 /**
  * Returns the words that a password may be based on. Removes all, some or none of the digits and symbols at both ends, because
  * `Trustno1!` is based on the common password `trustno1`. Each word has the form that `readAsLetters` returns, and at most 20
- * characters. Returns no word if the password has no letter.
+ * characters. Returns no word if the password has no letter, or if the part from its first to its last letter has more than 20
+ * characters.
  */
 export function* wordsOf(password: string): Generator<string> {
   const characters = [...password.normalize('NFKC').toLowerCase()]

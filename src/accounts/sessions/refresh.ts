@@ -38,7 +38,7 @@ export type Refresh = (presented: PresentedToken) => Promise<StartedSession>
 export const createRefresh = ({ context, tokens, lifetime }: RefreshOptions): Refresh => {
   const { database, mail } = context
 
-  /** Ends a session whose token was copied, and notifies its user. */
+  /** Ends a session whose token may have been copied, and notifies its user. */
   const end = async (repositories: Repositories, state: RefreshState, token: RefreshToken, client: ClientInfo) => {
     const { id: userId } = state.user
     const { sessionId } = token

@@ -25,7 +25,9 @@ export interface Sessions {
    * session of the request was changed in the meantime.
    */
   endOther(owner: CheckedUser, sessionId: string, client: ClientInfo): Promise<boolean>
-  /** Ends the session of a refresh token. Returns whether the token belonged to a session. */
+  /**
+   * Ends the session of a refresh token. Returns false if the token belongs to no session, or if the session has already ended.
+   */
   endByToken(presented: PresentedToken): Promise<boolean>
   /** Returns the id of the user of a refresh token, or undefined if the token belongs to no session. */
   userOf(token: string): Promise<number | undefined>

@@ -10,7 +10,7 @@ import { compile } from '../../protocol/validation.ts'
 /**
  * The claims of an access token. `uid` is the user's id, and `sub` is the username. Times are in seconds since the epoch. `sid`
  * is the id of the session, and `gen` is the user's generation. `rtn` is the number of the refresh token that was issued with
- * the access token. A token of a release without sessions has no `sid`, `gen` and `rtn`, and counts as generation 0.
+ * the access token. A token of a release without sessions has no `sid`, `gen` or `rtn`, and counts as generation 0.
  */
 export const AccessClaims = Type.Object({
   sub: Type.String({ minLength: 1 }),

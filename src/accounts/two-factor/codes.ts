@@ -53,16 +53,21 @@ export const createCodes = (
           retryAfterMs: waitMs
         })
       }
-      const isAccepted = await change(actor, async changing => {
-        const digits = parseTotpCode(code)
-        const isRight =
-          digits === undefined
-            ? await acceptRecoveryCode(changing, user.id, code)
-            : await acceptTotp(changing, user.id, digits)
-        if (isRight) await also?.(changing.repositories)
-        return isRight
-      })
-      if (isAccepted) return database.factors.uncountCode(user.id)
+      let isRight = false
+      try {
+        await change(actor, async changing => {
+          const digits = parseTotpCode(code)
+          isRight =
+            digits === undefined
+              ? await acceptRecoveryCode(changing, user.id, code)
+              : await acceptTotp(changing, user.id, digits)
+          if (isRight) await also?.(changing.repositories)
+        })
+      } finally {
+        // A right code is not counted, even if the change fails for another reason, such as a login that has ended meanwhile.
+        if (isRight) await database.factors.uncountCode(user.id)
+      }
+      if (isRight) return
       const { address, agent } = client
       await database.audit.record({ event: 'second_factor_failed', userId: user.id, address, agent })
       throw invalidCode()

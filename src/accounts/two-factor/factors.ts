@@ -8,6 +8,7 @@ import { hasFactor } from './login-challenge.ts'
 import { createRecoveryCodes } from './recovery-codes.ts'
 import { createTotpSecret, parseTotpCode, stepOfCode, type TotpEnrolment } from './totp.ts'
 
+/** The methods with an `actor` throw `invalid_token` if the user was changed since the request was authenticated. */
 export interface Factors {
   /** Returns which second factors a user has. */
   summary(userId: number): Promise<FactorSummary>

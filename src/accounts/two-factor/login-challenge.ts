@@ -22,8 +22,8 @@ const PURPOSE = 'second_factor'
 export type FactorMethod = 'totp' | 'recovery_code' | 'passkey'
 
 /**
- * Returns the methods that a user has. The list is empty for a user without a second factor, who logs in with the password
- * alone.
+ * Returns the methods with which a user can continue an interrupted login. Passkeys for another host name do not count, because
+ * they do not work here.
  */
 export const methodsOf = ({ hasTotp, recoveryCodes, passkeys }: FactorSummary): FactorMethod[] => [
   ...(hasTotp ? (['totp'] as const) : []),
@@ -48,7 +48,7 @@ export interface LoginChallenges {
   readonly gate: LoginGate
   /**
    * Returns the login of a challenge, and counts an attempt to continue it. Throws `invalid_challenge` if the challenge does
-   * not exist, or if the user was changed since the password was checked.
+   * not exist or already had five attempts, or if the user was changed since the password was checked.
    */
   attempt(challenge: string): Promise<InterruptedLogin>
   /** Returns the login of a challenge without counting an attempt. Throws `invalid_challenge`. */

@@ -17,15 +17,19 @@ export interface PasskeyLogin {
   startLogin(loginChallenge?: string): Promise<PasskeyRequest>
   /**
    * Returns the user of a verified passkey. `options` contains the options of the first request. It is undefined for a login
-   * without a password. Throws `invalid_challenge` or `invalid_passkey`.
+   * without a password. Throws `invalid_challenge`, `invalid_passkey` or `passkeys_unavailable`, or the error of
+   * `refuseInactive`.
    */
   login(
     client: ClientInfo,
     reply: PasskeyReply
   ): Promise<Pick<InterruptedLogin, 'user'> & Partial<Pick<InterruptedLogin, 'options'>>>
-  /** Starts a proof by a user who is logged in. */
+  /** Starts a proof by a user who is logged in. Throws `passkeys_unavailable`. */
   startProof(actor: FactorActor): Promise<PasskeyRequest>
-  /** Verifies that a passkey belongs to the user, and returns the user. Throws `invalid_challenge` or `invalid_passkey`. */
+  /**
+   * Verifies that a passkey belongs to the user, and returns the user. Throws `invalid_challenge`, `invalid_passkey` or
+   * `passkeys_unavailable`.
+   */
   prove(actor: FactorActor, reply: PasskeyReply): Promise<UserRecord>
 }
 

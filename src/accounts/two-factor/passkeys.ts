@@ -37,10 +37,11 @@ export interface AddedPasskey extends Pick<PasskeyRecord, 'name' | 'createdAt'> 
 
 export interface ListedPasskey extends PasskeyRecord {
   readonly publicId: string
-  /** False if the passkey was created for another host name. */
+  /** False if the passkey was created for another host name, or if passkeys are off. */
   readonly isUsable: boolean
 }
 
+/** The methods with an `actor` throw `invalid_token` if the user was changed since the request was authenticated. */
 export interface Passkeys {
   /** Returns all passkeys of a user, including those for another host name. */
   list(userId: number): Promise<ListedPasskey[]>

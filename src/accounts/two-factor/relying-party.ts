@@ -55,7 +55,7 @@ export interface RelyingParty {
 
 /**
  * Returns the host name for passkeys. Returns undefined if passkeys do not work at the URL. Browsers create no passkeys for IP
- * addresses, and require TLS for every host name except `localhost`.
+ * addresses, and require TLS for every host name except `localhost` and its subdomains.
  */
 export const passkeyHost = (publicUrl: string | undefined): string | undefined => {
   if (publicUrl === undefined) return undefined
@@ -64,7 +64,7 @@ export const passkeyHost = (publicUrl: string | undefined): string | undefined =
   return protocol === 'https:' || hostname === 'localhost' || hostname.endsWith('.localhost') ? hostname : undefined
 }
 
-/** Returns the relying party, or undefined if passkeys are off. Rejects if the package is not installed. */
+/** Returns the relying party, or undefined if passkeys do not work at `publicUrl`. Rejects if the package is not installed. */
 export const loadRelyingParty = async (
   publicUrl: string | undefined,
   load: () => Promise<unknown> = () => import('@simplewebauthn/server')

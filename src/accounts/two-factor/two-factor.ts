@@ -20,7 +20,10 @@ import { createPasskeys, type Passkeys } from './passkeys.ts'
 import { loadRelyingParty, type RelyingParty } from './relying-party.ts'
 
 export interface TwoFactor {
-  /** The gate of a login with a password. It rejects the login until the second factor is verified. */
+  /**
+   * The gate of a login with a password. It rejects the login if the user has a second factor. `continueLogin` or `passkeyLogin`
+   * then continues the login.
+   */
   readonly gate: LoginGate
   readonly factors: Factors
   readonly passkeys: Passkeys

@@ -98,18 +98,19 @@ export interface AccessOptions {
 /** Authorizes actions and edits messages. */
 export interface Access {
   /**
-   * Returns whether the principal may perform the action. Synchronous if the host's `authorize` returns a boolean or is absent.
+   * Returns whether the principal may perform the action. Synchronous if the host's `authorize` returns a boolean or is not
+   * called.
    */
   may(principal: Principal, room: string, action: Action): boolean | Promise<boolean>
-  /** Like `may`, but returns `undefined` if the host's `authorize` fails or times out. In that case, `may` returns false. */
+  /** Like `may`, but resolves to `undefined`, and not to false, if the host's `authorize` fails or times out. */
   ask(principal: Principal, room: string, action: Action): boolean | Promise<boolean | undefined>
   /** Returns whether the host's `authorize` is called for an action. If not, `may` returns true. */
   asks(action: Action): boolean
   /** True if the host application passes an `authorize` function. */
   readonly isDelegated: boolean
   /**
-   * Calls the host's `beforeMessage`. Rejects with the ChatRejection that `beforeMessage` throws, or with `unavailable` if
-   * `beforeMessage` fails or times out. Absent if the host passes no `beforeMessage`.
+   * Calls the host's `beforeMessage`. Rejects with the ChatRejection that `beforeMessage` throws. Rejects with `unavailable` if
+   * `beforeMessage` fails, times out, or does not return a valid draft. Absent if the host passes no `beforeMessage`.
    */
   readonly edit?: (draft: MessageDraft) => Promise<MessageDraft>
 }

@@ -1,6 +1,6 @@
 /**
  * Applies changes of users and sessions in the database to connections. A deleted user is disconnected and removed from presence.
- * The connections of an ended session are closed. A renamed user stays connected under the new name.
+ * The connections of a suspended user or of an ended session are closed. A renamed user stays connected under the new name.
  */
 
 import type { Changes } from '../../db/database.ts'
@@ -87,8 +87,8 @@ export const createCurrentUsers = ({
   const isDeleted = (userId: number): boolean => deleted.has(userId) || deletedBefore.has(userId)
 
   /**
-   * Closes the connection if its session was revoked. If a revocation kept the session but changed its generation, stores the
-   * new generation in the principal.
+   * Closes the connection if its user was suspended or its session was revoked. If a revocation kept the session but changed its
+   * generation, stores the new generation in the principal.
    */
   const check = (connection: Connection): void => {
     const standing = revoked.standingOf(connection.principal)
@@ -149,7 +149,12 @@ export const createCurrentUsers = ({
   }
 }
 
-const keyOf = ({ userId, sessionId }: Principal): string => `${userId} ${sessionId ?? ''}`
+/**
+ * Returns a key of everything that `changesOf` compares. Connections of the same session have different names or generations if
+ * a change was missed before one of them was opened.
+ */
+const keyOf = ({ userId, sessionId = '', username, generation = 0 }: Principal): string =>
+  JSON.stringify([userId, sessionId, username, generation])
 
 const pagesOf = (principals: readonly Principal[]): Principal[][] =>
   Array.from({ length: Math.ceil(principals.length / PAGE) }, (_, at) => principals.slice(at * PAGE, (at + 1) * PAGE))

@@ -27,7 +27,8 @@ export interface RevocationOptions {
 export interface Revocation {
   /**
    * Calls `authorize` again for a user and a room, on every process that the user is connected to. If `authorize` denies
-   * access, ends the user's subscriptions to the room. `userId` is the `id` that the user has as a `PublicUser`.
+   * access, fails or times out, ends the user's subscriptions to the room. `userId` is the `id` that the user has as a
+   * `PublicUser`.
    */
   recheck(userId: string, room: string): void
   /**
@@ -36,8 +37,8 @@ export interface Revocation {
    */
   recheckAll(): void
   /**
-   * Closes all connections of a user with code 4401, on every process. `userId` is the `id` that the user has as a
-   * `PublicUser`.
+   * Closes the connections of a user with code 4401, on every process. A connection whose authentication began after this call
+   * stays open. `userId` is the `id` that the user has as a `PublicUser`.
    */
   disconnect(userId: string): void
   /** Handles events of other processes. */

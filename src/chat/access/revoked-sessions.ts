@@ -1,6 +1,7 @@
 /**
  * Remembers which sessions were revoked recently, and which users got a new generation (see `Principal.generation`). A request
- * or a WebSocket upgrade that looked up its user before a revocation usually ends while the revocation is remembered.
+ * or a WebSocket upgrade that looked up its user before a revocation usually ends while the revocation is remembered, so it can
+ * still be rejected.
  */
 import type { Changes } from '../../db/database.ts'
 import type { Clock } from '../../lib/clock.ts'

@@ -25,7 +25,7 @@ export interface FindRoomOptions {
 
 /**
  * Returns the room, or throws `room_not_found`. Throws `banned` if the user is banned from a public room. Returns a promise only
- * if the database or `authorize` must be asked.
+ * if the database must be queried or `authorize` returns a promise.
  */
 export type FindRoom = (
   principal: Principal,
@@ -34,7 +34,10 @@ export type FindRoom = (
   options?: FindRoomOptions
 ) => Room | Promise<Room>
 
-/** Resolves if the user may read the room now, and rejects with `room_not_found` or `banned` if not. */
+/**
+ * Resolves if the current role and restrictions of the user allow the user to read the room. Otherwise, rejects with
+ * `room_not_found` or `banned`. Does not call `authorize`.
+ */
 export type EnsureMember = () => Promise<void>
 
 export interface RoomAccess {
@@ -67,9 +70,9 @@ export interface RoomAccessOptions {
 }
 
 /**
- * Creates the room access. The time that a lookup takes must not reveal whether a room exists. So a rejected lookup always makes
- * the same two queries, one for the room and one for the standing of the user, and calls `authorize`. If `isAbsent` is given, the
- * caller has already made the first query.
+ * Creates the room access. The time that a lookup takes must not reveal whether a room exists. So for a valid name, a lookup that
+ * is rejected with `room_not_found` always makes the same two queries, one for the room and one for the standing of the user, and
+ * calls `authorize`. If `isAbsent` is given, the caller has already made the first query.
  */
 export const createRoomAccess = ({ rooms, access, standingIn, isBlocked }: RoomAccessOptions): RoomAccess => {
   const findRoom: FindRoom = (principal, name, action, { isAbsent, isTyping = false } = {}) => {

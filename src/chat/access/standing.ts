@@ -22,6 +22,6 @@ export const createStandingIn = (find: FindStandings = async keys => keys.map(()
   return async (userId, room) => (await batch(keyOf(userId, room))) ?? {}
 }
 
-/** Returns the error for a restricted user. */
+/** Returns the error for a restricted user. Omits an infinite `until`, because such a restriction does not end by itself. */
 export const restricted = (code: 'banned' | 'muted', until: number): ChatError =>
   refusalOf(code, Number.isFinite(until) ? { until } : {})

@@ -56,10 +56,10 @@ const start = async ({ isFeedBroken = false, ...options }: StartOptions = {}) =>
   onTestFinished(() => stopChat(chat))
   await chat.start()
   listener()?.reset()
-  const connect = (changed: Partial<Principal> = {}) => {
+  const connect = (changed: Partial<Principal> = {}, rooms: string[] = []) => {
     const socket = new FakeSocket()
     const principal = { ...JOHN, ...changed }
-    chat.connections.open({ socket, principal, hasChatV1: true, address: 'a', rooms: [], log: silentLog })
+    chat.connections.open({ socket, principal, hasChatV1: true, address: 'a', rooms, log: silentLog })
     return socket
   }
   const change = async (changes: Partial<Changes>) => {
@@ -156,4 +156,22 @@ test('an ended session closes its connections within 30 s even if changes cannot
   user = userRecord(1, 'john', { generation: 2, status: 'suspended' })
   await pass(30)
   expect(two.closedWith).toBe(4403)
+})
+
+test('all connections of a session get the new name of their user, even if one was opened after the rename', async () => {
+  const user = userRecord(1, 'johnny')
+  const session = { id: 's1', generation: 0, isTouchDue: false, refreshNumber: null, isSuccessorUsed: false }
+  const { connect, clock } = await start({
+    isFeedBroken: true,
+    sessionUsers: async keys => keys.map(() => ({ user, session }))
+  })
+  const first = connect({}, ['general'])
+  const sockets = [first, connect({ username: 'johnny' })]
+  for (let second = 0; second < 30; second++) {
+    clock.advance(1000)
+    for (const socket of sockets) socket.emit('pong')
+  }
+  await new Promise(setImmediate)
+  first.receive({ type: 'message', content: 'hi' })
+  await expect.poll(() => first.frames.find(({ type }) => type === 'message')).toMatchObject({ username: 'johnny' })
 })
