@@ -1,7 +1,10 @@
 /** The types of the account and admin APIs. */
 import type { User } from './protocol.ts'
 
-/** The authenticated user's account. The e-mail fields are absent if the user has no address or the service sends no mail. */
+/**
+ * The authenticated user's account. `email` is absent if the user has no address. All e-mail fields are absent if the service
+ * sends no mail.
+ */
 export interface Account extends User {
   readonly display_name?: string
   readonly role?: Role
@@ -80,7 +83,7 @@ export interface ManagedUser {
   readonly username: string
   readonly display_name?: string | null
   readonly role: Role
-  readonly status: 'active' | 'suspended' | 'deleted' | (string & {})
+  readonly status: 'active' | 'suspended' | 'deleting' | (string & {})
   readonly created_at: string
 }
 
@@ -91,7 +94,7 @@ export interface AuditEvent {
   readonly at: string
   /** The id of the user that the event is about. */
   readonly user_id?: number
-  /** The id of the administrator who caused the event. Absent if the user caused the event. */
+  /** The id of the administrator who caused the event. Absent if no administrator caused it. */
   readonly actor_id?: number
   readonly session_id?: string
   readonly address?: string

@@ -23,8 +23,8 @@ export interface AccountApi {
   /** Sets the display name; null removes it. */
   setDisplayName(name: string | null): Promise<Account>
   /**
-   * Confirms the user's identity again, for functions that require a proof. `code` is needed if the user has an authenticator
-   * app.
+   * Confirms the user's identity again, for functions that require a proof. A user with a second factor also needs `code`: the
+   * code of the authenticator app, or a recovery code.
    */
   prove(password: string, code?: string): Promise<unknown>
   /** Changes the password, and ends all other sessions. Requires a proof. */

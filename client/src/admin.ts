@@ -6,7 +6,10 @@ import type { ReportList } from './protocol.ts'
 
 /** The functions of the admin API. All require the role `admin` and a recent proof (`prove` of the account API). */
 export interface AdminApi {
-  /** Lists users whose name begins with `query`. To get the next page, pass the `next` of the previous page as `after`. */
+  /**
+   * Lists users, with `query` only those whose names begin with it. To get the next page, pass the `next` of the previous page as
+   * `after`.
+   */
   users(page?: { readonly query?: string; readonly after?: string | number; readonly limit?: number }): Promise<{
     readonly users: readonly ManagedUser[]
     readonly next?: string | number | null
@@ -18,7 +21,7 @@ export interface AdminApi {
   deleteUser(id: number, shouldErase?: boolean): Promise<void>
   /**
    * Allows a user to set a new password. The service mails a link to the user. Returns a token instead if the user has no
-   * verified address, or was mailed too many links.
+   * verified address or was mailed too many links, or if the service sends no mail.
    */
   resetPassword(
     id: number
@@ -30,7 +33,7 @@ export interface AdminApi {
    */
   reports(page?: ReportRange): Promise<ReportList>
   resolveReport(id: number, outcome: ReportDecision): Promise<void>
-  /** Returns a page of the audit log, newest entry first. */
+  /** Returns a page of the audit log, newest event first. */
   audit(page?: {
     readonly after?: string | number
     readonly limit?: number

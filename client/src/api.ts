@@ -156,8 +156,8 @@ export interface ChatApi {
    */
   inbox(page?: { readonly after?: string; readonly limit?: number }): Promise<InboxPage>
   /**
-   * Marks a room as read up to the entry `up_to`. If `unread` is true, marks the room as unread instead. For a subscribed room,
-   * prefer `Room.markRead`, which needs no HTTP request.
+   * Marks a room as read up to the entry `up_to` (default: the newest entry). If `unread` is true, marks the room as unread, and
+   * moves the read mark only if `up_to` is given. For a subscribed room, prefer `Room.markRead`, which needs no HTTP request.
    */
   markRead(
     room: string,

@@ -26,7 +26,10 @@ interface CallDetails {
   readonly timeout?: number
 }
 
-/** Calls the service. Resolves with the body of the response, or with undefined if the body is empty. */
+/**
+ * Calls the service. Resolves with the parsed body of the response, or with undefined if the body is empty. With `isText`,
+ * resolves with the body as text.
+ */
 export type Call = <Body>(method: string, path: string, details?: CallDetails) => Promise<Body>
 
 /** Creates the function that calls one service. */

@@ -25,7 +25,7 @@ export interface ChatApiErrorOptions {
  * violated rule. `challenge` continues a login that needs another step, and `methods` lists the second factors that the step
  * accepts. `retryAfterMs` is the value of `Retry-After` in milliseconds. `until` is the end of a mute or a ban. `instance` is
  * the id of the request. Without a response, `status` is 0 and `code` is `network_error` or `timeout`. If the app's token
- * callback failed, `code` is `no_token` and `cause` is the error of the callback.
+ * callback throws an error that isn't a ChatApiError, `status` is 0, `code` is `no_token` and `cause` is that error.
  */
 export class ChatApiError extends Error {
   declare readonly status: number

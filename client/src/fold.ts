@@ -41,7 +41,7 @@ export const heldOf = (given: Message, isItem: boolean, mine: readonly string[] 
   return { message, reactions, mine, reactedSeq, isPinned: pinned, isPartial: reactions.length >= MAX_KEYS }
 }
 
-/** Sets the number of reactions with a key. */
+/** Sets the number of reactions with a key. Sorts the keys as the service does. */
 const withCount = (reactions: readonly Reactions[], key: string, count: number): readonly Reactions[] =>
   [...reactions.filter(one => one.key !== key), ...(count > 0 ? [{ key, count }] : [])].sort(
     (one, other) => other.count - one.count || (one.key < other.key ? -1 : 1)
@@ -108,7 +108,7 @@ const textOf = (
     ? { unavailable }
     : { excerpt: [...content.slice(0, 2 * MAX_EXCERPT)].slice(0, MAX_EXCERPT).join('') }
 
-/** Returns what a reply shows of the message that it replies to: the author and an excerpt. */
+/** Returns what a reply shows of the message that it replies to: the author, and an excerpt or why there is none. */
 export const replyOf = ({ seq, user_id, username, content, unavailable }: Message): Reply => ({
   seq,
   user_id,
@@ -123,15 +123,15 @@ export const foldReply = (reply: Reply, change: MessageChange): Reply => {
   if (change.type === 'deletion') return { ...rest, unavailable: 'erased' }
   if (change.type !== 'edit') return reply
   const { content, unavailable: reason } = change
-  // Ignores an edit without a text. Either a later edit has replaced the text (`superseded`), or the edit is from a list. Lists
-  // omit the texts of edits.
+  // Ignores an edit if a later edit has replaced its text (`superseded`). Also ignores an edit from a list, because lists omit
+  // the texts of edits.
   if (reason === 'superseded' || (content === null && !reason)) return reply
   return { ...rest, ...textOf(content, reason) }
 }
 
 /**
- * Applies an entry to a message that isn't in the timeline. If the entry changes the message, the message is changed. If the
- * message is a reply and the entry changes the original message, the excerpt is changed.
+ * Applies an entry to a message that isn't in the timeline. If the entry changes the message that this message replies to,
+ * changes the excerpt.
  */
 export const withEntry = (message: Message, change: MessageChange): Message => {
   if (message.seq === change.target) return withChange(message, change)

@@ -1,8 +1,8 @@
-/** The public types of the inbox: its state, and the bodies of its HTTP responses. */
+/** The public types of the inbox: its state, events, options and functions. */
 import type { Timers } from './platform.ts'
 import type { Refusal } from './room-types.ts'
 
-/** A room of the inbox, as the service returns it. */
+/** A room of the inbox, with the number of its messages and of those that this user has read. */
 export interface InboxItem {
   readonly room: string
   /** The title of the room. Absent in a room without a title. */

@@ -14,7 +14,7 @@ import type { ChatClient } from './types.ts'
 
 /** The `ref` of the frame that opens the inbox. client.ts emits an error with this `ref` as the event `frame`. */
 const REF = 'inbox'
-/** Timeout for the first frame of the inbox, and minimum time between two requests, in milliseconds. */
+/** Timeout for the first frame of the inbox, and minimum time between two requests on a connection, in milliseconds. */
 const RESPONSE_MS = 10_000
 /** Maximum number of rooms of the first frame and of a page. */
 const PAGE = 200
@@ -99,7 +99,7 @@ export const createInbox = (client: ChatClient, { timers = systemTimers }: Inbox
     })
   }
 
-  /** Requests the whole inbox, at most once per `RESPONSE_MS`. */
+  /** Requests the first frame of the inbox, at most once per `RESPONSE_MS`. */
   const open = (): void => {
     isRequested = true
     if (!cancel && client.send({ type: 'inbox', ref: REF })) wait(RESPONSE_MS)
@@ -137,7 +137,7 @@ export const createInbox = (client: ChatClient, { timers = systemTimers }: Inbox
     }
   }
 
-  /** Adds the item of a room, or replaces the item that is known for this room. */
+  /** Adds or replaces an item. A new room without messages is placed at the top. */
   const set = (item: InboxItem): void => {
     const time = item.last?.timestamp ?? places.get(item.room)?.time ?? newestTime()
     places.set(item.room, { time, rank: ++top })

@@ -49,6 +49,7 @@ export const createLink = (options: LinkOptions): Link => {
   // The number of the current run, which is an attempt, a connection or a wait. Callbacks of earlier runs are ignored.
   let run = 0
   let refusals = 0
+  /** The close code of the socket, or 1000 if the socket has not been closed, or if this client closed it. */
   let endedWith = 1000
   let afterMs: number | undefined
   let retryAfterMs: number | undefined
@@ -144,6 +145,7 @@ export const createLink = (options: LinkOptions): Link => {
     })
     renewal.start(frame)
     state = { status: 'online', since: timers.now() }
+    endedWith = 1000
     options.onGreeting(frame)
     if (state.status === 'online') onState(state)
   }

@@ -94,8 +94,8 @@ export const withText = (message: Message, content: string | null, { meta, menti
 const edited = (message: Message, change: MessageChange & { type: 'edit' }): Message => {
   const { content, timestamp } = change
   const unavailable = message.unavailable === 'erased' ? 'erased' : change.unavailable
-  // Ignores an edit without a text. Either a later edit has replaced the text (`superseded`), or the edit is from a list. Lists
-  // omit the texts of edits.
+  // Ignores an edit if a later edit has replaced its text (`superseded`). Also ignores an edit from a list, because lists omit
+  // the texts of edits.
   if (unavailable === 'superseded' || (content === null && !unavailable)) return message
   const next = withText(message, content, change)
   return unavailable ? withoutContent(next, unavailable) : { ...next, edited_at: timestamp }

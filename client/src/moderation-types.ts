@@ -1,7 +1,10 @@
 /** The types of the moderation API. */
 import type { Report } from './protocol.ts'
 
-/** The end of a mute or a ban, and its reason. Without `until`, the restriction has no end. `until` is a time of RFC 3339. */
+/**
+ * The end and the reason of a mute or a ban. If `until` is a string, it is a time of RFC 3339. Without `until`, the restriction
+ * has no end.
+ */
 export interface RestrictionTerms {
   readonly until?: string | Date
   readonly reason?: string

@@ -6,7 +6,7 @@ import type { ReportList, RestrictionList } from './protocol.ts'
 /**
  * The functions of moderators. They reject with `not_allowed` (403) if this user may not moderate the room, or if the other user
  * has the same or a higher role. They also reject with `room_not_found` (404), and with `not_found` (404) if the service does not
- * offer them. For other tasks of moderators, use `ChatApi.changeRoom` (slow mode, archiving, who may invite) and `Room.pin`.
+ * offer them. For the other functions of moderators, use `ChatApi.changeRoom` (slow mode) and `Room.pin`.
  */
 export interface ModerationApi {
   /** Prevents a user from posting, editing, reacting and typing. The user can still read. */
@@ -20,7 +20,7 @@ export interface ModerationApi {
   unban(room: string, user: number): Promise<void>
   /** Lists the users who are muted or banned. */
   restrictions(room: string, page?: PageRange): Promise<RestrictionList>
-  /** Deletes a room with its messages. Requires the role `owner`. */
+  /** Deletes a room with its messages. Allowed for owners, and in public rooms for administrators. */
   deleteRoom(room: string): Promise<void>
   /** Lists the reported messages of a room. */
   reports(room: string, page?: ReportRange): Promise<ReportList>

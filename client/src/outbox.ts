@@ -31,7 +31,7 @@ export interface OutboxOptions {
   readonly timing: Pick<Timing, 'answer'>
   /** Returns whether the frame was sent. */
   readonly send: (frame: ClientFrame | PinCommand) => boolean
-  /** Called with a message whose status has changed, or with undefined after a message was removed. */
+  /** Called with a message that was added or has changed, or with undefined after a message was removed. */
   readonly onChange: (room: string, message: Outgoing | undefined) => void
   /** Returns true until the room has delivered the entry `seq`. Until then, the acknowledged message stays in the outbox. */
   readonly isAhead: (room: string, seq: number) => boolean
@@ -115,7 +115,7 @@ export const createOutbox = ({ timers, timing, send, onChange, isAhead }: Outbox
     return undefined
   }
 
-  /** Sends the room's next message, unless one is in flight. */
+  /** Sends the room's next message, unless one is in flight, sending is paused or the connection is lost. */
   const sendNext = (room: string): void => {
     if (!isOnline || resume || inFlight.has(room)) return
     const message = firstPending(room)
@@ -128,8 +128,8 @@ export const createOutbox = ({ timers, timing, send, onChange, isAhead }: Outbox
       return sendNext(room)
     }
     if (!send(frame)) return
-    // If no response arrives, the message or the response was lost. Because of the nonce, the message can safely be sent
-    // again.
+    // If no response arrives in time, the message or the response may be lost. Because of the nonce, the message can safely be
+    // sent again.
     const cancel = timers.after(timing.answer, () => {
       clearInFlight(room, nonce)
       sendNext(room)

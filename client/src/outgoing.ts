@@ -13,11 +13,11 @@ export const TOO_BIG: Refusal = {
  */
 export const bytesOf = (frame: object): number => {
   const text = JSON.stringify(frame)
-  // A UTF-16 unit takes at most three bytes in UTF-8.
+  // A UTF-16 code unit takes at most three bytes in UTF-8.
   return text.length * 3 < 8192 ? 0 : new TextEncoder().encode(text).length
 }
 
-/** Returns 128 random bits in hex. Doesn't use `randomUUID`, because browsers provide it only on pages with TLS. */
+/** Returns 128 random bits in hex. Doesn't use `randomUUID`, because browsers provide it only in secure contexts. */
 export const newNonce = (): string =>
   [...crypto.getRandomValues(new Uint8Array(16))].map(byte => byte.toString(16).padStart(2, '0')).join('')
 
@@ -46,7 +46,7 @@ export const isChange = (outgoing: Outgoing): outgoing is OutgoingChange => outg
 export const restored = (stored: Omit<Outgoing, 'type' | 'content'> & Partial<Outgoing>): Outgoing =>
   Object.freeze({ type: 'message', content: '', ...stored })
 
-/** Returns a copy with the status `failed` and without a `seq`. */
+/** Returns a copy with the status `failed`, without `seq` and `waitsUntil`. */
 export const failedOf = ({ seq: _, waitsUntil: __, ...outgoing }: Outgoing, error: Refusal): Outgoing => ({
   ...outgoing,
   status: 'failed',

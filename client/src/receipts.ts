@@ -42,7 +42,10 @@ export interface Receipts {
   add(members: readonly ReadBy[]): void
   /** Handles `read` frames, and errors about the `read` frames that were sent. Returns false for any other frame. */
   handle(frame: Frame): boolean
-  /** Sends the mark again if the service has not confirmed it. */
+  /**
+   * Sends the mark again if the service has not confirmed it, and requests the read marks of other users. Sends nothing if the
+   * app doesn't use read marks.
+   */
   online(): void
   offline(): void
   /** Sends a delayed mark at once. */

@@ -57,7 +57,7 @@ export const createRefill = ({ room, api, timers, retry, mark, onEntry, onDone }
     }
   }
 
-  /** Reads one page. Returns whether there are more pages. */
+  /** Reads one page. Returns whether to read the next page. */
   const readPage = async (isCurrent: () => boolean): Promise<boolean> => {
     const { epoch, entries, has_more: hasMore } = await request()
     if (!isCurrent() || epoch !== mark()?.epoch) return false

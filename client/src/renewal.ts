@@ -63,7 +63,8 @@ export const createRenewal = ({ tokens, timers, send, onError, onWrongUser }: Re
       if (!isCurrent()) return
       onError(error instanceof Error ? error : new Error(String(error)))
     }
-    // The app has no new token yet. Retry until the current token expires. The service then closes the connection.
+    // The app has no new token yet, or its callback failed. Retries until the current token expires. The service then closes the
+    // connection.
     const left = endsAt - timers.monotonic()
     if (left > 0) schedule(Math.max(left / 4, 1000), endsAt)
   }

@@ -34,11 +34,11 @@ export interface OwnedRoom
   extends Room,
     Pick<Subscription, 'restore' | 'online' | 'offline' | 'head'>,
     Pick<Receipts, 'flush'> {
-  /** Handles a frame of this room. Returns false if the type of the frame is unknown. */
+  /** Handles a frame of this room. Returns false if no part of the room handles the frame, or if the status is `left`. */
   handle(frame: Frame): boolean
   /** Handles a changed outgoing message. Called with undefined after an outgoing message was removed. */
   outgoing(message: Outgoing | undefined): void
-  /** Returns true until the entry `seq` has been delivered. Returns false after `leave()`. */
+  /** Returns true until the entry `seq` has been delivered. Returns false if the status is `left`. */
   isAhead(seq: number): boolean
   /** Ends all loops over `messages()`. */
   end(): void

@@ -97,8 +97,9 @@ export interface Typist {
 }
 
 /**
- * The settings of a room. Each setting is absent until an entry of type `room` has changed it. A `resync` with `isReplaced`
- * removes all settings. To get an absent setting, call `api.showRoom`. A title or topic of null means that there is none.
+ * The settings of a room. In `state`, each setting is absent until an entry of type `room` has changed it, and a `resync` with
+ * `isReplaced` removes all settings. To get an absent setting, call `api.showRoom`. A title or topic of null means that there is
+ * none.
  */
 export interface RoomSettings {
   readonly title?: string | null
@@ -109,7 +110,7 @@ export interface RoomSettings {
   readonly archived?: boolean
   /** The members who may add people to the room. */
   readonly invite?: 'members' | 'moderators'
-  /** Number of days for which the entries of the room are kept, if the room has a limit of its own. */
+  /** Number of days for which the entries of the room are kept. Null if the room has no limit of its own. */
   readonly retention_days?: number | null
 }
 
@@ -156,7 +157,7 @@ export interface RoomState extends RoomSettings {
   readonly typing: readonly Typist[]
 }
 
-/** Describes a part of a room's log that the connection couldn't resume. */
+/** Describes missed entries of a room's log that the service does not send over the connection. */
 export interface Resync {
   /**
    * The service's reason. `too_far`: too many entries are missing. `expired`: missing entries are no longer in the log.
@@ -195,9 +196,9 @@ export interface RoomEvents {
    * itself must apply the entry to its copy.
    */
   update: MessageChange
-  /** An outgoing message or change got another status. */
+  /** An outgoing message or change was added, or its status or `waitsUntil` changed. */
   outgoing: Outgoing
-  /** The connection couldn't resume a part of the log. That part is skipped, or it is read over HTTP. */
+  /** Missed entries do not arrive over the connection. They are skipped, or read over HTTP. */
   resync: Resync
   /**
    * A user became a member, stopped being a member, got another role, was muted or banned, or the mute or ban ended. `subject` is
@@ -281,7 +282,8 @@ export interface Room {
   typing(): void
   /**
    * Returns the messages that arrive after this call, the same as the event `message`. Each loop gets all of them. A loop ends
-   * after `leave()`, `close()` or a `break`. Messages that a loop hasn't read yet are queued in memory, without a limit.
+   * after `leave()`, `close()`, the event `removed` or a `break`. Messages that a loop hasn't read yet are queued in memory,
+   * without a limit.
    */
   messages(): AsyncIterableIterator<Message>
   /** Unsubscribes. Outgoing messages are still sent. `client.room(name)` subscribes again. */

@@ -41,7 +41,10 @@ export interface SessionOptions {
    * same origin. In this mode, `storage` is not used.
    */
   readonly isCookieMode?: boolean
-  /** Replaces the lock. Default: Web Locks if the platform has them and the session is shared. */
+  /**
+   * Replaces the lock. Default: Web Locks if the platform has them and the session is shared. Otherwise, a lock within this
+   * program.
+   */
   readonly lock?: SessionLock
   readonly fetch?: FetchLike
   readonly timers?: Timers
@@ -60,7 +63,10 @@ export interface SessionEvents {
   state: SessionState
 }
 
-/** The session of one user: logs in, keeps the access token current, and logs out. All functions reject with a ChatApiError. */
+/**
+ * The session of one user: logs in, keeps the access token current, and logs out. The functions reject with a ChatApiError. A
+ * login whose tokens can't be stored rejects with the error of the storage.
+ */
 export interface Session {
   readonly state: SessionState
   /**
@@ -84,8 +90,9 @@ export interface Session {
     readonly shouldRemember?: boolean
   }): Promise<void>
   /**
-   * Continues the session that is in the storage or in the cookie. Returns false if there is none. Rejects if the service can't
-   * be reached. In this case, the stored session is kept, and `token()` tries again.
+   * Continues the session that is in the storage or in the cookie. Returns false if there is none, or if the service refuses its
+   * refresh token. Rejects if a new token is needed and the service can't be reached. In this case, the stored session is kept,
+   * and `token()` tries again.
    */
   restore(): Promise<boolean>
   /**

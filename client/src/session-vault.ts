@@ -24,7 +24,9 @@ export interface Vault {
   readonly lock: SessionLock
 }
 
-/** Maximum wait for the lock in milliseconds. It is longer than the timeout of the call that the owner of the lock makes. */
+/**
+ * Maximum wait for the lock in milliseconds. It is longer than the default timeout of the call that the owner of the lock makes.
+ */
 const LOCK_MS = 15_000
 
 /** The parts of Web Locks and BroadcastChannel that are used. */

@@ -40,7 +40,8 @@ export const createSession = (options: SessionOptions): Session => {
   let pending: Promise<string> | undefined
   /**
    * The error of the last failed renewal. Until `until`, `token` sends no request, and behaves as if a request had failed with
-   * this error. With the argument `previous`, `token` always sends a request, because such a caller waits between its attempts.
+   * this error. With the argument `previous`, `token` sends a request nevertheless, because such a caller waits between its
+   * attempts.
    */
   let failure: { readonly error: ChatApiError; readonly until: number } | undefined
 
@@ -157,7 +158,11 @@ export const createSession = (options: SessionOptions): Session => {
     const response = await call<LoginResponse>('POST', path, { body: { ...body, ...wanted }, isPublic: true })
     const tokens = tokensOf(response)
     failure = leaving = undefined
-    await vault.lock(() => vault.write(tokens))
+    await vault
+      .lock(() => vault.write(tokens))
+      .catch(cause => {
+        throw temporary(cause)
+      })
     use(tokens)
   }
 

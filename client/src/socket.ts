@@ -60,10 +60,11 @@ export const openSocket = ({ Socket, timers, timing, onFrame, onEnd, ...options 
   }
 
   const send = (frame: ClientFrame): void => {
+    const text = JSON.stringify(frame)
     try {
-      socket.send(JSON.stringify(frame))
+      socket.send(text)
     } catch {
-      // An error means that the socket is closing. `onclose` reports the end.
+      // Ignored, because `onclose` reports the end of a socket that can't send.
     }
   }
 

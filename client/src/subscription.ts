@@ -1,7 +1,7 @@
 /**
  * Delivers the entries of one room in order, each once. Subscribes after the last received entry, checks each `seq`, and
- * subscribes again when an entry is missing. If the connection can't resume the missed entries, reads them over HTTP, or skips
- * them and reports a resync.
+ * subscribes again when an entry is missing. If the service doesn't send the missed entries over the connection, reports a
+ * resync, and reads them over HTTP or skips them.
  */
 import type { ChatApi } from './api.ts'
 import { TEMPORARY_ERRORS } from './errors.ts'

@@ -65,7 +65,10 @@ export interface TimelineOptions {
   readonly onMissing: (seq: number) => void
 }
 
-/** A message in memory. `cache` contains the last arguments and the last result of `shownOf`. */
+/**
+ * A message in memory. `cache` contains the last arguments and the last result of `shownOf`. `reply` is what the replies to this
+ * message show of it.
+ */
 interface Shown extends Held {
   cache?: {
     readonly own: readonly OutgoingChange[] | undefined

@@ -65,7 +65,7 @@ export interface TokenRequest {
   readonly isRefused: boolean
 }
 
-/** Stores strings, keyed by strings. May be asynchronous. Only one client at a time may use the same `storageKey`. */
+/** Stores strings, keyed by strings. May be asynchronous. */
 export interface Storage {
   get(key: string): string | null | undefined | Promise<string | null | undefined>
   set(key: string, value: string): unknown
@@ -96,7 +96,7 @@ export interface ChatClientOptions {
    * Without a storage, they are kept only in memory.
    */
   readonly storage?: Storage | WebStorage
-  /** The prefix of the keys in `storage`; default `fastify-chat:`. */
+  /** The prefix of the keys in `storage`; default `fastify-chat:`. Only one client at a time may use a prefix. */
   readonly storageKey?: string
   /**
    * Maximum number of missed entries per room that the client reads over HTTP. Default: 10,000. With 0, the client never reads
@@ -146,8 +146,8 @@ export interface ClientEvents {
   /** The service sent the first frame of a connection. */
   identity: Identity
   /**
-   * An error in the background, which the client has handled: an error of the token callback or the storage, or an `error`
-   * frame that is not about a room.
+   * An error in the background, which the client has handled: an error of the token callback, of the WebSocket constructor or of
+   * the storage, or an `error` frame that nothing else handles.
    */
   error: Error
   /**

@@ -1,4 +1,7 @@
-/** Tests the requests of the SDK's functions that only call HTTP, and that the OpenAPI document contains these requests. */
+/**
+ * Tests the requests of the SDK's account, admin, moderation, invitation and safety APIs, and that the OpenAPI document contains
+ * these requests.
+ */
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import {
@@ -230,7 +233,7 @@ interface Operation {
 
 const { paths, components } = JSON.parse(readFileSync('docs/openapi.json', 'utf8'))
 
-/** Returns the documented fields of the query and of the body of a request. */
+/** Returns what the OpenAPI document says about a request: whether it needs no token, and the fields of its query and body. */
 const documented = (request: string) => {
   const [method = '', path = ''] = request.split(/[ ?]/)
   const isPath = (template: string) => new RegExp(`^${template.replace(/\{.*?\}/g, '[^/]+')}$`).test(path)

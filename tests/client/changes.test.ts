@@ -145,7 +145,7 @@ test('repeats a change with the same nonce on the next connection', async () => 
   second.greet()
   const [again = {}] = second.take('edit')
   expect(again.nonce).toBe(nonce)
-  // An edit in another tab has replaced the text, so the entry has neither a text nor a nonce.
+  // An edit in another tab has replaced the text of this edit, so the entry of this edit has neither a text nor a nonce.
   second.receive(
     subscribedFrame(3, second.take('subscribe')[0] ?? {}),
     entry('edit', 2, 1, { content: null, unavailable: 'superseded' }),

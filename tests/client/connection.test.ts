@@ -311,3 +311,12 @@ test('emits frames of the host application to the app', async () => {
   current.receive({ type: 'shop.order', id: 7 }, { type: 'pong' })
   expect(frames).toEqual([{ type: 'shop.order', id: 7 }])
 })
+
+test('reports that a frame which is not JSON was not sent', async () => {
+  const { client, socket } = fakeService()
+  const current = await socket(1)
+  current.greet()
+  const frame = { type: 'message', content: 'x' } as { type: 'message'; content: string; self?: unknown }
+  frame.self = frame
+  expect(() => client.send(frame)).toThrow(TypeError)
+})

@@ -1,4 +1,4 @@
-/** Runs the example of docs/client.md unchanged, except for the address and the package name. */
+/** Runs the first example of docs/client.md unchanged, except for the address and the package name. */
 import { spawn } from 'node:child_process'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

@@ -1,9 +1,9 @@
 /**
- * Performs one seeded run. Five users send, edit and delete messages, reply to them, react to them, pin them and mark them as read, in
- * a public room, a private room and direct rooms. They change members, roles, restrictions and settings, and one account is deleted.
- * Their connections are cut, stalled or left half open, or lose frames; processes restart; notifications are lost; apps are reloaded.
- * After the faults, compares what each user received and sees with the logs and with HTTP, and checks that no user received
- * anything that this user may not read.
+ * Performs one seeded run. In a public room, a private room and direct rooms, five users send, edit and delete messages, reply to
+ * them, react to them, pin them and mark them as read. They change members, roles, restrictions and settings. A sixth user's
+ * account is deleted. Connections are cut, stalled or left half open, or lose frames. Processes restart, notifications are lost,
+ * and an app is reloaded. After the faults, compares what each user received and sees with the logs and with HTTP. Also checks
+ * that no user received anything that this user may not read.
  */
 import type { App } from './faults/app.ts'
 import { checkEvents, checkForgotten, checkOutgoing, checkSettings, checkView, leaksTo } from './faults/check-app.ts'
@@ -56,8 +56,8 @@ export const faultRun = async ({ services, seed, counts }: FaultRunOptions): Pro
 
 /**
  * Lets one user talk and act, while faults happen to their connection. Each action waits for the outcome of the previous action,
- * but at most `STEP_MS`, so that a slow machine makes as many changes as a fast one. With `isReloaded`, the app is reloaded in the
- * middle.
+ * but at most `STEP_MS`, so that a slow machine makes as many changes as a fast one. With `isReloaded`, the app is reloaded in
+ * the middle.
  */
 const act = async (app: App, isReloaded: boolean, world: World): Promise<void> => {
   const { random } = world
@@ -76,7 +76,7 @@ const act = async (app: App, isReloaded: boolean, world: World): Promise<void> =
   await Promise.all(running)
 }
 
-/** Posts in the public room, and deletes the account with its messages. */
+/** Posts messages of the leaver in the public room, and deletes the leaver's account with its messages. */
 const leave = async ({ leaver: { api, account }, publicRoom, random }: World): Promise<void> => {
   // Ignores errors of the posts, because the room may be archived, and the process may be restarting.
   for (let at = 0; at < 3; at++) {
@@ -92,8 +92,8 @@ const leave = async ({ leaver: { api, account }, publicRoom, random }: World): P
 }
 
 /**
- * Ends restrictions. In some runs, restarts a process. In others, gives a room another epoch, as after a restore, and restarts
- * all processes.
+ * Ends the temporary restrictions. In some runs, restarts a process. In others, gives a room another epoch, as after a restore,
+ * and restarts all processes.
  */
 const interrupt = async (world: World, seed: number): Promise<void> => {
   const { services, counts, random, publicRoom, privateRoom } = world

@@ -1,6 +1,6 @@
 /**
- * Tests the SDK against two processes of the real service, over connections that are cut, delayed, stalled or left half open, or that
- * lose frames. No message or change may be lost, duplicated or out of order, and nothing may reach a user who may not read it.
+ * Tests the SDK against two processes of the real service, over connections that are cut, delayed, stalled or left half open, or
+ * that lose frames. No message or change may be lost, duplicated or out of order. Nothing may reach a user who may not read it.
  * Performs a few runs; `npm run test:client -- --runs 200 --seed 1` performs many.
  */
 import { expect, test } from 'vitest'

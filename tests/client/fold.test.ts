@@ -11,7 +11,10 @@ import { createModelLog } from './model-log.ts'
 const HISTORIES = Number(process.env.FOLD_HISTORIES ?? 60)
 const STEPS = 120
 
-/** Delivers one random history to a client. Returns the messages of the client and the messages that the log contains. */
+/**
+ * Delivers one random history to a client. Returns the messages of the client, the messages of the log, and the `seq` of each
+ * event.
+ */
 const run = async (seed: number) => {
   const random = seeded(seed)
   const draw = (count: number): number => Math.floor(random() * count)

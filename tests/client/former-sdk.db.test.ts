@@ -123,7 +123,7 @@ test.runIf(hasCommit(BEFORE_CHANGES.commit))(
       return head
     }
     const messages: number[] = []
-    /** Appends entries of every kind: three messages, and four changes of them. */
+    /** Appends three messages, and four changes of them: an edit, a deletion and two reactions. */
     const change = async (): Promise<void> => {
       const one = await append({ type: 'message', content: 'one', mentions: [1] })
       const two = await append({ type: 'message', content: 'two', reply_to: one })
@@ -149,7 +149,7 @@ test.runIf(hasCommit(BEFORE_CHANGES.commit))(
     await change()
     old.connect()
     await expect.poll(() => seen).toEqual(messages)
-    // Appends more entries than a connection can resume, so that the SDK reads them over HTTP.
+    // Appends more entries than the service sends over a connection, so that the SDK reads them over HTTP.
     old.close()
     while (head < 1050) await change()
     old.connect()

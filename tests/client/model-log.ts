@@ -1,6 +1,6 @@
 /**
- * Models the log of a room with messages, edits, deletions, reactions, pins and erasures. Returns frames, parts of the log and HTTP
- * lists like a service that has read only the first `known` entries.
+ * Models the log of a room with messages, edits, deletions, reactions, pins and erasures. Returns frames, parts of the log and
+ * HTTP lists like a service that has read only the first `known` entries.
  */
 import type { Sent } from '../support/fake-service.ts'
 
@@ -155,8 +155,8 @@ export const createModelLog = (random: Random, me: number) => {
   }
 
   /**
-   * Returns a page of history after the first `items` entries. The field `mine` includes the effects of the first `known` entries,
-   * because the service reads the reactions of the user after the messages.
+   * Returns a page of history in the state after the first `items` entries. The field `mine` includes the effects of the first
+   * `known` entries, because the service reads the reactions of the user after the messages.
    */
   const history = (query: URLSearchParams, items: number, known = items): Sent => {
     const [after, before, limit] = ['after', 'before', 'limit'].map(name => Number(query.get(name) ?? Number.NaN)) as [

@@ -164,6 +164,18 @@ test('marks the largest message in flight as failed after close code 1009, and r
   expect(second.take('message')).toMatchObject([{ content: 'small' }])
 })
 
+test('repeats messages that were in flight when the connection ended in another way than an earlier one', async () => {
+  const { room, client, first, socket, timers } = await joined()
+  first.end(1009)
+  await timers.advance(250)
+  const second = await socket(2)
+  second.greet()
+  room.send('in flight')
+  second.receive({ type: 'error', code: 'wrong_user', detail: 'Another user’s.', ref: 'auth' })
+  expect(client.state).toMatchObject({ status: 'offline', reason: 'unauthorized' })
+  expect(room.state.outgoing).toMatchObject([{ status: 'pending' }])
+})
+
 test('does not send the unsent messages of another user', async () => {
   const { room, client, first, socket, timers } = await joined()
   room.send('from ada')

@@ -289,6 +289,13 @@ test('stays subscribed when leave() is immediately followed by a new subscriptio
   expect(room.state.status).toBe('left')
 })
 
+test('sends no typing frame after the room was left', async () => {
+  const { first, room } = await start(0)
+  room.leave()
+  room.typing()
+  expect(first.take('typing')).toEqual([])
+})
+
 test('shows presence and typing until they change or expire', async () => {
   const { first, room, timers } = await start(0)
   const people: string[] = []

@@ -1,5 +1,6 @@
 /**
- * Runs `npm run test:client -- --runs 200 --seed 1`: performs many seeded fault runs of the SDK. A failed run prints its seed.
+ * Implements `npm run test:client`: performs many seeded fault runs of the SDK, and prints the seed of each. The options
+ * `--runs 200 --seed 1` perform 200 runs, with the seeds from 1 on.
  */
 import { spawnSync } from 'node:child_process'
 import { parseArgs } from 'node:util'

@@ -1,6 +1,6 @@
 /** Tests the SDK's sessions: renewal, several tabs, lost responses, a busy service and stolen tokens. */
 import { expect, test, vi } from 'vitest'
-import { createChatClient, type Session, type SessionLock } from '../../client/src/index.ts'
+import { ChatApiError, createChatClient, type Session, type SessionLock } from '../../client/src/index.ts'
 import { FakeClientSocket, settled } from '../support/fake-service.ts'
 import fc from '../support/properties.ts'
 import { failure, LOGIN, setUp } from '../support/session-tabs.ts'
@@ -241,6 +241,19 @@ test('keeps the tokens of a new login when an earlier renewal is refused late', 
   expect(slow.state).toMatchObject({ status: 'ended', reason: 'replaced' })
   expect(storage.stored()).toMatchObject({ sessionId: 's2' })
   expect(await slow.restore()).toBe(true)
+})
+
+test('rejects a login with an error of the SDK if the storage fails', async () => {
+  const { storage, tab } = setUp()
+  const cause = new Error('The disk is full.')
+  storage.set = async () => {
+    throw cause
+  }
+  const error: unknown = await tab()
+    .logIn(LOGIN)
+    .catch(error => error)
+  expect(error).toBeInstanceOf(ChatApiError)
+  expect(error).toMatchObject({ code: 'no_token', status: 0, cause })
 })
 
 test('logs out at the service also if the storage fails', async () => {

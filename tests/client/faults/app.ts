@@ -103,8 +103,8 @@ export const startApp = async ({ id, name, port, random, counts }: AppOptions): 
         wrong.push(`offline: ${state.reason} ${state.detail}`)
     })
     const inbox = createInbox(client, { timers })
-    // Subscribes to the rooms of the inbox, as a user interface does. Otherwise, their messages could not be compared with the
-    // log.
+    // Subscribes again if the subscription to a room in the inbox has ended, as a user interface does. Otherwise, the later
+    // messages of the room could not be compared with the log.
     inbox.on('change', ({ rooms, status }) => {
       if (status === 'live') for (const { room } of rooms) if (tracks.has(room)) subscribe(room)
     })

@@ -14,7 +14,7 @@ const VIEW_MS = 10_000
 const FORGET_MS = 30_000
 const LOST = ['room_not_found', 'banned']
 
-/** Returns what was sent to a user who could not read the room. */
+/** Returns what the service sent to the user while the user had no right to read the room. */
 export const leaksTo = ({ id, connections }: App, { name, log, visibility }: FoldedRoom): string[] => {
   const rights = rightsOf(log, id, visibility === 'public')
   return connections.flatMap(frames =>
@@ -25,7 +25,7 @@ export const leaksTo = ({ id, connections }: App, { name, log, visibility }: Fol
   )
 }
 
-/** Compares the events of a room with its log. Fails if an entry was lost, delivered twice, or delivered in another order. */
+/** Compares the events of a room with its log. Reports entries that were lost, delivered twice or delivered in another order. */
 export const checkEvents = (track: Track, { log }: FoldedRoom): string[] => {
   const { received, updated, looped, skipped } = track
   const last = lastSeqOf(track)

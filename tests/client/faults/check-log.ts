@@ -26,7 +26,7 @@ const readLog = async ({ api }: Caller, room: string): Promise<LogEntry[]> => {
   }
 }
 
-/** Reads the log of a room, as a user who may read it. Reports each entry that contradicts an earlier one. */
+/** Reads the log of a room, as a user who may read it. Reports missing entries, and entries that contradict earlier ones. */
 export const readRoom = async (world: World, info: RoomInfo, caller: Caller): Promise<FoldedRoom> => {
   const log = await readLog(caller, info.name)
   const { messages, faults } = fold(log)

@@ -1,6 +1,6 @@
 /**
- * Performs one random action on a room: on its members, roles, restrictions, settings, invitations and direct rooms. Every user
- * tries every action, and the service decides which of them are allowed.
+ * Performs one random action. The action concerns the members, roles, restrictions, settings or invitations of a room, direct
+ * rooms, blocks, reports or the inbox. Every user tries every action, and the service decides which of them are allowed.
  */
 import { ChatApiError } from '../../../client/src/index.ts'
 import type { App } from './app.ts'
@@ -38,7 +38,7 @@ const terms = ({ random }: World) => ({
   ...(random() < 0.5 ? { reason: 'A test' } : {})
 })
 
-/** Roles change only in the private room. So the public room keeps its owners, who can revert what other users have done. */
+/** Roles change only in the private room. So the public room keeps an owner, who can revert what other users have done. */
 const ROOM_ACTIONS: Readonly<Record<string, Action>> = {
   add: ({ client }, { id }, { privateRoom }) => client.api.putMember(privateRoom, id),
   changeRole: ({ client }, { id }, { privateRoom, random }) =>
@@ -112,7 +112,7 @@ const TAKING = [
   'archive',
   'block'
 ]
-/** Maximum number of attempts. A request is repeated after the connection was lost, so that most actions have an effect. */
+/** Maximum number of attempts. An action is repeated after a temporary error, so that most actions have an effect. */
 const ATTEMPTS = 4
 
 /**

@@ -1,4 +1,4 @@
-/** Causes one fault: of the connection of a user, of a process, or of the notifications between the processes. */
+/** Causes one fault: of the connection of a user, or of the notifications between the processes. */
 import type { App } from './app.ts'
 import { count } from './counts.ts'
 import { pause, pick } from './random.ts'
@@ -34,7 +34,7 @@ export const causeFault = async (app: App, world: World): Promise<void> => {
   await FAULTS[name]?.(app, world)
 }
 
-/** Ends all faults of a user's connection. */
+/** Ends the faults of a user's connection. A half-open connection stays half open until the client closes it. */
 export const endFaults = ({ proxy, loss }: App): void => {
   loss.percent = 0
   proxy.resume()

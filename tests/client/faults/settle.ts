@@ -28,8 +28,8 @@ const isAcknowledged = ({ tracks }: App): boolean =>
   )
 
 /**
- * Sends a last message in the public room. The message is lost on the connections of the other users. Only a `heads` frame reveals
- * the gap to their clients.
+ * Sends a last message in the public room. The message is lost on the connections of the other users. Only a `heads` frame
+ * reveals the gap to their clients.
  */
 const sendLastMessage = async ({ apps, publicRoom }: World, { api }: Caller): Promise<void> => {
   const [speaker, ...others] = apps
@@ -44,7 +44,7 @@ const sendLastMessage = async ({ apps, publicRoom }: World, { api }: Caller): Pr
   for (const { loss } of others) loss.percent = 0
 }
 
-/** Returns the heads of the rooms that a user may read, by name. */
+/** Returns the newest `seq` of each room that a user may read, by name. */
 export const headsOf = async ({ rooms }: World, { api }: Caller): Promise<Map<string, number>> => {
   const heads = new Map<string, number>()
   for (const name of rooms.keys()) {

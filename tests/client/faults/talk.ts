@@ -1,4 +1,4 @@
-/** Performs one random action of a user in a room: a message, a change of a message, or a read mark. */
+/** Performs random actions of a user in a room: sends a message, changes messages, loads history and moves the read mark. */
 import type { Message } from '../../../client/src/index.ts'
 import type { App } from './app.ts'
 import { pick, type Random } from './random.ts'

@@ -66,5 +66,5 @@ export const enter = (
 export const lastSeqOf = ({ received, updated, skipped }: Track): number =>
   Math.max(0, received.at(-1) ?? 0, updated.at(-1) ?? 0, skipped.at(-1)?.upTo ?? 0)
 
-/** Returns whether the user has lost the right to read the room, as far as the client knows. */
+/** Returns whether the subscription has ended or was refused. */
 export const isClosed = ({ room }: Track): boolean => room.state.status === 'left' || room.state.status === 'refused'

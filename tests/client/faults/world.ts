@@ -48,7 +48,7 @@ export interface World {
   /** The codes of the invitations to the private room. */
   readonly codes: string[]
   readonly wrong: string[]
-  /** Logs a user in at a process, without the proxy. */
+  /** Logs a user in at the first process, without a proxy. */
   callAs(name: string): Promise<Caller>
 }
 
