@@ -10,7 +10,7 @@ interface BannerProps {
 const REASONS: { readonly [reason in WaitingReason]: string } = {
   lost: 'The connection was lost.',
   restart: 'The service is restarting or too busy.',
-  limited: 'The service limited this connection.',
+  limited: 'The connection was too slow, or exceeded a limit. If this happens again, close other tabs of the chat.',
   unreachable: 'The service cannot be reached.',
   refused: 'The service refused the connection.',
   token: 'Your session could not be checked.'

@@ -22,7 +22,7 @@ interface DialogProps {
   readonly children: ComponentChildren
 }
 
-/** Opens a modal dialog in a layout effect, so that no key press reaches the page behind the dialog before it is open. */
+/** Opens a modal dialog in a layout effect, so that the dialog receives the next key press, and not the page behind it. */
 export const useModal = (given?: RefObject<HTMLDialogElement>): RefObject<HTMLDialogElement> => {
   const own = useRef<HTMLDialogElement>(null)
   const dialog = given ?? own

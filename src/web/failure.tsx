@@ -1,4 +1,4 @@
-/** Shows why the service refused a message or a change, with buttons to send it again and to discard it. */
+/** Shows why the service refused a message or a change, with buttons to retry it, to edit a text again and to discard it. */
 import type { Outgoing, OutgoingChange } from '../../client/src/index.ts'
 import type { MessageActions } from './actions/message-actions.ts'
 

@@ -51,8 +51,8 @@ export interface Action {
   /** The error of the last run. */
   readonly error: ChatApiError | undefined
   /**
-   * Runs `work`, unless an earlier run is in progress. Resolves with true if `work` succeeded. Stores a ChatApiError in
-   * `error`.
+   * Runs `work`, unless an earlier run is in progress. Resolves with whether `work` ran and succeeded. If `work` rejects with a
+   * ChatApiError, stores it in `error`. Rejects with any other error.
    */
   run(work: () => Promise<unknown>): Promise<boolean>
   reset(): void

@@ -25,7 +25,7 @@ const targetOf = (key: string, at: number, count: number, steps: Readonly<Record
   const step = steps[key]
   if (step === undefined) return undefined
   // If no item has the focus, a step backwards moves to the last item.
-  return at < 0 ? (step < 0 ? count - 1 : 0) : (at + step + count) % count
+  return at < 0 ? (step < 0 ? count - 1 : 0) : (((at + step) % count) + count) % count
 }
 
 /** Moves the focus to the next item whose text starts with the typed character. */

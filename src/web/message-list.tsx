@@ -176,8 +176,8 @@ export const MessageList = (props: MessageListProps) => {
 }
 
 /**
- * Returns the names of the users whom the messages mention, and of those whom the notes are about. Returns the same map until a
- * name changes, so that a change of presence does not render the list again.
+ * Returns the names of the users whom the messages mention, whom the notes are about, or whose read marks are known. Returns the
+ * same map until a name changes, so that a change of presence does not render the list again.
  */
 const useKnownNames = (
   { messages, outgoing, presence, reads }: RoomState,

@@ -19,8 +19,10 @@ export const MessageText = ({ content, mentioned }: MessageTextProps) => {
   const preview = useMemo(() => previewOf(content), [content])
   const isLong = preview.length < content.length
   const pieces = useMemo(() => piecesOf(isExpanded ? content : preview), [content, isExpanded])
+  const wasExpanded = useRef(false)
   useLayoutEffect(() => {
-    if (!isExpanded) button.current?.scrollIntoView({ block: 'nearest' })
+    if (wasExpanded.current && !isExpanded) button.current?.scrollIntoView({ block: 'nearest' })
+    wasExpanded.current = isExpanded
   }, [isExpanded])
   return (
     <>

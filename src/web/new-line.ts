@@ -32,7 +32,10 @@ export const seenAtStart = (messages: Messages, unread: number): Seen => {
   return first ? { seen: first.seq - 1, from: first.seq } : { seen: newest, from: undefined }
 }
 
-/** If the user has seen the message below the line, moves the line above the first new message of another user. */
+/**
+ * Moves the line above the first new message of another user. If the user has not seen the message below the line yet, keeps
+ * the line.
+ */
 export const withNewMessages = ({ seen, from }: Seen, messages: Messages, me: number | undefined): Seen => {
   if (from !== undefined && from > seen) return { seen, from }
   let first = from

@@ -1,4 +1,4 @@
-/** Exports everything that the page loads later. One file, because many small files would compress worse. */
+/** Exports what the page loads later, except the emojis. One file, because many small files would compress worse. */
 import { Account } from './account/account.tsx'
 import { Controls } from './actions/controls.tsx'
 import { Reactors } from './actions/reactors.tsx'

@@ -8,7 +8,7 @@ export type MemberRole = NonNullable<RoomShown['role']>
 
 /** The properties of a room that the page shows. */
 export interface RoomHead {
-  /** The title, or the name of a room without a title. The title of a direct room consists of the names of the other members. */
+  /** The title, or the text of `untitledOf`. The title of a direct room consists of the names of the other members. */
   readonly title: string
   readonly seq: number
   readonly visibility: Visibility
@@ -34,7 +34,7 @@ export interface RoomEntry extends Omit<RoomHead, 'seq'> {
 }
 
 /**
- * The codes of the errors after which the user may not read a room. The service ends a subscription with one of the first four.
+ * The codes of the errors after which the user may not read a room. The service has ended the subscription, or has refused it.
  */
 const GONE: readonly string[] = ['removed', 'banned', 'private', 'deleted', 'room_not_found', 'not_allowed']
 
@@ -95,7 +95,8 @@ export const compareRooms = (one: RoomEntry, other: RoomEntry): number => {
 }
 
 /**
- * Returns whether the user may delete messages of others and pin messages. `isAdmin` is true for an administrator of the service.
+ * Returns whether the user may moderate a room, for example delete messages of others. `isAdmin` is true for an administrator of
+ * the service.
  */
 export const mayModerate = ({ visibility, role }: Pick<RoomHead, 'visibility' | 'role'>, isAdmin: boolean): boolean =>
   visibility !== 'direct' && (role === 'owner' || role === 'moderator' || (isAdmin && visibility === 'public'))

@@ -26,7 +26,7 @@ interface RoomViewProps {
   readonly entry: RoomEntry | undefined
   /** The number of unread messages. Undefined until it is known. */
   readonly unread: number | undefined
-  /** Whether another room has unread messages. */
+  /** Whether another room has unread messages or is marked as unread. */
   readonly areOthersUnread: boolean
   /** Called with the `seq` of the newest message when the user sees it. */
   readonly onSeen: (seq: number) => void

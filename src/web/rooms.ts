@@ -51,7 +51,7 @@ export interface Rooms {
   openDirect(users: readonly number[]): Promise<string>
   /** Updates a room after a change. */
   update(shown: RoomShown): void
-  /** Removes a room that the user has left. */
+  /** Removes a room that the user has left or deleted. */
   forget(name: string): void
   subscribe(changed: () => void): () => void
   /** Stops updating the list. */
@@ -143,7 +143,7 @@ export const createRooms = (
       .filter(([name, head]) => !isHidden(name, head))
       .map(([name, head]) => entryOf(name, head))
       .sort(compareRooms)
-    // Keeps the array if nothing changed, so that entries of the current room do not render the list of rooms again.
+    // Keeps the array if nothing changed, so that the list of rooms is not rendered again for each entry of the current room.
     if (wasReady === isReady && JSON.stringify(next) === JSON.stringify(list)) return
     list = next
     notify()

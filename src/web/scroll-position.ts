@@ -57,7 +57,10 @@ interface View {
   size: string
 }
 
-/** Measures `atEnd`, except during a resize: the browser briefly scrolls a view that becomes larger, also away from its end. */
+/**
+ * Measures `atEnd`, except during a resize. When the view becomes larger, the browser briefly scrolls it, sometimes away from the
+ * end.
+ */
 const measure = (view: View, box: HTMLElement): void => {
   if (view.isResizing) return
   if (view.size === sizeOf(box)) {

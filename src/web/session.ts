@@ -1,6 +1,6 @@
 /**
  * Holds the page's session. The refresh token is a cookie that no script can read, so the user stays logged in after a reload
- * and in all tabs. If the browser would not accept the cookie, the tokens are kept in memory, and a reload ends the session.
+ * and in all tabs. If the cookie can't be used, the tokens are kept in memory, and a reload ends the session.
  */
 import { createSession, type Session } from '../../client/src/index.ts'
 import { browserStorage, KEY_PREFIX } from './user-storage.ts'

@@ -4,8 +4,8 @@ import type { Outgoing } from '../../client/src/index.ts'
 import { durationOf } from './times.ts'
 
 /**
- * Returns the text about slow mode at the time `now`: how long the user's next message waits, or else the interval. Returns an empty
- * text if no message waits and slow mode is off.
+ * Returns the text about slow mode at the time `now`: how long the user's next message waits, or else the interval. Returns an
+ * empty text if no message waits and slow mode is off.
  */
 export const slowModeText = (seconds: number, outgoing: readonly Outgoing[], now: number): string => {
   const until = outgoing.find(({ waitsUntil }) => waitsUntil !== undefined)?.waitsUntil

@@ -1,4 +1,4 @@
-/** Connects the actions of the messages to a room: replies, edits, delayed deletions, and jumps to a message. */
+/** Connects the actions of the messages to a room: replies, edits, delayed deletions, reactions, pins and jumps. */
 import type { RefObject } from 'preact'
 import { useEffect, useMemo, useState } from 'preact/hooks'
 import type { ChatClient, Message, Room, RoomState } from '../../client/src/index.ts'

@@ -148,9 +148,9 @@ interface Range {
 }
 
 /**
- * Returns the range of entries to load. It starts at the first entry from `from` on that is not a loaded message, and ends
- * below `before`. If `before` is undefined, the range has no end. If all entries below `before` are loaded messages, returns
- * undefined.
+ * Returns the range of entries to load: from the entry `from` to the last entry below `before`, without the loaded messages at
+ * its beginning. If `before` is undefined, the range has no end. Returns undefined if all entries of the range are loaded
+ * messages.
  */
 const gapIn = (messages: RoomState['messages'], from: number, before: number | undefined): Range | undefined => {
   const known = new Set(messages.map(({ seq }) => seq))

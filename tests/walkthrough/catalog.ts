@@ -71,7 +71,7 @@ const routes = Object.entries(document.paths).flatMap(([path, operations]) =>
     parameters: path.split('{').length
   }))
 )
-// A path without parameters is tried before one with parameters that also matches.
+// Tries paths with fewer parameters first, because a path with more parameters may match the same request.
 routes.sort((one, other) => one.parameters - other.parameters)
 
 const routeItem = ({ method, path }: { method: string; path: string }): string =>

@@ -1,8 +1,8 @@
-/** Records what the walkthrough has shown, and by whom. */
+/** Records which frames, routes and commands the walkthrough has shown, and which clients showed them. */
 import { groups } from './catalog.ts'
 
 export interface Checklist {
-  /** Ticks an item. Ignores what is not on the list. `by` is the client that was observed. */
+  /** Ticks an item. Ignores an item that is not on the list. `by` is the client that was observed. */
   tick(item: string, by: string): void
   isTicked(item: string): boolean
   /** Returns the items that are not ticked. */

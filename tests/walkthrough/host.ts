@@ -1,4 +1,4 @@
-/** Runs a host application on the same database, with a kind of entry that the service processes do not support. */
+/** Runs a host application on the walkthrough’s database, with a kind of entry that the service processes do not support. */
 import { Type } from '@sinclair/typebox'
 import Fastify from 'fastify'
 import { createChat } from '../../src/index.ts'

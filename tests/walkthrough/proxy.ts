@@ -29,7 +29,7 @@ const parser = (sender: Sender, onFrame: ProxyOptions['onFrame']): ((bytes: Buff
   const receiver = new Receiver({ isServer: sender === 'client' })
   receiver.on('message', (data: Buffer, isBinary: boolean) => !isBinary && onFrame(sender, JSON.parse(String(data))))
   receiver.on('error', error => process.stderr.write(`A frame could not be parsed: ${error.message}\n`))
-  // The parser unmasks the bytes in place.
+  // Passes a copy, because the parser unmasks the bytes in place.
   return bytes => void receiver.write(Buffer.from(bytes))
 }
 

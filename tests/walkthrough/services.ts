@@ -30,7 +30,8 @@ export interface Services {
 export const program = join(import.meta.dirname, '../../dist/src/cli.js')
 
 /**
- * Settings without the rate limits, because the walkthrough acts faster than people do. Tokens are renewed every 30 seconds.
+ * Settings without the rate limits, because the walkthrough acts faster than people do. Access tokens expire after a minute, so
+ * that clients renew them during the walkthrough.
  */
 const SETTINGS = {
   SECRET_KEY,
@@ -54,7 +55,7 @@ export const startServices = async (): Promise<Services> => {
   const url = new URL(server)
   url.pathname = `/${name}`
   const sql = postgres(url.href, { max: 1, onnotice: () => {} })
-  // Uses an empty working directory, because the service would read a `.env` file there.
+  // Uses an empty working directory, because the service reads the `.env` file of its working directory.
   const cwd = mkdtempSync(join(tmpdir(), 'chat-walkthrough-'))
   const env = { PATH: process.env.PATH, ...SETTINGS, DATABASE_URL: url.href }
   const started: Service[] = []

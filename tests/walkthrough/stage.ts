@@ -1,6 +1,6 @@
 /**
  * Starts everything that the walkthrough uses: two service processes on one database, two people and a moderator in two browsers
- * and two terminals, and an API client. A proxy in front of each client records what it sends and receives.
+ * and two terminals, and API clients. Proxies record what the pages, the terminals and mia’s API client send and receive.
  */
 import type { Browser } from 'playwright-core'
 import { launchChromium } from '../support/browser.ts'
@@ -22,9 +22,9 @@ export interface Ack {
 export interface Stage {
   readonly checklist: Checklist
   readonly services: Services
-  /** The process to which ada’s page and bob’s terminal are connected. */
+  /** The process to which ada’s page, bob’s terminal and the visitor’s page are connected. */
   readonly first: Service
-  /** The process to which all others are connected. */
+  /** The process to which mia’s page and terminal and the API clients are connected. */
   readonly second: Service
   readonly browser: Browser
   readonly acks: readonly Ack[]
@@ -34,7 +34,8 @@ export interface Stage {
   readonly mia: PersonPage
   readonly mias: Terminal
   /**
-   * The API clients of mia, ada and bob. Only mia’s client is recorded, because the others only read what HTTP returns to them.
+   * The API clients of mia, ada and bob. Only mia’s client is recorded. The others read what HTTP returns to ada and bob, and
+   * one of them deletes a room.
    */
   readonly api: Api
   readonly asAda: Api

@@ -49,7 +49,7 @@ const patternOf = (text: string | RegExp): RegExp => (typeof text === 'string' ?
 /** Returns the name of the command in a line, such as `/reply`. */
 const nameOf = (line: string): string => (line.startsWith('//') ? '//text' : (/^\/[a-z]+/.exec(line)?.[0] ?? ''))
 
-/** Starts a tmux server of its own. */
+/** Returns functions that open terminals on a separate tmux server, and stop this server. */
 export const startTerminals = (): Terminals => {
   const folder = mkdtempSync(join(tmpdir(), 'chat-tmux-'))
   let count = 0

@@ -6,7 +6,7 @@ const INTERVAL_MS = 50
 
 /**
  * Calls `check` until it returns a value other than undefined and false, and returns this value. An error of `check`
- * counts as undefined. Throws after `TIMEOUT_MS`, with the last error as the cause.
+ * counts as undefined. Throws after `TIMEOUT_MS`. If the last call of `check` failed, its error is the cause.
  */
 export const until = async <Value>(
   what: string,

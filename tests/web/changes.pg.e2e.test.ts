@@ -384,7 +384,7 @@ describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
     await say(page, 'shown')
     const { token = '' } = people[0] ?? {}
     const bob = await chat.register('bob')
-    // Another client of the user reaches the limit of ten keys per person.
+    // Another client of the user adds ten reactions, which is the maximum of a user for one message.
     for (const key of ['1', '2', '3', '4', '5', '6', '7', '8', '9', '0'])
       await chat.call('PUT', `${ROOM}/1/reactions/${key}`, { token })
     await chat.call('PUT', `${ROOM}/1/reactions/bob`, { token: bob.token })

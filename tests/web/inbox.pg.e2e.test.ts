@@ -129,7 +129,7 @@ describe.skipIf(!hasChromium())('the inbox', { timeout: 300_000 }, () => {
     await page.keyboard.press('Enter')
     await link(page, 'bob marked as unread').waitFor()
     expect(await direct.evaluate('document.activeElement.textContent')).toContain('bob')
-    // Goes to another room and back.
+    // Opens another room, and then this room again, which removes the mark.
     await link(page, /^general/i).click()
     await link(page, 'bob marked as unread').click()
     await expect.poll(() => direct.textContent()).toBe('@bob')

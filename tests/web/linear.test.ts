@@ -1,4 +1,4 @@
-/** Tests that every function that processes users' text (page, terminal, SDK, log) takes linear time for any text. */
+/** Tests that the functions that process users' text in the page, the terminal client and the logging take linear time. */
 import { describe, expect, test } from 'vitest'
 import type { Message } from '../../client/src/index.ts'
 import { safePath } from '../../src/lib/logging.ts'

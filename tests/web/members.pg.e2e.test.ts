@@ -8,7 +8,7 @@ import type { Person, RunningChat } from '../support/start-chat.ts'
 
 const room = (page: Page, name: string | RegExp) => page.getByRole('link', { name })
 const note = (page: Page, text: string) => page.locator('.note-line', { hasText: text })
-/** Returns the label or the text of the element that has the focus. */
+/** Returns the label of the element that has the focus, or an empty string if the element has no label. */
 const focused = (page: Page): Promise<string> =>
   page.evaluate(
     `document.activeElement.getAttribute('aria-label') ?? document.activeElement.labels?.[0]?.textContent ?? ''`
@@ -16,7 +16,7 @@ const focused = (page: Page): Promise<string> =>
 /** Makes the page load the list of rooms, as when its window gets the focus. */
 const refresh = (page: Page): Promise<void> => page.evaluate(`dispatchEvent(new Event('focus'))`)
 
-/** Creates a private room of ada over HTTP. Returns its name. */
+/** Creates a private room of a user over HTTP. Returns the name of the room. */
 const createPrivate = async (chat: RunningChat, { token }: Person, title: string): Promise<string> => {
   const body = { visibility: 'private', title }
   const response = await chat.call('POST', '/api/chat/rooms', { token, body })
@@ -86,7 +86,7 @@ describe.skipIf(!hasChromium())('members of rooms', { timeout: 300_000 }, () => 
     expect(await bob.page.textContent('body')).not.toContain('Hello, Bob')
     expect(await problemsOf(bob.page)).toEqual([])
 
-    // Bob is added again and still looks at the room.
+    // Ada adds bob again while bob’s page is still at the room.
     await press(page, 'Add people')
     await type(page, 'Name begins with', 'bob')
     await press(page, 'Add bob')

@@ -224,7 +224,10 @@ test('removes rooms that are no longer listed', async () => {
 const TEA = { room: 'p.tea', seq: 3, title: 'Tea', visibility: 'private', topic: null, role: 'member' }
 const GONE = { status: 'left', error: { code: 'removed', detail: 'You were removed.' } } as const
 
-/** Creates the list with the private room Tea, which is the current room, and starts a request whose response is late. */
+/**
+ * Creates the list with the private room Tea, and opens Tea. Then requests the list again. The response arrives only when the
+ * test calls `arrive`.
+ */
 const startLate = async () => {
   const started = start()
   started.listed.push(TEA)

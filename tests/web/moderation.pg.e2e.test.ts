@@ -111,7 +111,7 @@ describe.skipIf(!hasChromium())('moderation', { timeout: 300_000 }, () => {
   test('creates an invitation link, which shows the room and lets somebody join, and revokes it', async () => {
     const { page, chat, complaints } = await startRoom()
     await chat.register('carol')
-    // The list is still being loaded when the link is created. The page must then load the list again.
+    // Delays the response with the list until the page shows the new link. The page must then load the list again.
     const code = page.locator('.new-link code')
     await page.route(
       url => url.pathname.endsWith('/invitations'),
@@ -146,7 +146,7 @@ describe.skipIf(!hasChromium())('moderation', { timeout: 300_000 }, () => {
     await carol.page.getByRole('textbox', { name: 'Message to Plans' }).waitFor()
 
     await page.getByRole('button', { name: /^Revoke/ }).click()
-    await page.getByText('No invitation can be used now.').waitFor()
+    await page.getByText('There are no valid invitations.').waitFor()
     await carol.page.goto(`${chat.url}/app${new URL(url).hash}`)
     await carol.page.locator('dialog .refusal').waitFor()
     expect(complaints).toEqual([])

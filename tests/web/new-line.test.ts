@@ -8,7 +8,7 @@ const messages = (...seqs: number[]): Message[] =>
     id: seq,
     room: 'tea',
     seq,
-    // The messages with an even seq are of this user, who has the id 1.
+    // The user of the page has the id 1, and is the author of the messages with an even seq.
     user_id: seq % 2 === 0 ? 1 : 2,
     username: 'ada',
     content: 'text',

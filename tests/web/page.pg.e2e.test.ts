@@ -122,7 +122,7 @@ describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
   test('shows why a message was refused, and sends it again or discards it', async () => {
     const chat = await startChat()
     const { page } = await enter(chat, 'ada')
-    // Lowers the limit after the message was sent, because the page itself refuses a message above the limit that it knows.
+    // Lowers the limit after the user has written the message, because the page refuses a message above the limit that it knows.
     const restart = await stop(chat)
     await page.getByText('Your messages will be sent').waitFor()
     await say(page, 'longer than it may be')

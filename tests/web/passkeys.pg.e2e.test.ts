@@ -11,7 +11,10 @@ import { challengeOf, enterPassword } from '../support/two-factor.ts'
 
 let browser: Browser
 
-/** Starts a service at http://localhost, because browsers treat this host as secure. Opens the page of the service. */
+/**
+ * Starts a service at http://localhost, because passkeys need a secure context, and browsers treat this host as secure. Opens
+ * the page of the service in a tab with a virtual authenticator.
+ */
 const start = async (authenticator: object = {}) => {
   const port = await freePort()
   const publicUrl = `http://localhost:${port}`

@@ -8,7 +8,10 @@ import { startChat } from '../support/start-chat.ts'
 let browser: Browser
 
 /** Opens the page as ada. The room contains the given messages of bob. */
-const start = async (...contents: string[]): Promise<Page> => {
+const start = (...contents: string[]): Promise<Page> => open(contents)
+
+/** Like `start`. `script` runs before the page loads. */
+const open = async (contents: readonly string[], script = ''): Promise<Page> => {
   const chat = await startChat()
   const bob = await chat.register('bob')
   for (const content of contents) {
@@ -16,6 +19,7 @@ const start = async (...contents: string[]): Promise<Page> => {
   }
   const tab = await openTab(browser, { viewport: { width: 360, height: 740 } })
   onTestFinished(() => tab.page.context().close())
+  await tab.page.addInitScript(script)
   await chat.register('ada')
   await enterAs(tab, chat.url, 'ada')
   await tab.page
@@ -88,6 +92,21 @@ describe.skipIf(!hasChromium())('a message', { timeout: 300_000 }, () => {
     expect(await height()).toBeLessThan(500)
     const box = await more.boundingBox()
     expect(box && box.y >= 0 && box.y < 740).toBe(true)
+  })
+
+  test('does not scroll the button of a long message into view when the message is shown first', async () => {
+    const long = Array.from({ length: 1400 }, (_, line) => line % 10).join('\n')
+    const page = await open(
+      [long, 'after'],
+      `window.scrolled = []
+      const { scrollIntoView } = Element.prototype
+      Element.prototype.scrollIntoView = function (...given) {
+        window.scrolled.push(this.className)
+        return scrollIntoView.apply(this, given)
+      }`
+    )
+    expect(await page.getByRole('button', { name: 'Show more' }).count()).toBe(1)
+    expect(await page.evaluate('window.scrolled')).not.toContain('fold')
   })
 
   test('paints nothing of a message with thousands of combining marks outside of its bubble', async () => {

@@ -31,7 +31,7 @@ test('does not show the author as a reader of a message', () => {
 })
 
 const names = new Map([[2, 'bob']])
-/** Returns the sentence as text. */
+/** Returns the sentence of the note about an entry, as the user with the id 3 sees it. */
 const sentence = (entry: object): string => {
   const note = noteOf({ seq: 1, user_id: 1, username: 'ada', timestamp: '2026-01-31T12:00:00Z', ...entry }) as Note
   return partsOf({ note, names, me: 3 })

@@ -1,4 +1,7 @@
-/** Renders the account dialog: profile, password, e-mail, second factors, sessions, and the user's data. */
+/**
+ * Renders the account dialog: profile, password, e-mail, second factors, sessions, notifications, blocked users, and the user's
+ * data.
+ */
 
 import { useEffect, useState } from 'preact/hooks'
 import type { AccountApi, Account as AccountData, AuthFeatures, Factors, Session } from '../../../client/src/index.ts'
@@ -25,7 +28,7 @@ export interface AccountProps extends NotificationsProps {
   readonly onBlocked: (blocked: ReadonlySet<number>) => void
 }
 
-/** The properties of every section. */
+/** The properties that most sections share. */
 export interface SectionProps {
   readonly account: AccountApi
   readonly me: AccountData

@@ -1,4 +1,4 @@
-/** Derives the name of a device from its User-Agent, for the list of sessions. */
+/** Derives the name of a device from its User-Agent, for the list of sessions and the audit log. */
 
 /**
  * Maps a part of a User-Agent header to the name of the browser. The order matters, because the User-Agent of a browser also

@@ -30,7 +30,7 @@ export const PasswordSection = ({ account, me, withProof }: SectionProps) => {
       done={done}
       onSubmit={submit}
     >
-      {/* Password managers read the username from this hidden field and store the new password for it. */}
+      {/* Password managers read the username from this hidden field and store the new password for this username. */}
       <input
         class="hidden"
         type="text"

@@ -9,7 +9,7 @@ interface SectionFormProps {
   readonly button: string
   readonly action: Action
   readonly isComplete?: boolean
-  /** Whether the button is red, because the action can't be undone. */
+  /** Whether the button is red, because the action removes or ends something. */
   readonly isDangerous?: boolean
   /** A sentence about the result of the last submit. */
   readonly done?: string | undefined

@@ -227,8 +227,8 @@ const entries: readonly { readonly name: string; readonly emojis: readonly Entry
 )
 
 /**
- * Returns the groups with the emojis that match every word of the query. A word matches an emoji if a search word of the emoji
- * starts with it. Omits empty groups.
+ * Returns the groups with the emojis that match every word of the query. A word matches an emoji if it is the emoji itself or
+ * the beginning of one of the emoji's search words. Omits empty groups.
  */
 export const searchEmojis = (query: string): readonly EmojiGroup[] => {
   const wanted = query.toLowerCase().split(/\s+/).filter(Boolean)

@@ -16,7 +16,7 @@ import { askPasskey, hasPasskeys } from '../passkey.ts'
 import { type PageSession, serviceUrl } from '../session.ts'
 import { Card } from './card.tsx'
 
-/** Logs in with `work`. `username` is undefined if the user has entered none. */
+/** Logs in with `work`. `username` is undefined for a login with a passkey, which needs no username. */
 export type LogIn = (work: (session: Session) => Promise<void>, username?: string) => Promise<void>
 
 interface CredentialsProps {

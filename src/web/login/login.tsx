@@ -17,7 +17,7 @@ interface LoginProps {
   readonly username?: string | undefined
   /** The token of the invitation that allows the user to register. */
   readonly invitation?: string | undefined
-  /** The reason why the user has to log in again. */
+  /** A sentence for the user, for example why the user has to log in again. */
   readonly notice?: string | undefined
   /** Creates a session that uses no cookie, and makes it the page's session. */
   readonly onMemory: () => PageSession

@@ -1,4 +1,7 @@
-/** Renders the title and the topic of a room. Renders a form for users who may change them. */
+/**
+ * Renders who can read a room, and its topic. Users with the necessary rights get forms to change the title, the topic and the
+ * settings, and to delete the room.
+ */
 import { useState } from 'preact/hooks'
 import { Field } from '../field.tsx'
 import { useAction } from '../hooks.ts'

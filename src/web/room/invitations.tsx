@@ -57,7 +57,7 @@ export const InvitationsSection = ({ session, room }: Pick<RoomSectionProps, 'se
         </button>
       </form>
       {created && <NewLink link={created.link ?? inviteLinkOf(created.code)} />}
-      <List pages={pages} label="Invitations" empty="No invitation can be used now.">
+      <List pages={pages} label="Invitations" empty="There are no valid invitations.">
         {({ id, username, expires_at, uses_left }) => (
           <li key={id}>
             <div>

@@ -12,9 +12,9 @@ export interface Rights {
   readonly moderate: boolean
   /** Whether the user may change the title and the topic, and delete the room. */
   readonly change: boolean
-  /** Returns whether the user may remove another member with a role. */
+  /** Returns whether the user may remove another member who has the role `role`. */
   remove(role: MemberRole): boolean
-  /** Returns the roles that the user may give to a member with a role. */
+  /** Returns the roles that the user may give to a member who has the role `role`. `isMe` is true if the user is the member. */
   roles(role: MemberRole, isMe: boolean): MemberRole[]
 }
 
@@ -24,8 +24,8 @@ export const ROLES: readonly MemberRole[] = ['member', 'moderator', 'owner']
 const rankOf = (role: MemberRole | undefined): number => (role === undefined ? -1 : ROLES.indexOf(role))
 
 /**
- * Returns what the user may do in the room. `role` is the user's role in the room. `invite` is who may add people to a private
- * room. `isAdmin` is true for an administrator of the service.
+ * Returns what the user may do in the room. `role` is the user's role in the room. `invite` names the members who may add people
+ * to a private room. `isAdmin` is true for an administrator of the service.
  */
 export const rightsOf = (
   visibility: Visibility,

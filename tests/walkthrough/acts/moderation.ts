@@ -4,7 +4,7 @@ import type { Terminal } from '../terminal.ts'
 
 const ROOM = 'Plans for May'
 
-/** Mutes a user. The service refuses what a muted user sends, until the mute ends by the clock of the database. */
+/** Mutes bob with and without an end. The service refuses what bob sends while he is muted. */
 export const mute = async ({ ada, bob, mia, mias, services, idOf }: Stage): Promise<void> => {
   for (const page of [ada, mia]) await page.open(ROOM)
   await bob.go(ROOM, `${ROOM} (private)`)

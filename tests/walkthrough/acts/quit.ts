@@ -1,4 +1,4 @@
-/** Quits the terminal client with each command, and checks that the others see the user leave. */
+/** Quits the terminal client with `/quit`, `/exit` and `/q`. Checks each time that ada’s page no longer lists bob. */
 import type { Stage } from '../stage.ts'
 import { until } from '../until.ts'
 

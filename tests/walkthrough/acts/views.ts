@@ -1,4 +1,4 @@
-/** Compares what every page and every terminal shows of every room with what HTTP returns to the same user. */
+/** Compares the messages that every page and terminal shows in each room with those that HTTP returns to the same user. */
 import assert from 'node:assert/strict'
 import type { Api } from '../api.ts'
 import type { PersonPage } from '../person.ts'
@@ -43,7 +43,10 @@ const pageLineOf = (
   reactions: reactions.map(({ key, count }) => `${key} ${count}${mine.includes(key) ? ' own' : ''}`)
 })
 
-/** Runs in the browser. Returns the texts and reactions of the messages, without texts for screen readers and fold buttons. */
+/**
+ * Runs in the browser. Returns the texts, quotes and reactions of the messages. Omits the buttons that fold a text, and the texts
+ * for screen readers except `Pinned: `.
+ */
 const READ_LINES = `[...document.querySelectorAll('.line')].map(line => {
   const bubble = line.querySelector('.bubble').cloneNode(true)
   for (const one of bubble.querySelectorAll('.hidden, .fold')) if (one.textContent !== 'Pinned: ') one.remove()
@@ -91,7 +94,10 @@ const rowsOf = (
 const NOT_A_MESSAGE = /^(\* |──|unread:)/
 const BEGINS_MESSAGE = /^(#\d+ | +┌ )/
 
-/** Returns the rows of messages on the screen: not the title, notices, dates and the lines below the messages. */
+/**
+ * Returns the rows of messages on the screen, without their times. Omits the title, notices, dates and the lines below the
+ * messages.
+ */
 const rowsOn = (screen: string): string[] => {
   let isMessage = false
   const rows = screen

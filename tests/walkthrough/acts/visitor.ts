@@ -1,4 +1,4 @@
-/** Uses invitations, and acts as a visitor who registers with a link, is banned with an erasure, and deletes the account. */
+/** Uses invitations, and acts as a visitor who registers with a link, is banned, and deletes the account. */
 import assert from 'node:assert/strict'
 import { PASSWORD } from '../person.ts'
 import type { Stage } from '../stage.ts'
@@ -27,7 +27,7 @@ export const invite = async (stage: Stage): Promise<void> => {
   await mia.open('Annex')
   await mia.details('Invitations')
   await mia.page.getByRole('button', { name: /^Revoke/ }).click()
-  await mia.page.getByText('No invitation can be used now.').waitFor()
+  await mia.page.getByText('There are no valid invitations.').waitFor()
   await bob.type(`/join ${code}`)
   await bob.sees(/invitation/i)
   await mia.press('About')
@@ -40,8 +40,8 @@ export const invite = async (stage: Stage): Promise<void> => {
 }
 
 /**
- * Registers a visitor from a link. The visitor joins the room, and is banned from it with an erasure of the messages of the last
- * hour. Then the visitor deletes the account.
+ * Registers a visitor from a link. The visitor joins the room, and is banned from it. The ban also deletes the visitor’s
+ * messages of the last hour. Then the visitor deletes the account.
  */
 export const visit = async (stage: Stage): Promise<void> => {
   const { ada, bob, mia, mias } = stage
