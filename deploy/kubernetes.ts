@@ -22,7 +22,7 @@ const deployment: Deployment = {
   spec: {
     replicas: 2, // yours
     selector: { matchLabels: labels },
-    // A new pod is ready before an old one stops, so that the other pods have the capacity for its clients.
+    // A new pod is ready before an old one stops, so that the running pods have the capacity for all clients.
     strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } },
     template: {
       metadata: { labels },
@@ -50,8 +50,8 @@ const deployment: Deployment = {
             startupProbe: probe('/health/live', { periodSeconds: 2, failureThreshold: 60 }),
             livenessProbe: probe('/health/live', { periodSeconds: 10, failureThreshold: 3 }),
             readinessProbe: probe('/health/ready', { periodSeconds: 2, failureThreshold: 1 }),
-            // Delays SIGTERM, because new connections arrive until every node knows that the pod ends. Uses node, because the
-            // image has no shell.
+            // Delays SIGTERM, because new connections arrive until every node of the cluster knows that the pod ends. Runs
+            // Node.js instead of `sleep`, which a minimal image may lack.
             lifecycle: { preStop: { exec: { command: ['node', '-e', 'setTimeout(() => {}, 5000)'] } } },
             resources: { requests: { cpu: '250m', memory: '256Mi' }, limits: { memory: '1Gi' } }, // yours
             securityContext: {

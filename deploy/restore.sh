@@ -1,9 +1,10 @@
 #!/bin/sh
 # Restores a backup into an empty database: deploy/restore.sh FILE
 #
-# Create the database first. It is named by the settings of the service: DATABASE_HOST, DATABASE_PORT, DATABASE_NAME,
+# Create the database first. The script reads the settings of the service: DATABASE_HOST, DATABASE_PORT, DATABASE_NAME,
 # DATABASE_USER, DATABASE_PASSWORD and DATABASE_SCHEMA. FASTIFY_CHAT is the command of the service, with its arguments, by default
-# `fastify-chat`. Gives each room a new epoch, so that clients load the history again. docs/operations.md describes the steps.
+# `fastify-chat`. The script gives each room a new epoch, so that clients load the history again. docs/operations.md describes the
+# steps.
 set -eu
 
 fail() {
@@ -24,8 +25,8 @@ tables=$(psql --no-psqlrc --quiet --tuples-only --no-align --command "select cou
   where table_schema not in ('pg_catalog', 'information_schema')")
 [ "$tables" -eq 0 ] || fail "the database $PGDATABASE is not empty. Create a new one: createdb NAME"
 
-# Leaves CPU for a service that uses the same database server: PostgreSQL builds each index on one core, and `nice` gives a
-# service that runs on this machine the CPU first.
+# Leaves CPU for a running service. PostgreSQL builds each index on only one core, which matters if the service uses the same
+# database server. `nice` lowers the priority of the restore, which matters if the service runs on this machine.
 export PGOPTIONS="${PGOPTIONS:-} -c max_parallel_maintenance_workers=0"
 nice -n 10 pg_restore --no-owner --exit-on-error --dbname="$PGDATABASE" "$1"
 # FASTIFY_CHAT may have arguments, so it is not quoted.

@@ -14,10 +14,9 @@ fi
 
 for port in "$@"; do
   $RESTART"$port"
-  waited=0
+  deadline=$(($(date +%s) + READY_SECONDS))
   until curl --fail --silent --max-time 2 --output /dev/null "http://$HOST:$port/health/ready"; do
-    waited=$((waited + 1))
-    if [ "$waited" -gt "$READY_SECONDS" ]; then
+    if [ "$(date +%s)" -ge "$deadline" ]; then
       echo "The process on port $port is not ready after $READY_SECONDS s. See its log. The others were not restarted." >&2
       exit 1
     fi
