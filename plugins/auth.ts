@@ -1,6 +1,6 @@
 /**
- * Authenticates requests. Registered users are authenticated by an access token, and host users by the host's function
- * `authenticate`. Decorates the Fastify instance with `chatAuth`, and requests with `chatUser`.
+ * Authenticates requests, either by access tokens of this service and of another issuer, or with the function `authenticate` of
+ * a host application. Decorates the Fastify instance with `chatAuth`, and requests with `chatUser`.
  */
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'

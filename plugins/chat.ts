@@ -37,7 +37,8 @@ declare module 'fastify' {
     chatCore: ChatCore
     /**
      * Connects to the bus, and records this process in the table `processes`. The plugin also does this when the server listens
-     * or receives its first request. Resolves when the process has read which steps of the rolling upgrade are finished.
+     * or receives its first request. Resolves after the first attempt to record the process. The attempt also reads which steps
+     * of a rolling upgrade are finished.
      */
     chatListen(): Promise<void>
   }

@@ -1,6 +1,6 @@
 /**
  * Creates the Fernet keyring that encrypts messages at rest. If the db plugin was registered before, checks that the keys
- * decrypt the newest texts in the database. Decorates the Fastify instance with `chatCrypto`.
+ * decrypt at least one of the newest texts in the database. Decorates the Fastify instance with `chatCrypto`.
  */
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
@@ -23,7 +23,9 @@ export interface ChatCryptoOptions extends SettingOptions<typeof cryptoSettings,
 
 const readOptions = createOptionsReader('chat-crypto', { settings: cryptoSettings })
 
-/** Decorates the instance with the keyring. Rejects if a key is not a Fernet key, or if no key decrypts the newest texts. */
+/**
+ * Decorates the instance with the keyring. Rejects if a key is not a Fernet key, or if the keys decrypt none of the newest texts.
+ */
 export default fp(
   async function chatCrypto(fastify: FastifyInstance, options: ChatCryptoOptions) {
     const { encryptionKey, encryptionKeyPrevious } = readOptions(options)

@@ -45,7 +45,10 @@ type Settings = SettingValues<typeof ownSettings>
 
 const readOptions = createOptionsReader('chat-db', { settings: ownSettings })
 
-/** Decorates the instance with the repositories. Rejects if the database cannot be reached or if a migration fails. */
+/**
+ * Decorates the instance with the repositories. Rejects if the database cannot be reached, if a migration fails, or if
+ * `migrateOnStart` is false and a migration is missing. With `client`, none of this is checked if `migrateOnStart` is false.
+ */
 export default fp(
   async function chatDb(fastify: FastifyInstance, options: ChatDbOptions) {
     const settings = readOptions(options)
@@ -83,7 +86,7 @@ export type { DatabaseHandle }
 const adopt = async (fastify: FastifyInstance, handle: DatabaseHandle, settings: Settings): Promise<SqlClient> => {
   const { databaseSchema, databaseListenUrl, migrateOnStart } = settings
   const client = await withoutLostNotifications(fastify, await adoptClient(handle, databaseListenUrl))
-  // Without `migrateOnStart`, the start sends no query, because the host may not be connected yet.
+  // Without `migrateOnStart`, the migrations are not checked either, because the host may not be connected yet.
   if (migrateOnStart) await migrateUp(client, databaseSchema)
   return client
 }

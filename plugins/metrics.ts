@@ -81,7 +81,10 @@ export default fp(
   { name: 'chat-metrics', fastify: '5.x' }
 )
 
-/** Returns the outcome of a failed login: the error code of the catalog, or `failed` for any other error. */
+/**
+ * Returns the outcome of a failed login: the code of a ChatError, `rate_limited` for any other error with the status 429, or
+ * else `failed`. A host's own `@fastify/rate-limit` throws an error that is not a ChatError.
+ */
 const loginOutcome = (error: unknown): string => {
   if (error instanceof ChatError) return error.code
   return typeof error === 'object' && error !== null && 'statusCode' in error && error.statusCode === 429

@@ -127,7 +127,7 @@ const codeIn =
 
 /**
  * Adapts the schema of a route if a host application authenticates the users or has its own OpenAPI document. Replaces
- * `security` by `documentSecurity`, and maps the error codes with `codeHere`. In the document of the host, operation ids must
+ * `security` with `documentSecurity`, and maps the error codes with `codeHere`. In the document of the host, operation ids must
  * be unique, so `prefix` is added to the operation id.
  */
 const fitDocument = (

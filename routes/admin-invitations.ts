@@ -1,6 +1,5 @@
 /** Lets administrators invite people to register. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import type { FastifyRequest } from 'fastify'
 import { administratorOf } from '../plugins/auth.ts'
 import { timestamp } from '../src/lib/clock.ts'
 import { refTo } from '../src/protocol/components.ts'
@@ -8,14 +7,10 @@ import { Invitation, NewInvitation } from '../src/protocol/http/admin.ts'
 import { jsonResponse, problems, SECURED } from '../src/protocol/openapi.ts'
 import { ADMIN_ONLY, ADMIN_PROBLEMS } from './admin-users.ts'
 import { BODY_LIMIT } from './auth.ts'
+import { optionalBody } from './optional-body.ts'
 
 const HOUR_MS = 60 * 60 * 1000
 const DEFAULT_HOURS = 72
-
-/** Accepts a request without a body. */
-const acceptNoBody = async (request: FastifyRequest): Promise<void> => {
-  request.body ??= {}
-}
 
 const adminInvitationRoutes: FastifyPluginAsyncTypebox = async fastify => {
   const { accounts } = fastify.chatAuth
@@ -26,7 +21,7 @@ const adminInvitationRoutes: FastifyPluginAsyncTypebox = async fastify => {
     url: '/api/admin/invitations',
     bodyLimit: BODY_LIMIT,
     config: ADMIN_ONLY,
-    preValidation: acceptNoBody,
+    preValidation: optionalBody,
     schema: {
       operationId: 'invite',
       summary: 'Invite a person to register',

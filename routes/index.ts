@@ -43,7 +43,7 @@ export interface PublicRoutesOptions extends AuthRoutesOptions, AuthFeatureRoute
 
 /**
  * Registers the routes that require no access token: registration, login, refresh and logout, mailed links, second factors,
- * metrics, health, the start page, the API documents and the web client.
+ * the features for people who are not logged in, metrics, health, the start page, the API documents and the web client.
  */
 export const publicRoutes: FastifyPluginAsync<PublicRoutesOptions> = async (fastify, options) => {
   const { registerRateLimit, loginRateLimit, registration, requireVerifiedEmail, ...more } = options
@@ -59,7 +59,7 @@ export const publicRoutes: FastifyPluginAsync<PublicRoutesOptions> = async (fast
   if (hasApp) await fastify.register(appRoutes)
 }
 
-/** Registers the routes with which users register and log in at this service. */
+/** Registers the public routes of registration, logins, sessions, passwords and e-mail addresses. */
 const publicLocalRoutes: FastifyPluginAsync<AuthRoutesOptions> = async (fastify, options) => {
   const { loginRateLimit } = options
   await fastify.register(authRoutes, options)

@@ -15,8 +15,8 @@ export const normalizing =
   }
 
 /**
- * Returns whether a password exceeds the maximum length before its normalization. The hook of a login normalizes only such
- * passwords, because the normalized form may be short enough to pass the validation. It keeps other passwords as they are,
- * because the stored hash may be the hash of a password in its original form.
+ * Returns whether a password exceeds the maximum length before its normalization. The hooks of logins and proofs normalize only
+ * such passwords, because the normalized form may be short enough to pass the validation. They keep other passwords as they
+ * are, because the stored hash may be the hash of a password in its original form.
  */
 export const isOverlong = (password: string): boolean => characters(password) > MAX_PASSWORD

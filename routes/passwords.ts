@@ -1,4 +1,7 @@
-/** Changes passwords, either in a session whose owner has recently proven who they are, or with the link in a mail. */
+/**
+ * Changes passwords, either in a session whose owner has recently proven who they are, or with a token. The token is in a mailed
+ * link, or an administrator has issued it.
+ */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { callerOf, clientOf } from '../plugins/auth.ts'
 import { perMinute } from '../plugins/platform.ts'

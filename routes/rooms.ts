@@ -11,7 +11,7 @@ import { perUserAndMinute } from './limit-per-user.ts'
 
 /** Maximum number of rooms that a user may create per minute. */
 const NEW_ROOMS_PER_MINUTE = 10
-/** Maximum number of changes of rooms that a user may make per minute. */
+/** Maximum number of rooms that a user may change or delete per minute. */
 const CHANGES_PER_MINUTE = 30
 const BODY_LIMIT = 16 * 1024
 

@@ -27,15 +27,11 @@ import {
 } from '../src/protocol/openapi.ts'
 import { type AuthRoutesOptions, BODY_LIMIT } from './auth.ts'
 import { isOverlong, normalizing } from './normalize-password.ts'
+import { optionalBody } from './optional-body.ts'
 import { sessionResponse } from './session-response.ts'
 
 const BODY = [...ANY_BODY, 'validation_failed', 'unavailable'] as const
 const SessionId = Type.Object({ id: Type.String({ maxLength: 64, pattern: '^[\\w-]*$' }) })
-
-/** Accepts a request without a body, because the token may be in the cookie or in the Authorization header. */
-const acceptNoBody = async (request: FastifyRequest): Promise<void> => {
-  request.body ??= {}
-}
 
 /** Registers the routes that need no access token. */
 export const publicSessionRoutes: FastifyPluginAsyncTypebox = async fastify => {
@@ -46,7 +42,7 @@ export const publicSessionRoutes: FastifyPluginAsyncTypebox = async fastify => {
     method: 'POST',
     url: '/api/auth/refresh',
     bodyLimit: BODY_LIMIT,
-    preValidation: acceptNoBody,
+    preValidation: optionalBody,
     schema: {
       operationId: 'refresh',
       summary: 'Exchange a refresh token for new tokens',
@@ -80,7 +76,7 @@ export const publicSessionRoutes: FastifyPluginAsyncTypebox = async fastify => {
     method: 'POST',
     url: '/api/auth/logout',
     bodyLimit: BODY_LIMIT,
-    preValidation: acceptNoBody,
+    preValidation: optionalBody,
     schema: {
       operationId: 'logout',
       summary: 'End the session of a refresh token, of the cookie, or of the access token',
@@ -106,8 +102,9 @@ export const publicSessionRoutes: FastifyPluginAsyncTypebox = async fastify => {
 }
 
 /**
- * Ends a session. Uses the token in the body, or else the access token, or else the cookie. Returns the id of the session, even
- * if the session had already ended. Returns no id if the token has no session.
+ * Ends a session. Uses the refresh token in the body, or else the access token, or else the cookie. Throws `missing_token` if
+ * the request has none of them, and the errors of `Accounts.identify` for an access token. Returns the id of the session, or no
+ * id if the token has no session. For a refresh token, returns the id even if the session had already ended.
  */
 const logOut = async (
   accounts: Accounts,

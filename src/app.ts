@@ -51,8 +51,8 @@ export interface ChatServiceOptions extends HostSettings {
    */
   readonly authenticate?: Authenticate | undefined
   /**
-   * Decides who may read a room, publish in a room or create a room. Without this function, every authenticated user may do all
-   * of this.
+   * Decides who may read a room, publish in a room or create a room. The rules of the room apply in addition. Without this
+   * function, only the rules of the room apply.
    */
   readonly authorize?: Authorize | undefined
   /**

@@ -19,7 +19,7 @@ export type HostMember = string | number | Omit<HostUser, 'expiresAt'>
 /**
  * Changes the members of rooms of any visibility. The changes are entries of the room's log. The methods do not call `authorize`,
  * and apply no rate limit. All methods reject with a ChatError, for example `room_not_found`, `user_not_found`, `last_owner`,
- * `upgrade_pending`, `validation_failed` or `unavailable`.
+ * `upgrade_pending`, `validation_failed` or `unavailable`, or with a TypeError if a user object is invalid.
  */
 export interface HostMembers {
   /** Adds a user to a room. If the user already is a member, sets the given role, or changes nothing without a role. */

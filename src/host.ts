@@ -77,8 +77,9 @@ export interface EmbeddedChat<Kinds extends HostKinds = NoKinds> extends HostMem
   /**
    * Publishes a message. Does not call `authorize` or `beforeMessage`, and applies no rate limit. Without `transaction`,
    * resolves after the commit. If a message with the same `nonce` was already published, returns that message. Rejects with a
-   * ChatError (`room_not_found`, `validation_failed`, `message_too_long`, `nonce_reused`, `busy`, `unavailable`), or with a
-   * TypeError if `as` is invalid. After a ChatError other than `unavailable`, `transaction` can still be committed.
+   * ChatError, for example `room_not_found`, `account_suspended`, `validation_failed`, `message_too_long`, `nonce_reused`, `busy`
+   * or `unavailable`, or with a TypeError if `as` is invalid. After a ChatError other than `unavailable`, `transaction` can still
+   * be committed.
    */
   post(message: PostOptions): Promise<CommittedMessage>
   /**

@@ -1,4 +1,4 @@
-/** Exports the plugin `chatService`, `createChat` for host applications, and their types and errors. */
+/** Exports the plugin `chatService`, `createChat` for host applications, and their types, errors and close codes. */
 export type { Authenticate } from '../plugins/auth.ts'
 export type { ExportRecord } from './accounts/export/records.ts'
 export type { HostUser } from './accounts/host-users.ts'

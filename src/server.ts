@@ -162,7 +162,7 @@ const requestId = ({ headers }: Pick<IncomingMessage, 'headers'>): string => {
 }
 
 /**
- * Returns the options to log with pino-pretty, which is a development dependency. Returns no options if it is not installed.
+ * Returns the options to log with pino-pretty, an optional peer dependency. Returns no options if it is not installed.
  */
 const prettyTransport = () => {
   try {

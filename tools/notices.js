@@ -19,7 +19,7 @@ const MIT = readFileSync(join(import.meta.dirname, '../LICENSE'), 'utf8').replac
 
 /**
  * Returns the license texts of a package: its license files, a section of its README, or the MIT text if the package only
- * names MIT.
+ * names MIT. Otherwise, the list is empty.
  */
 const textsOf = (folder, license) => {
   const names = readdirSync(folder, { withFileTypes: true })

@@ -73,7 +73,7 @@ export const tryClient = async ({ project, pack }) => {
   }
   compile({ ...STRICT, lib: ['es2022', 'dom'], types: [] })
 
-  // Node 20 has no global WebSocket.
+  // Simulates Node 20, which has no global WebSocket.
   writeFileSync(join(cwd, 'start.js'), "delete globalThis.WebSocket\nawait import('./out/app.js')\n")
   const alone = runFile(cwd, 'start.js')
   for (const text of ['offline unsupported', 'Install `ws`', 'network_error']) expectIn(alone, text)

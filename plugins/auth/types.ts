@@ -29,8 +29,9 @@ export interface ChatAuth {
   /** Reads and writes the cookie of a session. Not used if a host application authenticates the users. */
   readonly cookies: SessionCookies
   /**
-   * Sets `request.chatUser`. Throws an error with the status 401 if the request is not authenticated, and `unavailable` if
-   * the host's `authenticate` fails. Used as an `onRequest` hook.
+   * Sets `request.chatUser`. Throws an error with the status 401 or 403 if the request is not authenticated, or if the account
+   * was suspended or deleted. Throws `unavailable` if the host's `authenticate` fails, or if the keys of another issuer cannot be
+   * fetched. Used as an `onRequest` hook.
    */
   requireUser(request: FastifyRequest): Promise<void>
   /**
@@ -42,14 +43,15 @@ export interface ChatAuth {
   /** Like `requireUser`, for a WebSocket upgrade: the token may also be in the subprotocols or in the query. */
   requireSocketUser(request: FastifyRequest): Promise<void>
   /**
-   * Returns the user of a new token that was sent on an open connection. Throws `invalid_token` or `token_expired`. If a
-   * host application authenticates the users, always throws `not_allowed`.
+   * Returns the user of a new token that was sent on an open connection. Throws the errors of `Accounts.identify`, for example
+   * `token_expired`. If a host application authenticates the users, always throws `not_allowed`.
    */
   renew(token: string): Promise<Caller>
   /**
    * Throws `proof_required` if the user of a request has not proven their identity within the last ten minutes. Sets the
    * generation of `request.chatUser` to the current generation of the session. A password change in the session may have
-   * raised this number since the request was authenticated. Called for routes with `chatProof`.
+   * raised this number since the request was authenticated. If a host application authenticates the users, always throws
+   * `not_allowed`. Called for routes with `chatProof`.
    */
   requireProof(request: FastifyRequest): Promise<void>
   /**

@@ -1,7 +1,7 @@
 /**
  * Sends notifications to other processes. The bus makes delivery fast, but correctness does not depend on the bus: a
- * notification is delivered at most once, possibly out of order, and may be lost. So a process reads the log of a room when it
- * receives a notification about the room, checks all rooms after `reset`, and also polls.
+ * notification may be lost, delivered twice or delivered out of order. So a process reads the log of a room when it receives a
+ * notification about the room, checks all rooms after `reset`, and also polls.
  */
 import type { BusEvent } from './events.ts'
 
@@ -11,7 +11,10 @@ export interface BusListener {
   grown(roomId: number, seq: number): void
   /** Called when another process published an event; `from` identifies that process. */
   event(event: BusEvent, from: string): void
-  /** Called each time the bus has connected, including the first time. Earlier notifications may have been missed. */
+  /**
+   * Called when earlier notifications may have been missed: each time the bus has connected, including the first time, and after
+   * Redis has failed for this process.
+   */
   reset(): void
 }
 
@@ -28,9 +31,9 @@ export interface BusStats {
   readonly isFailing: boolean
   /** The number of times that this process has reconnected. */
   readonly reconnects: number
-  /** The number of sends that failed, including those that were dropped because the queue was full. */
+  /** The number of sends that failed, including those that were dropped because too many bytes waited for Redis. */
   readonly failures: number
-  /** The number of received notifications that were dropped, because they were not valid or were replayed. */
+  /** The number of notifications from Redis that were dropped, because they were not valid or were replayed. 0 for PostgreSQL. */
   readonly dropped: number
 }
 
@@ -57,7 +60,7 @@ export interface Bus {
   /** Starts to listen. Resolves when the bus is ready to receive notifications. May be called again only if it rejects. */
   listen(listener: BusListener): Promise<void>
   /**
-   * Returns the milliseconds since this process last received its own heartbeat. Absent on the bus in memory, which loses no
+   * Returns the milliseconds since this process last received its own heartbeat. Absent on a bus in memory, which loses no
    * notifications.
    */
   msSinceHeartbeat?(): number

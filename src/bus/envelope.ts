@@ -2,14 +2,17 @@
 import { type BusListener, MAX_EVENT_BYTES } from './bus.ts'
 import { type BusEvent, isBusEvent } from './events.ts'
 
-/** The content of a payload. `from` is the id of the sending process; `grown` contains the announcements. */
+/**
+ * The content of a payload. `from` is the id of the sending process, `database` for a trigger, or `<process id>/transaction` for
+ * a transaction of the host application. `grown` contains the announcements.
+ */
 interface Envelope {
   readonly from: string
   /** The number of the payload, counted per process. Only processes with Redis number their payloads. */
   readonly n?: number
-  /** The number of the newest payload that Redis has confirmed. Present in a heartbeat over PostgreSQL. */
+  /** The number of the newest payload that Redis has confirmed. Only in heartbeats over PostgreSQL of a process with Redis. */
   readonly sent?: number
-  /** Whether the process asks all processes to send over PostgreSQL too. Present in a heartbeat over PostgreSQL. */
+  /** True if the process asks all processes to send over PostgreSQL too. Otherwise absent. Only in heartbeats over PostgreSQL. */
   readonly want_postgres?: boolean
   readonly grown?: readonly (readonly [roomId: number, seq: number])[]
   /** The events. Processes of other versions may send kinds that this version does not support. */
@@ -48,7 +51,7 @@ export const createOutbox = (from: string) => {
       grown = new Map()
       events = []
     },
-    /** Removes the queued items, and returns them packed into payloads. Items beyond `MAX_PAYLOADS` stay queued. */
+    /** Removes queued items, and returns them packed into at most `MAX_PAYLOADS` payloads. The other items stay queued. */
     take(): string[] {
       const pairs = [...grown]
       const perPayload = Math.floor(MAX_EVENT_BYTES / PAIR_BYTES)
@@ -96,8 +99,8 @@ export const deliver = (payload: string, listener: BusListener, ourselves: strin
 }
 
 /**
- * Returns the content of a payload, or undefined if no process of this service sends such a payload. The payload is validated,
- * because every role of the database can send notifications, and an uncaught error would end the process.
+ * Returns the content of a payload, or undefined if the payload is not valid. The payload is validated, because every role of
+ * the database can send notifications, and an uncaught error would end the process.
  */
 export const readEnvelope = (payload: string): Envelope | undefined => {
   try {

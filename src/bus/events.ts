@@ -38,7 +38,7 @@ export interface BusEvents {
   }
   /** Users became or ceased to be members of rooms, or hid or showed a room in their inbox. */
   readonly members: { readonly users: readonly number[] }
-  /** The request `request` has appended an entry. Published only if the log level of the process is `debug`. */
+  /** The request `request` has appended an entry. Published only if the process logs at the level `debug`. */
   readonly appended: { readonly room: number; readonly seq: number; readonly request: string }
   /** Makes each process call `authorize` again for a user and a room. */
   readonly recheck: Repeated & { readonly room: string }

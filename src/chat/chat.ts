@@ -43,18 +43,21 @@ export interface ChatCore {
   readonly readMarks: {
     /**
      * Moves the read mark of the principal, or marks the room as unread. By default, moves the read mark to the newest entry.
-     * Throws `room_not_found`, or `not_allowed` if the principal is not a member.
+     * Throws the errors of `FindRoom`, or `not_allowed` if the principal is not a member.
      */
     set(principal: Principal, room: string, change: ReadChange): Promise<ReadState>
   }
   readonly invitations: ChatInvitations
   readonly reports: ChatReports
   readonly inbox: Pick<Inbox, 'page'> & {
-    /** Hides a direct room from the inbox until its next message, or shows it again. Throws `room_not_found` or `not_allowed`. */
+    /**
+     * Hides a direct room from the inbox until its next message, or shows it again. Throws the errors of `FindRoom`, or
+     * `not_allowed` if the room is not a direct room.
+     */
     hide(principal: Principal, room: string, isHidden: boolean): Promise<void>
   }
   readonly presence: {
-    /** Returns the users who are present in a room. Throws `room_not_found`. */
+    /** Returns the users who are present in a room. Throws the errors of `FindRoom`. */
     of(principal: Principal, room: string): Promise<Presence>
   }
   readonly access: Pick<Revocation, 'recheck' | 'disconnect'>

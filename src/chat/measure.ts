@@ -53,7 +53,10 @@ export const measuredDelivery = ({ clock, instruments }: ChatOptions): RoomOptio
     instruments.observe('delivery_lag_seconds', Math.max(0, lagMs) / 1000)
   })
 
-/** The close codes of `ws` and of the service. Clients may send any other code, which is counted as `other`. */
+/**
+ * The close codes of the service, and the usual close codes of clients and of `ws`. Clients may send any other code, which is
+ * counted as `other`.
+ */
 const CODES: ReadonlySet<number> = new Set([1000, 1001, 1005, 1006, ...Object.values(CLOSE).map(({ code }) => code)])
 
 /** Returns the label of a close code. */

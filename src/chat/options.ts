@@ -42,18 +42,22 @@ export interface ChatStorage {
   readonly reactions: ReactionsRepository
   readonly readMarks: ReadMarksRepository
   readonly inbox: InboxRepository
-  /** Reads changes that were made directly in the database. If absent, such changes are not noticed. */
+  /**
+   * Reads the changes that triggers of the database record, for example deleted users and ended sessions. If absent, this process
+   * does not notice such changes.
+   */
   readonly changes?: ChangesRepository | undefined
   /** Interval in milliseconds at which changes are polled. See `ChangeFeedOptions.pollMs`. */
   readonly changesPollMs?: number | undefined
   /**
    * Returns the current users and sessions of connections, in the order of `keys`. The result for a deleted user is undefined.
-   * Called when the change feed may have missed changes. If this function is absent, missed changes close no connections.
+   * Called periodically, and when the change feed may have missed changes. If this function is absent, missed changes close no
+   * connections.
    */
   readonly sessionUsers?: ((keys: readonly SessionKey[]) => Promise<readonly (SessionUser | undefined)[]>) | undefined
   /** Stores the current time as the last use of these sessions. */
   readonly touchSessions?: ((sessionIds: readonly string[]) => Promise<void>) | undefined
-  /** Lists restrictions, and performs the jobs of rooms/room-jobs.ts. If absent, the list is empty and the jobs do not run. */
+  /** The queries that list restrictions, and those of rooms/room-jobs.ts. If absent, the list is empty and the jobs do not run. */
   readonly moderation?: ModerationStorage | undefined
   /** Looks up members and restrictions. If absent, no user is a member of a room, and no user is restricted. */
   readonly standings?: FindStandings | undefined
@@ -105,9 +109,9 @@ export interface ChatOptions {
   readonly kinds?: Kinds | undefined
   readonly storage: ChatStorage
   /**
-   * Returns whether a step of a rolling upgrade is finished. The default step is `kinds`. A step is finished when all processes
-   * of older releases have stopped. Until then, entries of the kinds that need the step are rejected. If the function is
-   * absent, entries of all kinds are accepted.
+   * Returns whether a step of a rolling upgrade is finished. The default step is `kinds`. The operator finishes the steps with
+   * `fastify-chat migrate finish` when all processes of older releases have stopped. Until then, entries of the kinds that need
+   * the step are rejected. If the function is absent, entries of all kinds are accepted.
    */
   readonly isUpgradeFinished?: ((step?: string) => boolean) | undefined
   readonly limits: ChatLimits

@@ -48,7 +48,7 @@ export const importFastApi = async (options: ImportOptions): Promise<void> => {
 
 /** Maximum number of messages per transaction. */
 const MAX_ROWS = 500
-/** Duration of a transaction in milliseconds. Messages that others send to the room wait for it. */
+/** Target duration of a transaction in milliseconds. Messages that others send to the room wait for the transaction. */
 const BATCH_MS = 5
 
 /** The maximum number of connections: one holds the lock, and one does the work. */

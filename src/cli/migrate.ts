@@ -47,8 +47,8 @@ export const migrate = (name: MigrateCommand, { yes }: MigrateOptions): Promise<
   })
 
 /**
- * Asks for confirmation on the terminal before `migrate down` and `migrate finish`. Without a terminal (for example in a script),
- * fails unless `--yes` is given. `migrate down` asks only if it would delete data, and then lists this data.
+ * Returns whether to run the command. Asks the operator to confirm `migrate finish`. If `migrate down` would delete data, lists
+ * the data and asks too. Throws if there is no terminal to ask on, for example in a script.
  */
 const isConfirmed = async (name: MigrateCommand, client: SqlClient, schema: string): Promise<boolean> => {
   const where = `the schema "${schema}" at ${client.where}`

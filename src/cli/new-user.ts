@@ -1,4 +1,4 @@
-/** Reads the name and the password of a user whom the operator creates, and applies the rules of registrations to them. */
+/** Reads the password of a user whom the operator creates. Applies the rules of registrations to the name and the password. */
 import { createPasswordPolicy, serviceNamesOf } from '../accounts/passwords/policy.ts'
 import { createPasswords } from '../accounts/passwords.ts'
 import type { Settings } from '../config/settings.ts'
@@ -8,7 +8,7 @@ import { readNewPassword } from './terminal.ts'
 
 const isValid = compile(Registration)
 
-/** Returns the name and the hash of the password. Throws an error that lists every violated rule. */
+/** Returns the name and the hash of the password. Throws an error if the name or the password violates a rule. */
 export const readNewUser = async (
   username: string,
   { bcryptRounds, passwordCommonCheck, publicUrl }: Settings

@@ -3,7 +3,8 @@ import { readEnvironment } from '../../plugins/config.ts'
 import { startServer } from '../server.ts'
 
 /**
- * Starts the service, which runs until a signal ends it. Rejects if the configuration is invalid or the database can't be used.
+ * Starts the service, which runs until a signal ends it. Rejects if the service cannot start, for example because a setting is
+ * invalid.
  */
 export const serve = async (): Promise<void> => {
   await startServer({ ...readEnvironment({ mode: 'production' }), pretty: process.stdout.isTTY })

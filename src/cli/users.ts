@@ -10,8 +10,8 @@ import { print } from './print.ts'
 import { confirm } from './terminal.ts'
 import { withDatabase } from './with-database.ts'
 
-/** Whether to continue without asking for confirmation. */
 export interface ConfirmOptions {
+  /** Whether to continue without asking for confirmation. */
   readonly yes?: true
 }
 

@@ -1,4 +1,4 @@
-/** Opens the database for commands that change accounts. */
+/** Opens the database for commands about accounts, encryption keys or running processes. */
 import { readEnvironment } from '../../plugins/config.ts'
 import { type Administration, createAdministration } from '../accounts/admin/administration.ts'
 import { createOperator, type Operator } from '../accounts/admin/operator.ts'

@@ -4,8 +4,8 @@ import type { Mode } from './settings/define.ts'
 import type { SettingsInput } from './settings.ts'
 
 /**
- * Returns the missing settings that are required to send mails. The base URL of the links in mails is required, because it is
- * never taken from the `Host` header of a request.
+ * Returns the settings that are missing although other settings require them, and the settings that require a missing
+ * setting. The base URL of the links in mails is required, because it is never taken from the `Host` header of a request.
  */
 export const mailOf = (input: Partial<SettingsInput>, mode: Mode): BadSetting[] => {
   const { smtpUrl, mailFrom, mailLinkUrl, publicUrl, requireVerifiedEmail } = input

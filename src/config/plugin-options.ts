@@ -16,7 +16,7 @@ export interface PluginOptions<T extends TProperties, Excused extends keyof T> {
   readonly settings: T
   /** Settings that have no default but may be missing, because the plugin does not always need them. */
   readonly excused?: readonly Excused[]
-  /** The names of options that must be functions. */
+  /** The names of options that must be functions, if they are given. */
   readonly functions?: readonly string[]
 }
 

@@ -108,15 +108,18 @@ export const encrypt = (key: FernetKey, text: string, { now, iv }: EncryptOption
 
 /** The maximum age of a token, and the current time. */
 export interface DecryptOptions {
-  /** Maximum age in seconds. If absent, the age is not checked. */
+  /**
+   * Maximum age in seconds. A token with a time more than 60 s in the future is also rejected. If absent, the time is not
+   * checked.
+   */
   readonly ttlSeconds?: number
   /** The current time in milliseconds since the epoch. */
   readonly now?: number
 }
 
 /**
- * Returns the plaintext of a token. Returns `undefined` if the token is malformed, altered, expired or encrypted with another
- * key.
+ * Returns the plaintext of a token. Returns `undefined` if the token is malformed, altered or encrypted with another key, or if
+ * its time is not accepted (see `ttlSeconds`).
  */
 export const decrypt = (
   key: FernetKey,

@@ -14,7 +14,8 @@ export interface Keyring {
   /** Encrypts a text. Returns the token and the id of its key. The caller stores the id with the token. */
   encrypt(text: string): { token: string; keyId: string }
   /**
-   * Decrypts a token with the key `id` or, if that fails, with any other key. Returns `undefined` if no key decrypts the token.
+   * Decrypts a token with the key `id` or, if that fails, with any other key. `id` defaults to `currentKeyId`. Returns
+   * `undefined` if no key decrypts the token.
    */
   decrypt(token: string, id?: string): string | undefined
   /**

@@ -173,7 +173,6 @@ const createRepositories = (client: SqlClient, schema: string, tables: Tables, a
   invitations: createInvitationsRepository(client, schema)
 })
 
-/** Options of the repositories. */
 export interface DatabaseOptions {
   readonly audit?: AuditOptions
 }

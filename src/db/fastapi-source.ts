@@ -7,7 +7,7 @@ import type { SqlClient } from './client/types.ts'
 
 /**
  * A user of the other service. `username` is empty if it is null there. `createdAt` is in milliseconds since the epoch, and null
- * if it is infinite there.
+ * if it is null or infinite there.
  */
 export interface SourceUser {
   readonly id: number

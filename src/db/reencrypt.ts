@@ -37,7 +37,7 @@ export interface ReencryptOptions {
 
 const PAGE_SIZE = 250
 
-/** A row whose tokens are encrypted with another key. Contains the tokens, and the values of the primary key as texts. */
+/** Maps columns to values. A row that was read contains its tokens, the id of their key, and its primary key as texts. */
 type Row = Readonly<Record<string, string | null>>
 
 /** Reads every encrypted table once, and encrypts the tokens of other keys again with the current key. */
@@ -89,7 +89,8 @@ const write = (
   changed: readonly Changed[]
 ): Promise<number> =>
   client.transaction(async transaction => {
-    // Prevents the trigger `chat_entries_changed` from removing the messages from the page cache of each process.
+    // Prevents the trigger `chat_entries_changed` from recording the changes. Otherwise, each process would remove the messages
+    // from its page cache.
     await transaction.query(`select set_config('fastify_chat.is_reencryption', 'true', true)`)
     const values = (name: string, of: keyof Changed): (string | null)[] => changed.map(row => row[of][name] ?? null)
     const { keyIdColumn, columns, primaryKey } = table

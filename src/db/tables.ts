@@ -88,7 +88,8 @@ export const createTables = (schema?: string) => {
     title: text('title'),
     topic: text('topic'),
     visibility: text('visibility').$type<Visibility>().notNull().default('public'),
-    // True if an append must check the restrictions of the author, which takes a slower path. See drizzle/0015_moderation.sql.
+    // True if an append must check that the author may write, which makes the append slower. See `RoomRow` in
+    // src/db/repositories/room-row.ts.
     guarded: boolean('guarded').notNull().default(false),
     slowModeSeconds: integer('slow_mode_seconds').notNull().default(0),
     archived: boolean('archived').notNull().default(false),

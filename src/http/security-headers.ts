@@ -4,10 +4,10 @@
  */
 
 /**
- * Security headers of every response. JSON responses have only these headers and HSTS. With these headers, a browser does not
- * guess the type of a response, and does not show a response in a frame. If a browser shows a response as a page, the page
- * cannot load anything. A page of another origin cannot load a response unless CORS allows it. The API documents and the web
- * client set their own policies.
+ * Security headers of every response. JSON responses have no others, except HSTS on a server that belongs to the chat. With
+ * these headers, a browser does not guess the type of a response, and does not show a response in a frame. If a browser shows a
+ * response as a page, the page cannot load anything. A page of another origin cannot load a response unless CORS allows it. The
+ * API documents and the web client set their own policies.
  */
 export const DATA_HEADERS = {
   'content-security-policy': "default-src 'none';frame-ancestors 'none'",

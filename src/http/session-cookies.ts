@@ -29,7 +29,7 @@ export interface SessionCookies {
   clear(request: FastifyRequest, reply: FastifyReply): void
 }
 
-/** Hosts whose cookies browsers accept without TLS, because the requests do not leave the computer. */
+/** Hosts on which the cookie may be used without TLS, because the requests do not leave the computer. */
 const LOCAL = new Set(['localhost', '127.0.0.1', '[::1]'])
 
 export const createSessionCookies = ({ audience, publicUrl }: SessionCookiesOptions): SessionCookies => {

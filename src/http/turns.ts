@@ -107,7 +107,7 @@ export const createTurns = (): Turns => {
     },
     onEnd(socket, response, ended) {
       const queue = queues.get(socket)
-      // If the client disconnected before this call, no event follows.
+      // If the response ended or the connection was closed before this call, no event follows.
       if (isOver(response) || queue?.isClosed) return ended()
       if (queue?.current?.response === response) queue.current.onEnd.push(ended)
       else callOnce(response, ended)

@@ -1,7 +1,8 @@
 /**
  * Dispatches the upgrades of a server that several applications may share. A WebSocket handshake for a path of a chat is passed
- * to that chat only. Any other upgrade for such a path is ignored. An upgrade for another path is passed to the server's
- * `upgrade` listeners, or ignored if there are none. The request of an ignored upgrade is handled as an ordinary request.
+ * to that chat only. The handshake is ignored if an earlier request of the connection still waits for its response. Any other
+ * upgrade for such a path is ignored too. An upgrade for another path is passed to the server's `upgrade` listeners, or ignored
+ * if there are none. The request of an ignored upgrade is handled as an ordinary request.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Server } from 'node:net'
@@ -69,8 +70,8 @@ const openGate = (server: Server): UpgradeGate => {
 }
 
 /**
- * Returns whether a request is a WebSocket handshake (RFC 6455, 4.1). A chat ignores any other upgrade (RFC 9110, 7.8), for
- * example to HTTP/2 (`h2c`) or in HTTP/1.0.
+ * Returns whether a request is a WebSocket handshake (RFC 6455, 4.1) and has no body. A chat ignores any other upgrade (RFC 9110,
+ * 7.8), for example to HTTP/2 (`h2c`) or in HTTP/1.0.
  */
 const offersWebSocket = ({ method, headers, httpVersion }: IncomingMessage): boolean =>
   method === 'GET' &&

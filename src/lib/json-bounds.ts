@@ -7,8 +7,8 @@
 /** Maximum nesting depth of objects and arrays, including the outermost one. */
 export const MAX_JSON_DEPTH = 32
 /**
- * Maximum number of parts. Each object, array and comma is a part. No valid `meta` has more parts: an empty array with a comma
- * has two parts in three bytes, so a `meta` of 2 KiB has at most 1,366 parts.
+ * Maximum number of parts. Each object, array and comma is a part. No valid `meta` of a message has more parts: an empty array
+ * with a comma has two parts in three bytes, so a `meta` of 2 KiB has at most 1,366 parts.
  */
 export const MAX_JSON_PARTS = 2048
 /** Maximum number of commas at the top level of an object that `outlineOf` accepts. */

@@ -92,7 +92,8 @@ export const redactingLogger = <T extends Logger>(logger: T): T =>
 /**
  * Creates the logger of a request. If `parent` redacts its lines itself, the child logger is created only when the request logs
  * its first line. This saves time: if the log level is above `info`, most requests log nothing, and creating a child takes longer
- * than the rest of a short request. Any other parent is wrapped at once.
+ * than the rest of a short request. For any other parent, and if `options` contains `level` or `serializers`, the child logger
+ * is created at once.
  */
 export const requestLogger = <T extends Logger>(parent: T, bindings: object, options: object): T => {
   if (!(redacts in parent) || 'level' in options || 'serializers' in options)

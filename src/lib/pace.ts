@@ -1,4 +1,4 @@
-/** Spreads background work over time, so that other work on the database is delayed little. */
+/** Spreads background work over time, so that it hardly delays other work on the database. */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Clock } from './clock.ts'
 
@@ -31,7 +31,7 @@ export interface PaceOptions {
   readonly signal?: AbortSignal
 }
 
-/** Creates a pace. */
+/** Creates a pace, whose first batch has at most 100 rows. */
 export const createPace = (
   clock: Pick<Clock, 'monotonic'>,
   { maxRows, batchMs = BATCH_MS, ratio = 1, signal }: PaceOptions

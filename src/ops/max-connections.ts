@@ -26,8 +26,8 @@ export const defaultMaxConnections = ({ memory, openFiles }: Capacity = capacity
   Math.max(MIN_CONNECTIONS, Math.floor(Math.min((memory - BASE_BYTES) / BYTES_PER_CONNECTION, openFiles - OTHER_FILES)))
 
 /**
- * Returns the memory and the number of open files that this process may use. The memory is the smallest of the memory of the
- * machine, of the container, and of the heap of Node.
+ * Returns the memory and the number of open files that this process may use. The memory is the smallest of three values: the
+ * memory of the machine, the memory limit of the container, and the limit of Node's heap.
  */
 export const capacity = (): Capacity => {
   const inContainer = process.constrainedMemory() ?? 0

@@ -23,7 +23,7 @@ export interface RotationOptions extends RotationWork {
   readonly database: Pick<ChatDatabase, 'processes' | 'keys'>
   readonly keyring: Pick<Keyring, 'currentKeyId'>
   readonly onPage: (page: ReencryptedPage) => void
-  /** Called before each wait with the number of processes that still encrypt with another key. */
+  /** Called before each wait for processes that still encrypt with another key, with their number. */
   readonly onWait: (processes: number) => void
   /** Resolves after a few seconds. */
   readonly wait: () => Promise<void>

@@ -17,7 +17,10 @@ const messagesOf = (frames: DocumentedFrames, prefix: string) =>
     ])
   )
 
-/** Returns a copy of a schema without TypeBox's symbols and without any `$id`, because an `$id` would create a reference. */
+/**
+ * Returns a copy of a schema without TypeBox's symbols and without any `$id`, because the document refers to each frame by its
+ * path.
+ */
 const plain = (schema: object): object =>
   JSON.parse(JSON.stringify(schema, (key, value) => (key === '$id' ? undefined : value)))
 

@@ -12,8 +12,8 @@ export interface CloseCode {
 }
 
 /**
- * Lists every close code that the service sends. The library `ws` itself sends 1002, 1007, 1008 and 1009 for a frame that it
- * cannot read. These close frames have no reason.
+ * Lists every close code that the service sends, and 4400, which is reserved for protocol errors. The library `ws` itself sends
+ * 1002, 1007, 1008 and 1009 for a frame that it cannot read. These close frames have no reason.
  */
 export const CLOSE = {
   malformedFrame: { code: 1002, reason: 'malformed frame', advice: 'Fix the client.' },

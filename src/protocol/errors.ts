@@ -220,8 +220,7 @@ export class ChatError extends Error {
   }
 
   /**
-   * Returns the code that is sent to the client. It differs from `code` only for a ChatRejection, because the host chooses the
-   * code of a ChatRejection.
+   * Returns the code that is sent to the client. It differs from `code` only for a ChatRejection, whose code the host chooses.
    */
   get word(): string {
     return this.code

@@ -67,7 +67,7 @@ export const ANY_BODY = [
   'unsupported_media_type'
 ] as const satisfies readonly ErrorCode[]
 
-/** The errors of every route that has a body and a rate limit. */
+/** The errors that the account routes with a body and a rate limit share. */
 export const BODY_PROBLEMS = [
   ...ANY_BODY,
   'validation_failed',

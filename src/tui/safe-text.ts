@@ -21,8 +21,8 @@ const symbolOf = (control: string): string => {
 }
 
 /**
- * Replaces control characters with symbols (ESC with `␛`, characters that have no symbol with `�`), and tabs with spaces. Keeps
- * line breaks.
+ * Replaces control characters with symbols (ESC with `␛`), and tabs with spaces. Replaces control characters that have no symbol,
+ * bidirectional controls and lone surrogates with `�`. Converts every line break to `\n`.
  */
 export const safeText = (text: string): string =>
   text.toWellFormed().replace(LINE_ENDS, '\n').replace(BIDI, '\ufffd').replace(CONTROLS, symbolOf)
@@ -35,9 +35,9 @@ const UNSAFE_IN_JSON = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\ufeff]|\p{Bidi_C
 const SPACES = '\t\n\r'
 
 /**
- * Returns equivalent JSON on one line. Inside strings, JSON allows control characters from U+007F on. They are escaped with `\u`,
- * as is every other character that a terminal could interpret. Between values, the only control characters that JSON allows are tabs
- * and line breaks. They are replaced with spaces.
+ * Returns equivalent JSON on one line. Escapes control characters from U+007F on, which JSON allows inside strings, with `\u`.
+ * Escapes bidirectional controls, line separators, U+FEFF and lone surrogates, too. Replaces tabs and line breaks with spaces,
+ * because JSON allows them only between values.
  */
 export const safeJson = (json: string): string =>
   json.replace(UNSAFE_IN_JSON, character =>

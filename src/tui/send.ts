@@ -10,7 +10,8 @@ export interface SendOptions extends Pick<ChatClientOptions, 'url' | 'token' | '
 }
 
 /**
- * Sends the input. Rejects if a message is refused, or is not acknowledged in time. The error message is written for the user.
+ * Sends the input. Rejects with an error for the user if the input has no text, or if the service does not acknowledge all
+ * messages.
  */
 export const sendInput = async (input: string, options: SendOptions): Promise<void> => {
   const messages = messagesOf(input, options.isByLine)
@@ -49,8 +50,8 @@ const TEMPORARY = [408, 409, 425, 429]
 const PERMANENT = [501, 505]
 
 /**
- * Returns whether a retry would get the same status. Not called for a 401, because the client then gets a new token and
- * retries.
+ * Returns whether a retry would get the same status. Not called for a 401, because the client then gets a new token or goes
+ * offline.
  */
 const isPermanent = (status: number): boolean =>
   status < 500 ? !TEMPORARY.includes(status) : PERMANENT.includes(status)

@@ -11,8 +11,8 @@ const weak = createPasswords({ rounds: 4 })
 const strong = createPasswords({ rounds: 5 })
 
 /**
- * Creates the functions for accounts. They use `passwords` to hash and verify passwords. Calls `between` once, when the first
- * check of a password is complete and nothing has been written yet.
+ * Creates the functions for accounts, which use `passwords` to hash and verify passwords. The first check of a password calls
+ * `between` before it returns, so that a test can change the user before a login writes to the database.
  */
 const setup = async (
   passwords: Passwords,

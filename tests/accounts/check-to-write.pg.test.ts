@@ -1,7 +1,7 @@
 /**
  * Tests that every write to an account repeats the checks of its request. Between the check and the write, the tests change or
- * reset the password, suspend or delete the user, or end the session. The write must then have no effect. For each new write,
- * add a row to a file in check-to-write/.
+ * reset the password, suspend or delete the user, or end the session. The write must then have no effect, unless its row allows
+ * the event. For each new write, add a row to a file in check-to-write/.
  */
 import { expect, test } from 'vitest'
 import type { AccountsContext } from '../../src/accounts/context.ts'

@@ -26,7 +26,7 @@ const contents = async ({ call }: RunningChat, { token }: Person): Promise<unkno
 const eraseMe = ({ call }: RunningChat, { token }: Person) =>
   call('DELETE', '/api/users/me', { token, body: { erase: true } })
 
-/** The users of these tests are members of no room. */
+/** Functions that do nothing, because the users of these tests are members of no room. */
 const withoutRooms = { promote: async () => {}, remove: async () => {}, archive: async () => {} }
 
 test('two processes that look for deletions at the same time perform each deletion once, with one erasure per room', async () => {

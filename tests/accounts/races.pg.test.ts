@@ -1,7 +1,7 @@
 /**
- * Tests two concurrent requests to two processes. One request succeeds. The other gets the documented error and changes
- * nothing. Other files test further races: sessions/concurrent.pg.test.ts (refreshes), tests/routes/two-factor.db.test.ts
- * (codes), admin/administration.db.test.ts (administrators), export.db.test.ts (exports).
+ * Tests concurrent requests to two processes. In most tests, one of two requests succeeds, and the other gets the documented
+ * error and changes nothing. Other files test further races: sessions/concurrent.pg.test.ts (refreshes),
+ * tests/routes/two-factor.db.test.ts (codes), admin/administration.db.test.ts (administrators), export.db.test.ts (exports).
  */
 import { expect, test } from 'vitest'
 import { hashToken, newToken } from '../../src/accounts/mail/token.ts'

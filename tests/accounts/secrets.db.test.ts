@@ -68,7 +68,7 @@ test('passwords, tokens, links, codes, challenges and addresses are neither in a
 
   await chat.idle()
   const [dump, log] = [await chat.dump(), chat.log()]
-  // Searches for values that the dump contains, to show that the search works.
+  // The dump and the log must contain these texts. This shows that the search works.
   expect(dump).toContain(withRefresh.session_id)
   expect(log).toContain('a mail was sent')
   for (const [name, value] of Object.entries(secrets)) {

@@ -31,7 +31,7 @@ export const tokensFor = async (
   return users.map(({ id: uid, username: sub }) => sign({ sub, uid, jti: `bench-${uid}`, iat, exp, aud }))
 }
 
-/** Creates a room with `members` members, `person-0` among them. Returns the id of the room. */
+/** Creates a room with `members` members, of whom `person-0` is the first. Returns the id of the room. */
 export const addRoom = async ({ sql }: BenchDatabase, name: string, members: number): Promise<number> => {
   const [room] = await sql`insert into rooms (name) values (${name}) returning id`
   await sql`insert into members (room_id, user_id) select ${room?.id}, id from users

@@ -126,7 +126,7 @@ const inboxes = async ({ database, service, rounds }: Context): Promise<Row[]> =
   ]
 }
 
-/** Measures a room with many members, of whom one is connected. */
+/** Measures a room with many members, of whom only one sends requests. */
 const members = async ({ database, service, rounds }: Context): Promise<Row[]> => {
   const call = callOf(service)
   const [small, large] = ['of-two', 'of-many']

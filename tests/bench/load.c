@@ -7,7 +7,8 @@
  *
  * Start the server with MESSAGE_RATE_LIMIT=0 CONNECTIONS_PER_USER=0, on another core.
  *
- *   -n sockets   -s senders (the first sockets)   -c characters per message   -path path   -pathf file, one path per socket
+ *   -p port   -n sockets   -s senders (the first sockets)   -c characters per message
+ *   -path path   -pathf file, one path per socket
  *   -w messages in flight   -d seconds at saturation, after -warm seconds
  *   -r messages per second  -rd seconds at this rate, for latency
  *   -idle seconds, for memory   -q seconds without traffic before each step   -sio 1 for Socket.IO   -pid server process

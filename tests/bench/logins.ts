@@ -32,7 +32,7 @@ const fill = async ({ sql }: Awaited<ReturnType<typeof createBenchDatabase>>): P
   await sql`vacuum analyze users`
 }
 
-/** Maps each kind to a function that returns the name for the nth login. Names are spread over the table. */
+/** Maps each kind to a function that returns the name for the nth login. Names of users are spread over the table. */
 const NAMES: Readonly<Record<string, (at: number) => string>> = {
   known: at => `user${3 * Math.floor((at * users) / (3 * (logins + WARM_UP))) + 1}`,
   unknown: at => `nobody${at}`,

@@ -1,10 +1,11 @@
 /**
  * Imports a FastAPI Chat Backend with `MESSAGES` messages (100,000) and `USERS` users (300), while a service runs on the target
  * database. tests/ops/fastapi_database.py writes the source database with the libraries of that backend. `KILLS` ("0.25,0.6")
- * is a list of shares of the messages. For each share, starts the command `import-fastapi`, and kills it when this share of the
- * messages is stored. Then lets the command complete the import. A further run of the command must change nothing. Afterwards,
- * reads the log over HTTP, compares it with the source, and logs users in with their old passwords. Prints the duration, the
- * rate and the peak memory of each run. Usage, after `npm run build`: `npx tsx tests/bench/moving-in.ts`.
+ * is a list of shares of the messages. For each share, the program starts the command `import-fastapi`, and kills the command
+ * when this share of the messages is stored. Then it lets the command complete the import. A further run of the command must
+ * change nothing. Afterwards, the program logs users in with their old passwords, reads the log over HTTP, and compares the log
+ * with the source. It prints the duration, the rate and the peak memory of each run. Usage, after `npm run build`:
+ * `npx tsx tests/bench/moving-in.ts`.
  */
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'

@@ -80,7 +80,7 @@ const connect = async (subject: Subject, sockets: number): Promise<Crowd> => {
   const clients = await connectMany(sockets, () => subject.connect())
   for (const client of clients) {
     client.minBytes = TEXT.length
-    // The first message of a user in a public room is preceded by an entry that the user joined.
+    // Counts only messages, because the service delivers an entry about the join before a user's first message in a public room.
     client.onlyMessages = subject.name === 'fastify-chat'
   }
   return {

@@ -20,7 +20,7 @@ const PLAIN = 'one table'
 const HASHED = `${PARTITIONS} partitions`
 
 /**
- * Replaces the empty table by a partitioned one. The new column `id` uses the same sequence, because the append function refers
+ * Replaces the empty table with a partitioned one. The new column `id` uses the same sequence, because the append function refers
  * to this sequence by its name. Both unique keys contain `room_id`, which PostgreSQL requires of a partitioned table.
  */
 const partition = async ({ sql }: BenchDatabase): Promise<void> => {

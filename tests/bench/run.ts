@@ -118,7 +118,7 @@ const measure = async (name: string): Promise<Row[]> => {
   }
 }
 
-/** Measures another commit and this tree in turns, and prints a line per row. */
+/** Measures another commit and this tree in turns, and prints a comparison of each row. */
 const measureBeside = async (commit: string): Promise<void> => {
   const { folder, program } = compileCommit(commit)
   for (const name of names.filter(name => !WITHOUT_SERVICE.includes(name))) {

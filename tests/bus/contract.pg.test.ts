@@ -42,7 +42,7 @@ const untilWorking = (bus: Bus): Bus => ({
   }
 })
 
-/** Creates buses over Redis that also send over PostgreSQL, because every process sends over both after its start. */
+/** Creates buses over Redis. After its start, every process also sends over PostgreSQL for some time. */
 const onBoth: Driver = async () => {
   const server = await sharedRedis()
   const name = randomUUID()

@@ -39,8 +39,8 @@ export interface ClientOptions {
 type Frame = { readonly [field: string]: unknown }
 
 /**
- * Codes of errors after which a frame is not sent again. `slow_mode` is one of them. If a room is in slow mode at the end of a
- * run, it would otherwise accept only one of the unacknowledged messages each time that all of them are sent again.
+ * Codes of errors after which a frame is not sent again. `slow_mode` is one of them. If all messages refused by slow mode were
+ * sent again, the room would accept only one of them each time, and the check at the end of the run could time out.
  */
 const FINAL = new Set([
   'slow_mode',

@@ -1,7 +1,7 @@
 /**
- * Computes the messages of a room from the entries of its log, without code of the service. A message has the text and the mentions
- * of its newest edit. A message without an edit has its first text, and an erased message has no text. A message has the reactions
- * and the pin that were added and not removed.
+ * Computes the messages of a room from the entries of its log, without code of the service. A message has the text and the
+ * mentions of its newest edit, or its first text and mentions if it has no edit. It has the reactions and the pin that were added
+ * and not removed. A deleted or erased message has none of these.
  */
 
 /** An entry of the log, as in the frames that subscribers receive. */
@@ -29,7 +29,7 @@ export interface LogEntry {
   readonly invite?: string
 }
 
-/** The state of a message: its text, or null after an erasure, and its reactions as `key=count`, sorted by key. */
+/** The state of a message: its text, or null after a deletion or an erasure, and its reactions as `key=count`, sorted by key. */
 export interface Message {
   readonly content: string | null | undefined
   readonly reactions: readonly string[]
@@ -44,8 +44,8 @@ interface Folded {
   isPinned: boolean
   readonly reactions: Map<string, Set<number>>
   /**
-   * Whether the log contains an erasure of the author. It may contain a second one, for messages that were being appended
-   * during the first.
+   * Whether the log contains an erasure of the author. The log may contain a second erasure, for messages that were being
+   * appended during the first one.
    */
   isAuthorErased: boolean
 }

@@ -1,4 +1,4 @@
-/** Calls the services over HTTP as a user, and reads what check.ts compares: logs, messages, members and inboxes. */
+/** Calls the services over HTTP as a user, and reads what check-end.ts compares: logs, messages, members and inboxes. */
 import { type LogEntry, type Message, shown } from './fold.ts'
 
 export interface Response {

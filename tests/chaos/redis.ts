@@ -15,7 +15,7 @@ export interface ChaosRedis {
   stop(): Promise<void>
 }
 
-/** Starts Redis for `count` services. `random` returns numbers from 0 to 1, and `wait` waits for milliseconds. */
+/** Starts Redis for `count` services. `random` returns numbers from 0 to 1, and `wait` waits for a number of milliseconds. */
 export const startChaosRedis = async (
   count: number,
   random: () => number,

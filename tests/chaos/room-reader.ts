@@ -34,7 +34,7 @@ export interface RoomReader {
   readonly record: ClientRecord
   readonly lastSeq: number
   readonly isSubscribed: boolean
-  /** The `seq` of each of the last 20 messages. Edits, deletions and reactions refer to one of them. */
+  /** The `seq` of each of the last 20 messages. Reactions, replies and some deletions of the client refer to one of them. */
   readonly recent: number[]
   readonly own: readonly number[]
   /** Handles the beginning of a connection. */

@@ -1,6 +1,7 @@
 /**
  * Computes the members, roles, restrictions and settings of a room from its log. Finds entries that violate them: entries of
- * users who were banned, muted or not members, entries in an archived room, and changes that leave a room without an owner.
+ * users who were banned, muted or not members, entries in an archived room, messages that slow mode forbids, and changes that
+ * leave a room without an owner.
  */
 import type { LogEntry } from './fold.ts'
 

@@ -1,8 +1,8 @@
 /**
  * Injects random faults into two service processes and a separate PostgreSQL cluster, while clients use every kind of entry and
  * every rule of rooms: `npm run test:chaos -- --seed N --minutes M`. `--redis` adds Redis and its faults. `--sentinel` adds Redis
- * behind a Sentinel. A seed determines the faults and their order, but not their exact timing. If a guarantee was violated, prints
- * the violations and exits with 1.
+ * behind a Sentinel. A seed determines the random numbers, but their use depends on timing. So a run with the same seed is
+ * similar, but not the same. If a guarantee was violated, the program prints the violations and exits with 1.
  */
 import { parseArgs } from 'node:util'
 import { generateKey } from '../../src/crypto/fernet.ts'
@@ -163,7 +163,7 @@ print(
 )
 if (violations.length > 0) {
   print(`FAILED, seed ${seed}:`)
-  // One cause may have hundreds of violations, so only the first ones of each kind are printed.
+  // One fault may cause hundreds of violations, so only the first ones of each kind are printed.
   const kinds = new Map<string, string[]>()
   for (const line of violations) {
     const kind = line.replace(/"[^"]*"|\d+/g, '#').slice(0, 200)

@@ -1,5 +1,5 @@
 /**
- * Tests that changes that an operator makes directly in the database reach the caches, the connections and the presence of
+ * Tests changes of rows that an operator makes with SQL. Such changes must reach the caches, the connections and the presence of
  * every process.
  */
 import { describe, expect, onTestFinished, test } from 'vitest'

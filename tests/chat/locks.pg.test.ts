@@ -32,8 +32,8 @@ const start = async (): Promise<RunningChat & { client: SqlClient; table: (name:
 }
 
 /**
- * The service's `lock_timeout` in milliseconds. A statement that waits for a held lock takes at least this long, unless a
- * shorter timeout is set for the statement.
+ * The service's `lock_timeout` in milliseconds. A statement fails when it has waited this long for a lock, unless a shorter
+ * timeout is set for the statement.
  */
 const LOCK_TIMEOUT_MS = 8000
 

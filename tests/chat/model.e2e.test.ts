@@ -192,8 +192,8 @@ test(`each client receives every entry once and in order after any sequence of a
           }
           if (one.kind === 'send') say(client, one.room, one.count, one.isLong)
           if (one.kind === 'overrun') {
-            // The client stops reading while another client sends more than the queue holds. The client reads again before the
-            // service closes the connection.
+            // The client stops reading while `one.by`, which may be the same client, sends more than the queue holds. The client
+            // reads again before the service closes the connection.
             client.socket?.slow()
             for (let batch = 0; batch < 4; batch++) {
               say(clients[one.by] as Client, one.room, 2, true)

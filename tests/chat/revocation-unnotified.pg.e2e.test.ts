@@ -10,9 +10,8 @@ import { hasPgbouncer, startPgbouncer } from '../support/pgbouncer.ts'
 import { createSessionEnds } from '../support/session-ends.ts'
 
 /**
- * Maximum time in milliseconds until a connection is closed: five polls of the change feed (src/chat/log/change-feed.ts). This
- * is a third of the 30 s that docs/security.md states. Without these polls, the service would close the connection at its
- * look-up of all connected users, which runs only every 20 s.
+ * Maximum time in milliseconds until a connection is closed: five polls of the change feed (src/chat/log/change-feed.ts). Without
+ * these polls, the service would close the connection only at its look-up of all connected users, which runs every 20 s.
  */
 const MAX_MS = 10_000
 const ENDED = 3

@@ -326,7 +326,7 @@ describe('a rotation of the key', () => {
     )
     const left = async () =>
       (await client.query(`select from "${schema}".messages where content is not null and key_id = $1`, [keyId])).length
-    // The rotation skips a locked row and tries again, so it does not end before the lock does.
+    // The rotation skips a locked row and tries again later, so it cannot end before the row is unlocked.
     const release = await lockRow(database, 500)
     const first = begin(['keys', 'rotate'], rotating)
     await expect.poll(left, { timeout: 60_000, interval: 50 }).toBe(1)

@@ -27,7 +27,7 @@ const run = async (command: string, args: string[], cwd?: string): Promise<void>
   })
 }
 
-/** Creates a database on the PostgreSQL server. If there is no server, creates an embedded database, which takes longer. */
+/** Creates a database on the PostgreSQL server. If that fails, creates an embedded database, which takes longer. */
 const newDatabase = async (): Promise<{ url: string; drop(): Promise<unknown> }> => {
   const server = process.env.TEST_DATABASE_URL ?? 'postgres://postgres@127.0.0.1:5432/postgres'
   const name = `chat_contract_${randomBytes(6).toString('hex')}`
@@ -91,7 +91,7 @@ const took = async <T>(what: string, work: () => Promise<T>): Promise<T> => {
 }
 
 /**
- * Lints the document, generates clients with the other two generators, and checks that these clients compile in strict mode.
+ * Lints the document, generates clients with orval and hey-api, and checks that these clients compile in strict mode.
  */
 const generateOthers = async (url: string): Promise<void> => {
   rmSync(join(generators, 'generated'), { recursive: true, force: true })

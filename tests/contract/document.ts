@@ -134,7 +134,7 @@ const headerFaults = ({ headers: documented = {} }: Response, headers: Reply['he
  */
 const FLOW_TAGS = new Set(['auth', 'users', 'admin'])
 const SINGLE_REQUESTS = new Set(['register', 'login', 'getMe', 'getAuthFeatures'])
-/** Operations of rooms that need an owner, a member or another user. */
+/** Operations of rooms that need an owner, a member, another user, an invitation or a report. */
 const ROOM_FLOWS = new Set([
   'updateRoom',
   'deleteRoom',

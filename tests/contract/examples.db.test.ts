@@ -51,7 +51,7 @@ const exampleOf = (operation: Operation, token: string, { isBare = false } = {})
 /** The timeout is long because most of these tests send requests to all operations. */
 const OPTIONS = { timeout: 300_000 }
 
-/** The operations whose examples can succeed by themselves. */
+/** The operations that are not a step of a flow. The examples of some of them need a message (`needsMessage`). */
 const single = operations.filter(operation => !isFlow(operation))
 
 const start = async (settings = {}) => {
@@ -115,7 +115,7 @@ test('every example is valid for its schema', () => {
   expect(seen).toBeGreaterThan(100)
 })
 
-/** The errors that a single request cannot cause. Each text names the cause of the error, and the tests that cover it. */
+/** The errors that a single request cannot cause. Each text names the cause, and most texts name the tests of the error. */
 const COVERED_ELSEWHERE: Partial<Record<ErrorCode, string>> = {
   internal_error: 'a bug in the service: tests/routes/service.db.test.ts',
   unavailable: 'an unavailable database, or a shutdown: tests/routes/service.db.test.ts',

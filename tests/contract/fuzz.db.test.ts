@@ -59,7 +59,7 @@ test.for(operations.map(({ operationId }) => operationId))(
     const statuses = new Set<number>()
     const isCovered = (): boolean => [...statuses].some(status => status < 300)
     const property = fc.asyncProperty(requestsTo(operation, token), async request => {
-      // The rate limits of these operations are not configurable, and would reject most requests.
+      // The limit on new rooms and the login throttle are not configurable, and would reject most requests.
       if (id === 'createRoom' || id === 'login') await resetRateLimits()
       const reply = await send(request)
       check(operation, request, reply)

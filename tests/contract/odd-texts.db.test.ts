@@ -24,7 +24,10 @@ const bodiesOf = ({ requestBody }: Operation): unknown[] => {
   return (schema.examples ?? []).flatMap(withOddText)
 }
 
-/** Returns the path of an operation with the examples of its parameters, and copies of that path with a NUL in one parameter. */
+/**
+ * Returns the path of an operation with the examples of its path parameters, and one copy of this path for each path or query
+ * parameter, with a NUL in that parameter.
+ */
 const pathsOf = ({ path, parameters }: Operation): string[] => {
   const filled = (odd?: string): string => {
     const textOf = (name: string, example: unknown) => encodeURIComponent(name === odd ? 'a\u0000b' : String(example))

@@ -6,7 +6,7 @@ test('a repeated entry that expires during the append is refused as busy', async
   const { client, schema, messages } = await testDatabase()
   const sql = <Row extends object>(text: string) => client.query<Row>(text.replaceAll('@', `"${schema}".`))
   const [user] = await sql<{ id: number }>(`insert into @users (username) values ('ann') returning id`)
-  // In a slow room, the append waits for the time of the author's last message.
+  // In a slow room, the append waits for the lock on the author's row in `last_posts`.
   const [room] = await sql<{ id: number }>(
     `insert into @rooms (name, slow_mode_seconds, guarded) values ('slow', 60, true) returning id`
   )

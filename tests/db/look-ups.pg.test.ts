@@ -1,7 +1,7 @@
 /**
  * Tests that looking up a few entries of a room does not read the whole room, even while PostgreSQL has no statistics of the
- * room. PostgreSQL then expects a single row of the room in each table, so that every index that begins with the room seems equally
- * good. See drizzle/0030_look_ups.sql and drizzle/0031_look_up_appends.sql.
+ * room. PostgreSQL then expects a single row of the room in each table, so that every index that begins with the room seems
+ * equally good. See drizzle/0030_look_ups.sql and drizzle/0031_look_up_appends.sql.
  */
 import { expect, test } from 'vitest'
 import type { ChatDatabase } from '../../src/db/database.ts'
@@ -9,8 +9,8 @@ import { blocksRead } from '../support/blocks-read.ts'
 import { testDatabase } from '../support/database.ts'
 
 /**
- * The numbers of messages in the room. Each of them has a reaction, an edit and a report. With fewer messages, the indexes of
- * `messages` have the same height, and PostgreSQL then chooses another index.
+ * The numbers of messages in the room. Each message has a reaction, an edit and a report. With 4,000 messages, the indexes of
+ * `messages` have the same height, so PostgreSQL may choose another index than with 30,000 messages.
  */
 const SIZES = [30_000, 4000]
 const FEW = 10
@@ -40,7 +40,10 @@ const ENTRIES: Readonly<Record<string, number>> = {
   'messages of an import': 1,
   'erased entries': 300
 }
-/** The number of blocks that a look-up may read. An entry has rows in several tables, and each row is in several indexes. */
+/**
+ * A look-up may read the first number of blocks, and the second number for each of its entries. An entry has rows in several
+ * tables, and each row is in several indexes.
+ */
 const [FOR_EACH_LOOK_UP, FOR_EACH_ENTRY] = [50, 25]
 
 type Work = (database: ChatDatabase) => Promise<unknown>
@@ -77,7 +80,7 @@ const start = async (many: number, known: number, perRoom: number, editsPerRoom:
     return id
   }
   for (let room = 1; room <= known; room++) await fill(`known-${room}`, perRoom, editsPerRoom, knownId)
-  // Autovacuum does not analyze an empty table, so this does not either.
+  // Autovacuum does not analyze an empty table, so this test does not either.
   const others = editsPerRoom === 0 ? [] : ['others']
   for (const table of ['messages', ...others, 'message_state', 'reactions', 'reports', 'members', 'rooms'])
     await sql(`analyze @${table}`)
@@ -245,6 +248,6 @@ test('at most one index of a table that can have many rows of a room begins with
      group by relname having count(*) > 1`,
     [`"${schema}"`]
   )
-  // Both indexes of `messages` exist since the first release. See drizzle/0030_look_ups.sql.
+  // Both indexes of `messages` have existed since the first release. See drizzle/0030_look_ups.sql.
   expect(tables).toEqual([{ table: 'messages' }])
 })

@@ -39,7 +39,7 @@ const start = async (visibility: Visibility) => {
     (await database.messages.append(batch)).map(result =>
       'refused' in result ? result.refused : (result.detail ?? result.outcome)
     )
-  /** Appends a change of members. Returns the code, or the stored event with the role. */
+  /** Appends a change of members. Returns the stored event with the role, the code of a refusal, or else the outcome. */
   const change = async (author: Name, op: 'put' | 'remove', subject: Name, more: object = {}) => {
     const [result = ''] = await append(entry(author, 'membership', { subject: ids[subject], op, ...more }))
     if (!result.startsWith('{')) return result

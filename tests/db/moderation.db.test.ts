@@ -1,4 +1,4 @@
-/** Tests mutes, bans, slow mode, archived and deleted rooms. SQL enforces them while it appends the entry. */
+/** Tests mutes, bans, slow mode, archived and deleted rooms. The append functions in SQL enforce them. */
 import { describe, expect, test } from 'vitest'
 import { createDatabase, type NewEntry } from '../../src/db/database.ts'
 import type { MemberRole, Visibility } from '../../src/db/tables.ts'

@@ -18,7 +18,7 @@ test('writing marks waits for no transaction that changes the mentions of a mess
   const change = { userId: ann.id, room: 'team', upTo: 2, isUnread: false }
   await client.transaction(async transaction => {
     await transaction.query(sql('delete from @mentions'))
-    // If the write waited for this transaction, both would wait forever, and the test would time out.
+    // The write must not wait for this transaction, because the transaction ends only after the write.
     expect(await readMarks.write([change])).toMatchObject([{ readSeq: 2 }])
   })
 })

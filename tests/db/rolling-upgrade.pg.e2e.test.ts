@@ -53,7 +53,7 @@ const fill = (room: string, clients: readonly SocketClient[]) =>
     })
   )
 
-/** Sends a message until it is acknowledged, as the SDK does. Fails if it is refused for another reason than a busy database. */
+/** Sends a message until it is acknowledged, as the SDK does. Throws for any error except `unavailable` and `busy`. */
 const deliver = async (client: SocketClient, message: { nonce: string; content: string }): Promise<number> => {
   client.send({ type: 'message', ref: message.nonce, ...message })
   for (;;) {
@@ -135,7 +135,7 @@ const startOlder = async () => {
   return { env, sql, older, call, ada, bob, eve, migrate }
 }
 
-/** Fills three rooms of the first release. */
+/** Starts a process of the first release, and fills three rooms. */
 const start = async () => {
   const { call, ...started } = await startOlder()
   const { older, ada, bob } = started
@@ -223,7 +223,7 @@ test.runIf(hasCommit(FIRST_RELEASE))(
     const isReady = async () => (await call('PUT', `${inGeneral}/members/me`, { token: bob.token, body: {} })).status
     await expect.poll(isReady, { interval: 500 }).toBe(200)
 
-    // Appends entries of every kind that refer to messages of the first release.
+    // Appends entries of the new kinds. Some of them refer to messages of the first release.
     const as = async (user: { token: string }, method: string, path: string, body?: object) => {
       const { status, body: result } = await call(method, path, { token: user.token, body })
       expect([method, path, status, result?.code]).toEqual([

@@ -10,8 +10,8 @@ test('the list contains every table with rows of rooms', async () => {
     `select table_name as "table" from information_schema.columns where table_schema = $1 and column_name = 'room_id'`,
     [schema]
   )
-  // Rows of these tables stay: `deletions` stores the position of each deletion of an account, and `log_changes` keeps changes for
-  // an hour.
+  // Rows of these tables stay: `deletions` stores the position of each deletion of an account, and `log_changes` keeps changes
+  // for an hour.
   const kept = ['deletions', 'log_changes']
   expect(tables.map(({ table }) => table).sort()).toEqual([...kept, ...ROOM_TABLES].sort())
 })

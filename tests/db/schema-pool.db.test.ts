@@ -9,7 +9,10 @@ beforeAll(async () => {
   client = await testClient()
 })
 
-/** Returns all rows of a schema without their times, and the next values of all sequences of the schema. */
+/**
+ * Returns the rows that a new schema has, without their times. Also returns the numbers of users and audit events, and the last
+ * values of all sequences.
+ */
 const contentOf = async (schema: string) => ({
   rooms: await client.query(`select id, name, title, last_seq from ${schema}.rooms`),
   steps: await client.query(`select step from ${schema}.upgrades`),

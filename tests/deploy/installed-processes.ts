@@ -62,7 +62,6 @@ fi
   return {
     pidOf,
     breakProcess: (port: number) => writeFileSync(join(folder, `${port}.broken`), ''),
-    /** Returns the log of a process. */
     logOf: (port: number) => readFileSync(join(folder, `${port}.log`), 'utf8'),
     /** Runs `deploy/rolling-restart.sh` to its end. The first run starts the processes. */
     async rollingRestart(changed: Readonly<Record<string, string>> = {}) {

@@ -111,7 +111,7 @@ describe.for([nginx, caddy])('behind $name', proxy => {
     await (await connectThrough(front, token)).close()
     await expect.poll(() => front.log()).toMatch(/"GET \/ws\/chat" 101|"uri":"\/ws\/chat\?token=REDACTED"/)
     await chat.server.close()
-    // Caddy responds with 502. nginx.conf lets nginx respond with 503, and logs the 502 of the process beside it.
+    // Caddy responds with 502. nginx responds with 503, and its log line also contains the 502 of the failed attempt.
     await expect(connectThrough(front, token)).rejects.toThrow(/50[23]$/)
     await expect.poll(() => front.log()).toMatch(/\/ws\/chat.*\b502\b/)
     expect(front.log()).not.toContain(token.slice(-20))

@@ -1,4 +1,4 @@
-/** Tests the bill of materials: that it lists dependencies and bundled packages, each once. */
+/** Tests the bill of materials that tools/sbom.js prints. */
 import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'

@@ -1,7 +1,7 @@
 /**
- * Implements `npm run test:docs`. Creates a clean copy of the commit, and runs there the commands in the ```sh blocks of the
- * documents. Runs the commands in the order in which they appear, like a reader. Skips the commands in NOT_HERE, which cannot
- * run here. Fails for a command that is neither in STEPS nor in NOT_HERE.
+ * Implements `npm run test:docs`. Creates a clean copy of the commit. In this copy, runs the commands in the ```sh blocks of the
+ * documents, in the order in which they appear. Skips the commands in NOT_HERE, which cannot run here. Fails for a command that
+ * is neither in STEPS nor in NOT_HERE.
  */
 import { execFileSync, spawn } from 'node:child_process'
 import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'

@@ -14,7 +14,7 @@ export interface Program {
 
 const running = new Set<Program>()
 
-/** Returns the path of an installed program. */
+/** Returns the path of a program, or undefined if it is not installed. */
 export const find = (name: string): string | undefined =>
   ['/usr/bin', '/usr/sbin', '/usr/local/bin'].map(folder => `${folder}/${name}`).find(existsSync)
 
@@ -71,6 +71,6 @@ export const runToEnd = async (
   throw new Error(`${path} ${args.join(' ')} failed: ${program.output()}`)
 }
 
-/** Returns whether a URL responds with a 2xx status. */
+/** Returns whether a URL responds with a 2xx status within three seconds. */
 export const isOk = async (url: string): Promise<boolean> =>
   (await fetch(url, { signal: AbortSignal.timeout(3000) }).catch(() => undefined))?.ok ?? false

@@ -1,7 +1,8 @@
 /**
  * Breaks a running installation, one fault after another: `npm run drill`. For each fault, prints how long no message could be
- * posted, what clients saw, and which alert fired. Exits with 1 if an acknowledged message was lost, stored twice or not
- * shown to somebody. `--only TEXT` runs the steps whose names contain the text, and `--users N` sets the number of users.
+ * posted, what clients saw, and which alert fired. Exits with 1 if an acknowledged message was lost or stored twice, or if a
+ * user was not shown a message or was shown it twice. `--only TEXT` runs the steps whose names contain the text, and
+ * `--users N` sets the number of users.
  */
 import { execFileSync } from 'node:child_process'
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs'

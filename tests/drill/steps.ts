@@ -1,4 +1,4 @@
-/** Defines the faults of the drill, in order. Each step ends when the service works again. */
+/** Defines the steps of the drill, in order. Each step causes a fault, and then removes the fault. */
 import { closeSync, mkdtempSync, openSync, readdirSync, rmSync, writeFileSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -17,7 +17,7 @@ export interface DrillContext {
 
 export interface Step {
   readonly name: string
-  /** Returns why the step cannot run here. */
+  /** Returns why the step cannot run here, or undefined if it can. */
   skip?(context: DrillContext): string | undefined
   run(context: DrillContext): Promise<void>
 }

@@ -1,4 +1,4 @@
-/** Tests that a host application creates private rooms and changes their members. */
+/** Tests that a host application can create rooms and change their members. */
 import { expect, test } from 'vitest'
 import { createChat } from '../../src/host.ts'
 import { ENCRYPTION_KEY } from '../support/settings.ts'

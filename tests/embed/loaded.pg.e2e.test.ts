@@ -9,7 +9,7 @@ import { builtProgram } from '../support/built-service.ts'
 import { testDatabaseUrl, testSchema } from '../support/database.ts'
 import { ENCRYPTION_KEY, SECRET_KEY } from '../support/settings.ts'
 
-/** Appends the URL of every module that is loaded to the file LOADED. */
+/** Appends the URL of every imported module to the file that the environment variable LOADED names. */
 const HOOK = `import { appendFileSync } from 'node:fs'
 export const resolve = async (name, context, next) => {
   const found = await next(name, context)

@@ -14,7 +14,7 @@ import { silentLog } from '../support/memory-chat.ts'
 import { testSettings } from '../support/settings.ts'
 
 test('runs the shutdown steps in order when a host application closes, except those that only a process has', async () => {
-  // Without a timeout, because creating an embedded database takes seconds on a busy machine.
+  // Disables the timeout of plugins, because creating an embedded database takes seconds on a busy machine.
   const app = Fastify({ pluginTimeout: 0 })
   const ran: string[] = []
   const shutdown = createShutdown(silentLog)

@@ -1,9 +1,9 @@
 /**
  * Attacks the built service with one attack after another, while other users chat: `npm run test:hostile`. For each attack,
- * prints the latency of the other users' acks (p50 and p99, also relative to a period without attacks). Also prints the number of
- * sockets left open, and the number of log lines. Fails if the memory grows too much, if sockets stay open, or if a log line is
- * repeated too often. Also fails if other users lose their connection or get no response. High latencies do not make the run
- * fail.
+ * prints the latency of the other users' acks (p50 and p99, also relative to a period without attacks). Also prints the numbers
+ * of missing responses, of sockets left open, and of log lines. Fails if the memory grows too much, if sockets stay open, or if
+ * a log line is repeated too often. Also fails if other users lose their connection or get no response. High latencies do not
+ * make the run fail.
  *
  * Options: `--only TEXT` runs the attacks whose names contain TEXT. `--seconds N` sets the duration of each attack, by default
  * 5.
@@ -52,7 +52,7 @@ const percentile = (sorted: readonly number[], share: number): number =>
   sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
 
 /**
- * Fills the message log for the attacks that read it. Reads all messages once, so that the page cache already contains them
+ * Fills the message log for the attacks that read it. Reads 1,000 messages once, so that the page cache already contains them
  * when the memory before the attacks is measured.
  */
 const fillHistory = async ({ port }: Victim, writers: readonly Account[]): Promise<void> => {

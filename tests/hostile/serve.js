@@ -1,4 +1,4 @@
-// Runs the built service for the hostile suite, and reports its memory after a garbage collection on request.
+// Runs the built service for the hostile suite. On each message of the parent process, collects garbage and reports the memory.
 import { readEnvironment } from '../../dist/plugins/config.js'
 import { startServer } from '../../dist/src/server.js'
 

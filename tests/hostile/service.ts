@@ -19,7 +19,7 @@ export interface Victim {
   memory(): Promise<NodeJS.MemoryUsage>
   /** Returns how many client sockets are open. */
   sockets(): number
-  /** Returns how many lines at level `warn` and above were logged since the last call, keyed by message. */
+  /** Returns how many lines at level `warn` and above were logged since the last call, keyed by message and error code. */
   takeLog(): ReadonlyMap<string, number>
   readonly isUp: boolean
   stop(): Promise<void>
@@ -100,7 +100,10 @@ const ready = async (child: ChildProcess): Promise<void> => {
   if (message !== 'ready') throw new Error(String(message))
 }
 
-/** Counts the sockets on the service's port in Linux's table of connections. Ignores sockets that no process holds anymore. */
+/**
+ * Counts the sockets on the service's port in Linux's table of connections. Ignores the listening socket, and sockets that no
+ * process holds anymore.
+ */
 const clientSockets = (port: number): number => {
   const local = `:${port.toString(16).toUpperCase().padStart(4, '0')}`
   return ['/proc/net/tcp', '/proc/net/tcp6']

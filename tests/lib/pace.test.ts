@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { createPace } from '../../src/lib/pace.ts'
 
-/** Runs `count` batches, of which each takes `msPerRow` for each row. Returns the number of rows of each batch. */
+/** Runs `count` batches. Each row takes `msPerRow` milliseconds. Returns the number of rows of each batch. */
 const rowsOf = async ({
   msPerRow,
   count,

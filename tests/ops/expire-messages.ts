@@ -1,6 +1,6 @@
 /**
- * Runs the retention of messages once, after its standard input has ended. message-retention.pg.e2e.test.ts kills this process.
- * tests/bench/data-commands.ts ends its input when the process has started, so that only the retention is measured.
+ * Runs the retention of messages once, after the standard input has ended. message-retention.pg.e2e.test.ts kills this process.
+ * tests/bench/data-commands.ts ends the input only when this process has started, so that it measures only the retention.
  */
 import { text } from 'node:stream/consumers'
 import { openClient } from '../../src/db/client/open.ts'

@@ -30,7 +30,7 @@ beforeAll(async () => {
   await builtProgram()
 })
 
-/** Creates the database of the other service and an empty schema for this one. */
+/** Creates an empty database for the FastAPI Chat Backend, and a migrated schema for this service. */
 const start = async () => {
   const [client, schema] = [await testClient(), await testSchema()]
   await migrateUp(client, schema)

@@ -19,7 +19,7 @@ test('a Fernet key is used as it is, and a passphrase is hashed', () => {
 
 const usersOf = (...names: string[]) => names.map((username, id) => ({ id, username }))
 
-test('names are problems if they break the rules or differ only in case, and renames must name a user', () => {
+test('names are problems if they break the rules, are equal or differ only in case, and renames must name a user', () => {
   const users = usersOf('Ann', 'ann', 'a b', 'éva', 'x'.repeat(51), 'bob')
   expect(renamed(users, new Map()).problems).toEqual([
     { name: 'ann', problem: 'differs from Ann only in case' },
@@ -37,5 +37,8 @@ test('names are problems if they break the rules or differ only in case, and ren
   // A new name can also conflict with the name of another user.
   expect(renamed(usersOf('Ann', 'zoe'), new Map([['zoe', 'ANN']])).problems).toEqual([
     { name: 'zoe', problem: 'differs from Ann only in case' }
+  ])
+  expect(renamed(usersOf('bob', 'zoe'), new Map([['zoe', 'bob']])).problems).toEqual([
+    { name: 'zoe', problem: 'would have the same name as bob: bob' }
   ])
 })

@@ -14,7 +14,7 @@ const sqlOf =
 const retentionOf = ({ messageRetention: repository }: ChatDatabase, days: number) =>
   createMessageRetention({ repository, days, clock: fakeClock(Date.now()), log: silentLog })
 
-/** Makes the entries of `general` up to `seq` 40 days old. */
+/** Changes the time of every entry from 1 to `seq` to 40 days ago. */
 const age = (database: ChatDatabase, seq: number) =>
   sqlOf(database)(`update @messages set created_at = now() - interval '40 days' where seq <= ${seq}`)
 

@@ -10,7 +10,7 @@ import { createDeferred } from '../support/deferred.ts'
 const EXPIRED = 5000
 
 /**
- * Creates a room with 5,000 expired and 100 kept messages. `begin` starts a process that deletes what is older than 30 days.
+ * Fills a room with 5,000 expired and 100 kept messages. `begin` starts a process that deletes what is older than 30 days.
  */
 const start = async () => {
   const database = await testDatabase()

@@ -1,4 +1,4 @@
-/** Tests requests whose bodies are optional, with and without an empty body in JSON. */
+/** Tests requests with an empty body. Some clients send the content type of JSON even with such a request. */
 import { expect, test } from 'vitest'
 import { ROOMS, startRooms } from '../support/rooms.ts'
 

@@ -34,7 +34,10 @@ export const useBrowser = () => {
     const tab = await newTab()
     return { chat, mails, ada, tab, page: tab.page, complaints: tab.complaints }
   }
-  /** Starts a service at http://localhost, because browsers treat this host as secure. Adds an authenticator to the tab. */
+  /**
+   * Starts a service at http://localhost, because passkeys need a secure context, and browsers treat this host as secure. Adds
+   * an authenticator to the tab.
+   */
   const startWithAuthenticator = async () => {
     const port = await freePort()
     const publicUrl = `http://localhost:${port}`
@@ -75,14 +78,14 @@ export const confirm = async (page: Page): Promise<void> => {
   await press(page, 'Confirm')
 }
 
-/** Enters the name and the password of ada in the login form. */
+/** Enters the name and the password of ada in the login form, and submits the form. */
 export const enterPassword = async (page: Page): Promise<void> => {
   await type(page, 'Username', 'ada')
   await type(page, 'Password', PASSWORD)
   await page.keyboard.press('Enter')
 }
 
-/** Waits until the mails contain `count` links. Returns the fragment of the newest link. */
+/** Waits until the mails contain `count` links for `purpose`. Returns the fragment of the newest of these links. */
 export const linkIn = async (mails: readonly string[], purpose: string, count = 1): Promise<string> => {
   const find = () => mails.flatMap(text => new RegExp(`#${purpose}=[\\w.-]+`).exec(text)?.[0] ?? [])
   await expect.poll(() => find().length).toBeGreaterThanOrEqual(count)

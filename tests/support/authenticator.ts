@@ -14,7 +14,7 @@ export interface Authenticator {
   readonly id: string
   /** Responds to a request to create a passkey. `options` are those that the service returned. */
   create(options: Options, changed?: Ceremony): object
-  /** Responds to a request for a passkey. */
+  /** Responds to a request to authenticate with the passkey. */
   get(options: Options, changed?: Ceremony): object
 }
 
@@ -24,7 +24,7 @@ type Options = any
 const base64url = (bytes: Uint8Array | string): string => Buffer.from(bytes).toString('base64url')
 const sha256 = (bytes: Uint8Array | string): Buffer => createHash('sha256').update(bytes).digest()
 
-/** Encodes the parts of CBOR (RFC 8949) that WebAuthn uses. */
+/** Encodes a value as CBOR (RFC 8949). Throws for types that a passkey does not need. */
 const cbor = (value: unknown): Buffer => {
   if (typeof value === 'number') return value < 0 ? head(1, -1 - value) : head(0, value)
   if (typeof value === 'string') return Buffer.concat([head(3, Buffer.byteLength(value)), Buffer.from(value)])

@@ -6,7 +6,8 @@ import { existsSync } from 'node:fs'
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
 import type { RunningChat } from './start-chat.ts'
 
-// `chromium-headless-shell` comes first, because the complete browser uses about twice the CPU time: it also draws its own windows.
+// `chromium-headless-shell` comes before the complete browsers. A complete browser uses about twice the CPU time, because it also
+// draws its own windows.
 const paths = [
   process.env.CHROMIUM,
   ...['chromium-headless-shell', 'chromium', 'chromium-browser', 'google-chrome'].map(name => `/usr/bin/${name}`)

@@ -1,4 +1,4 @@
-/** Creates buses on the real servers, and records what a bus delivers. */
+/** Creates buses on real PostgreSQL and Redis servers, and records what a bus delivers. */
 import { afterAll, expect, onTestFinished } from 'vitest'
 import type { Bus, BusStats } from '../../src/bus/bus.ts'
 import { createRedisBus } from '../../src/bus/drivers/redis.ts'
@@ -13,7 +13,7 @@ import { testDatabaseUrl } from './database.ts'
 import { type RedisServer, startRedis } from './redis-server.ts'
 import { ENCRYPTION_KEY } from './settings.ts'
 
-/** Opens a client of the test database, which is closed when the test ends. */
+/** Opens a client of the test database. The client is closed when the test ends. */
 export const openTestClient = async (): Promise<SqlClient & { readonly notifications: Notifications }> => {
   const client = await openClient({ url: await testDatabaseUrl(), poolMax: 2 })
   onTestFinished(() => client.close())
@@ -49,8 +49,8 @@ export interface RedisBusOptions extends Partial<RedisSettings> {
 }
 
 /**
- * A clock that runs five times as fast as real time. It shortens the intervals of the bus, and the minimum duration of a
- * fallback.
+ * A clock whose monotonic time and jobs run five times as fast as real time. It shortens the intervals of the bus, and the
+ * minimum duration of a fallback.
  */
 export const fastClock: Clock = {
   ...systemClock,

@@ -1,4 +1,7 @@
-/** Appends entries of every kind to `general`, for tests of former clients that know only messages. */
+/**
+ * Appends entries of every kind except erasures and the kinds of host applications to `general`. Tests of former clients, which
+ * know only messages, use these entries.
+ */
 import { expect } from 'vitest'
 import { ROOMS, withRooms } from './rooms.ts'
 import type { RunningChat } from './start-chat.ts'
@@ -6,8 +9,8 @@ import type { RunningChat } from './start-chat.ts'
 const GENERAL = `${ROOMS}/general`
 
 /**
- * Registers users with new clients. Returns a function that appends entries of every kind, and resolves with the `seq` of the
- * messages among them.
+ * Registers three users, and connects one of them. Returns a function that appends the entries, and resolves with the `seq` of
+ * the messages among them.
  */
 export const useEveryKind = async (chat: RunningChat): Promise<() => Promise<number[]>> => {
   const { as, promote } = withRooms(chat)

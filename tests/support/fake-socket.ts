@@ -30,7 +30,7 @@ export class FakeSocket extends EventEmitter implements Socket {
     this.#isSlow = true
   }
 
-  /** Simulates that the client reads again. It reads what is queued now, and then everything as soon as it is written. */
+  /** Simulates a client that reads again. Empties the queue. Later writes are not queued. */
   fast(): void {
     this.#isSlow = false
     this.#queued = 0

@@ -87,7 +87,7 @@ export const startIssuer = async (now: () => number = Date.now): Promise<TestIss
   return issuer
 }
 
-/** Creates a verifier of the issuer's tokens, without a service. `log` collects the warnings. */
+/** Creates a verifier of the issuer's tokens, without a service. `warnings` contains the warnings that the verifier logs. */
 export const verifierOf = (issuer: TestIssuer, clock: Clock, { jwksUrl }: { readonly jwksUrl?: string } = {}) => {
   const warnings: string[] = []
   const log = { ...silentLog, warn: (_: unknown, message?: string) => void warnings.push(message ?? '') }

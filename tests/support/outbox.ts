@@ -36,7 +36,10 @@ export const createOutbox = (database: ChatDatabase) => {
       return user
     },
     enqueue: (mails: NewMail) => mail.enqueue(database, mails),
-    /** Starts a worker, which is stopped when the test ends. `poll` lets the worker read the outbox once. */
+    /**
+     * Starts a worker, which is stopped when the test ends. `poll` lets the worker read the outbox once. `sweep` lets a minute
+     * pass, so that the job that removes expired mails runs once.
+     */
     async work(url: string, limits: Partial<WorkerLimits> = {}) {
       const clock = fakeClock()
       const worker = createOutboxWorker({

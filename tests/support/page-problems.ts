@@ -2,7 +2,7 @@
 import axe from 'axe-core'
 import type { Page } from 'playwright-core'
 
-/** Time in milliseconds after which a finding is checked again. */
+/** Time in milliseconds between two checks. */
 const AGAIN_MS = 1000
 
 const findingsOf = async (page: Page): Promise<string[]> => {
@@ -13,8 +13,8 @@ const findingsOf = async (page: Page): Promise<string[]> => {
 }
 
 /**
- * Returns all findings as text. A finding counts only if the page still has it a second later, because the page may be changing
- * while it is checked.
+ * Returns the findings as text. If the first check has findings, returns only those of a second check one second later, because
+ * the page may have been changing during the first check.
  */
 export const problemsOf = async (page: Page): Promise<string[]> => {
   if (await page.evaluate("typeof axe === 'undefined'")) await page.evaluate(axe.source)

@@ -3,8 +3,8 @@ import type { ChatDatabase, Repositories } from '../../src/db/database.ts'
 
 /**
  * The point at which an action is paused: before it begins a transaction, or before it calls a method of a repository, such as
- * `sessions.start`. Choose a method that is called before the transaction locks a row that `between` changes. Otherwise
- * `between` would wait for this lock.
+ * `sessions.start`. Choose a method that is called before the transaction locks a row that the callback `between` changes.
+ * Otherwise `between` would wait for this lock.
  */
 export type PausePoint = 'transaction' | `${keyof Repositories}.${string}`
 

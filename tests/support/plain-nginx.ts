@@ -15,7 +15,7 @@ export interface LoggedRequest {
   /** The method and the path. */
   readonly request: string
   readonly status: number
-  /** The status of each process that was tried. */
+  /** The status of each attempt to reach a process, in order, such as `503, 502`. */
   readonly tried: string
 }
 

@@ -1,6 +1,7 @@
 /**
  * Models the part of the service that issues and renews tokens, for tests of the SDK. An exchange of a refresh token can be
- * repeated. The reuse of an old token revokes its session. Responses can be lost, delayed or replaced by errors.
+ * repeated. The reuse of an old token revokes its session. A test can make a request fail before or after the service handles
+ * it, or replace its response by an error.
  */
 import type { FetchLike, ResponseLike } from '../../client/src/index.ts'
 
@@ -9,7 +10,7 @@ interface Row {
   /** The number of the current refresh token. The token of session `s1` with number 2 is `s1.2`. */
   n: number
   isRevoked: boolean
-  /** Whether the current refresh token, or an access token issued with it, has been used. */
+  /** Whether an access token that was issued with the current refresh token has been used. */
   isUsed: boolean
 }
 
@@ -58,8 +59,9 @@ export const sessionService = ({ lifetime = 1800 } = {}) => {
   }
 
   /**
-   * Exchanges a refresh token by the rules of the service. For the current token, returns a new token. For the previous token,
-   * returns the current token. If the current token has already been used, the previous token revokes the session instead.
+   * Exchanges a refresh token by the rules of the service, except those that depend on time. For the current token, returns a
+   * new token. For the previous token, returns the current token, or revokes the session if `isUsed` is true. For an older
+   * token, revokes the session.
    */
   const refresh = (given: unknown, isCookie: boolean): ResponseLike => {
     const [id = '', n = ''] = String(given).split('.')

@@ -1,5 +1,6 @@
 /**
- * Provides settings for tests: fixed keys, cheap password hashes, and no limits on registration, login and the machine's load.
+ * Provides settings for tests: fixed keys, cheap password hashes, and no limits on registrations, logins, new connections and
+ * the delay of the event loop.
  */
 import { resolveSettings } from '../../src/config/resolve.ts'
 import type { Settings } from '../../src/config/settings.ts'

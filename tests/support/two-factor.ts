@@ -1,4 +1,4 @@
-/** Sets up second factors of test users: the codes of an authenticator app, and a passkey in software. */
+/** Sets up the authenticator app of a test user, and logs in with its codes. */
 import { Secret, TOTP } from 'otpauth'
 import { expect } from 'vitest'
 import { PASSWORD, type Person, type RunningChat } from './start-chat.ts'

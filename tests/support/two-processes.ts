@@ -1,6 +1,6 @@
 /**
- * Runs two processes of the service on one PostgreSQL schema, each with its own pool. Lets two requests reach the same rows at
- * the same time.
+ * Runs the service twice on one PostgreSQL schema, each with its own pool, like two processes. Lets two requests reach the same
+ * rows at the same time.
  */
 import postgres from 'postgres'
 import { expect, inject, onTestFinished } from 'vitest'

@@ -59,7 +59,7 @@ test('ignores a damaged file, and one of an earlier version', () => {
   }
 })
 
-/** Starts a model of the service, and returns a function that starts the program in one folder. */
+/** Starts a model of the service. `start` simulates a start of the program, always with the same folder. */
 const setUp = () => {
   const service = sessionService()
   vi.stubGlobal('fetch', service.fetch)

@@ -82,9 +82,9 @@ export const createPostgresTransport = ({
   let channel: string | undefined
   let listener: Listener | undefined
   /**
-   * The monotonic time in milliseconds at which the listening connection last received a heartbeat. `-Infinity` after this
-   * connection was opened or failed to send. Heartbeats are sent on another connection. So a received heartbeat proves that
-   * both connections lead to the same database, and that no transaction pooler is in between.
+   * The monotonic time in milliseconds at which the listening connection last received a heartbeat of this process. `-Infinity`
+   * after this connection was opened or failed to send. Heartbeats are sent on another connection. So a received heartbeat
+   * proves that both connections lead to the same database, and that no transaction pooler is in between.
    */
   let provenAt = Number.NEGATIVE_INFINITY
 
@@ -95,8 +95,8 @@ export const createPostgresTransport = ({
 
   const open = async (name: string, receiver: Receiver): Promise<void> => {
     const receive = (payload: string): void => {
-      // Heartbeats are sent on another connection. So only a heartbeat of this process proves that the listening connection
-      // receives what another connection sends. Other payloads may have been sent on the listening connection itself.
+      // This process sends its heartbeats on another connection. So its own heartbeat proves that the listening connection
+      // receives what another connection sends. Its other payloads may have been sent on the listening connection itself.
       if (payload.startsWith(ours) && !CONTENT.test(payload)) heardAt = provenAt = clock.monotonic()
       if (payload === lastBeat.payload) lagMs = clock.monotonic() - lastBeat.at
       receiver.receive(payload)
@@ -201,8 +201,8 @@ export const createPostgresTransport = ({
       channel = name
       heardAt = clock.monotonic()
       await open(name, receiver)
-      // The first heartbeat is sent at once. If this process cannot receive over Redis, its heartbeat makes processes with
-      // Redis send over PostgreSQL too.
+      // The first heartbeat is sent at once. If this process does not use Redis, its heartbeat makes processes with Redis send
+      // over PostgreSQL too.
       beat()
       stopBeating = clock.every(HEARTBEAT_MS, () => {
         beat()

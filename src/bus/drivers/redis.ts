@@ -80,8 +80,8 @@ const createRedisTransport = ({
       onFallback(isActive)
       if (!isActive) return
       mustReset = true
-      // Sends a heartbeat with the request to use PostgreSQL at once. Otherwise, the other processes would receive the request
-      // only with the next regular heartbeat.
+      // Sends a heartbeat at once, with the request to use PostgreSQL too. Otherwise, the other processes would receive the
+      // request only with the next regular heartbeat.
       postgres.beat()
     }
   })
@@ -113,7 +113,7 @@ const createRedisTransport = ({
     if (count > 0) link.replace()
   }
 
-  /** Returns whether a payload of another process must be delivered. */
+  /** Returns whether a numbered payload has not arrived before. Counts the payloads that are replayed on Redis. */
   const isNew = (from: string, n: number, via: Via, isFresh: boolean): boolean => {
     const result = senders.accept(from, n, via, isFresh)
     if (result === 'replayed' && via === 'redis') dropped++

@@ -1,10 +1,10 @@
-/** Publishes the numbered payloads of this process on Redis, and collects those that Redis did not confirm. */
+/** Publishes the numbered payloads of this process on Redis, and reports those that Redis did not confirm. */
 import type { RedisLink } from './link.ts'
 import type { Signature } from './signature.ts'
 
 export interface PublisherOptions {
   readonly link: Pick<RedisLink, 'isUp' | 'publish'>
-  /** Called with each payload that Redis did not confirm, except those that are also sent over PostgreSQL. */
+  /** Called with each payload that Redis did not confirm, unless `hasOther` was true for the payload. */
   readonly onUnconfirmed: (payload: string) => void
   /** Called with each error. Redis then counts as failed. */
   readonly onFailure: (error: unknown) => void
@@ -22,7 +22,7 @@ export interface Publisher {
   /** The number of payloads that were not published, because `MAX_WAITING_BYTES` bytes already waited for confirmation. */
   readonly dropped: number
   readonly errors: number
-  /** Publishes a payload without waiting. `hasOther` is true if the payload is also sent over PostgreSQL. */
+  /** Publishes a payload without waiting. `hasOther` is true if the payload is also sent over PostgreSQL, or is a heartbeat. */
   publish(numbered: Numbered, channel: string, signature: Signature, hasOther: boolean): void
   /** Resolves when every payload is confirmed or has failed, which takes at most as long as the timeout of a command. */
   idle(): Promise<void>

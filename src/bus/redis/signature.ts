@@ -19,7 +19,7 @@ export interface Verified {
 export interface Signature {
   /** Returns the message for a payload: HMAC, time and payload, separated by spaces. */
   sign(payload: string): string
-  /** Verifies a message. Returns undefined if no key verifies it. */
+  /** Verifies a message. Returns undefined if it is malformed, or if no key verifies it. */
   verify(message: string): Verified | undefined
 }
 

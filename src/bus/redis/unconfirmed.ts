@@ -1,4 +1,4 @@
-/** Sends over PostgreSQL the payloads that Redis did not confirm, so that no event is lost when Redis fails. */
+/** Uses PostgreSQL to send the payloads that Redis did not confirm, so that few events are lost when Redis fails. */
 
 export interface Unconfirmed {
   add(payload: string): void

@@ -1,7 +1,7 @@
 /**
- * Limits how many WebSockets this process has, and how many new ones it opens per second, because all clients reconnect at once
- * after a restart. A WebSocket beyond a limit is rejected with a random `Retry-After`, whose range grows with the number of
- * rejections.
+ * Limits how many WebSockets this process has, and how many new ones it opens per second. The second limit exists because all
+ * clients reconnect at once after a restart. A WebSocket beyond a limit is rejected with a random `Retry-After`, whose range
+ * grows with the number of rejections.
  */
 import type { Clock } from '../../lib/clock.ts'
 import { ChatError } from '../../protocol/errors.ts'
@@ -25,7 +25,7 @@ export interface AdmissionOptions {
  */
 const MIN_SPREAD_MS = 2000
 const MAX_SPREAD_MS = 58_000
-/** Time in milliseconds after which rejected WebSockets no longer count for the delay. */
+/** Length in milliseconds of the window in which rejected WebSockets are counted for the delay. */
 const WINDOW_MS = 10_000
 
 /** Returns a function that admits a new WebSocket, or throws `busy` with the time after which to try again. */
@@ -36,8 +36,8 @@ export const createAdmission = (options: AdmissionOptions): (() => void) => {
   let since = clock.monotonic()
 
   /**
-   * Returns a random delay in milliseconds. The spread grows with the number of recent rejections, so that the rejected clients
-   * do not reconnect faster than `connectRate` allows.
+   * Returns a random delay in milliseconds. Up to the maximum, the spread grows with the number of recent rejections, so that the
+   * rejected clients do not reconnect faster than `connectRate` allows. Without `connectRate`, the spread is constant.
    */
   const retryAfterMs = (): number => {
     const now = clock.monotonic()

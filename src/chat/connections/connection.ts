@@ -185,8 +185,8 @@ export class Connection {
   }
 
   /**
-   * Handles queued incoming frames and resumes waiting subscriptions, unless too many outgoing bytes are queued. Called when
-   * the outgoing queue may have become shorter.
+   * Handles queued incoming frames, and resumes reads and waiting subscriptions, unless too many outgoing bytes are queued.
+   * Called when the outgoing queue may have become shorter.
    */
   drained(): void {
     if (!this.outgoing.mayCatchUp) return

@@ -47,7 +47,7 @@ export interface ConnectionContext {
 export interface ConnectionOptions {
   readonly socket: Socket
   readonly principal: Principal
-  /** True if the subprotocol of the connection is `chat.v1`. Such a connection ends when its token expires. */
+  /** True if the subprotocol of the connection is `chat.v1`. Such a connection ends when its newest token expires. */
   readonly hasChatV1: boolean
   /** The IPv4 address of the client, or the /64 network of its IPv6 address, for the limits per IP address. */
   readonly address: string

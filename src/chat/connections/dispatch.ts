@@ -44,8 +44,8 @@ export interface FrameDispatchOptions {
   readonly authenticate: (token: string) => Promise<Principal>
   readonly isDraining: () => boolean
   /**
-   * Called when a connection opens. Since the token was verified, the user may have been disconnected, suspended or deleted, or
-   * the session may have ended. If so, returns a close code. Otherwise, returns undefined.
+   * Called when a connection opens. Returns a close code if, after the token was verified, the user was disconnected, suspended
+   * or deleted, or the session ended. Otherwise, returns undefined.
    */
   readonly closeCodeOf: (principal: Principal) => CloseCode | undefined
 }
@@ -134,7 +134,7 @@ export const createFrameDispatch = (options: FrameDispatchOptions): ((opened: Co
     }
   }
 
-  /** Returns the kinds of entries that are accepted now. A client must not send other kinds. */
+  /** Returns the kinds that are accepted now, without those of the host application. A client must not send other kinds. */
   const features = (): string[] => {
     const isFinished = options.isUpgradeFinished ?? (() => true)
     const accepted = options.kinds.all.filter(

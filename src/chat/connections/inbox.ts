@@ -19,7 +19,7 @@ export interface InboxOwner<Frame> {
   bytesOf(frame: Frame): number
   /** Returns whether frames may be handled now. Returns false, for example, while too many earlier frames are in progress. */
   mayHandle(): boolean
-  /** Called when the first frame is queued. The owner must pause reads until `onEmpty` is called. */
+  /** Called when a frame is added to the empty queue. The owner must pause reads until `onEmpty` is called. */
   onHeld(): void
   /** Called when all queued frames have been handled. */
   onEmpty(): void
@@ -42,8 +42,8 @@ export class Inbox<Frame> implements Waiting {
     return this.#at < this.#held.length
   }
 
-  // True only if the queued frames wait for a later turn. While `mayHandle` returns false, the frames wait for the owner
-  // instead, which calls `proceed` when the result changes.
+  // True only if the queued frames wait for a later turn. While `mayHandle` returns false, the frames instead wait until the
+  // owner calls `proceed`.
   get isWaiting(): boolean {
     return this.isHolding && this.#owner.mayHandle()
   }

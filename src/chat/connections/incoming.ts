@@ -90,7 +90,8 @@ export class Incoming implements InboxOwner<InboundFrame> {
   }
 
   /**
-   * Drops queued frames and stops reads, because a client that floods continues to send while its connection is being closed.
+   * Drops queued frames, stops reads, and ends the socket after its queued bytes are written, because a client that floods
+   * continues to send while its connection is being closed.
    */
   stop(): void {
     this.#inbox.clear()

@@ -1,7 +1,7 @@
 /**
  * Writes to a connection's socket, and limits the number of bytes queued for the client. Replies of one turn of the event loop
- * are sent in one write, before any other frame. Entries that don't fit into the queue are not sent. Instead, the subscription
- * reads them from the log when the socket drains.
+ * are sent in one write. Any other frame is sent after the replies that are queued at that time. Entries that don't fit into the
+ * queue are not sent. Instead, the subscription reads them from the log when the socket drains.
  *
  * Writes directly to the net.Socket, which is the private property `_socket` of the `ws` socket. This is safe only while `ws`
  * itself has nothing queued, which means that its `bufferedAmount` equals the `writableLength` of the net.Socket. In all other
@@ -12,8 +12,8 @@ import type { Socket as NetSocket } from 'node:net'
 import { type Chunk, chunkOf, type Encoded } from './encoded.ts'
 
 /**
- * Maximum number of bytes that are queued for a slow reader. If more than half of this maximum is queued, hints (presence,
- * typing) are dropped.
+ * Maximum number of bytes that are queued for a slow reader. If more than half of this maximum is queued, hints are dropped. See
+ * `Outgoing.hint`.
  */
 const MAX_QUEUED_BYTES = 1024 * 1024
 /** While a subscription is catching up, it reads from the log only if at most this many bytes are queued. */
@@ -74,8 +74,8 @@ export class Outgoing {
   }
 
   /**
-   * Sends a frame that may be lost (presence, typing). Drops the frame if more than half of the queue is used. Returns whether
-   * the frame was sent.
+   * Sends a hint, which is a frame that may be lost, such as a presence or typing frame. Drops the frame if more than half of the
+   * queue is used. Returns whether the frame was sent.
    */
   hint(frame: Encoded): boolean {
     if (this.#isEnded) return false

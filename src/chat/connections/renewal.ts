@@ -1,6 +1,6 @@
 /**
- * Replaces the principal of a connection when its client sends a new token. A connection whose end is the expiry of its token
- * (see lifetime.ts) then ends when the new token expires.
+ * Replaces the principal of a connection when its client sends a new token. If the connection ends when its token expires (see
+ * lifetime.ts), the expiry of the new token applies from then on.
  */
 import { timestamp } from '../../lib/clock.ts'
 import { ChatError } from '../../protocol/errors.ts'

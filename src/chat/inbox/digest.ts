@@ -16,7 +16,7 @@ export const membershipsDigest = (rows: readonly Pick<InboxRow, 'roomId' | 'role
   return `${rows.length} ${ids} ${ranks}`
 }
 
-/** Returns the sums of the marks of a user. */
+/** Returns the sum of a user's read marks, and the sum of the ids of the rooms that are marked as unread. */
 export const marksOf = (rows: readonly Pick<InboxRow, 'roomId' | 'readSeq' | 'isUnread'>[]): Marks => ({
   readSeqs: rows.reduce((sum, { readSeq }) => sum + readSeq, 0),
   unreadRooms: rows.reduce((sum, { roomId, isUnread }) => sum + (isUnread ? roomId : 0), 0)

@@ -1,6 +1,6 @@
 /**
- * Lists the rooms of a user, the latest message first, with the numbers of unread messages. The number of queries does not depend
- * on the number of rooms. Excerpts are read for each request and never cached, so that a deleted text is not shown.
+ * Lists the rooms of a user, the latest message first, with the numbers of unread messages. One query reads all rooms. Excerpts
+ * are read only for the rooms of a page, for each request, and never cached, so that a deleted text is not shown.
  */
 import pLimit from 'p-limit'
 import type { Keyring } from '../../crypto/keyring.ts'

@@ -2,7 +2,7 @@
 import type { InboxPerson, InboxRow } from '../../db/database.ts'
 import type { InboxItem, InboxTotal, LastMessage } from '../../protocol/http/inbox.ts'
 
-/** The data that items need in addition to their rows, keyed by room id. */
+/** The data that items need in addition to their rows: the newest messages, keyed by room id, and the people in direct rooms. */
 export interface ItemDetails {
   readonly newest: ReadonlyMap<number, LastMessage>
   readonly people: readonly InboxPerson[]

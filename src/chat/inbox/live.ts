@@ -25,7 +25,10 @@ import { createInboxState, type User } from './state.ts'
 
 /** Minimum time in milliseconds between two frames about the same room. */
 const SHARED_MS = 1000
-/** Interval in milliseconds at which the newest `seq` of each room is queried, because a notification may have been lost. */
+/**
+ * Interval in milliseconds at which the newest `seq` of each room in `InboxState.watched` is queried, because a notification may
+ * have been lost.
+ */
 const POLL_MS = 5000
 /**
  * Interval in milliseconds at which memberships and marks are compared with the database, because a notification may have been
@@ -81,7 +84,7 @@ export const createLiveInbox = (options: LiveInboxOptions): LiveInbox => {
   const renames = createRenames(repository, reader, state)
   const opens = createUserBuckets({ clock, perSecond: OPENS_PER_SECOND, burst: OPEN_BURST })
   let openings: Opening[] = []
-  /** The inboxes that could not be read. The next tick reads them again. */
+  /** The inboxes that could not be read. They are read again at the next interval of `SHARED_MS`. */
   let failedOpenings: Opening[] = []
   let isReading = false
   let running: Promise<void> | undefined

@@ -1,6 +1,6 @@
 /**
  * Sends the changes of rooms to the inboxes that show them. When a room has grown, all these inboxes receive the same frame.
- * The personal fields, such as the number of mentions, are sent only to the users for whom they or the read mark have changed.
+ * A user receives the personal fields, such as the number of mentions, only if these fields or the user's marks have changed.
  */
 import { createHmac, randomBytes } from 'node:crypto'
 import type { InboxRepository, InboxRoom, InboxRow } from '../../db/database.ts'
@@ -16,8 +16,8 @@ const [ROOMS_PER_QUERY, USERS_PER_QUERY] = [200, 500]
 
 /**
  * A change of a room. If the room has grown, all users who have the room in their inbox receive the change. Otherwise, only the
- * users in `marked` receive it. These users receive their personal fields also if the fields equal those that were sent last,
- * because a client shows its own change of a mark before it is sent, and another device may have taken the change back since.
+ * users in `marked` receive it. The users in `marked` receive their personal fields even if the fields equal those that were sent
+ * last. The reason is that a client shows its own change of a mark at once, and another device may have reversed the change.
  */
 interface Change {
   readonly isGrown: boolean
@@ -27,7 +27,7 @@ interface Change {
 export interface RoomChanges {
   /** Records that the read marks of some users in a room have changed. */
   mark(roomId: number, users: readonly User[]): void
-  /** Sends the recorded changes. If it rejects, the next call sends the rest. */
+  /** Sends the recorded changes. If the promise rejects, the next call sends the rest. */
   send(): Promise<void>
 }
 
@@ -40,8 +40,8 @@ export const createRoomChanges = (
   const marked = new Map<number, Set<User>>()
 
   /**
-   * Sends the changes of some rooms. All users of a room receive the same frame, and each user also receives the user's own
-   * personal fields if these fields or the read mark have changed.
+   * Sends the changes of some rooms. Reads the texts before the members, so that a removed user receives no text that is newer
+   * than the removal.
    */
   const sendRooms = async (changes: ReadonlyMap<number, Change>): Promise<void> => {
     const roomIds = [...changes.keys()]

@@ -76,7 +76,7 @@ const invalid = (detail: string, more: object = {}): ChatError => new ChatError(
 
 /**
  * Returns a copy of the data as JSON represents it, so that clients receive exactly the data that is validated. Throws
- * `validation_failed` if JSON cannot represent the data.
+ * `validation_failed` if the data cannot be serialized as JSON.
  */
 export const plainData = (given: unknown): unknown => {
   try {

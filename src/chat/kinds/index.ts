@@ -31,8 +31,9 @@ export interface Kinds {
 }
 
 /**
- * Creates a registry. Throws a TypeError if two kinds have the same name or command type, or if the name or command type of a
- * kind is the `type` of another frame.
+ * Creates a registry. Throws a TypeError if two kinds have the same name, or if two kinds with a client frame have the same
+ * command type. Also throws if the name of a kind is the `type` of another service frame, or if the command type of a kind is
+ * the `type` of another client frame.
  */
 export const createKinds = (all: readonly Kind[] = BUILT_IN): Kinds => {
   const sent = all.filter(({ isServiceOnly, isOfHost }) => !isServiceOnly && !isOfHost)

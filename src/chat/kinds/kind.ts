@@ -19,7 +19,8 @@ export interface Body extends Readonly<Record<EncryptedColumn, string | null>> {
 }
 
 /**
- * The content of an entry as it appears in a frame. `meta` and `detail` are parsed JSON. `content` is null if it cannot be shown.
+ * The content of an entry as it appears in a frame. `meta` and `detail` are parsed JSON. `content` is null if it cannot be shown,
+ * or if the entry has no text.
  */
 export interface ShownBody {
   readonly content: string | null
@@ -38,7 +39,10 @@ export interface PrepareContext {
   readonly editWindowMs?: number | undefined
 }
 
-/** The fields that all commands share. A command is the frame or the request with which a client appends an entry. */
+/**
+ * The fields that commands of all kinds may have. A command is the data from which `prepare` creates an entry. It comes from a
+ * frame or a request of a client, from the service, or from the host application.
+ */
 export interface Command {
   readonly type?: string
   readonly room?: string | undefined
@@ -47,8 +51,8 @@ export interface Command {
 }
 
 /**
- * The HTTP route that appends an entry of a kind. The request body is the command without `type`, `ref`, and the fields that
- * are in the path or in headers.
+ * The HTTP route that appends an entry of a kind. The request body is the command without `type`, `ref`, the fields in the path
+ * or in headers, and the fields in `fixed`.
  */
 export interface HttpTwin {
   readonly method: 'POST' | 'PUT' | 'PATCH' | 'DELETE'
@@ -66,7 +70,7 @@ export interface HttpTwin {
    * the command.
    */
   readonly body?: TSchema
-  /** The error codes that are specific to this kind. */
+  /** The error codes that the route may return in addition to those that all entry routes may return. See routes/entries.ts. */
   readonly errors?: readonly ErrorCode[]
 }
 
@@ -110,7 +114,7 @@ export interface KindDefinition<Schema extends CommandSchema> {
   readonly isOfHost?: boolean
   /**
    * The name of a step of the rolling upgrade. Entries of the kind are accepted only after this step has finished. The default
-   * is `kinds`. See drizzle/0012_message_changes.sql.
+   * is `kinds`. Entries of the kind `message` need no step. See drizzle/0012_message_changes.sql.
    */
   readonly step?: string
   /**

@@ -73,8 +73,8 @@ export const metaText = (meta: Record<string, unknown> | undefined): string | nu
 
 /**
  * Returns the text of a message as it is stored and shown. Throws `message_too_long` if the text has more than `max` characters
- * (Unicode code points), and `invalid_frame` if the text has no visible character. Replaces each lone surrogate with U+FFFD, so
- * that the live frame has the same text as the history. In the history, the UTF-8 encoding has replaced the surrogate.
+ * (Unicode code points), and `invalid_frame` if the text has no visible character. Replaces each lone surrogate with U+FFFD, as
+ * the UTF-8 encoding of the stored text would. So the live frame has the same text as the history.
  */
 export const messageText = (content: string, max: number): string => {
   const text = content.toWellFormed()
@@ -142,6 +142,7 @@ export const message = defineKind({
       ...(state.pinSeq ? { pinned: true } : {})
     }
   },
-  // Mentions are not compared, because the stored list lacks the ids of users who do not exist.
+  // Mentions are not compared, because the stored list lacks some ids: those of users who do not exist and, in a private or
+  // direct room, those of users who are not members.
   isSameDetail: () => true
 })

@@ -1,7 +1,7 @@
 /**
  * Defines the kind `pin`, which pins a message, or ends its pin. A pin that changes nothing is not stored. If the message is
- * already pinned, the response contains the position of the entry that pinned it. If there is no pin to remove, the response
- * contains the position of the message. The deletion of a message ends its pin, without an entry.
+ * already pinned, the response contains the entry that pinned it. If there is no pin to remove, the response contains the
+ * message. The deletion of a message ends its pin, without an entry.
  */
 import { Type } from '@sinclair/typebox'
 import { messageFields, Nonce, PIN, RoomName, Target } from '../../protocol/http/messages.ts'
@@ -10,7 +10,7 @@ import { defineKind, type HttpTwin } from './kind.ts'
 
 const { content: _, meta: __, ...place } = messageFields
 
-/** The entry that a route appends to pin a message or, if `remove` is true, to end its pin. */
+/** The command with which a route pins a message or, if `remove` is true, ends its pin. */
 export const PinCommand = Type.Object({
   type: Type.Literal(PIN),
   target: Target,
@@ -19,7 +19,7 @@ export const PinCommand = Type.Object({
   nonce: Type.Optional(Nonce)
 })
 
-/** The frame that reports a pin. */
+/** The frame that reports that a message was pinned, or that its pin was removed. */
 export const PinFrame = Type.Object(
   {
     type: Type.Literal(PIN),

@@ -1,7 +1,7 @@
 /**
  * Defines the kind `reaction`, which adds a reaction to a message, or removes it. A reaction that changes nothing is not
- * stored. In that case, the ack refers to the entry that added the reaction, or to the message if there was no reaction to
- * remove.
+ * stored. In that case, the ack or the HTTP response refers to the entry that added the reaction, or to the message if there
+ * was no reaction to remove.
  */
 import { Type } from '@sinclair/typebox'
 import { ChatError } from '../../protocol/errors.ts'
@@ -28,7 +28,7 @@ export const ReactCommand = Type.Object(
   { $id: 'ChatReactCommand' }
 )
 
-/** The frame that reports a reaction. `count` is the number of reactions with this key after the change. */
+/** The frame that reports an added or removed reaction. `count` is the number of reactions with this key after the change. */
 export const ReactionFrame = Type.Object(
   {
     type: Type.Literal(REACTION),

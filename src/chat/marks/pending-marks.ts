@@ -27,15 +27,18 @@ export class PendingMarks {
   }
 
   /**
-   * Adds a change, merged with the waiting change of the same user and room. If there is no such change and `isFull` is true, drops
-   * the change.
+   * Adds a change, merged with the waiting change of the same user and room. If there is no such change and `isFull` is true,
+   * drops the change.
    */
   add(change: ReadChange): void {
     const earlier = this.#get(change)
     this.#set(earlier ? merge(earlier, change) : change)
   }
 
-  /** Adds back changes that could not be written. They are older than the changes that were added in the meantime. */
+  /**
+   * Adds back changes that could not be written. They are older than the changes that were added in the meantime. Like `add`,
+   * drops changes if `isFull` is true.
+   */
   restore(changes: readonly PendingChange[]): void {
     for (const change of changes) {
       const later = this.#get(change)

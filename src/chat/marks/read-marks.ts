@@ -35,7 +35,7 @@ export interface ReadMarksOptions {
   readonly bus: Bus
   readonly clock: Clock
   readonly log: Log
-  /** Whether members see each other’s marks. */
+  /** If false, no member sees the marks of others. If true, `ReadMark.mayShare` decides for each room. */
   readonly hasReadReceipts: boolean
   /** Called when marks were changed, by this process or another one. */
   readonly onChanged?: ((roomId: number, userIds: readonly number[]) => void) | undefined
@@ -43,7 +43,7 @@ export interface ReadMarksOptions {
 
 export interface ReadMarks {
   /**
-   * Collects a change, which is written within two seconds. Takes the same time for every room, so that the time does not reveal
+   * Collects a change for the next write (see `WRITE_MS`). Takes the same time for every room, so that the time does not reveal
    * whether the room exists.
    */
   add(change: ReadChange): void

@@ -15,8 +15,8 @@ export interface PresenceNotificationsOptions {
   readonly bus: Bus
   readonly clock: Clock
   /**
-   * Returns whether the process is stopping. If so, clients are not notified that users leave, because most users will
-   * reconnect.
+   * Returns whether the process is stopping. If so, clients receive no frames about presence and typing. Otherwise they
+   * would be notified that users leave, although most of these users reconnect.
    */
   readonly isDraining: () => boolean
 }

@@ -20,11 +20,12 @@ import type { RoomRegistry } from './registry.ts'
 export interface ChatRooms {
   /** Returns the rooms that the principal may read, sorted by name. */
   list(principal: Principal, query: RoomQuery): Promise<RoomList>
-  /** Returns a room. Throws `room_not_found` if the room doesn't exist or the principal may not read it. */
+  /** Returns a room. Throws the errors of `FindRoom` (access/room-access.ts). */
   show(principal: Principal, room: string): Promise<RoomShown>
   /**
    * Creates a room, whose owner is the principal. Throws `not_allowed` if the principal may not create the room. If the room
-   * already exists, throws `room_taken`. If the principal may not read the existing room, throws `not_allowed` instead.
+   * already exists, throws `room_taken`. If the principal may not read the existing room, throws `not_allowed` or `banned`
+   * instead.
    */
   create(principal: Principal, room: NewRoom): Promise<RoomShown>
   /** Changes properties of a room. Throws `room_not_found`, `not_allowed`, `room_archived` or `upgrade_pending`. */
@@ -42,8 +43,9 @@ export interface ChatRooms {
   /** Opens the direct room of the principal and the given users. See `OpenDirectRoom`. */
   direct(...direct: Parameters<OpenDirectRoom>): Promise<{ room: RoomShown; isNew: boolean }>
   /**
-   * Returns a room, and creates the room first if it doesn't exist. Does not call `authorize`, because this method is for the
-   * host application and not for users.
+   * Returns a room, and creates the room first if it doesn't exist. Throws `room_taken` if the visibility of the existing room
+   * is not the requested visibility. Does not call `authorize`, because this method is for the host application and not for
+   * users.
    */
   ensure(room: HostRoom): Promise<RoomShown>
 }
@@ -78,10 +80,7 @@ export const createChatRooms = (options: ChatRoomsOptions): ChatRooms => {
     return publicRoomOfRow({ ...row, role: owner === undefined ? null : 'owner' })
   }
 
-  /**
-   * Returns an existing room. Throws `room_taken` if the existing room is public and the requested room is private, or vice
-   * versa.
-   */
+  /** Returns the room if it exists. Throws `room_taken` if its visibility is not the requested visibility. */
   const existing = async ({ room: name, visibility }: HostRoom): Promise<RoomShown | undefined> => {
     const row = await repository.findByName(name)
     if (row && visibility !== undefined && visibility !== row.visibility)

@@ -36,7 +36,7 @@ export interface Subscriber {
   interrupt(): void
 }
 
-/** Called with the entries that were written to the sockets of the subscribers. */
+/** Called after each delivery, with the delivered entries. Not called if the room has no subscribers. */
 export type OnDelivered = (entries: readonly Entry[]) => void
 
 export class Delivery {

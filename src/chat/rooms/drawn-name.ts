@@ -1,4 +1,4 @@
-/** Draws the names of private and direct rooms. Nobody can guess such a name, so a name does not reveal that its room exists. */
+/** Generates the names of private and direct rooms. The names are random, so that nobody can guess the name of a room. */
 import { randomBytes } from 'node:crypto'
 
 const ALPHABET = 'abcdefghijklmnopqrstuvwxyz234567'

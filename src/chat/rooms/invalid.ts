@@ -1,4 +1,4 @@
-/** Creates the errors for rules that the schema of a request does not express, because each rule relates several fields. */
+/** Creates the errors for rules that the schema of a request does not express, such as rules that relate several fields. */
 import { ChatError } from '../../protocol/errors.ts'
 
 /** Returns `validation_failed` for one field. `path` is a JSON Pointer into the request. */

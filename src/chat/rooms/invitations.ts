@@ -22,7 +22,7 @@ export interface InvitationTerms {
   readonly uses: number
 }
 
-/** Each method with a parameter `room` throws `room_not_found` if the room doesn't exist or the principal may not read it. */
+/** Each method with a parameter `room` throws the errors of `FindRoom` (access/room-access.ts). */
 export interface ChatInvitations {
   /** Creates an invitation. Throws `too_many_invitations`, or `not_allowed` if the principal may not add people to the room. */
   create(principal: Principal, room: string, terms: InvitationTerms): Promise<RoomInvitation>
@@ -119,8 +119,8 @@ export const createChatInvitations = (options: ChatInvitationsOptions): ChatInvi
 }
 
 /**
- * The name that `authorize` receives if there is no invitation. No room has it, because the service draws all names that begin
- * with `p.`.
+ * The name that `authorize` receives if there is no invitation. No room has this name, because the service generates all names
+ * that begin with `p.`, and generated names are longer.
  */
 const ABSENT = 'p.absent'
 

@@ -19,7 +19,7 @@ export interface LoadedRooms {
   grown(roomId: number, seq: number): void
   /** Removes a room from memory. */
   drop(room: Room): void
-  /** Removes rooms that have no subscribers and have not been used since the last sweep. */
+  /** Removes idle rooms (see `Room.isIdle`) that have not been used since the last sweep. */
   sweep(): void
 }
 
@@ -44,8 +44,8 @@ export const createLoadedRooms = ({ maxIdle = MAX_IDLE, ...options }: LoadedRoom
   }
 
   /**
-   * Removes rooms without subscribers, at most `maxIdle / 2` of them. Rooms that were not used since the last sweep are removed
-   * before rooms that were used. Within each group, rooms that were loaded first are removed first.
+   * Removes idle rooms (see `Room.isIdle`), at most `maxIdle / 2` of them. Rooms that were not used since the last sweep are
+   * removed before rooms that were used. Within each group, rooms that were loaded first are removed first.
    */
   const evict = (): void => {
     const idle = [...byId.values()].filter(({ isIdle }) => isIdle)

@@ -34,12 +34,15 @@ export interface HostChange {
   readonly user: ChangedUser
 }
 
-/** Every method throws `room_not_found` if the room doesn't exist, or the principal may not read it. */
+/**
+ * Every method throws `room_not_found` if the room doesn't exist. A method with a parameter `principal` also throws the other
+ * errors of `FindRoom` (access/room-access.ts).
+ */
 export interface ChatMembers {
   list(principal: Principal, room: string, query: MemberQuery): Promise<MemberList>
   /**
-   * Adds a user to a room, or changes the role of a member. Returns the member, also if nothing had to be changed. Throws
-   * `user_not_found`, `not_allowed`, `last_owner` or `upgrade_pending`.
+   * Adds a user to a room, or changes the role of a member. An administrator can also join a private room. Returns the member,
+   * also if nothing had to be changed. Throws `user_not_found`, `not_allowed`, `last_owner` or `upgrade_pending`.
    */
   put(principal: Principal, room: string, userId: number, role?: MemberRole): Promise<Member>
   /** Removes a member. The principal may remove themself. Throws the same errors as `put`. */
@@ -88,9 +91,9 @@ export const createChatMembers = (options: ChatMembersOptions): ChatMembers => {
   }
 
   /**
-   * Appends an entry that adds the principal to a private room. If the principal is not an administrator, throws `error`
-   * without looking up the room, so that the response time does not reveal whether the room exists. SQL also checks that the
-   * principal is an administrator.
+   * Appends an entry that adds the principal to a private room. Throws `error` if the principal is not an administrator, if there
+   * is no such private room, or if `authorize` denies the access. The room is looked up only for an administrator, so that the
+   * response time does not reveal to others whether the room exists. SQL also checks that the principal is an administrator.
    */
   const enter = async (
     principal: Principal,
@@ -170,7 +173,7 @@ const remove = (subject: number): Submission => {
   return { kind: membership, command }
 }
 
-/** Resolves with whether an append changed something. */
+/** Waits for an append. Returns whether it changed something. */
 const isChanged = async (appended: Promise<unknown>): Promise<boolean> => {
   try {
     await appended

@@ -25,8 +25,8 @@ export interface RestrictionQuery {
 }
 
 /**
- * If the room doesn't exist or the principal may not read it, every method throws `room_not_found`. If the principal is not a
- * moderator, every method throws `not_allowed`.
+ * Every method throws `room_not_found` if the room doesn't exist. A method with a parameter `principal` also throws the other
+ * errors of `FindRoom` (access/room-access.ts), and `not_allowed` if the principal may not moderate the room.
  */
 export interface ChatModeration {
   /** Returns the mutes and bans of a room, in the order of the user ids. */

@@ -4,7 +4,7 @@
  * same write.
  *
  * The room waits only while this process is appending entries to it. It waits at most as long as its last delivery took, and at
- * most `MAX_MS`. A room with few messages or few subscribers never waits. See docs/performance.md.
+ * most `MAX_MS`. A room with few messages or few subscribers hardly waits. See docs/performance.md.
  */
 import type { Clock } from '../../lib/clock.ts'
 

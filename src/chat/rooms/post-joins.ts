@@ -1,7 +1,7 @@
 /**
- * Makes the author of a message in a public room a member of the room, if they are not one yet. This happens up to a second after
- * the message, independently of its append. Authors are collected, and looked up with one query. SQL decides under the lock of
- * the room, so a user who was banned in the meantime does not become a member.
+ * Makes the author of a message in a public room a member of the room, unless the author is a member already. This usually
+ * happens within a second of the message, independently of its append. Authors are collected, and looked up with one query. SQL
+ * decides under the lock of the room, so a user who was banned in the meantime does not become a member.
  */
 import { LruMap } from 'toad-cache'
 import type { Bus } from '../../bus/bus.ts'

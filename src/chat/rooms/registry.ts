@@ -63,7 +63,7 @@ export const createRoomRegistry = ({ repository, ...options }: RoomRegistryOptio
       for (;;) {
         const since = changes.count
         const row = await find(name)
-        // Otherwise, the loop reads the row again, because the room was changed or deleted during the query.
+        // If the room was changed or deleted during the query, the row may be outdated, and the loop reads it again.
         if (!row || !changes.has(row.id, since)) return row && rooms.adopt(row)
       }
     } finally {

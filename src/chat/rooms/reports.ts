@@ -12,14 +12,14 @@ import type { LogReader } from '../log/reader.ts'
 import { refusalOf } from '../log/refusals.ts'
 import type { Room } from './room.ts'
 
-/** A method with a parameter `room` throws `room_not_found` if the room doesn't exist or the principal may not read it. */
+/** Each method with a parameter `room` throws the errors of `FindRoom` (access/room-access.ts). */
 export interface ChatReports {
   /**
    * Reports a message. Returns the earlier report if the principal has reported the message before. Throws `message_not_found` or
    * `already_deleted`.
    */
   add(principal: Principal, room: string, seq: number, reason?: string): Promise<{ id: number; isNew: boolean }>
-  /** Returns the reports of a room, newest first. Throws `not_allowed` if the principal is not a moderator of the room. */
+  /** Returns the reports of a room, newest first. Throws `not_allowed` if the principal may not review the reports. */
   list(principal: Principal, room: string, range: ReportRange): Promise<ReportList>
   /**
    * Resolves a report. With the outcome `deleted`, also deletes the message. Throws `not_allowed`, `report_not_found` or

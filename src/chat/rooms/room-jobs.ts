@@ -23,7 +23,7 @@ export interface RoomJobsOptions {
 export interface RoomJobs {
   /** Looks for work now. */
   wake(): void
-  /** Stops the jobs. Resolves when the running statement has ended. */
+  /** Stops the jobs. Resolves when the batch in progress has ended. */
   stop(): Promise<void>
 }
 

@@ -34,7 +34,7 @@ export interface RoomOptions extends Reach {
   readonly log: Log
   readonly clock: Pick<Clock, 'monotonic'>
   readonly onDelivered?: OnDelivered | undefined
-  /** Called when entries of a guarded room were not read, or when the room was deleted. Must unload the room. */
+  /** Called when entries of a private or direct room were not read, or when the room was deleted. Must unload the room. */
   readonly onMissed?: ((room: Room) => void) | undefined
   /** Called when entries of a public room were not read. Must end the subscriptions of banned users. */
   readonly onGap?: ((room: Room) => void) | undefined
@@ -61,10 +61,10 @@ export class Room {
   hasOthers: boolean
   /**
    * Maps each user who was removed or banned since the room was loaded to the `seq` of the removal or ban. A user who is added
-   * again or unbanned is deleted from the map. In a public room, the map contains only banned users.
+   * again is deleted from the map. In a public room, the map contains only banned users, until they are unbanned.
    */
   #removed: Map<number, number> | undefined
-  /** True after entries of a guarded room were missed, or after the room was deleted. An unloaded room reads no entries. */
+  /** True after entries of a private or direct room were missed, or the room was deleted. While true, no entries are read. */
   #isUnloaded = false
   readonly #onGap: RoomOptions['onGap']
   readonly #onMissed: RoomOptions['onMissed']
@@ -329,9 +329,9 @@ export class Room {
   }
 
   /**
-   * Ends the connections of all subscribers of a guarded room, because the removal of one of them may be among the entries that
-   * were not read. The access of users who reconnect is checked again. In a public room, only the bans of the subscribers are
-   * looked up.
+   * Ends the connections of all subscribers of a private or direct room, because the removal of one of them may be among the
+   * entries that were not read. The access of users who reconnect is checked again. In a public room, only the bans of the
+   * subscribers are looked up.
    */
   #missed(): void {
     if (this.#isUnloaded) return

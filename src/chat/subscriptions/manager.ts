@@ -145,7 +145,7 @@ export const createSubscriptionManager = ({
   }
 
   const add: SubscriptionManager['add'] = (connection, room, since, ref) => {
-    // The user may have been added again by another process, and this process has not read the entry yet.
+    // Another process may have added the user again with an entry that this process has not read yet.
     if (room.hasRemoved(connection.principal.userId))
       return catchUp(room)
         .then(() => readmit(room, connection.principal.userId))

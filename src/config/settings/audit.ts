@@ -1,4 +1,4 @@
-/** The settings of administrators and of the audit log. */
+/** The settings of administrators, of reports of messages, and of the audit log. */
 import { flag, integer, ownedBy } from './define.ts'
 
 const MAX_DAYS = 3650

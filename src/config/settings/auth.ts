@@ -61,7 +61,7 @@ export const cryptoSettings = ownedBy('crypto', {
   })
 })
 
-/** Rate limits of the routes that require no token. Requests are counted across all processes. */
+/** Rate limits of registrations, logins and related requests. Requests are counted across all processes. */
 export const authRouteSettings = ownedBy('routes', {
   registerRateLimit: limit(5, {
     unit: 'requests per minute per IP address',

@@ -28,7 +28,7 @@ export interface SettingDetails {
   readonly unit?: string
   /** Advice for correcting an invalid value. Appended to the error message. */
   readonly advice?: string
-  /** A description of the default, for a default that depends on other settings. */
+  /** A description of the default, for a default that is not a constant. */
   readonly derived?: string
   /** A value that .env.example sets. */
   readonly example?: string

@@ -1,4 +1,4 @@
-/** The settings of metrics. Without `metricsToken` and `metricsPort`, the service serves no metrics. */
+/** The settings of metrics. If neither `metricsToken` nor `metricsPort` is set, the service serves no metrics. */
 import { integer, optional, ownedBy, text } from './define.ts'
 
 export const metricsSettings = ownedBy('metrics', {

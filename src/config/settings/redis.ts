@@ -1,4 +1,7 @@
-/** The settings of Redis. With `redisUrl`, processes notify each other through Redis, and otherwise through PostgreSQL. */
+/**
+ * The settings of Redis. With `redisUrl`, processes notify each other through Redis. They also use PostgreSQL while Redis fails
+ * or a rolling upgrade is not finished. Without `redisUrl`, they use only PostgreSQL.
+ */
 import { checkItems, list, optional, ownedBy, text } from './define.ts'
 import { ENCODING, isServiceUrl } from './service-url.ts'
 

@@ -1,7 +1,8 @@
 /** Checks URLs of other services, which may contain a user and a password. */
 
 /**
- * Returns whether a URL can be parsed and has a host, its path matches `path`, and its host, user and password can be decoded.
+ * Returns whether a URL can be parsed and has a host. The path of the URL must match `path`, and its host, user and password
+ * must be decodable.
  */
 export const isServiceUrl = (value: unknown, path: RegExp): boolean => {
   if (!URL.canParse(String(value))) return false

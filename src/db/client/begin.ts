@@ -7,7 +7,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import type postgres from 'postgres'
 import type { Runner } from './statements.ts'
 
-/** Sends a statement of the transaction, unless the transaction is over. */
+/** Sends a statement of the transaction. Rejects, and does not send the statement, if the transaction is over. */
 export type Send = <T>(statement: () => PromiseLike<T>) => Promise<T>
 
 const NEVER = new Promise<never>(() => {})

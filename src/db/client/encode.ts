@@ -16,7 +16,7 @@ const encodeItem = (item: unknown): string => {
 export const encodeParameter = (value: unknown): unknown =>
   Array.isArray(value) ? `{${value.map(encodeItem).join(',')}}` : value
 
-// The OIDs of the numeric types. `bigint` (20) is read as a number too, because every number in the schema is below 2^53.
+// The OIDs of the types that are read as numbers. `bigint` (20) is one of them, because every number in the schema is below 2^53.
 const NUMBERS = [20, 21, 23, 26, 700, 701]
 // The OIDs of text, JSON and time types.
 const TEXTS = [19, 25, 114, 1042, 1043, 1082, 1114, 1184, 3802]

@@ -13,7 +13,7 @@ import { TimeoutError } from '../../lib/timeout.ts'
  *   only adds load.
  * - `divide`: the values of this statement, or the rows that they affect, caused the error. If a batch is divided, the parts
  *   without these values may succeed.
- * - `report`: the cause is a bug or a wrong configuration, which only the operator can fix.
+ * - `report`: the cause is probably a bug or a wrong configuration. A retry would fail in the same way.
  */
 export type DatabaseFault = 'retry' | 'locked' | 'replace-connection' | 'refuse' | 'divide' | 'report'
 
@@ -110,8 +110,8 @@ export const codesOf = (error: unknown): string[] => {
 }
 
 /**
- * Returns what to do about an error. Returns `divide` for an error without a known code. The driver throws such an error, for
- * example, if it cannot encode a value.
+ * Returns what to do about an error. Returns `retry` for a TimeoutError, and `divide` for any other error without a known code.
+ * For example, the driver throws an error without a code if it cannot encode a value.
  */
 export const faultOf = (error: unknown): DatabaseFault => {
   if (error instanceof TimeoutError) return 'retry'

@@ -23,7 +23,7 @@ interface ListeningOptions extends postgres.Options<Record<string, postgres.Post
 export interface ListenOptions {
   /** Creates a postgres.js client. `options` override the connection options of the database. */
   readonly connect: (options: ListeningOptions) => postgres.Sql
-  /** Runs a statement on this client. */
+  /** Runs a statement on a client that `connect` created. */
   readonly run: Run
   readonly channel: string
   readonly onPayload: (payload: string) => void

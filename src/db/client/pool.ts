@@ -31,7 +31,10 @@ export interface Pool<T> {
    * with a TimeoutError, or with the fault `replace-connection`, for example because the server is read-only.
    */
   run<R>(work: (opened: T) => Promise<R>): Promise<R>
-  /** Runs urgent work. Urgent work does not wait for calls of `run`, because `run` leaves the reserved connections free. */
+  /**
+   * Runs urgent work. Urgent work does not wait for calls of `run`, because `run` leaves the reserved connections free. In a pool
+   * of one connection, no connection is reserved, so urgent work may wait.
+   */
   runUrgently<R>(work: (opened: T) => Promise<R>): Promise<R>
   /**
    * Returns the number of connections in use. Also counts urgent work that waits in postgres.js for a connection, so the result
@@ -41,8 +44,8 @@ export interface Pool<T> {
   /** Returns how many calls of `run` wait for a connection. */
   waiting(): number
   /**
-   * Closes the connections after their queries have ended. Work that starts later uses new connections. Does nothing if
-   * `mayReplace` is false, or if the last replacement was less than a second ago.
+   * Closes the connections after their queries have ended, or after `REPLACED_SECONDS`. Work that starts later uses new
+   * connections. Does nothing if `mayReplace` is false, or if the last replacement was less than a second ago.
    */
   replace(): void
   end(): Promise<void>
@@ -151,5 +154,5 @@ export const createPool = <T>(options: PoolOptions<T>): Pool<T> => {
   }
 }
 
-/** Returns whether an error means that the connections are unusable: the server is read-only or does not respond. */
+/** Returns whether an error shows that the connections must be replaced, for example because the server is read-only. */
 const isBroken = (error: unknown): boolean => error instanceof TimeoutError || faultOf(error) === 'replace-connection'

@@ -75,7 +75,7 @@ const reasonOf = (failure: unknown): string => {
   return `(${code}): ${(CERTIFICATE_REASONS[code] ?? text).replace(/\.$/, '')}.${encryptionAdvice(text)}`
 }
 
-/** Returns advice if the server's message says that the server requires TLS. */
+/** Returns advice if the server's message mentions that the rejected connection was not encrypted. */
 const encryptionAdvice = (text: string): string =>
   /no encryption|SSL off/.test(text) ? ' If the server requires encryption, set DATABASE_SSL=require.' : ''
 

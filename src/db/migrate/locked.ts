@@ -51,7 +51,7 @@ const isLockTimeout = (error: unknown): boolean => codesOf(error).includes('55P0
 
 /**
  * Waits for running appends, and makes later appends wait until the transaction ends. Does nothing if the table `rooms` does
- * not exist. An append locks its room first and then writes to other tables. A migration that locked these tables first would
+ * not exist. An append locks its room first and then writes to other tables. A migration that locked these tables first could
  * cause a deadlock.
  */
 export const holdAppends = async (transaction: SqlTransaction, schema: string): Promise<void> => {

@@ -38,8 +38,8 @@ export interface AdministrationRepository {
   /** Returns users in the order of their ids. Omits deleted users and users of a host application. */
   list(page: UserPage): Promise<ManagedUser[]>
   /**
-   * Returns whether the administrator may still administer. Locks the administrator's row, so in a transaction the result stays
-   * valid until the transaction ends.
+   * Returns whether the administrator may still administer. Locks the administrator's row, so in a transaction the role, the
+   * status and the generation cannot change until the transaction ends.
    */
   isAllowed(admin: UserSession | null): Promise<boolean>
   /**
@@ -48,8 +48,8 @@ export interface AdministrationRepository {
    */
   lockAdmins(): Promise<number[]>
   /**
-   * Locks the row of a user and returns the user. Returns undefined if the user does not exist, is deleted, or is a user of a host
-   * application.
+   * Locks the row of a user and returns the user. Returns undefined if the user does not exist, is deleted or being deleted, or
+   * is a user of a host application.
    */
   lock(id: number): Promise<ManagedUser | undefined>
   /**

@@ -95,7 +95,7 @@ export const createAppendBatch = (client: SqlClient, schema: string): AppendBatc
   }
 }
 
-/** Returns the result for an entry. */
+/** Converts an `AppendRow` to the result for its entry. */
 export const resultOf = (row: AppendRow): AppendedEntry | RefusedEntry => {
   const { outcome, code, id, seq, ms: createdAt, kind, target_seq: targetSeq, content, meta, detail } = row
   if (outcome === 'refused') return refusalOf(code, detail)

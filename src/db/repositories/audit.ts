@@ -35,8 +35,9 @@ export interface AuditRepository {
   /** Returns at most `limit` events, newest first. */
   list(filter: AuditFilter, limit: number): Promise<AuditRow[]>
   /**
-   * Removes the address and the agent from the events that a user caused. Called when the account is deleted. Events that an
-   * administrator caused for this user keep the address and the agent of the administrator.
+   * Removes the address and the agent from the events that a user caused, and the network from failed logins to the account.
+   * Called when the account is deleted. Events that an administrator caused for this user keep the address and the agent of the
+   * administrator.
    */
   blankUser(userId: number): Promise<void>
   /** Sets addresses and agents that are older than `days` to null, in at most `limit` rows. Returns the number of rows. */

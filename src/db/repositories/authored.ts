@@ -52,8 +52,8 @@ export const createAuthoredRepository = ({ query }: Pick<SqlClient, 'query'>, sc
     ) as found
     from (select id, name from ${inSchema('rooms')} where id > $2 order by id limit ${ROOMS}) as searched
     order by searched.id`
-  // `offset 0` makes PostgreSQL look up each row by the primary key, and with `ctid` it updates these rows without a further
-  // look-up. A row that was changed since the statement began may be missed. In this case, the batch is repeated.
+  // `offset 0` makes PostgreSQL look up each row by the primary key. The updates find these rows by their `ctid`, without another
+  // look-up. An update may miss a row that was changed since the statement began. In this case, the batch is repeated.
   const rowsOf = (table: string, condition: string): string => `select known.place from batch cross join lateral (
       select stored.ctid as place from ${inSchema(table)} as stored
       where stored.room_id = $1 and stored.seq = batch.seq and ${condition} offset 0

@@ -22,7 +22,7 @@ export type StoredChallenge = Pick<NewChallenge, 'userId' | 'generation' | 'data
 
 /** Reads and writes the challenges of one schema. For all methods, an expired challenge does not exist. */
 export interface ChallengesRepository {
-  /** Stores a challenge, and deletes expired ones. */
+  /** Stores a challenge, and deletes at most `MAX_SWEPT` expired challenges. */
   create(challenge: NewChallenge): Promise<void>
   find(hash: string, purpose: string): Promise<StoredChallenge | undefined>
   /**

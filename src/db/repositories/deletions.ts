@@ -34,9 +34,9 @@ export interface LeaseOptions {
 
 export interface DeletionsRepository {
   /**
-   * Ends an account: removes its password, sessions, tokens and role. Returns undefined if there is no such account, or if the
-   * account was ended before. Runs several statements, so it must be called in a transaction. If the last two administrators
-   * are deleted at the same time, only one deletion succeeds.
+   * Ends an account: removes its password and its sessions, invalidates its tokens, and sets its role to `user`. Returns
+   * undefined if there is no such account, or if the account was ended before. Runs several statements, so it must be called in
+   * a transaction. If the last two administrators are deleted at the same time, only one deletion succeeds.
    */
   begin(userId: number, isErased: boolean): Promise<BegunDeletion>
   /**
@@ -53,8 +53,8 @@ export interface DeletionsRepository {
   postpone(userId: number, delayMs: number): Promise<void>
   /**
    * Removes the data that identifies a user. Keeps the ids that the user has in other systems, so that the service can reject
-   * a deleted user who logs in through one of these systems. Returns false if the user's name is no longer `username`. Runs
-   * many statements, so it must be called in a transaction.
+   * a deleted user who logs in through one of these systems. Returns false if the user's name is no longer `username`, or if
+   * the user is not being deleted. Runs many statements, so it must be called in a transaction.
    */
   anonymize(userId: number, username: string): Promise<boolean>
   /** Marks the account as deleted. Returns false if it was already marked. */

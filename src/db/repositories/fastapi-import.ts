@@ -8,8 +8,8 @@ export interface ImportedMessage {
   readonly content: string
   readonly keyId: string
   /**
-   * The time of the message. Null if the other service stored no time. In this case, the message gets the time of the previous
-   * message.
+   * The time of the message. Null if the other service stored no time, or an infinite time. In this case, the message gets the
+   * time of the previous message.
    */
   readonly createdAt: number | null
 }
@@ -38,9 +38,10 @@ export interface FastApiImportRepository {
   begin(progress: ImportProgress): Promise<void>
   /**
    * Appends messages to the log of the room, and moves the progress from `from` to `to`. Must be called in a transaction. A
-   * message keeps its own time, unless the newest entry of the room is later or the time is in the future. In these cases, the
-   * message gets the time of the newest entry. Returns the number of changed times. Returns undefined, and changes nothing, if
-   * the progress is not `from`. In this case, another import is running.
+   * message keeps its own time, unless that time is missing, in the future, or earlier than the time of the newest entry. In
+   * these cases, the message gets the time of the newest entry. Returns the number of changed times. Returns undefined, and
+   * changes nothing, if the room was deleted or the progress is not `from`. A different progress means that another import is
+   * running.
    */
   append(
     move: { readonly from: number; readonly to: number },

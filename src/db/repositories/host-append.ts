@@ -20,8 +20,8 @@ export interface HostAppend {
 
 /**
  * Appends an entry in the transaction. The lock of the room is held until the transaction ends. Rejects with a ChatError:
- * `validation_failed` if the transaction cannot be used, or `busy` if the room is locked for too long. After an error, the
- * transaction can still be committed, unless its connection was lost.
+ * `validation_failed` if the transaction cannot be used, or `busy` if the room is locked for too long. A failed append leaves
+ * the transaction usable, unless its connection was lost.
  */
 export type AppendInTransaction = (
   transaction: HostTransaction,
@@ -30,7 +30,8 @@ export type AppendInTransaction = (
 ) => Promise<AppendedEntry | RefusedEntry>
 
 /**
- * Maximum number of attempts to append while another transaction holds the lock of the room. Each attempt waits for one second.
+ * Maximum number of attempts to append while another transaction holds the lock of the room. Each attempt waits at most one
+ * second for the lock.
  */
 const ATTEMPTS = 3
 const DEADLOCK = '40P01'

@@ -5,7 +5,10 @@
 import type { SqlClient } from '../client/types.ts'
 
 export interface InvitationsRepository {
-  /** Stores an invitation, and deletes all expired one-time tokens. Returns when it expires, in milliseconds since the epoch. */
+  /**
+   * Stores an invitation, and deletes all expired one-time tokens. Returns when the invitation expires, in milliseconds since the
+   * epoch.
+   */
   add(hash: string, lifetimeMs: number): Promise<number>
   /** Returns whether an invitation can be used. */
   isValid(hash: string): Promise<boolean>

@@ -18,8 +18,8 @@ export const PROOF = `interval '10 minutes'`
 
 /**
  * Returns a condition on a `UserSession`, whose values are parameters of the statement. The condition is true if the user is
- * active and still has the given generation, and the session has not ended. If the id of the session is null, only the user is
- * checked. `inSchema` is the quoted schema.
+ * active and still has the given generation, and the session has not ended. With `isProven`, the session must also have a proof
+ * that is still accepted. If the id of the session is null, only the user is checked. `inSchema` is the quoted schema.
  */
 export const isLive = (
   inSchema: string,

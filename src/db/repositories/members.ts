@@ -1,4 +1,7 @@
-/** Reads the members of rooms. The append function of the log writes them. See drizzle/0031_look_up_appends.sql. */
+/**
+ * Reads the members of rooms. rooms.ts and direct-rooms.ts add the first members of a new room. Later, the append function of the
+ * log adds and removes members, and changes their roles. See drizzle/0031_look_up_appends.sql.
+ */
 import type { SqlClient } from '../client/types.ts'
 import type { MemberRole } from '../tables.ts'
 import { mayShare } from './read-marks.ts'
@@ -77,7 +80,7 @@ export const createMembersRepository = ({ query }: Pick<SqlClient, 'query'>, sch
     from ${inSchema}.members as member join ${inSchema}.users as users on users.id = member.user_id
     where member.room_id = $1`
   const find = `${members} and member.user_id = $2`
-  // A join could read all users and all members of the room.
+  // The lateral join with `offset 0` looks up each user by the primary key. An ordinary join could read all users.
   const search = `with page as materialized (
       select * from ${inSchema}.members where room_id = $1 and user_id > $2 order by user_id limit $4
     ), searched as materialized (

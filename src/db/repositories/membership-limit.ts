@@ -1,8 +1,8 @@
 /** Limits how many rooms a user can be a member of, because the inbox of a user contains all of these rooms. */
 
 /**
- * Maximum number of rooms of which a user can be a member. The SQL functions that add members have the same limit. See
- * drizzle/0017_pins.sql and drizzle/0019_blocks.sql.
+ * Maximum number of rooms of which a user can be a member. The SQL functions that add members have the same limit, except for
+ * members that the host application adds. See drizzle/0019_blocks.sql and drizzle/0031_look_up_appends.sql.
  */
 export const MAX_MEMBERSHIPS = 1000
 

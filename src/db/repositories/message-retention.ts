@@ -16,7 +16,7 @@ export interface RoomRetention {
 
 export interface DeletedEntries {
   readonly deleted: number
-  /** Number of expired entries that were found. If it is 0, no entry is left that is not locked. */
+  /** Number of expired entries that were found. If it is 0, all expired entries are deleted or locked. */
   readonly found: number
 }
 
@@ -87,8 +87,9 @@ export const createMessageRetentionRepository = (
     update ${rooms} as known set oldest_seq = found.low
     from (select max(low) as low from search where low >= high) as found
     where known.id = $1 and known.oldest_seq < found.low`
-  // Skips locked rows, because waiting for one row while other rows are locked could cause a deadlock. With `ctid`, PostgreSQL
-  // looks up no other row. A row that was changed since the statement began is found, and deleted by a later statement.
+  // Skips locked rows, because waiting for one row while other rows are locked could cause a deadlock. The deletion finds the
+  // rows by their `ctid`, without another look-up. A row that was changed since the statement began counts as found, but only a
+  // later statement deletes the row.
   const remove = `with expired as materialized (
       select entry.ctid as place from ${messages} as entry
       where entry.room_id = $1 and entry.seq < (select oldest_seq from ${rooms} where id = $1)

@@ -32,9 +32,9 @@ export interface OneTimeToken {
 
 export interface OneTimeTokensRepository {
   /**
-   * Stores a token with the generation of its user, and deletes tokens of the same purpose that were requested earlier. Returns
-   * false, and stores nothing, in two cases: a token of the same purpose was requested later, or the user is not active or has
-   * another generation.
+   * Stores a token with the generation of its user, and deletes the user's tokens of the same purpose that were requested
+   * earlier. Returns false, and stores nothing, if a token of the same purpose was requested later, if the user is not active, or
+   * if `generation` is not the current generation of the user.
    */
   issue(token: NewOneTimeToken): Promise<boolean>
   /** Returns the user and the address of a token. Returns undefined if there is no such token, or if it has expired. */

@@ -4,7 +4,6 @@
  */
 import type { SqlClient } from '../client/types.ts'
 
-/** A passkey to store. */
 export interface NewPasskey {
   /** The id of the credential, in base64url. */
   readonly id: string

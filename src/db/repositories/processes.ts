@@ -42,9 +42,9 @@ export interface ReportedProcess extends ProcessRow {
 }
 
 /**
- * Finishes the upgrade in an open transaction, without a check for processes of older releases. After the commit, processes of
- * older releases cannot append entries. Older releases also call the SQL function. If this function inserted the step `rooms`,
- * an older release would finish the step while processes of that release are still running.
+ * Finishes the upgrade in an open transaction, without a check for processes of older releases. After the commit, processes that
+ * still use the SQL function `chat_append` cannot append entries. Older releases also call `chat_finish_upgrade`. If that
+ * function inserted the step `rooms`, an older release would finish the step while its processes are still running.
  */
 export const finishIn = async (transaction: SqlTransaction, schema: string): Promise<void> => {
   const inSchema = `"${schema.replaceAll('"', '""')}"`

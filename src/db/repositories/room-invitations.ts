@@ -48,8 +48,8 @@ export interface RoomInvitationsRepository {
   /** Deletes one of the invitations that `list` returns for the user. Returns false if there is no such invitation. */
   remove(roomId: number, userId: number, id: number): Promise<boolean>
   /**
-   * Returns the room of an invitation. Returns undefined, without a reason, if the user may not join with the invitation. One
-   * query checks all conditions.
+   * Returns the room of an invitation. Returns undefined if there is no such invitation, or if the user may not join with it. The
+   * result does not show which condition failed.
    */
   find(hash: string, userId: number): Promise<InvitedRoom | undefined>
   /** Returns at most `limit` invitations that the user created, after the id `after`. */

@@ -30,7 +30,7 @@ export const createSearchRooms = ({ query }: Pick<SqlClient, 'query'>, schema: s
   const inSchema = `"${schema.replaceAll('"', '""')}"`
   // Names are ordered by bytes, as JavaScript orders ASCII names, regardless of the collation of the database.
   const page = `room.name collate "C" > $2 order by room.name collate "C" limit $4`
-  // `offset 0` makes PostgreSQL begin with the memberships of the user. A generic plan could walk over all private rooms instead.
+  // `offset 0` makes PostgreSQL begin with the memberships of the user. A generic plan could read all private rooms instead.
   const own = `(
       select room.*, member.role
       from (select known.room_id, known.role from ${inSchema}."members" as known where known.user_id = $1 offset 0) as member

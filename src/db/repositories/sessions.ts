@@ -82,8 +82,8 @@ export interface SessionsRepository {
    */
   touch(sessionIds: readonly string[], lifetime: SessionLifetime): Promise<void>
   /**
-   * Records that the owner of a session has authenticated again. Does nothing and returns false if the user is not active, or no
-   * longer has the password hash and the generation that were checked.
+   * Records that the owner of a session has authenticated again. Does nothing and returns false if the session was ended, if the
+   * user is not active, or if the user no longer has the password hash and the generation that were checked.
    */
   prove(user: CheckedUser, sessionId: string): Promise<boolean>
   /** Deletes at most `limit` sessions that have ended. Returns their number. */

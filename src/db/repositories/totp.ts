@@ -23,8 +23,8 @@ export interface TotpRepository {
   /** Confirms a secret with the time step of its first code. Returns false if the secret is confirmed already. */
   confirm(userId: number, step: number): Promise<boolean>
   /**
-   * Stores the time step of a code, unless a code of this step or of a later step was already accepted. The update itself
-   * contains this condition, so that two processes cannot accept the same code.
+   * Stores the time step of a code. Returns false if a code of this step or of a later step was already accepted. The update
+   * itself contains this condition, so that two processes cannot accept the same code.
    */
   acceptStep(userId: number, step: number): Promise<boolean>
   /** Deletes the secret of a user. Returns whether the secret was confirmed. */

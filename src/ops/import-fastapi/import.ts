@@ -1,7 +1,8 @@
 /**
- * Imports the users and messages of a FastAPI Chat Backend. Users keep their password hashes. Messages are decrypted with the key
- * of the other service and encrypted with the current key. They keep their order and their times. An interrupted import continues
- * where it stopped, and a repeated import adds only new users and messages.
+ * Imports the users and messages of a FastAPI Chat Backend. Users keep their password hashes, if these are bcrypt hashes.
+ * Messages are decrypted with the key of the other service and encrypted with the current key. They keep their order. They also
+ * keep their times, except those that `ImportedMessages.moved` counts. An interrupted import continues where it stopped, and a
+ * repeated import adds only new users and messages.
  */
 import type { Keyring } from '../../crypto/keyring.ts'
 import type { ChatDatabase } from '../../db/database.ts'

@@ -26,22 +26,24 @@ const rulesOf = (errors: typeof isName.errors): string =>
 export const foldName = (name: string): string => name.replace(/[A-Z]/g, letter => letter.toLowerCase())
 
 /**
- * Returns the names after the renames. A name is a problem if it breaks the rules of usernames, or if another name of the other
- * service differs from it only in case.
+ * Returns the names after the renames. A name is a problem if it breaks the rules of usernames, or if another user of the other
+ * service has the same name regardless of case. A rename of a user whom the other service does not have is also a problem.
  */
 export const renamed = (
   users: readonly Pick<SourceUser, 'id' | 'username'>[],
   renames: ReadonlyMap<string, string>
 ): Names => {
   const byId = new Map(users.map(({ id, username }) => [id, renames.get(username) ?? username]))
-  const owners = new Map<string, string>()
+  const owners = new Map<string, Pick<SourceUser, 'username'> & { readonly name: string }>()
   const problems: NameProblem[] = []
   for (const { id, username } of users) {
     const name = byId.get(id) ?? username
     const owner = owners.get(foldName(name))
     if (!isName(name)) problems.push({ name: username, problem: rulesOf(isName.errors) })
-    else if (owner !== undefined) problems.push({ name: username, problem: `differs from ${owner} only in case` })
-    else owners.set(foldName(name), username)
+    else if (owner === undefined) owners.set(foldName(name), { username, name })
+    else if (owner.name === name)
+      problems.push({ name: username, problem: `would have the same name as ${owner.username}: ${name}` })
+    else problems.push({ name: username, problem: `differs from ${owner.name} only in case` })
   }
   const known = new Set(users.map(({ username }) => username))
   for (const name of renames.keys())

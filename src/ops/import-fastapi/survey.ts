@@ -22,12 +22,12 @@ export interface Survey {
   /** The name in this service, keyed by the id in the other service. */
   readonly names: ReadonlyMap<number, string>
   readonly nameProblems: readonly NameProblem[]
-  /** Users whose password hash is not a bcrypt hash. They cannot log in until their password is reset. */
+  /** The names of the users without a bcrypt hash of their password. They cannot log in until their password is reset. */
   readonly withoutPassword: readonly string[]
   readonly messages: number
   /** The source ids of messages that have no known author, no text, or a text that the key does not decrypt. */
   readonly unreadable: readonly number[]
-  /** The source id of the last message that an earlier run has imported. */
+  /** The source id of the last message that an earlier run has read. If there was no earlier run, less than every source id. */
   readonly lastId: number
   /** The earliest time of the messages that were not imported yet, in milliseconds since the epoch. */
   readonly earliest: number | undefined

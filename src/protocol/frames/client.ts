@@ -17,8 +17,8 @@ export const PingFrame = Type.Object({ type: Type.Literal('ping'), ref }, { $id:
 export type PingFrame = Static<typeof PingFrame>
 
 /**
- * Subscribes to a room. With `after`, the service first sends every entry with a greater `seq`. If the client is already
- * subscribed, the new subscription replaces the old one.
+ * Subscribes to a room. With `after`, the service first sends the entries with a greater `seq`, or responds with `resync` if it
+ * cannot send all of them. If the client is already subscribed, the new subscription replaces the old one.
  */
 export const SubscribeFrame = Type.Object(
   {
@@ -40,9 +40,9 @@ export const UnsubscribeFrame = Type.Object(
 export type UnsubscribeFrame = Static<typeof UnsubscribeFrame>
 
 /**
- * Marks a room as read up to an entry, or as unread. Ignored if the user is not a member of the room, or if the log has another
- * epoch. A mark never moves back. The first frame of this type makes the service send its own `read` frames on the connection.
- * A frame without `up_to` and `unread` changes no mark.
+ * Marks a room as read up to an entry, or as unread. The default of `room` is `general`. Ignored if the user is not a member of
+ * the room, or if the log has another epoch. A mark never moves back. After the first frame of this type, the service reports
+ * read marks on the connection (see ReadNotice). A frame without `up_to` and `unread` changes no mark.
  */
 export const ReadCommand = Type.Object(
   {

@@ -53,7 +53,7 @@ export const NewInvitation = Type.Object(
   { $id: 'ChatNewInvitation', examples: [{ expires_in_hours: 72 }] }
 )
 
-/** Describes an invitation. */
+/** Describes an invitation with which one person can register. */
 export const Invitation = Type.Object(
   {
     invitation: Type.String({

@@ -7,7 +7,10 @@ import { RoomName } from './messages.ts'
 
 const MAX_ID = 2 ** 31 - 1
 
-/** Describes the path parameter `code`. The schema has no pattern, so that every code that is not valid causes the same error. */
+/**
+ * Describes the path parameter `code`. The schema has no pattern, so that a code with wrong characters causes the same error as
+ * an unknown code.
+ */
 export const InvitationCode = Type.String({
   minLength: 1,
   maxLength: 100,

@@ -39,7 +39,7 @@ const NOTICES: readonly string[] = [MEMBERSHIP, ROOM, PIN]
 /**
  * Returns whether the entries of a kind are notices: not messages, but listed with the messages on request. The entries of all
  * kinds of a host application are notices; the names of these kinds have a dot. The SQL function that appends entries has the
- * same condition; see drizzle/0022_guarded_rooms.sql.
+ * same condition; see drizzle/0031_look_up_appends.sql.
  */
 export const isNoticeKind = (kind: string): boolean => NOTICES.includes(kind) || kind.includes('.')
 
@@ -91,7 +91,7 @@ const EXAMPLE = {
   created_at: '2026-01-31T12:00:00.123+00:00'
 }
 
-/** Maximum number of users that one message mentions. */
+/** Maximum number of users that one message may mention. */
 export const MAX_MENTIONS = 20
 
 /** Describes the `seq` of the message that an entry changes. */

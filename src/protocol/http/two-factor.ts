@@ -39,7 +39,7 @@ export const TotpSecret = Type.Object(
 /** Describes the first code of a new authenticator app. */
 export const TotpCode = Type.Object({ code: Code }, { $id: 'ChatTotpCode', examples: [{ code: '492039' }] })
 
-/** Describes new recovery codes. */
+/** Describes new recovery codes. They replace all earlier codes of the user. */
 export const RecoveryCodes = Type.Object(
   { recovery_codes: codesOf(CODES) },
   { $id: 'ChatRecoveryCodes', examples: [{ recovery_codes: ['7Q3K-9XJH-M2TD-0WPA'] }] }
@@ -138,13 +138,13 @@ const exampleReply = {
   response: { id: 'AQID', rawId: 'AQID', type: 'public-key', response: { clientDataJSON: 'eyJ0eXBlIjoi…' } }
 }
 
-/** Describes a new passkey. */
+/** Describes the body of `POST /api/auth/passkeys`. */
 export const NewPasskey = Type.Object(
   { ...reply, name: PasskeyName },
   { $id: 'ChatNewPasskey', examples: [{ ...exampleReply, name: 'Laptop' }] }
 )
 
-/** Describes a passkey that was added. */
+/** Describes the response of `POST /api/auth/passkeys`. */
 export const AddedPasskey = Type.Object(
   {
     ...passkey,

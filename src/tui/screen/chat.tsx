@@ -60,7 +60,10 @@ export const Chat = ({ conversation, draft, host }: ChatProps) => {
 const lastSeqOf = (rows: readonly Row[]): number =>
   Number(/^m(\d+)/.exec(rows.findLast(({ key }) => key.startsWith('m'))?.key ?? '')?.[1] ?? 0)
 
-/** Marks the messages up to `upTo` as read. If `upTo` is undefined, marks all entries of the room as read. */
+/**
+ * Marks the messages up to `upTo` as read. If `upTo` is undefined, marks all entries of the room as read. Does nothing if `upTo`
+ * is 0, if no message is loaded, or if the room is not live.
+ */
 const useReadMark = (conversation: Conversation, { room }: View, upTo: number | undefined): void => {
   useEffect(() => {
     if (room.status === 'live' && room.messages.length > 0 && upTo !== 0) conversation.seen(upTo)

@@ -136,7 +136,7 @@ export const createDirectory = (client: ChatClient, inbox: Inbox): Directory => 
     return [...mine.map(lineOf), ...added.map(labelOfDetails)]
   }
 
-  /** Lists the rooms of a service without an inbox, sorted by name. */
+  /** Lists rooms of a service without an inbox: the first page of the readable rooms, and then the user's other rooms. */
   const listRooms = async (): Promise<string[]> => {
     const all = await api.rooms({ limit: PAGE })
     const mine = await api.rooms({ mine: true, limit: PAGE })

@@ -4,12 +4,12 @@ import { type Command, type CommandOptions, NAME, NOTHING } from './command-type
 import { dayAndTimeOf, durationOf } from './times.ts'
 import { findPerson, isNamed } from './users.ts'
 
-/** Matches a name, a duration such as `30m` or `7d`, and a reason. */
+/** Matches a name, optionally with a duration such as `30m` or `7d`, and with a reason. */
 const RESTRICTION = /^(\S+)(?:\s+(\d{1,4})([mhdw])(?=\s|$))?(?:\s+(.+))?$/s
 const UNIT_MS = { m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 }
 const MAX_SLOW_MODE_SECONDS = 21_600
 
-/** Returns the command that mutes or bans a user. Also shows the moderator which command ends the restriction. */
+/** Returns the command that mutes or bans a user. The command also shows the moderator how to end the restriction. */
 const restrict = (kind: 'mute' | 'ban'): Command => ({
   usage: `Type /${kind} NAME, or /${kind} NAME 1h REASON. The units are m, h, d and w.`,
   pattern: RESTRICTION,

@@ -50,7 +50,7 @@ export interface Write {
   hasEffect(subject: Subject, result: unknown): Promise<boolean>
 }
 
-/** The names of the two events that affect only writes that need the session of the request. */
+/** The names of the two events that are tested only with writes that need the session of the request. */
 export const SESSION_END = 'the end of the session'
 export const SAME_SESSION = 'a change of the password by the same session'
 

@@ -1,4 +1,4 @@
-/** Tests the mail that the owner of a session receives when the session ends because its refresh token was copied. */
+/** Tests the mail that the owner of a session receives when the use of an old refresh token ends the session. */
 import { expect, test } from 'vitest'
 import { passTime } from '../../support/sessions.ts'
 import { PASSWORD } from '../../support/start-chat.ts'

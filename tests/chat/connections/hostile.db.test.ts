@@ -32,9 +32,9 @@ describe('a slow reader', () => {
     slow.socket.pause()
     await talk(sender, 4000)
     const grown = process.memoryUsage().external - before.external
-    // At most 1 MB of the 16 MB of messages is queued for the slow reader. The limit of this test is higher, because `external`
-    // also includes the page cache and garbage. With the embedded database, `external` would include that database too, so it
-    // is not checked.
+    // At most 1 MiB of the 16 MB of messages is queued for the slow reader. The limit of this test is higher, because `external`
+    // also includes the page cache and garbage. The test checks the limit only with PostgreSQL, because `external` would also
+    // include an embedded database.
     if (engine === 'postgres') expect(grown).toBeLessThan(100 * 1024 * 1024)
     slow.socket.resume()
     const seqs: number[] = []

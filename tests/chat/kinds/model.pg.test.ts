@@ -1,7 +1,7 @@
 /**
- * Tests two processes on one database with random edits, deletions, reactions and pins, while clients read history from both. Every
- * response must show each message in a state that the log has had. This state must include all entries up to the `seq` of the
- * response.
+ * Tests two processes on one database with random edits, deletions, reactions and pins, while clients read history from both.
+ * Every response must show each message in a state that the log has had. This state must include all entries up to the `seq` of
+ * the response.
  */
 import { expect, test } from 'vitest'
 import fc, { SEED } from '../../support/properties.ts'
@@ -29,8 +29,8 @@ interface Entry {
 }
 
 /**
- * Returns the state of a message after all entries up to the `seq` `upTo`. `texts` has the text of each message and edit, by
- * `seq`.
+ * Returns the state of a message after all entries whose `seq` is at most `upTo`. `texts` maps the `seq` of each message and
+ * edit to its text.
  */
 const stateOf = (log: readonly Entry[], texts: ReadonlyMap<number, string>, message: number, upTo: number) => {
   let content: string | null | undefined = texts.get(message)

@@ -1,6 +1,6 @@
 /**
- * Tests repeated nonces after the message was edited or deleted on another process, if all notifications between the processes are
- * lost.
+ * Tests repeated nonces after the message was edited or deleted on another process, if all notifications between the processes
+ * are lost.
  */
 import { describe, expect, test } from 'vitest'
 import { createMemoryBus } from '../../../src/bus/drivers/memory.ts'
@@ -12,7 +12,7 @@ const room = '/api/chat/rooms/general'
 
 /**
  * Starts two processes that do not notify each other. John is connected to both, and Jane to the second process, `late`, which
- * polls only when `poll` is called. If `hasRead` is false, John sends his message to the first process, so `late` does not know it.
+ * polls only when `poll` is called. If `hasRead` is false, John sends a message to the first process, so `late` has not read it.
  */
 const start = async (hasRead: boolean) => {
   const settings = { messageRateLimit: 0, readRateLimit: 0, connectionsPerUser: 0 }

@@ -1,6 +1,6 @@
 /**
- * Tests bans, mutes, archives and deletions with two processes. After the entry of a ban, a mute or an archive, the log must
- * have no entry that it forbids.
+ * Tests bans, mutes, archives and deletions with two processes. The log must have no entry that an earlier ban, mute or archive
+ * forbids.
  */
 import { expect, test } from 'vitest'
 import { createMemoryBus } from '../../../src/bus/drivers/memory.ts'

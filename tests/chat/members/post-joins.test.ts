@@ -1,4 +1,4 @@
-/** Tests the limits of the work with which the service makes the author of a message a member of the room. */
+/** Tests when and how often post joins look up authors and append entries. A post join makes an author a member of the room. */
 import { expect, onTestFinished, test } from 'vitest'
 import { createPostJoins } from '../../../src/chat/rooms/post-joins.ts'
 import { createKeyring } from '../../../src/crypto/keyring.ts'

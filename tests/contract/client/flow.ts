@@ -1,7 +1,7 @@
 /**
- * Calls the complete API through a client that openapi-typescript and openapi-fetch derive from the OpenAPI document. The
- * compilation is part of the test, because the type of every field below comes from the document. ../client.ts calls `flow`
- * with the URL of the service. Throws at the first response that is not as documented.
+ * Calls the main routes for users, rooms and messages through a client that openapi-typescript and openapi-fetch derive from
+ * the OpenAPI document. The compilation is part of the test, because the type of every field below comes from the document.
+ * ../client.ts calls `flow` with the URL of the service. `flow` throws at the first response that is not as documented.
  */
 import createClient from 'openapi-fetch'
 import type { components, paths } from './generated/api.js'
@@ -21,8 +21,8 @@ const refused = (error: Problem | undefined, status: number, code: string): Prob
 const credentials = { username: 'john', password: 'SecurePass123' }
 
 /**
- * Registers a user and logs in. Returns a client that sends the user's access token. Also sends invalid requests, and checks
- * their errors.
+ * Registers a user and logs in. Returns the user's id, and a client that sends the user's access token. Also sends invalid
+ * requests, and checks their errors.
  */
 const logIn = async (baseUrl: string) => {
   const client = createClient<paths>({ baseUrl })

@@ -28,7 +28,7 @@ interface Panel {
 const panels: Panel[] = JSON.parse(read('deploy/grafana/fastify-chat.json')).panels
 const rules: { alert: string; expr: string }[] = parse(read('deploy/prometheus/alerts.yml')).groups[0].rules
 
-/** Replaces the variables of Grafana. */
+/** Replaces the variables of Grafana, and shortens ranges of one hour to one minute. */
 const inPrometheus = (expr: string): string =>
   expr.replaceAll('$__rate_interval', '1m').replaceAll('$instance', '.*').replaceAll('[1h]', '[1m]')
 
