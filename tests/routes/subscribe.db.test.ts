@@ -1,6 +1,7 @@
 /** Tests room subscriptions: they start live, resume after a `seq`, or receive `resync` if entries cannot be delivered. */
 import { describe, expect, test } from 'vitest'
 import { fakeClock } from '../support/clock.ts'
+import { testDatabase } from '../support/database.ts'
 import { connect, type Frame, type SocketClient } from '../support/socket-client.ts'
 import { startChat } from '../support/start-chat.ts'
 
@@ -395,5 +396,29 @@ describe('presence and typing', () => {
     while (shown.count < 2) shown = await client.nextOf('presence')
     expect(shown).toEqual({ type: 'presence', ...both })
     expect((await call('GET', '/api/chat/rooms/general/presence', { token: john.token })).body).toEqual(both)
+  })
+
+  test('looks up the 128 absent rooms of ?rooms= with few queries', async () => {
+    const database = await testDatabase()
+    const { client: given } = database
+    let queries = 0
+    const counting: typeof given = {
+      ...given,
+      query(text, ...rest) {
+        if (/members|restrictions/.test(text)) queries++
+        return given.query(text, ...rest)
+      }
+    }
+    const { register, join } = await startChat({ database: { ...database, client: counting } })
+    const john = await register('john')
+    queries = 0
+    const names = Array.from({ length: 128 }, (_, at) => `absent-${at}`)
+    const client = await join(john, {}, `?rooms=${names}`)
+    const absent = []
+    while (absent.length < 128) absent.push((await client.nextOf('error')).room)
+    // The errors arrive in the order of the names, because each name is handled after the one before it.
+    expect(absent).toEqual(names)
+    expect(queries).toBeGreaterThan(0)
+    expect(queries).toBeLessThanOrEqual(20)
   })
 })

@@ -1,5 +1,6 @@
 /** Opens connections: registers them, sends their first frames, and dispatches the frames of their clients. */
 import { type Clock, timestamp } from '../../lib/clock.ts'
+import { inGroups } from '../../lib/in-groups.ts'
 import { type Instruments, noInstruments } from '../../lib/instruments.ts'
 import { whenKnown } from '../../lib/when-known.ts'
 import { CLOSE, type CloseCode } from '../../protocol/close-codes.ts'
@@ -54,6 +55,9 @@ export interface FrameDispatchOptions {
  * Creates the function that takes over an open socket. The function adds its listeners synchronously. Otherwise, frames that
  * arrive immediately would be lost.
  */
+/** Maximum number of rooms of a connection that are looked up at the same time. They share queries. */
+const LOOK_UPS_AT_ONCE = 16
+
 export const createFrameDispatch = (options: FrameDispatchOptions): ((opened: ConnectionOptions) => void) => {
   const { registry, subscriptionManager, publisher, readMarks, liveInbox, clock, limits, findRoom, isDraining } =
     options
@@ -154,14 +158,15 @@ export const createFrameDispatch = (options: FrameDispatchOptions): ((opened: Co
       limits,
       features: features()
     })
-    for (const name of new Set(names.slice(0, MAX_SUBSCRIPTIONS))) {
-      connection.perform({
-        work: () =>
-          whenKnown(findRoom(principal, name, 'read', { isAbsent: absent?.has(name) }), room =>
-            subscriptionManager.add(connection, room, {})
-          ),
-        marks: { room: name }
-      })
+    const distinct = [...new Set(names.slice(0, MAX_SUBSCRIPTIONS))]
+    const found = inGroups(distinct, LOOK_UPS_AT_ONCE, name =>
+      findRoom(principal, name, 'read', { isAbsent: absent?.has(name) })
+    )
+    for (const [at, room] of distinct.entries()) {
+      const work = () => {
+        if (!connection.isEnded) return whenKnown(found(at), room => subscriptionManager.add(connection, room, {}))
+      }
+      connection.perform({ work, marks: { room } })
     }
     if (hasInbox) connection.perform({ work: () => liveInbox.open(connection), marks: {} })
     if (names.length <= MAX_SUBSCRIPTIONS) return
