@@ -33,7 +33,7 @@ const LIST = ['rate_limited', 'busy'] as const
 
 /** Defines the query parameter `after` of the lists. Its value is the `next` of the previous page. */
 export const After = Type.Optional(
-  Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'The `next` of the previous page.' })
+  Int64({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'The `next` of the previous page.' })
 )
 
 const UserId = Type.Object({ id: Int64({ minimum: 1, maximum: 2 ** 31 - 1 }) })

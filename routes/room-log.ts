@@ -9,10 +9,11 @@ import { refTo } from '../src/protocol/components.ts'
 import { EntryList, PinList, RawLog, RoomName, SingleMessage, Target } from '../src/protocol/http/messages.ts'
 import { countOf, Limit } from '../src/protocol/http/paging.ts'
 import { ReactionKey, ReactionList, reactionKey } from '../src/protocol/http/reactions.ts'
+import { Int64 } from '../src/protocol/integers.ts'
 import { jsonResponse, problems, SECURED, TOKEN_PROBLEMS } from '../src/protocol/openapi.ts'
 
 const seq = (description: string) =>
-  Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description, examples: [42] }))
+  Type.Optional(Int64({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description, examples: [42] }))
 const Before = seq(
   'Return the last messages before this `seq`. With `after`: return the first entries after `after` and before this `seq`.'
 )

@@ -10,6 +10,7 @@ import {
   sessionIdOfToken,
   tokenOf
 } from '../plugins/auth.ts'
+import { limitReads } from '../plugins/chat.ts'
 import { perMinute } from '../plugins/platform.ts'
 import { timestamp } from '../src/lib/clock.ts'
 import { refTo } from '../src/protocol/components.ts'
@@ -142,13 +143,17 @@ const sessionRoutes: FastifyPluginAsyncTypebox<Pick<AuthRoutesOptions, 'loginRat
   fastify.route({
     method: 'GET',
     url: '/api/auth/sessions',
+    preHandler: limitReads(),
     schema: {
       operationId: 'listSessions',
       summary: 'Your sessions, the most recently used first',
       description: 'A session is a login on one device. `current` is true for the session of this request.',
       tags: ['auth'],
       security: SECURED,
-      response: { 200: jsonResponse('The sessions.', refTo(SessionList)), ...problems(...TOKEN_PROBLEMS) }
+      response: {
+        200: jsonResponse('The sessions.', refTo(SessionList)),
+        ...problems(...TOKEN_PROBLEMS, 'rate_limited', 'busy')
+      }
     },
     async handler(request) {
       const { userId, sessionId } = callerOf(request)

@@ -28,16 +28,25 @@ test('the documents contain only patterns that have the same meaning in every re
   for (const pattern of patterns) expect(() => new RegExp(pattern)).not.toThrow()
 })
 
-test('the documents declare ids and seqs as 64-bit integers', () => {
+test('the documents declare ids, seqs and other integers of more than 32 bits as 64-bit integers', () => {
   const names = new Set(['id', 'user_id', 'seq', 'oldest'])
-  const integers = schemas.filter(([name, { type }]) => names.has(name) && type === 'integer')
+  const isWide = ([name, { maximum }]: readonly [string, Node]) => names.has(name) || Number(maximum) >= 2 ** 31
+  const integers = schemas.filter(one => one[1].type === 'integer' && isWide(one))
   expect(integers.length).toBeGreaterThan(5)
   expect(integers.filter(([, { format }]) => format !== 'int64')).toEqual([])
+  const parameters = operations.flatMap(({ parameters = [] }) => parameters)
+  expect(parameters.filter(({ schema }) => Number(schema.maximum) >= 2 ** 31).length).toBeGreaterThan(5)
 })
 
 test('the OpenAPI document lists every error code of the catalog', () => {
   const { code } = document.components.schemas.ChatProblem.properties
   expect(code.enum).toEqual(Object.keys(ERRORS))
+})
+
+test('every operation that reads for a user has a limit', () => {
+  const reads = operations.filter(({ method, security }) => method === 'GET' && security?.length > 0)
+  expect(reads.length).toBeGreaterThan(20)
+  expect(reads.filter(one => !errorsOf(one).includes('rate_limited')).map(({ operationId }) => operationId)).toEqual([])
 })
 
 test('the OpenAPI document has a description of every operation', () => {
