@@ -47,8 +47,8 @@ export const migrate = (name: MigrateCommand, { yes }: MigrateOptions): Promise<
   })
 
 /**
- * Returns whether to run the command. Asks the operator to confirm `migrate finish`. If `migrate down` would delete data, lists
- * the data and asks too. Throws if there is no terminal to ask on, for example in a script.
+ * Returns whether to run the command. Asks the operator to confirm `migrate finish` and `migrate down`, and lists the data that
+ * `migrate down` would delete. Without a terminal, for example in a script, throws unless `migrate down` deletes no data.
  */
 const isConfirmed = async (name: MigrateCommand, client: SqlClient, schema: string): Promise<boolean> => {
   const where = `the schema "${schema}" at ${client.where}`
@@ -56,7 +56,8 @@ const isConfirmed = async (name: MigrateCommand, client: SqlClient, schema: stri
     return confirm(`Finish the upgrade of ${where}, so that older releases can no longer write to it?`)
   if (name !== 'down') return true
   const { tag, dropped = [] } = (await findRevertible(client, schema)) ?? {}
-  if (dropped.length === 0) return true
+  if (tag === undefined) return true
+  if (dropped.length === 0) return !process.stdin.isTTY || confirm(`Revert ${tag} in ${where}? It deletes no data.`)
   process.stderr.write(`To revert ${tag} deletes ${dropped.join(', ')}.\n`)
   return confirm(`Revert ${tag} in ${where}, and delete this data?`)
 }

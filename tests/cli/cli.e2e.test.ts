@@ -252,7 +252,9 @@ describe('migrate down', () => {
     expect(await applied()).toBe(all)
     expect(await onTerminal(cwd, 'y\n')).toContain('reverted ')
     expect(await applied()).toBe(all - 1)
-    // Without data, the command does not ask for a confirmation.
+    // Without data, the command asks only on a terminal.
+    expect(await onTerminal(cwd, 'n\n')).toContain('It deletes no data.')
+    expect(await applied()).toBe(all - 1)
     expect(await run(['migrate', 'down'], { cwd, env })).toMatchObject({ code: 0 })
     expect(await onTerminal(cwd, '', '--yes')).not.toContain('[y/N]')
     expect(await applied()).toBe(all - 3)
