@@ -17,11 +17,14 @@ export interface OwnAuthOptions extends Pick<ChatAuth, 'cookies' | 'admit'> {
   readonly clock: Clock
 }
 
-/** Creates the authentication by access tokens. Throws a TypeError if `secretKey` is missing. */
+/** Creates the authentication by access tokens. Throws a TypeError if `secretKey` or the plugin `crypto` is missing. */
 export const createOwnAuth = async (
   fastify: FastifyInstance,
   { values, clock, cookies, admit }: OwnAuthOptions
 ): Promise<ChatAuth> => {
+  // Not a dependency of the plugin, because with `authenticate` it does not use `chatCrypto`.
+  if (!fastify.hasDecorator('chatCrypto'))
+    throw new TypeError('Accounts of the chat need encryption. Register the plugin `crypto` before `auth`.')
   const accounts = await createOwnAccounts(fastify, values, clock)
   const adminGuard = createAdminGuard({
     administration: fastify.chatDb.administration,

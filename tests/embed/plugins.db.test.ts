@@ -132,6 +132,14 @@ test.for<[string, unknown, object, RegExp]>([
   await expect(async () => app.register(plugin as never, options as never)).rejects.toThrow(message)
 })
 
+test('rejects auth without crypto, and names the missing plugin', async () => {
+  const app = bare()
+  await app.register(db, { client: await testClient(), databaseSchema: await testSchema() })
+  await expect(async () => app.register(auth, { secretKey: SECRET_KEY })).rejects.toThrow(
+    /Register the plugin `crypto` before `auth`/
+  )
+})
+
 test('registers mail after db and crypto, and sends nothing without a mail server', async () => {
   const app = bare()
   await app.register(db, { client: await testClient(), databaseSchema: await testSchema() })
