@@ -210,7 +210,6 @@ export const createLink = (options: LinkOptions): Link => {
       void attempt()
     },
     close(reason = 'closed', detail = 'The app closed the connection.') {
-      endedWith = 1000
       stop(reason, detail)
     }
   }

@@ -296,7 +296,7 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
     },
     typing() {
       // The service accepts typing frames only from subscribers.
-      if (status === 'joining' || status === 'refused' || status === 'left') return
+      if (status !== 'live' && status !== 'catching_up') return
       const now = timers.monotonic()
       if (now - typedAt >= TYPING_MS && send({ type: 'typing', room: name })) typedAt = now
     },
