@@ -1,6 +1,16 @@
 // Creates empty projects in a temporary folder, to install this project's packages as users do.
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 
@@ -41,9 +51,21 @@ export const STRICT = {
   outDir: 'out'
 }
 
+/**
+ * Copies the files of the repository, without what git ignores, such as `dist`. A package that is packed from the copy contains
+ * only what its script `prepack` builds.
+ */
+const copyRepository = target => {
+  for (const file of run(root, 'git', 'ls-files', '-z', '--cached', '--others', '--exclude-standard').split('\0'))
+    if (file !== '' && existsSync(join(root, file))) cpSync(join(root, file), join(target, file))
+  symlinkSync(join(root, 'node_modules'), join(target, 'node_modules'))
+}
+
 /** Creates a temporary folder for empty projects. */
 export const createProjects = () => {
   const folder = mkdtempSync(join(tmpdir(), 'chat-package-'))
+  const source = join(folder, 'repository')
+  copyRepository(source)
   return {
     folder,
     /** Creates an empty project and returns its folder. */
@@ -56,9 +78,9 @@ export const createProjects = () => {
       )
       return cwd
     },
-    /** Packs a package of this repository and returns the path of the tarball. */
+    /** Packs a package from a copy of this repository without build output, and returns the path of the tarball. */
     pack: (...options) =>
-      join(folder, run(root, 'npm', 'pack', '--silent', ...options, '--pack-destination', folder).trim()),
+      join(folder, run(source, 'npm', 'pack', '--silent', ...options, '--pack-destination', folder).trim()),
     remove: () => rmSync(folder, { recursive: true, force: true })
   }
 }

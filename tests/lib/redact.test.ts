@@ -207,3 +207,9 @@ describe('every way to log an error', () => {
     expect(redactArguments([fields, 'said %d', 5])).toEqual([fields, 'said %d', 5])
   })
 })
+
+test('an error with a message of a megabyte is logged in a few kilobytes', () => {
+  const logged = JSON.stringify(describeError(new Error('x'.repeat(2 ** 20))))
+  expect(logged.length).toBeLessThan(20_000)
+  expect(logged).toContain('[clipped]')
+})

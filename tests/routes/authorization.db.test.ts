@@ -52,7 +52,7 @@ const start = async () => {
   return { database, server, routes }
 }
 
-test('every route that is not public returns 401 for every invalid token, and accepts a valid one', async () => {
+test('every route that is not public returns 401 for every invalid token, accepts a valid one, and may not be cached', async () => {
   const { database, server, routes } = await start()
   const user = await database.users.create({ username: 'john', hashedPassword: null })
   const now = Math.floor(Date.now() / 1000)
@@ -96,12 +96,29 @@ test('every route that is not public returns 401 for every invalid token, and ac
       const headers = token === undefined ? {} : { authorization: `Bearer ${token}` }
       const { statusCode, headers: responseHeaders } = await server.inject({ method: method as 'GET', url, headers })
       results.push(`${route}, ${kind}: ${statusCode} ${responseHeaders['www-authenticate'] ? 'challenged' : ''}`)
+      if (responseHeaders['cache-control'] !== 'no-store') results.push(`${route}, ${kind}: may be cached`)
     }
     const headers = { authorization: `Bearer ${signWith(SECRET_KEY, good)}` }
-    const { statusCode } = await server.inject({ method: method as 'GET', url, headers })
-    results.push(`${route}, good: ${statusCode === 401 ? 'rejected' : 'accepted'}`)
+    const response = await server.inject({ method: method as 'GET', url, headers })
+    results.push(`${route}, good: ${response.statusCode === 401 ? 'rejected' : 'accepted'}`)
+    if (response.headers['cache-control'] !== 'no-store') results.push(`${route}, good: may be cached`)
   }
   const wrong = results.filter(result => !/: 401 challenged$|: accepted$/.test(result))
   expect(wrong).toEqual([])
+  await server.close()
+})
+
+test('no response of a public account route may be cached', async () => {
+  const { server, routes } = await start()
+  const credentials = { username: 'john', password: 'SecurePass123' }
+  const accountRoutes = routes.filter(route => isPublic(route) && route.startsWith('POST '))
+  expect(accountRoutes.length).toBeGreaterThan(8)
+  // The first route registers the user, so that the login returns tokens.
+  for (const route of accountRoutes) {
+    const url = route.slice('POST '.length)
+    const { statusCode, headers } = await server.inject({ method: 'POST', url, payload: credentials })
+    expect([route, headers['cache-control']]).toEqual([route, 'no-store'])
+    if (url === '/api/auth/login') expect(statusCode).toBe(200)
+  }
   await server.close()
 })

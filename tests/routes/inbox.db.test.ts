@@ -246,7 +246,6 @@ test('reads an inbox of 1,000 rooms or more with as many queries as one of 200',
   // The host application may add a user to more rooms than the limit of 1,000. The inbox contains all of them.
   await fill(1001, 1100)
   expect(await count()).toBe(few)
-  expect((await inbox(ann)).total.unread_rooms).toBe(1100)
   expect(few).toBeLessThan(15)
-  expect((await inbox(ann, '?limit=1')).total.unread_rooms).toBe(1000)
+  expect((await inbox(ann, '?limit=1')).total.unread_rooms).toBe(1100)
 })

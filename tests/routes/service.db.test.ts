@@ -248,6 +248,13 @@ test.for(['/docs', '/docs/start.js', '/docs/'])('a document has all security hea
   expect(headers.get('content-security-policy')).toContain("default-src 'none'")
 })
 
+test('the documentation keeps no token in the storage of the browser', async () => {
+  const { call } = await startChat()
+  const { body } = await call('GET', '/docs/start.js')
+  expect(body).toContain('persistAuthorization: false')
+  expect(body).toContain("localStorage.removeItem('authorized')")
+})
+
 test('the OpenAPI document contains the configured contact', async () => {
   const { call } = await startChat({ settings: { apiContact: 'chat@example.com' } })
   expect((await call('GET', '/openapi.json')).body.info.contact).toEqual({ email: 'chat@example.com' })

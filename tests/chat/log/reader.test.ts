@@ -6,6 +6,7 @@ import { makeEntry } from '../../../src/chat/log/entry.ts'
 import { createLogReader, type Range } from '../../../src/chat/log/reader.ts'
 import { Room } from '../../../src/chat/rooms/room.ts'
 import { createKeyring } from '../../../src/crypto/keyring.ts'
+import type { Clock } from '../../../src/lib/clock.ts'
 import { fakeClock } from '../../support/clock.ts'
 import { silentLog } from '../../support/memory-chat.ts'
 import { createMemoryLog } from '../../support/memory-log.ts'
@@ -22,12 +23,12 @@ const start = async (
   {
     length = 10,
     concurrentReads = 2,
+    clock = fakeClock() as Pick<Clock, 'now' | 'monotonic'>,
     isDeleted = (_: number): boolean => false,
     isOther = (_: number): boolean => false,
     isNotice = (_: number): boolean => false
   } = {}
 ) => {
-  const clock = fakeClock()
   const keyring = createKeyring({ current: ENCRYPTION_KEY, now: clock.now })
   const memory = createMemoryLog(['general'])
   const { token, keyId } = keyring.encrypt('x'.repeat(length))
@@ -52,7 +53,7 @@ const start = async (
   const reading = createLogReader({
     kinds: createKinds(),
     keyring,
-    clock,
+    clock: clock as Clock,
     concurrentReads,
     log: silentLog,
     nameOf: () => 'general',
@@ -246,6 +247,21 @@ test.for([1, 2, 5])('at most %i queries read the log concurrently', async concur
   const { list, queries } = await start(2000, { concurrentReads })
   await Promise.all(Array.from({ length: 20 }, (_, at) => list({ before: 100 * at + 101, limit: 100 })))
   expect(queries.maximum).toBe(concurrentReads)
+})
+
+test('the entries of a page are decrypted in several turns of the event loop', async () => {
+  let now = 0
+  let turns = 0
+  const { list } = await start(64, { clock: { now: () => 0, monotonic: () => now++ } })
+  const count = setImmediate(function next() {
+    turns++
+    timer = setImmediate(next)
+  })
+  let timer = count
+  await list({ limit: 64 })
+  clearImmediate(timer)
+  // The clock advances by 1 ms at each look, so that at most two entries are decrypted per turn.
+  expect(turns).toBeGreaterThan(20)
 })
 
 test('a long list is sent in chunks of 32 KiB, and is read only as fast as the client reads it', async () => {
