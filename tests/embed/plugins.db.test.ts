@@ -27,6 +27,16 @@ test('registers crypto with only a key', async () => {
   expect(app.chatCrypto.decrypt(token, keyId)).toBe('text')
 })
 
+test('registers db with an embedded database in memory, which ends with the application', async () => {
+  const app = Fastify()
+  await app.register(db, { databaseUrl: 'pglite::memory:' })
+  await app.ready()
+  const { id } = await app.chatDb.rooms.create({ name: 'r', title: null })
+  expect(await app.chatDb.rooms.findByName('r')).toMatchObject({ id })
+  await app.close()
+  await expect(app.chatDb.rooms.findByName('r')).rejects.toThrow()
+})
+
 test('registers config with only settings', async () => {
   const app = bare()
   const settings = { secretKey: SECRET_KEY, encryptionKey: ENCRYPTION_KEY, databaseUrl: 'pglite:unused' }

@@ -273,7 +273,12 @@ describe('rooms', () => {
   ] as const)('cannot have the title %j', async ([title, rule]) => {
     const { call, john } = await start()
     const made = await call('POST', '/api/chat/rooms', { token: john.token, body: { room: 'support', title } })
-    expect(made).toMatchObject({ status: 422, body: { errors: [{ path: '/body/title', message: `Title ${rule}.` }] } })
+    const refused = { status: 422, body: { errors: [{ path: '/body/title', message: `Title ${rule}.` }] } }
+    expect(made).toMatchObject(refused)
+    await call('POST', '/api/chat/rooms', { token: john.token, body: { room: 'support' } })
+    expect(await call('PATCH', '/api/chat/rooms/support', { token: john.token, body: { title } })).toMatchObject(
+      refused
+    )
   })
 
   test('may have titles of emoji sequences and of right-to-left text', async () => {
@@ -284,11 +289,14 @@ describe('rooms', () => {
     }
   })
 
-  test('reject messages without visible characters', async () => {
+  test('reject messages and edits without visible characters', async () => {
     const { call, john } = await start()
+    await call('POST', '/api/chat/rooms/general/messages', { token: john.token, body: { content: 'visible' } })
     for (const content of ['\u200b', '\u2800 \u3164', '\u202e\u0000', '\u{e0041}']) {
       const posted = await call('POST', '/api/chat/rooms/general/messages', { token: john.token, body: { content } })
       expect(posted).toMatchObject({ status: 422, body: { code: 'invalid_frame' } })
+      const edited = await call('PATCH', '/api/chat/rooms/general/messages/1', { token: john.token, body: { content } })
+      expect(edited.status).toBe(422)
     }
   })
 
