@@ -57,7 +57,7 @@ export const STRICT = {
  */
 const copyRepository = target => {
   for (const file of run(root, 'git', 'ls-files', '-z', '--cached', '--others', '--exclude-standard').split('\0'))
-    if (file !== '' && existsSync(join(root, file))) cpSync(join(root, file), join(target, file))
+    if (file !== '' && existsSync(join(root, file))) cpSync(join(root, file), join(target, file), { recursive: true })
   symlinkSync(join(root, 'node_modules'), join(target, 'node_modules'))
 }
 
@@ -65,7 +65,12 @@ const copyRepository = target => {
 export const createProjects = () => {
   const folder = mkdtempSync(join(tmpdir(), 'chat-package-'))
   const source = join(folder, 'repository')
-  copyRepository(source)
+  try {
+    copyRepository(source)
+  } catch (error) {
+    rmSync(folder, { recursive: true, force: true })
+    throw error
+  }
   return {
     folder,
     /** Creates an empty project and returns its folder. */

@@ -178,6 +178,7 @@ const openConnections = (
     limits: limitsOf(options.limits, frameBytes),
     legacyLifetimeMs: options.limits.legacyLifetimeMs,
     findRoom,
+    isDelegated: parts.access.isDelegated,
     isUpgradeFinished: options.isUpgradeFinished,
     isDraining,
     closeCodeOf,

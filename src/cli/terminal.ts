@@ -6,7 +6,9 @@ import { Writable } from 'node:stream'
 export const confirm = async (question: string): Promise<boolean> => {
   if (!process.stdin.isTTY) throw new Error('There is no terminal to ask for confirmation. Add the option --yes.')
   const terminal = createInterface({ input: process.stdin, output: process.stderr })
-  const reply = await terminal.question(`${question} [y/N] `).finally(() => terminal.close())
+  // When Ctrl-C or the end of the input closes the interface, its question stays pending.
+  const closed = new Promise<string>(resolve => terminal.once('close', () => resolve('')))
+  const reply = await Promise.race([terminal.question(`${question} [y/N] `), closed]).finally(() => terminal.close())
   return /^y(es)?$/i.test(reply.trim())
 }
 

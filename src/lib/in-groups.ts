@@ -23,7 +23,8 @@ export const inGroups = <Item, Result>(
     }
   }
   return index => {
-    while (results.length <= index) results.push(...items.slice(results.length, results.length + size).map(start))
+    while (results.length <= index && results.length < items.length)
+      results.push(...items.slice(results.length, results.length + size).map(start))
     const result = results[index]
     if (!result) throw new RangeError(`There is no item ${index}.`)
     return result()

@@ -47,6 +47,8 @@ describe('an append', () => {
       [3, 3]
     ])
     expect(await database.rooms.findByName('general')).toMatchObject({ lastSeq: 3, oldestSeq: 1 })
+    await expect(database.messages.range(room.id, 1, 129)).rejects.toThrow(RangeError)
+    expect(await database.messages.range(room.id, 1, 128)).not.toEqual([])
     const stored = await database.messages.range(room.id, 2, 3)
     expect(stored.map(({ seq, content, username, writeId }) => [seq, content, username, writeId])).toEqual([
       [2, 'token of b', 'john', 'b'],

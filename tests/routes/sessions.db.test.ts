@@ -390,3 +390,11 @@ test('an id with characters that no id has is rejected', async () => {
   // The service compares the ids of passkeys itself, so this id never reaches the database.
   expect(await call('DELETE', '/api/auth/passkeys/%00', { token })).toMatchObject({ status: 404 })
 })
+
+test('the list of sessions counts towards the limit of reads', async () => {
+  const chat = await startChat({ settings: { readRateLimit: 1 } })
+  const { token } = await chat.register('john')
+  const list = () => chat.call('GET', '/api/auth/sessions', { token })
+  const statuses = new Set((await Promise.all(Array.from({ length: 30 }, list))).map(({ status }) => status))
+  expect([...statuses].sort()).toEqual([200, 429])
+})

@@ -42,6 +42,8 @@ export interface FrameDispatchOptions {
   /** Maximum duration in milliseconds of a connection without `chat.v1`. If 0, the connection ends when its token expires. */
   readonly legacyLifetimeMs: number
   readonly findRoom: FindRoom
+  /** Whether the host application decides who may read a room. */
+  readonly isDelegated: boolean
   readonly authenticate: (token: string) => Promise<Principal>
   readonly isDraining: () => boolean
   /**
@@ -51,13 +53,13 @@ export interface FrameDispatchOptions {
   readonly closeCodeOf: (principal: Principal) => CloseCode | undefined
 }
 
+/** Maximum number of rooms of a connection that are looked up at the same time. They share queries. */
+const LOOK_UPS_AT_ONCE = 16
+
 /**
  * Creates the function that takes over an open socket. The function adds its listeners synchronously. Otherwise, frames that
  * arrive immediately would be lost.
  */
-/** Maximum number of rooms of a connection that are looked up at the same time. They share queries. */
-const LOOK_UPS_AT_ONCE = 16
-
 export const createFrameDispatch = (options: FrameDispatchOptions): ((opened: ConnectionOptions) => void) => {
   const { registry, subscriptionManager, publisher, readMarks, liveInbox, clock, limits, findRoom, isDraining } =
     options
@@ -159,7 +161,9 @@ export const createFrameDispatch = (options: FrameDispatchOptions): ((opened: Co
       features: features()
     })
     const distinct = [...new Set(names.slice(0, MAX_SUBSCRIPTIONS))]
-    const found = inGroups(distinct, LOOK_UPS_AT_ONCE, name =>
+    // Each connection calls `authorize` of the host for one room at a time. Otherwise, the calls of many clients that reconnect at
+    // once could exceed their timeout, and the rooms would look absent.
+    const found = inGroups(distinct, options.isDelegated ? 1 : LOOK_UPS_AT_ONCE, name =>
       findRoom(principal, name, 'read', { isAbsent: absent?.has(name) })
     )
     for (const [at, room] of distinct.entries()) {

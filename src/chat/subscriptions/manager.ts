@@ -103,8 +103,8 @@ export const createSubscriptionManager = ({
     const { subscriptions, principal } = connection
     if (connection.isEnded) return
     // If the room was unloaded after `findRoom` checked the access, this process may have missed an entry that removed the
-    // user. So the client must retry.
-    if ((room.isGuarded || room.isEnded) && rooms.byId(room.id) !== room) throw notReady()
+    // user, and would deliver no further entries to this object. So the client must retry.
+    if (rooms.byId(room.id) !== room) throw notReady()
     // In a public room, the user was banned after `findRoom` had checked the access. The client must retry, and then receives
     // `banned`. In any other room, the client must retry if entries are still missing, because one of them may have added the
     // user again.

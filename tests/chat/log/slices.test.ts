@@ -54,3 +54,14 @@ test('a job that throws rejects, and later jobs are processed', async () => {
   expect(await slices.map([], item => item)).toEqual([])
   stop()
 })
+
+test('jobs that begin in the same turn share its time', async () => {
+  const { slices, turn, stop } = start()
+  const inTurn = new Map<number, number>()
+  const count = () => void inTurn.set(turn(), (inTurn.get(turn()) ?? 0) + 1)
+  await Promise.all(items(10).map(() => slices.map(items(4), count)))
+  stop()
+  expect([...inTurn.values()].reduce((sum, n) => sum + n, 0)).toBe(40)
+  // A turn of the event loop has at most two runs: one that a job begins, and one that continues the jobs.
+  expect(Math.max(...inTurn.values())).toBeLessThanOrEqual(4)
+})
