@@ -26,8 +26,8 @@ export interface ProcessRecord {
   isUpgradeFinished(step?: string): boolean
   /**
    * Reads which steps are finished. Before the first read, all steps count as unfinished, and reactions, for example, are refused
-   * with `upgrade_pending`. Called while the process starts, unless the host application forbids queries at this time
-   * (`chatDbAtStart`). Rejects if the database does not respond.
+   * with `upgrade_pending`. Called while the process starts, except with a client of a host application and without
+   * `migrateOnStart`. Rejects if the database does not respond.
    */
   load(processes: Pick<ProcessesRepository, 'finishedSteps'>): Promise<void>
   /** Writes the row, and then refreshes it every 10 s. Never rejects, because a failed write is only logged. */

@@ -12,7 +12,7 @@ export interface MailLink {
 
 const LINK = /^#(reset|verify|invitation|invite)=([\w.~-]+)$/
 
-/** Returns the link in a fragment; undefined if the fragment is the name of a room. */
+/** Returns the link in a text. Returns undefined for any other text, such as the name of a room in the fragment of the page. */
 export const mailLinkOf = (hash: string): MailLink | undefined => {
   const [, purpose, token] = LINK.exec(hash) ?? []
   return token === undefined ? undefined : { purpose: purpose as MailLink['purpose'], token }

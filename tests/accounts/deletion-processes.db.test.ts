@@ -144,8 +144,8 @@ test('an erased text is not shown by another process that had cached it, and not
   expect(await contents(two, jane)).toEqual(['a', 'b', 'of jane'])
   await eraseMe(one, john)
   await expect.poll(shown).toEqual(['erased', 'erased', 'of jane'])
-  // The texts are cleared before the erasure is committed. The other process removes its cached pages before it delivers the
-  // erasure to the SDK. So this process now reads the cleared texts.
+  // The texts are cleared before the erasure is committed. The process `two` removes its cached pages before it delivers the
+  // erasure to the SDK, so it now reads the cleared texts.
   expect(await contents(two, jane)).toEqual(['erased', 'erased', 'of jane'])
 })
 

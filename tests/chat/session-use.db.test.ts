@@ -57,7 +57,7 @@ test('a connection that outlives its token can still be ended, and its session s
   const { clock, login, join, pass, call } = await start({ accessTokenExpireMinutes: 1, legacySocketHours: 2 })
   const legacy = await login({})
   const client = await join(legacy)
-  // Runs the jobs that delete ended sessions.
+  // The session is old enough to be deleted, and then the jobs that delete sessions run.
   await pass(60 * MINUTE_S)
   await stayOpen(clock, client, 11 * MINUTE_S)
   expect(await call('GET', '/api/users/me', { token: legacy.token })).toMatchObject({ status: 401 })

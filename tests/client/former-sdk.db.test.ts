@@ -1,5 +1,5 @@
 /**
- * Tests that earlier clients still work. One is the SDK before accounts, one is the SDK before edits, deletions and reactions,
+ * Tests that earlier clients still work. One is the SDK before sessions, one is the SDK before edits, deletions and reactions,
  * and one follows the README of the FastAPI backend.
  */
 import { join } from 'node:path'
@@ -29,7 +29,7 @@ const loadFormerSdk = async ({ commit, folder: source }: { commit: string; folde
 }
 
 test.runIf(hasCommit(BEFORE_SESSIONS.commit))(
-  'the SDK of the commit before accounts registers, logs in, chats and reads history',
+  'the SDK of the commit before sessions registers, logs in, chats and reads history',
   async () => {
     const { createChatApi, createChatClient } = await loadFormerSdk(BEFORE_SESSIONS)
     const { url } = await startChat()
@@ -58,7 +58,7 @@ test.runIf(hasCommit(BEFORE_SESSIONS.commit))(
 )
 
 test.runIf(hasCommit(BEFORE_SESSIONS.commit))(
-  'the SDK of the commit before accounts receives each message once beside clients that use every kind of entry',
+  'the SDK of the commit before sessions receives each message once beside clients that use every kind of entry',
   { timeout: 120_000 },
   async () => {
     const { createChatApi, createChatClient } = await loadFormerSdk(BEFORE_SESSIONS)

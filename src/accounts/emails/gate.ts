@@ -41,4 +41,4 @@ export const createVerificationGate =
 
 /** Returns the error for a challenge that is unknown, expired or used up. */
 export const badChallenge = (): ChatError =>
-  new ChatError('invalid_challenge', 'Too much time has passed since the password was checked. Log in again.')
+  new ChatError('invalid_challenge', 'This step of the login has ended. Log in again.')

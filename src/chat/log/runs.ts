@@ -124,9 +124,11 @@ export const cachedMessagePlaces = (
   return placesIn(range, { older, newer }, before, after)
 }
 
-/** The searches that find the messages of a list: `older` for the last ones of a part of the log, `newer` for the first ones. */
+/** The searches that find the messages of a list. */
 interface Searches {
+  /** Finds messages before a position: the last `count` messages of the part. */
   readonly older: Search | undefined
+  /** Finds messages from a position on: the first `count` messages of the part. */
   readonly newer: Search | undefined
 }
 
