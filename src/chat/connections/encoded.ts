@@ -40,7 +40,7 @@ export const chunkOf = <Frame extends Encoded>(frames: readonly Frame[]): Chunk<
   return { frames, bytes }
 }
 
-/** The last chunk that starts with a frame. A weak reference lets the garbage collector free a chunk that no socket writes. */
+/** The last chunk that starts with each frame. The references are weak, so that the chunks do not stay in memory. */
 const shared = new WeakMap<Encoded, WeakRef<Chunk>>()
 
 /**

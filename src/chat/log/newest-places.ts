@@ -1,7 +1,7 @@
 /**
- * Caches the places of the newest messages of each room whose log also has entries of other kinds. Most reads are for the
- * newest messages of a room. The places of these messages stay the same until another entry is published, or until stored
- * entries change or expire.
+ * Caches the places of the newest messages of each room whose log also has entries of other kinds, for lists that are not found
+ * in the page cache (cached-runs.ts). Most reads are for the newest messages of a room. The places of these messages stay the
+ * same until another entry is published, or until stored entries change or expire.
  */
 import { LruMap } from 'toad-cache'
 import type { Room } from '../rooms/room.ts'

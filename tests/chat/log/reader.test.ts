@@ -339,7 +339,7 @@ test('it omits an entry that was deleted after the JSON of its page was cached',
   expect(seqs((await list({ before: 52, limit: 3 })).items)).toEqual([49, 51])
 })
 
-test('it does not use the cached JSON of messages if an entry is of another kind or cannot be shown', async () => {
+test('a list of messages has no entries of other kinds, and on request no messages that cannot be shown', async () => {
   const { reading, room, list } = await start(2)
   await list({ limit: 5 })
   const place = { room: 'general', user_id: 1, username: 'ann' }
