@@ -85,7 +85,7 @@ export default fp(
  * - The process is overloaded. Routes with `chatMayWait` reject requests if the load is `high` or `extreme`, WebSocket routes
  *   only if it is `extreme`.
  * - The request is an upgrade, and the process has the maximum number of WebSockets, or opens them faster than `connectRate`
- *   allows. `admit` checks both limits.
+ *   allows, from all clients or from this network. `admit` checks these limits.
  */
 const checkUpgradeAndStop = (fastify: FastifyInstance, request: FastifyRequest): void => {
   const { chatSocket, chatWhileStopping, chatMayWait } = request.routeOptions.config
@@ -95,7 +95,7 @@ const checkUpgradeAndStop = (fastify: FastifyInstance, request: FastifyRequest):
   if (fastify.chatCore.isDraining && !chatWhileStopping) {
     throw new ChatError('unavailable', 'The service is restarting. Try again in a moment.', { retryAfterMs: 1000 })
   }
-  if (chatSocket && fastify.chatSockets.isUpgrade(request)) fastify.chatCore.connections.admit()
+  if (chatSocket && fastify.chatSockets.isUpgrade(request)) fastify.chatCore.connections.admit(clientNetwork(request))
   if (chatMayWait || chatSocket) refuseWhileLoaded(fastify.chatOps.load(), chatSocket === true)
 }
 

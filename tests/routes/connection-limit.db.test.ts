@@ -5,8 +5,8 @@ import { WebSocket } from 'ws'
 import { startChat } from '../support/start-chat.ts'
 
 /** Returns the response to a handshake that is rejected. */
-const rejected = async (url: string, token: string) => {
-  const socket = new WebSocket(`${url.replace('http', 'ws')}/ws/chat`, ['chat.v1', 'bearer', token])
+const rejected = async (url: string, token: string, headers: Record<string, string> = {}) => {
+  const socket = new WebSocket(`${url.replace('http', 'ws')}/ws/chat`, ['chat.v1', 'bearer', token], { headers })
   socket.on('error', () => {})
   const [, response] = await once(socket, 'unexpected-response')
   response.resume()
@@ -36,4 +36,14 @@ test('responds with 503 beyond CONNECT_RATE', async () => {
   const ann = await chat.register('ann')
   await chat.join(ann)
   expect((await rejected(chat.url, ann.token)).statusCode).toBe(503)
+})
+
+test('a client without an account that opens WebSockets all the time does not keep other networks out', async () => {
+  const chat = await startChat({ settings: { connectRate: 4, trustProxy: ['127.0.0.1'] } })
+  const ann = await chat.register('ann')
+  const attack = () => rejected(chat.url, 'invalid', { 'x-forwarded-for': '203.0.113.9' })
+  const statuses = await Promise.all(Array.from({ length: 20 }, attack))
+  expect(new Set(statuses.map(({ statusCode }) => statusCode))).toEqual(new Set([401, 503]))
+  const socket = await chat.join(ann)
+  await socket.close()
 })

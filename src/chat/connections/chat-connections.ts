@@ -1,8 +1,10 @@
 /** Opens connections for the WebSocket route, and counts them. */
+
 import { GENERAL } from '../../protocol/http/messages.ts'
 import type { Access } from '../access/authorize.ts'
 import type { RoomRegistry } from '../rooms/registry.ts'
 import { MAX_SUBSCRIPTIONS } from '../subscriptions/manager.ts'
+import type { Admit } from './admission.ts'
 import type { ConnectionOptions } from './context.ts'
 import type { ConnectionRegistry } from './registry.ts'
 
@@ -11,10 +13,10 @@ export interface ChatConnections {
   readonly count: number
   readonly maxFrameBytes: number
   /**
-   * Admits a new WebSocket. Called before any other work for the WebSocket. Throws `busy` if the process accepts no further
-   * WebSockets at the moment.
+   * Admits a new WebSocket from a network. Called before any other work for the WebSocket. Throws `busy` if the process accepts no
+   * further WebSockets at the moment, or none of this network.
    */
-  admit(): void
+  readonly admit: Admit
   /**
    * Loads the rooms that a new connection will subscribe to. Returns the names of the rooms that don't exist. The route awaits
    * this method before the upgrade, because `open` is synchronous. Loads nothing for a connection that a limit will reject.
@@ -32,7 +34,7 @@ export interface ChatConnectionsOptions {
   readonly rooms: RoomRegistry
   readonly access: Access
   readonly maxFrameBytes: number
-  readonly admit: () => void
+  readonly admit: Admit
   readonly open: (options: ConnectionOptions) => void
 }
 

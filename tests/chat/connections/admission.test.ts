@@ -19,9 +19,9 @@ const create = (limits: { maxConnections?: number; connectRate?: number }) => {
     random: () => state.random
   })
   /** Returns 0 if the connection is admitted, or else the wait in milliseconds. */
-  const attempt = (): number => {
+  const attempt = (network = '192.0.2.1'): number => {
     try {
-      admit()
+      admit(network)
       return 0
     } catch (error) {
       if (!(error instanceof ChatError)) throw error
@@ -32,9 +32,16 @@ const create = (limits: { maxConnections?: number; connectRate?: number }) => {
   return { clock, state, rejected, attempt }
 }
 
+/** Returns the waits of `count` connections, each from another network. */
+const fromAll = (attempt: (network: string) => number, count: number): number[] =>
+  Array.from({ length: count }, (_, at) => attempt(`10.0.${at >> 8}.${at & 255}`))
+/** Returns the waits of `count` connections from one network. */
+const fromOne = (attempt: (network: string) => number, count: number, network = '192.0.2.1'): number[] =>
+  Array.from({ length: count }, () => attempt(network))
+
 test('admits any number without limits', () => {
   const { attempt } = create({})
-  expect(Array.from({ length: 1000 }, attempt).every(ms => ms === 0)).toBe(true)
+  expect(fromOne(attempt, 1000).every(ms => ms === 0)).toBe(true)
 })
 
 test('rejects connections beyond MAX_CONNECTIONS until one has closed', () => {
@@ -48,42 +55,64 @@ test('rejects connections beyond MAX_CONNECTIONS until one has closed', () => {
 
 test('admits CONNECT_RATE per second, and spreads the others over the time that they need', () => {
   const { attempt, clock, state, rejected } = create({ connectRate: 10 })
-  expect(Array.from({ length: 10 }, attempt)).toEqual(Array(10).fill(0))
-  const waits = Array.from({ length: 300 }, attempt)
+  expect(fromAll(attempt, 10)).toEqual(Array(10).fill(0))
+  const waits = fromAll(attempt, 300)
   expect(rejected).toHaveLength(300)
   expect([waits[0], waits.at(-1)]).toEqual([3000, 31_000])
   state.random = 0
   expect(attempt()).toBe(1000)
   clock.advance(1000)
-  expect(Array.from({ length: 11 }, attempt).filter(ms => ms === 0)).toHaveLength(10)
+  expect(fromAll(attempt, 11).filter(ms => ms === 0)).toHaveLength(10)
   // The spread becomes smaller again when few connections are rejected.
   clock.advance(30_000)
   state.random = 1
-  const later = Array.from({ length: 11 }, attempt)
+  const later = fromAll(attempt, 11)
   expect(later.at(-1)).toBe(3000)
+})
+
+test('leaves a quarter of CONNECT_RATE to other networks, however many connections one network tries to open', () => {
+  const { attempt, clock, rejected } = create({ connectRate: 8 })
+  for (let second = 0; second < 20; second++) {
+    expect(fromOne(attempt, 50).filter(ms => ms === 0)).toHaveLength(6)
+    expect(fromAll(attempt, 2)).toEqual([0, 0])
+    // The rejections of the first network do not make the others wait longer.
+    expect(attempt('198.51.100.1')).toBe(3000)
+    clock.advance(1000)
+  }
+  expect(new Set(rejected)).toEqual(new Set(['connect_rate']))
+})
+
+test('admits one connection at a time if CONNECT_RATE is 1', () => {
+  const { attempt, clock } = create({ connectRate: 1 })
+  expect(fromOne(attempt, 2).map(ms => ms === 0)).toEqual([true, false])
+  clock.advance(2000)
+  expect(fromOne(attempt, 2).map(ms => ms === 0)).toEqual([true, false])
 })
 
 test('never asks a client to wait for more than a minute', () => {
   const { attempt } = create({ connectRate: 1 })
-  expect(Math.max(...Array.from({ length: 10_000 }, attempt))).toBe(59_000)
+  expect(Math.max(...fromOne(attempt, 1000))).toBe(59_000)
 })
 
-test('admits every client within a minute if each waits as long as Retry-After says', () => {
+test.each([
+  ['all clients, if they are as many as the process admits in 30 s', 1500, (client: number) => `10.0.${client}`],
+  ['the clients of one network, if they are three quarters of that', 1125, () => '192.0.2.1']
+])('admits %s, within a minute if each waits as long as Retry-After says', (_, clients, networkOf) => {
   const { attempt, clock, state } = create({ connectRate: 50 })
-  // The time of the next attempt of each waiting client. There are as many clients as the process admits in 30 s.
-  let waiting = Array.from({ length: 1500 }, () => 0)
+  // In the order of their next attempts.
+  const waiting = Array.from({ length: clients }, (_, client) => ({ network: networkOf(client), until: 0 }))
   let at = 0
   let seed = 1
-  while (waiting.length > 0) {
-    waiting.sort((one, other) => one - other)
-    const [next = 0, ...others] = waiting
-    clock.advance(next - at)
-    at = next
+  for (let next = waiting.shift(); next; next = waiting.shift()) {
+    clock.advance(next.until - at)
+    at = next.until
     // A linear congruential generator (Numerical Recipes), so that every run is the same.
     seed = (1_664_525 * seed + 1_013_904_223) % 2 ** 32
     state.random = seed / 2 ** 32
-    const ms = attempt()
-    waiting = ms === 0 ? others : [...others, at + ms]
+    const ms = attempt(next.network)
+    if (ms === 0) continue
+    const until = at + ms
+    waiting.splice(waiting.findLastIndex(other => other.until <= until) + 1, 0, { ...next, until })
   }
   expect(at).toBeLessThan(60_000)
 })
