@@ -11,7 +11,7 @@ export interface SocketClient {
   readonly socket: WebSocket
   /** Sends an object as JSON, or a string unchanged. */
   send(frame: object | string): void
-  /** Returns the next frame in order, except `presence` and `heads` frames. Rejects if the socket closes first. */
+  /** Returns the next frame in order, except `presence` and `heads` frames. Rejects if the socket is closed first. */
   next(): Promise<Frame>
   /** Returns the next frame of a type, and skips the frames before it. */
   nextOf(type: string): Promise<Frame>
@@ -46,6 +46,7 @@ const HINTS = new Set(['presence', 'heads'])
 const createQueue = () => {
   const frames: Frame[] = []
   const waiting: { resolve(frame: Frame): void; reject(error: Error): void }[] = []
+  let ended: Error | undefined
   return {
     push(frame: Frame) {
       const first = waiting.shift()
@@ -55,9 +56,11 @@ const createQueue = () => {
     next(): Promise<Frame> {
       const frame = frames.shift()
       if (frame) return Promise.resolve(frame)
+      if (ended) return Promise.reject(ended)
       return new Promise((resolve, reject) => waiting.push({ resolve, reject }))
     },
     end(error: Error) {
+      ended = error
       for (const { reject } of waiting) reject(error)
     }
   }

@@ -15,7 +15,8 @@ export interface Api {
   connect(): Promise<{
     readonly frames: Body[]
     send(frame: object): void
-    next(type: string): Promise<Body>
+    /** Returns the first frame of a type that the connection has received since it was opened. */
+    first(type: string): Promise<Body>
     close(): void
   }>
 }
@@ -70,7 +71,7 @@ export const createApi = (url: string, username: string): Api => {
       return {
         frames,
         send: frame => socket.send(JSON.stringify(frame)),
-        next: type => until(`the API client receives ${type}`, () => frames.find(frame => frame.type === type)),
+        first: type => until(`the API client receives ${type}`, () => frames.find(frame => frame.type === type)),
         close: () => socket.close()
       }
     }

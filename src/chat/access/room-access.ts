@@ -81,7 +81,7 @@ export const createRoomAccess = ({ rooms, access, standingIn, isBlocked }: RoomA
     const loaded = rooms.get(name)
     let hasStanding = false
     const standingOf = (room: Room | undefined): Standing | Promise<Standing> => {
-      if (room && !room.isGuarded && !room.isRestricted) return {}
+      if (room && !room.isForMembers && !room.isRestricted) return {}
       hasStanding = true
       return standingIn(userId, name)
     }
@@ -121,7 +121,7 @@ export const createRoomAccess = ({ rooms, access, standingIn, isBlocked }: RoomA
           if (!mayEnter(room, standing)) throw noSuchRoom()
           if (standing.ban !== undefined) throw restricted('banned', standing.ban)
         }
-        const isChecked = (): boolean => room.isGuarded || room.isRestricted
+        const isChecked = (): boolean => room.isForMembers || room.isRestricted
         if (!isChecked())
           return whenKnown(work(room, undefined), result => {
             if (room.isEnded) throw noSuchRoom()
@@ -136,6 +136,6 @@ export const createRoomAccess = ({ rooms, access, standingIn, isBlocked }: RoomA
 }
 
 /** Returns false if only members may read the room and a user with this standing is not a member. Does not check bans. */
-const mayEnter = (room: Room, { role }: Standing): boolean => !room.isGuarded || role !== undefined
+const mayEnter = (room: Room, { role }: Standing): boolean => !room.isForMembers || role !== undefined
 
 export const noSuchRoom = (): ChatError => refusalOf('room_not_found')

@@ -53,7 +53,7 @@ export const createChatConnections = (options: ChatConnectionsOptions): ChatConn
       const wanted = names.slice(0, MAX_SUBSCRIPTIONS)
       // If access to a room could be denied, the room is queried even if it is loaded. Otherwise, the response time would
       // reveal whether the room exists.
-      const mayBeDenied = (name: string): boolean => access.isDelegated || rooms.get(name)?.isGuarded === true
+      const mayBeDenied = (name: string): boolean => access.isDelegated || rooms.get(name)?.isForMembers === true
       const probed = wanted.filter(name => name !== GENERAL && mayBeDenied(name))
       const [absent] = await Promise.all([Promise.all(wanted.map(nameIfAbsent)), rooms.probe(probed)])
       return new Set(absent.flat())

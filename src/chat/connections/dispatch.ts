@@ -166,11 +166,11 @@ export const createFrameDispatch = (options: FrameDispatchOptions): ((opened: Co
     const found = inGroups(distinct, options.isDelegated ? 1 : LOOK_UPS_AT_ONCE, name =>
       findRoom(principal, name, 'read', { isAbsent: absent?.has(name) })
     )
-    for (const [at, room] of distinct.entries()) {
+    for (const [at, name] of distinct.entries()) {
       const work = () => {
         if (!connection.isEnded) return whenKnown(found(at), room => subscriptionManager.add(connection, room, {}))
       }
-      connection.perform({ work, marks: { room } })
+      connection.perform({ work, marks: { room: name } })
     }
     if (hasInbox) connection.perform({ work: () => liveInbox.open(connection), marks: {} })
     if (names.length <= MAX_SUBSCRIPTIONS) return

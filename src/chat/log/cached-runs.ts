@@ -1,6 +1,6 @@
 /** Finds messages of a room's log in the page cache, without a query. The log may have other entries between them. */
 import type { Extent } from '../../db/database.ts'
-import type { Entry } from './entry.ts'
+import { type Entry, isListedIn } from './entry.ts'
 import type { PageCache } from './page-cache.ts'
 import type { CachedPage } from './page-store.ts'
 import { type CachedRuns, maxPositions } from './runs.ts'
@@ -13,7 +13,7 @@ export const createCachedRuns = (pages: Pick<PageCache<Entry>, 'page'>): CachedR
     for (let at = to; at >= from && found.length < count; ) {
       const page = at > end ? pages.page(roomId, at) : undefined
       if (!page) return undefined
-      const listed = listedIn(page, from, at, withNotices)
+      const listed = listedOn(page, from, at, withNotices)
       for (const seq of listed.reverse()) if (found.length < count) found.push(seq)
       at = page.first - 1
     }
@@ -25,7 +25,7 @@ export const createCachedRuns = (pages: Pick<PageCache<Entry>, 'page'>): CachedR
     for (let at = from; at <= to && found.length < count; ) {
       const page = at < end ? pages.page(roomId, at) : undefined
       if (!page) return undefined
-      found.push(...listedIn(page, at, to, withNotices))
+      found.push(...listedOn(page, at, to, withNotices))
       at = page.last + 1
     }
     return runsOf(found.slice(0, count))
@@ -33,10 +33,10 @@ export const createCachedRuns = (pages: Pick<PageCache<Entry>, 'page'>): CachedR
 })
 
 /** Returns the positions of the messages, or of the messages and notices, from `from` to `to` on a page, in ascending order. */
-const listedIn = ({ entries }: CachedPage<Entry>, from: number, to: number, withNotices = false): number[] => {
+const listedOn = ({ entries }: CachedPage<Entry>, from: number, to: number, withNotices = false): number[] => {
+  const isListed = isListedIn[withNotices ? 'notices' : 'messages']
   const found: number[] = []
-  for (const { seq, isMessage, isNotice } of entries)
-    if (seq >= from && seq <= to && (isMessage || (withNotices && isNotice))) found.push(seq)
+  for (const entry of entries) if (entry.seq >= from && entry.seq <= to && isListed(entry)) found.push(entry.seq)
   return found
 }
 

@@ -153,7 +153,7 @@ export const createPublisher = ({ registry, access, log, ...options }: Publisher
       const of = (body: Body) => ({ draft: draftOf(body), room, principal, mayBeEnded: kind.isServiceOnly === true })
       const marked = of(byHost(own))
       if (transaction) return appendIn(transaction, marked).then(posted)
-      if (kind !== message || room.isGuarded || room.isRestricted) return append(marked, posted)
+      if (kind !== message || room.isForMembers || room.isRestricted) return append(marked, posted)
       return append(of(own), outcome => {
         if (!('error' in outcome && RESTRICTIONS.has(outcome.error.code))) return posted(outcome)
         try {

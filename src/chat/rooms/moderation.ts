@@ -89,7 +89,7 @@ export const createChatModeration = (options: ChatModerationOptions): ChatModera
       readIn(principal, name, async room => {
         const own = await members.find(room.id, principal.userId)
         const isModerator = own?.role === 'moderator' || own?.role === 'owner'
-        const isAbove = isModerator || (!room.isGuarded && (await members.isAdministrator(principal.userId)))
+        const isAbove = isModerator || (!room.isForMembers && (await members.isAdministrator(principal.userId)))
         if (!isAbove) throw refusalOf('not_allowed')
         await ensureAllowed(principal, name, 'moderate')
         const rows = await restrictions.list(room.id, after, limit + 1)

@@ -101,7 +101,7 @@ export const createRoomRegistry = ({ repository, ...options }: RoomRegistryOptio
       const room = rooms.byId(id)
       if (!room) return
       const { title, topic, guarded, archived, oldestSeq } = description
-      Object.assign(room, { title, topic, isArchived: archived, isRestricted: guarded && !room.isGuarded })
+      Object.assign(room, { title, topic, isArchived: archived, isRestricted: guarded && !room.isForMembers })
       room.expire(oldestSeq)
     },
     lost: changes.addAll,

@@ -99,7 +99,7 @@ export class Room {
   }
 
   /** True if only members may read the room. */
-  get isGuarded(): boolean {
+  get isForMembers(): boolean {
     return this.visibility !== 'public'
   }
 
@@ -125,7 +125,7 @@ export class Room {
    * Called when the ban of a user in a public room has ended. Has no effect if an entry after `seq` has banned the user again.
    */
   readmit(userId: number, seq: number | undefined): void {
-    if (!this.isGuarded && seq !== undefined && this.removedAt(userId) === seq) this.#removed?.delete(userId)
+    if (!this.isForMembers && seq !== undefined && this.removedAt(userId) === seq) this.#removed?.delete(userId)
   }
 
   /** The `seq` of the newest entry that was delivered. */
@@ -264,13 +264,13 @@ export class Room {
    */
   #applyMembership({ userIds, change }: MembershipChange, seq: number): void {
     const isBan = change === 'banned'
-    if ((isBan || change === 'muted') && !this.isGuarded) this.isRestricted = true
+    if ((isBan || change === 'muted') && !this.isForMembers) this.isRestricted = true
     for (const userId of userIds) {
-      if (isBan || (change === 'left' && this.isGuarded)) {
+      if (isBan || (change === 'left' && this.isForMembers)) {
         this.#removed ??= new Map()
         this.#removed.set(userId, seq)
         this.#delivery.remove(isBan ? 'banned' : 'removed', userId)
-      } else if (change === (this.isGuarded ? 'joined' : 'unbanned')) this.#removed?.delete(userId)
+      } else if (change === (this.isForMembers ? 'joined' : 'unbanned')) this.#removed?.delete(userId)
     }
   }
 
@@ -335,7 +335,7 @@ export class Room {
    */
   #missed(): void {
     if (this.#isUnloaded) return
-    if (!this.isGuarded) {
+    if (!this.isForMembers) {
       this.#onGap?.(this)
       return
     }

@@ -108,7 +108,8 @@ export const createSubscriptionManager = ({
     // In a public room, the user was banned after `findRoom` had checked the access. The client must retry, and then receives
     // `banned`. In any other room, the client must retry if entries are still missing, because one of them may have added the
     // user again.
-    if (room.hasRemoved(principal.userId)) throw !room.isGuarded || room.tail < room.known ? notReady() : noSuchRoom()
+    if (room.hasRemoved(principal.userId))
+      throw !room.isForMembers || room.tail < room.known ? notReady() : noSuchRoom()
     const before = subscriptions.get(room.name)
     if (!before && subscriptions.size >= MAX_SUBSCRIPTIONS) throw tooManyRooms()
     if (!before) admit(room.id, principal.userId)
@@ -138,7 +139,7 @@ export const createSubscriptionManager = ({
    */
   const readmit = async (room: Room, userId: number): Promise<void> => {
     const bannedAt = room.removedAt(userId)
-    if (room.isGuarded || bannedAt === undefined) return
+    if (room.isForMembers || bannedAt === undefined) return
     const { ban } = await standingIn(userId, room.name)
     if (ban !== undefined) throw restricted('banned', ban)
     room.readmit(userId, bannedAt)
