@@ -2,7 +2,9 @@
  * Compares the delivery times of a message through two processes on the same database: the process that stored the message, and
  * another process, which is notified over PostgreSQL or over Redis.
  */
-import { hasRedis, startRedis } from '../support/redis-server.ts'
+
+import { startRedis } from '../support/redis-server.ts'
+import { isAvailable } from '../support/requirements.ts'
 import { createBenchDatabase } from './database.ts'
 import { type Effort, interleave, pause, percentile, type Row } from './rows.ts'
 import { type Service, startService } from './service.ts'
@@ -43,7 +45,7 @@ export const processes = async ({ rounds }: Effort): Promise<Row[]> => {
   const database = await createBenchDatabase()
   // The processes with Redis have a separate database. On a database with a process without Redis, they would also send over
   // PostgreSQL.
-  const redisDatabase = hasRedis ? await createBenchDatabase() : undefined
+  const redisDatabase = isAvailable('redis') ? await createBenchDatabase() : undefined
   const redis = redisDatabase && (await startRedis())
   const env = { REDIS_URL: `redis://127.0.0.1:${redis?.port}` }
   const here = await startService(database)

@@ -3,7 +3,9 @@
  * All processes share one core, so additional processes do not raise the throughput. The CPU time per message shows what each
  * additional process costs. docs/scaling.md uses the results.
  */
-import { hasRedis, startRedis } from '../support/redis-server.ts'
+
+import { startRedis } from '../support/redis-server.ts'
+import { isAvailable } from '../support/requirements.ts'
 import { closeAll, connectMany, framesOf } from './clients.ts'
 import { beginCost, type Cost, type Installation } from './cost.ts'
 import { createBenchDatabase } from './database.ts'
@@ -277,7 +279,7 @@ const unitOf = (name: string): string => UNITS.find(([pattern]) => pattern.test(
 
 export const scaling = async ({ isShort }: Effort): Promise<Row[]> => {
   const rows = new Map<string, Map<string, number[]>>()
-  for (const isRedis of hasRedis ? [false, true] : [false]) {
+  for (const isRedis of isAvailable('redis') ? [false, true] : [false]) {
     for (const count of PROCESSES) {
       const subject = `${count} ${count === 1 ? 'process' : 'processes'}, ${isRedis ? 'Redis' : 'PostgreSQL'}`
       const { values } = await measure(count, isRedis, ROUNDS, isShort ? 1 : SECONDS)

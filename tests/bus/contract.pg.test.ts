@@ -13,7 +13,7 @@ import {
   sharedRedis,
   untilRedisWorks
 } from '../support/buses.ts'
-import { hasRedis } from '../support/redis-server.ts'
+import { isAvailable } from '../support/requirements.ts'
 
 /**
  * Prepares a driver. `make` creates buses that receive each other's events. `other` creates a bus of another chat instance. That
@@ -65,7 +65,9 @@ const typing = (user_id: number, username: string) => ({ kind: 'typing', room: 1
 const drivers: [string, Driver][] = [
   ['memory', memory],
   ['PostgreSQL', onPostgres],
-  ...(hasRedis ? [['Redis and PostgreSQL', onBoth] as [string, Driver], ['Redis', onRedis] as [string, Driver]] : [])
+  ...(isAvailable('redis')
+    ? [['Redis and PostgreSQL', onBoth] as [string, Driver], ['Redis', onRedis] as [string, Driver]]
+    : [])
 ]
 describe.each(drivers)('the bus over %s', (_, driver) => {
   test('notifies other processes, but not itself, of the newest seq of each room', async () => {

@@ -3,7 +3,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { loadRedisLink, type RedisLink } from '../../src/bus/redis/link.ts'
 import { createCertificate } from '../support/certificate.ts'
-import { hasRedis, startRedis, startRedisWithSentinel } from '../support/redis-server.ts'
+import { startRedis, startRedisWithSentinel } from '../support/redis-server.ts'
+import { isAvailable } from '../support/requirements.ts'
 
 test('says which package is missing, without the URL', async () => {
   const missing = loadRedisLink({ url: 'redis://:hunter2@redis' }, () => Promise.reject(new Error('not found')))
@@ -18,7 +19,7 @@ const openLink = (link: RedisLink) => {
   return { link, received, isUp: () => expect.poll(() => link.isUp, { interval: 20 }).toBe(true) }
 }
 
-describe.skipIf(!hasRedis)('the connections to Redis', () => {
+describe.runIf(isAvailable('redis'))('the connections to Redis', () => {
   test('are closed while the certificate is rejected, without an uncaught exception', async () => {
     const { key, cert } = createCertificate()
     const config = [

@@ -16,7 +16,8 @@ import {
   untilRedisWorks
 } from '../support/buses.ts'
 import { createCertificate } from '../support/certificate.ts'
-import { hasRedis, type RedisOptions, startRedis, startRedisWithSentinel } from '../support/redis-server.ts'
+import { type RedisOptions, startRedis, startRedisWithSentinel } from '../support/redis-server.ts'
+import { isAvailable } from '../support/requirements.ts'
 
 const ownRedis = async (options: RedisOptions = {}) => {
   const server = await startRedis(options)
@@ -58,7 +59,7 @@ const otherEvents = ({ received }: Awaited<ReturnType<typeof startTwo>>['one']) 
 const fallsBack = (bus: Parameters<typeof redisStats>[0]) =>
   expect.poll(() => redisStats(bus).isFailing, { interval: 20 }).toBe(true)
 
-describe.skipIf(!hasRedis)('the bus over Redis', () => {
+describe.runIf(isAvailable('redis'))('the bus over Redis', () => {
   test('delivers over PostgreSQL while Redis is killed, and once each', async () => {
     const server = await ownRedis()
     const pair = await startTwo({ server })

@@ -1,22 +1,20 @@
 /**
  * Tests a service process whose wall clock is changed by libfaketime while the process runs. Repeats the steps of
- * clock-steps.test.ts with real timers, drivers and libraries. Skipped if libfaketime is not installed.
+ * clock-steps.test.ts with real timers, drivers and libraries.
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { builtProgram } from '../support/built-service.ts'
 import { testDatabaseUrl, testSchema } from '../support/database.ts'
 import { freePort } from '../support/free-port.ts'
+import { findFaketime } from '../support/programs.ts'
+import { isAvailable } from '../support/requirements.ts'
 import { ENCRYPTION_KEY, SECRET_KEY } from '../support/settings.ts'
 import { type ConnectOptions, connect } from '../support/socket-client.ts'
-
-const library = ['x86_64', 'aarch64']
-  .map(machine => `/usr/lib/${machine}-linux-gnu/faketime/libfaketimeMT.so.1`)
-  .find(path => existsSync(path))
 
 /** Starts the service. `step` sets how many seconds the wall clock of the service is ahead of the clock of the machine. */
 const start = async () => {
@@ -30,7 +28,7 @@ const start = async () => {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: {
       PATH: process.env.PATH,
-      LD_PRELOAD: library,
+      LD_PRELOAD: findFaketime(),
       FAKETIME_TIMESTAMP_FILE: file,
       FAKETIME_NO_CACHE: '1',
       FAKETIME_DONT_FAKE_MONOTONIC: '1',
@@ -70,7 +68,7 @@ const start = async () => {
   }
 }
 
-test.skipIf(!library)(
+test.runIf(isAvailable('faketime'))(
   'a running service is not affected when its wall clock is set forward and back',
   async () => {
     const { step, logIn } = await start()

@@ -1,10 +1,11 @@
 /** Tests two services that notify each other over Redis. */
 import { createServer as createTcpServer } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { hasRedis, startRedis } from '../support/redis-server.ts'
+import { startRedis } from '../support/redis-server.ts'
+import { isAvailable } from '../support/requirements.ts'
 import { startChat } from '../support/start-chat.ts'
 
-describe.skipIf(!hasRedis)('a service with REDIS_URL', () => {
+describe.runIf(isAvailable('redis'))('a service with REDIS_URL', () => {
   test('delivers the messages of other processes, and logs no password', async () => {
     const server = await startRedis({ config: ['requirepass hunter2'] })
     onTestFinished(() => server.stop())

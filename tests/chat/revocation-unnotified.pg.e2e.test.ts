@@ -6,7 +6,8 @@ import { expect, onTestFinished, test } from 'vitest'
 import { startProxy } from '../chaos/proxy.ts'
 import { startBuilt } from '../support/built-service.ts'
 import { testDatabaseUrl, testSchema } from '../support/database.ts'
-import { hasPgbouncer, startPgbouncer } from '../support/pgbouncer.ts'
+import { startPgbouncer } from '../support/pgbouncer.ts'
+import { isAvailable } from '../support/requirements.ts'
 import { createSessionEnds } from '../support/session-ends.ts'
 
 /**
@@ -44,7 +45,7 @@ test('a process whose listening connection is blackholed closes the connections 
   await expectClosed(other, cut)
 })
 
-test.runIf(hasPgbouncer).for([
+test.runIf(isAvailable('pgbouncer')).for([
   ['behind it, without DATABASE_LISTEN_URL', 'on a direct connection', [true, false]],
   ['on a direct connection', 'behind it, without DATABASE_LISTEN_URL', [false, true]],
   ['behind it, without DATABASE_LISTEN_URL', 'also behind it', [true, true]]

@@ -1,11 +1,12 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { checkRedis } from '../../src/cli/check/redis.ts'
 import { freePort } from '../support/free-port.ts'
-import { hasRedis, startRedis } from '../support/redis-server.ts'
+import { startRedis } from '../support/redis-server.ts'
+import { isAvailable } from '../support/requirements.ts'
 
 const settings = { redisPrefix: 'fastify-chat', redisSentinels: [] }
 
-describe.skipIf(!hasRedis)('the check of Redis', () => {
+describe.runIf(isAvailable('redis'))('the check of Redis', () => {
   test('succeeds if messages arrive, and fails with a wrong password, without the password in the error', async () => {
     const redis = await startRedis({ config: ['requirepass right'] })
     onTestFinished(() => redis.stop())

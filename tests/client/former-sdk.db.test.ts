@@ -8,15 +8,13 @@ import { build } from 'esbuild'
 import { expect, onTestFinished, test } from 'vitest'
 import { WebSocket } from 'ws'
 import { useEveryKind } from '../support/every-kind.ts'
-import { extractCommit, hasCommit } from '../support/former-commit.ts'
+import { BEFORE_CHANGES, extractCommit, FIRST_RELEASE } from '../support/former-commit.ts'
+import { isAvailable } from '../support/requirements.ts'
 import { connect } from '../support/socket-client.ts'
 import { PASSWORD, startChat } from '../support/start-chat.ts'
 
-/** The last commit whose SDK had no sessions. A shallow clone does not contain this commit. */
-const BEFORE_SESSIONS = { commit: '258e117', folder: 'src/client' }
-/** The last commit whose SDK did not support edits, deletions and reactions. */
-const BEFORE_CHANGES = { commit: '3d6bad8', folder: 'client/src' }
-const loadFormerSdk = async ({ commit, folder: source }: { commit: string; folder: string }) => {
+/** Loads the SDK of a commit from the folder in which the commit has it. */
+const loadFormerSdk = async (commit: string, source: string) => {
   const folder = extractCommit(commit, source)
   const outfile = join(folder, 'client.mjs')
   const entry = join(folder, source, 'index.ts')
@@ -28,10 +26,10 @@ const loadFormerSdk = async ({ commit, folder: source }: { commit: string; folde
   }
 }
 
-test.runIf(hasCommit(BEFORE_SESSIONS.commit))(
+test.runIf(isAvailable('commits'))(
   'the SDK of the commit before sessions registers, logs in, chats and reads history',
   async () => {
-    const { createChatApi, createChatClient } = await loadFormerSdk(BEFORE_SESSIONS)
+    const { createChatApi, createChatClient } = await loadFormerSdk(FIRST_RELEASE, 'src/client')
     const { url } = await startChat()
     const api = createChatApi({ url })
     const started = await Promise.all(
@@ -57,11 +55,11 @@ test.runIf(hasCommit(BEFORE_SESSIONS.commit))(
   }
 )
 
-test.runIf(hasCommit(BEFORE_SESSIONS.commit))(
+test.runIf(isAvailable('commits'))(
   'the SDK of the commit before sessions receives each message once beside clients that use every kind of entry',
   { timeout: 120_000 },
   async () => {
-    const { createChatApi, createChatClient } = await loadFormerSdk(BEFORE_SESSIONS)
+    const { createChatApi, createChatClient } = await loadFormerSdk(FIRST_RELEASE, 'src/client')
     const chat = await startChat({ settings: { messageRateLimit: 0 } })
     await chat.register('old')
     const token = async () => (await createChatApi({ url: chat.url }).login('old', PASSWORD)).access_token
@@ -98,11 +96,11 @@ test.runIf(hasCommit(BEFORE_SESSIONS.commit))(
   }
 )
 
-test.runIf(hasCommit(BEFORE_CHANGES.commit))(
+test.runIf(isAvailable('commits'))(
   'the SDK of the commit before messages changed receives each message once beside clients that change them',
   { timeout: 120_000 },
   async () => {
-    const { createChatApi, createChatClient } = await loadFormerSdk(BEFORE_CHANGES)
+    const { createChatApi, createChatClient } = await loadFormerSdk(BEFORE_CHANGES, 'client/src')
     const chat = await startChat({ settings: { messageRateLimit: 0 } })
     const api = createChatApi({ url: chat.url })
     await chat.register('old')

@@ -5,27 +5,19 @@
 import { execFileSync } from 'node:child_process'
 import { expect, test } from 'vitest'
 import { decrypt, encrypt, parseKey } from '../../src/crypto/fernet.ts'
+import { findPython } from '../support/programs.ts'
+import { isAvailable } from '../support/requirements.ts'
 
 const SECRET = 'cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4='
 const key = parseKey(SECRET)
 const SAMPLES = ['', 'Hello, world!', 'Grüße 😀 日本語', 'x'.repeat(4000), '\u0000\n\t']
 
-const python = ['python3', '/usr/bin/python3'].find(name => {
-  try {
-    execFileSync(name, ['-c', 'import cryptography.fernet'], { stdio: 'ignore' })
-    return true
-  } catch {
-    return false
-  }
-})
-if (!python) {
-  if (process.env.CI === 'true')
-    throw new Error('Python’s cryptography is not installed, and with CI=true every test must run.')
-  process.stderr.write('\n*** SKIPPED: interop with Python’s cryptography, which is not installed. ***\n\n')
-}
+const python = findPython('cryptography.fernet')
 
-test.skipIf(!python)('exchanges tokens with Python’s cryptography in both directions', () => {
-  const program = `
+test.runIf(isAvailable('python: cryptography'))(
+  'exchanges tokens with Python’s cryptography in both directions',
+  () => {
+    const program = `
 import json, sys
 from cryptography.fernet import Fernet
 given = json.load(sys.stdin)
@@ -34,9 +26,10 @@ json.dump({
   "decrypted": [key.decrypt(token.encode()).decode() for token in given["tokens"]],
   "encrypted": [key.encrypt(text.encode()).decode() for text in given["texts"]],
 }, sys.stdout)`
-  const tokens = SAMPLES.map(text => encrypt(key, text, { now: Date.now() }))
-  const input = JSON.stringify({ key: SECRET, texts: SAMPLES, tokens })
-  const response = JSON.parse(execFileSync(python ?? '', ['-c', program], { input, encoding: 'utf8' }))
-  expect(response.decrypted).toEqual(SAMPLES)
-  expect(response.encrypted.map((token: string) => decrypt(key, token))).toEqual(SAMPLES)
-})
+    const tokens = SAMPLES.map(text => encrypt(key, text, { now: Date.now() }))
+    const input = JSON.stringify({ key: SECRET, texts: SAMPLES, tokens })
+    const response = JSON.parse(execFileSync(python ?? '', ['-c', program], { input, encoding: 'utf8' }))
+    expect(response.decrypted).toEqual(SAMPLES)
+    expect(response.encrypted.map((token: string) => decrypt(key, token))).toEqual(SAMPLES)
+  }
+)

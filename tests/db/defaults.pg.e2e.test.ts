@@ -4,7 +4,8 @@ import postgres from 'postgres'
 import { describe, expect, inject, onTestFinished, test } from 'vitest'
 import { openClient } from '../../src/db/client/open.ts'
 import { exercise, startService } from '../support/exercise.ts'
-import { hasPgbouncer, startPgbouncer } from '../support/pgbouncer.ts'
+import { startPgbouncer } from '../support/pgbouncer.ts'
+import { isAvailable } from '../support/requirements.ts'
 
 const DEFAULTS: Record<string, string> = {
   default_transaction_isolation: `'serializable'`,
@@ -67,7 +68,7 @@ describe('with an administrator’s defaults', () => {
     expectNoErrors(service.log())
   })
 
-  test.runIf(hasPgbouncer)('the whole service works through a pooler in transaction mode', async () => {
+  test.runIf(isAvailable('pgbouncer'))('the whole service works through a pooler in transaction mode', async () => {
     const { databaseUrl, databaseSchema } = await createDefaults('database')
     const pgbouncer = await startPgbouncer(databaseUrl, { mode: 'transaction' })
     onTestFinished(pgbouncer.stop)

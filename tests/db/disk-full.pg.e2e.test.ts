@@ -1,7 +1,7 @@
 /** Tests the service while the disk is full. The tables are on a small file system in memory, which only root can mount. */
 import { execFileSync } from 'node:child_process'
 import { chmodSync, closeSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs'
-import { tmpdir, userInfo } from 'node:os'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { openClient } from '../../src/db/client/open.ts'
@@ -10,27 +10,10 @@ import { createDatabase } from '../../src/db/database.ts'
 import { migrateUp } from '../../src/db/migrate.ts'
 import { type Cluster, startCluster } from '../chaos/cluster.ts'
 import { binaries } from '../support/own-cluster.ts'
+import { isAvailable } from '../support/requirements.ts'
 import { startChat } from '../support/start-chat.ts'
 
-const isMountable = (): boolean => {
-  if (userInfo().uid !== 0) return false
-  const folder = mkdtempSync(join(tmpdir(), 'chat-mount-'))
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', folder], { stdio: 'ignore' })
-    execFileSync('umount', [folder], { stdio: 'ignore' })
-    return true
-  } catch {
-    return false
-  } finally {
-    rmSync(folder, { recursive: true, force: true })
-  }
-}
-
-const mountable = binaries !== '' && isMountable()
-if (!mountable)
-  process.stderr.write('\n*** SKIPPED: the test of a full disk, which mounts a tmpfs and needs root. ***\n\n')
-
-describe.skipIf(!mountable)('a full disk', () => {
+describe.runIf(isAvailable('cluster') && isAvailable('mount'))('a full disk', () => {
   let cluster: Cluster
   let disk: string
 

@@ -7,7 +7,8 @@ import postgres from 'postgres'
 import { describe, expect, inject, onTestFinished, test } from 'vitest'
 import { openClient } from '../../src/db/client/open.ts'
 import { exercise, joinWith, logIn, startService } from '../support/exercise.ts'
-import { hasPgbouncer, type PgbouncerOptions, startPgbouncer } from '../support/pgbouncer.ts'
+import { type PgbouncerOptions, startPgbouncer } from '../support/pgbouncer.ts'
+import { isAvailable } from '../support/requirements.ts'
 
 const direct = () => inject('testListenUrl')
 
@@ -32,7 +33,7 @@ const SETUPS: [string, PgbouncerOptions][] = [
   ['in transaction mode with one connection', { mode: 'transaction', settings: ['default_pool_size = 1'] }]
 ]
 
-describe.runIf(hasPgbouncer)('behind PgBouncer', () => {
+describe.runIf(isAvailable('pgbouncer'))('behind PgBouncer', () => {
   test.each(SETUPS)('%s, everything works', async (_, options) => {
     const service = await startService(await start(options))
     await exercise(service, 'john')

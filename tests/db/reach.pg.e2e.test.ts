@@ -1,7 +1,7 @@
 /** Tests how a database URL addresses a server, the parameters of the URL, and the error messages when TLS fails. */
 import { execFileSync } from 'node:child_process'
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { networkInterfaces, tmpdir } from 'node:os'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { resolveSettings } from '../../src/config/resolve.ts'
@@ -9,11 +9,11 @@ import { openClient, waitForDatabase } from '../../src/db/client/open.ts'
 import type { ClientOptions } from '../../src/db/client/types.ts'
 import { type Cluster, owner, startCluster } from '../chaos/cluster.ts'
 import { binaries, describeWithCluster } from '../support/own-cluster.ts'
+import { isAvailable } from '../support/requirements.ts'
 import { ENCRYPTION_KEY, SECRET_KEY } from '../support/settings.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'chat-reach-'))
 const certificates = join(folder, 'certificates')
-const hasIpv6 = Object.values(networkInterfaces()).some(all => all?.some(({ address }) => address === '::1'))
 let cluster: Cluster
 
 const openssl = (...args: string[]): void => {
@@ -44,7 +44,7 @@ beforeAll(async () => {
   if (!binaries) return
   createCertificates()
   chmodSync(folder, 0o755)
-  const addresses = hasIpv6 ? '127.0.0.1,::1' : '127.0.0.1'
+  const addresses = isAvailable('ipv6') ? '127.0.0.1,::1' : '127.0.0.1'
   cluster = await startCluster(binaries, { folder, settings: [`listen_addresses=${addresses}`] })
 }, 300_000)
 
@@ -126,7 +126,7 @@ describeWithCluster('a server is reached', () => {
     ['as DATABASE_HOST', () => partsUrl('::1', { databasePassword: 'x' })],
     ['as DATABASE_HOST in brackets', () => partsUrl('[::1]', { databasePassword: 'x' })]
   ]
-  test.runIf(hasIpv6).each(six)('over IPv6, %s', async (_, databaseUrl) => {
+  test.runIf(isAvailable('ipv6')).each(six)('over IPv6, %s', async (_, databaseUrl) => {
     const client = await open({ url: databaseUrl() })
     expect(client.where).toBe(`[::1]:${cluster.port}`)
     expect(await client.query('select host(inet_server_addr()) as host')).toEqual([{ host: '::1' }])

@@ -4,13 +4,12 @@ import { setTimeout as delay } from 'node:timers/promises'
 import postgres from 'postgres'
 import { expect, inject, onTestFinished, test } from 'vitest'
 import { runBuilt, startBuilt, startFormer } from '../support/built-service.ts'
-import { extractCommit, hasCommit } from '../support/former-commit.ts'
+import { extractCommit, FIRST_RELEASE } from '../support/former-commit.ts'
 import { httpOf } from '../support/http-calls.ts'
-import { hasRedis, startRedis } from '../support/redis-server.ts'
+import { startRedis } from '../support/redis-server.ts'
+import { isAvailable } from '../support/requirements.ts'
 import { connect, type SocketClient } from '../support/socket-client.ts'
 
-/** The last commit of the first release, whose newest migration is 0004. */
-const FIRST_RELEASE = '258e117'
 const SOURCES = ['src', 'plugins', 'routes', 'drizzle', 'package.json']
 const TEXTS = ['plain', 'Grüße aus Köln', '日本語のテキスト', '🌍👩‍👩‍👧', 'e\u0301 and é', 'שלום "quoted" \\ \u2028']
 const ROOMS = ['general', 'lobby', 'news']
@@ -152,7 +151,7 @@ const start = async () => {
   return started
 }
 
-test.runIf(hasCommit(FIRST_RELEASE))(
+test.runIf(isAvailable('commits'))(
   'a database of the first release is upgraded while its process and a new one chat, and then has every feature',
   { timeout: 300_000 },
   async () => {
@@ -278,7 +277,7 @@ test.runIf(hasCommit(FIRST_RELEASE))(
 /** A process with Redis also sends over PostgreSQL for at least this time after its start, in milliseconds. */
 const AFTER_START_MS = 15_000
 
-test.runIf(hasCommit(FIRST_RELEASE) && hasRedis)(
+test.runIf(isAvailable('commits') && isAvailable('redis'))(
   'a process of the first release is notified of what a process with Redis stores and publishes',
   { timeout: 300_000 },
   async () => {

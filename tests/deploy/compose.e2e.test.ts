@@ -7,17 +7,13 @@ import { expect, onTestFinished, test } from 'vitest'
 import { parse } from 'yaml'
 import { collectEnvironment } from '../../src/config/environment.ts'
 import { resolveSettings } from '../../src/config/resolve.ts'
+import { findCompose } from '../support/programs.ts'
+import { isAvailable } from '../support/requirements.ts'
 import { ENCRYPTION_KEY, SECRET_KEY } from '../support/settings.ts'
 
 const root = join(import.meta.dirname, '../..')
 
-const works = ([program = '', ...args]: string[]): boolean => spawnSync(program, [...args, 'version']).status === 0
-const compose = [['docker', 'compose'], ['docker-compose']].find(works)
-if (!compose) {
-  const reason = 'Neither `docker compose` nor `docker-compose` is installed'
-  if (process.env.CI === 'true') throw new Error(`${reason}, and under CI=true every test must run.`)
-  process.stderr.write(`\n*** SKIPPED: the tests of docker-compose.yml. ${reason}. ***\n\n`)
-}
+const compose = findCompose()
 
 const EXAMPLE = readFileSync(join(root, '.env.example'), 'utf8')
 const KEYS = `SECRET_KEY=${SECRET_KEY}\nENCRYPTION_KEY=${ENCRYPTION_KEY}\n`
@@ -53,7 +49,7 @@ const addressesOf = (ports: (string | { host_ip: string; published: string; targ
     typeof port === 'string' ? port.replace('/tcp', '') : `${port.host_ip}:${port.published}:${port.target}`
   )
 
-const reads = test.skipIf(!compose)
+const reads = test.runIf(isAvailable('compose'))
 
 reads('docker-compose.yml with an unchanged .env.example fails, and names the settings to fill in', () => {
   expect(configure(EXAMPLE).stderr).toContain('set DATABASE_PASSWORD in .env')

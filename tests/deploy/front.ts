@@ -4,7 +4,7 @@
  */
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { request } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -13,6 +13,7 @@ import { connect as connectTls } from 'node:tls'
 import { onTestFinished } from 'vitest'
 import { acceptsConnections } from '../support/accepts-connections.ts'
 import { freePort } from '../support/free-port.ts'
+import { findProgram } from '../support/programs.ts'
 
 export const DOMAIN = 'chat.example.com'
 const DEPLOY = join(import.meta.dirname, '../../deploy')
@@ -33,18 +34,11 @@ export interface Front {
   readonly log: () => string
 }
 
-/**
- * A kind of proxy. `program` is the path of its executable, or undefined if the proxy is not installed. `start` runs the proxy
- * in front of the service on the port `upstream`.
- */
+/** A kind of proxy. `start` runs the proxy in front of the service on the port `upstream`. */
 export interface Proxy {
-  readonly name: string
-  readonly program: string | undefined
+  readonly name: 'nginx' | 'caddy'
   start(upstream: number): Promise<Front>
 }
-
-const find = (name: string): string | undefined =>
-  ['/usr/sbin', '/usr/bin', '/usr/local/bin'].map(folder => join(folder, name)).find(path => existsSync(path))
 
 const newFolder = (): string => {
   const folder = mkdtempSync(join(tmpdir(), 'chat-front-'))
@@ -101,7 +95,6 @@ const replaced = (text: string, from: string, to: string, times: number): string
 
 export const nginx: Proxy = {
   name: 'nginx',
-  program: find('nginx'),
   async start(upstream) {
     const folder = newFolder()
     const [port, plainPort] = [await freePort(), await freePort()]
@@ -124,7 +117,7 @@ export const nginx: Proxy = {
     const main = `daemon off; pid ${folder}/pid; ${user} worker_processes 1; error_log stderr; events {}
       http { ${temporary.join(' ')} include ${folder}/site.conf; }`
     writeFileSync(join(folder, 'main.conf'), main)
-    const output = await startProgram(this.program ?? 'nginx', ['-p', folder, '-e', 'stderr', '-c', 'main.conf'], {
+    const output = await startProgram(findProgram('nginx') ?? '', ['-p', folder, '-e', 'stderr', '-c', 'main.conf'], {
       isUp: () => acceptsConnections(port)
     })
     const logs = ['fastify-chat.log', 'error.log'].map(name => join(folder, name))
@@ -134,8 +127,7 @@ export const nginx: Proxy = {
 }
 
 export const caddy: Proxy = {
-  name: 'Caddy',
-  program: find('caddy'),
+  name: 'caddy',
   async start(upstream) {
     const folder = newFolder()
     const port = await freePort()
@@ -149,7 +141,7 @@ export const caddy: Proxy = {
       storage file_system ${folder}/storage`
     const shipped = readFileSync(join(DEPLOY, 'Caddyfile'), 'utf8')
     writeFileSync(join(folder, 'Caddyfile'), replaced(shipped, '\n{\n', `\n{${offline}\n`, 1))
-    const log = await startProgram(this.program ?? 'caddy', ['run', '--config', join(folder, 'Caddyfile')], {
+    const log = await startProgram(findProgram('caddy') ?? '', ['run', '--config', join(folder, 'Caddyfile')], {
       env: { CHAT_SITE: `${DOMAIN}:${port}`, CHAT_UPSTREAMS: `127.0.0.1:${upstream}`, HOME: folder },
       // Waits for a TLS handshake, because Caddy uses a new certificate only some time after it has logged that it has the
       // certificate.

@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs'
 import type { LookupFunction } from 'node:net'
 import { describe, expect, test } from 'vitest'
 import { PING_INTERVAL_MS } from '../../src/chat/connections/liveness.ts'
+import { isAvailable } from '../support/requirements.ts'
 import { connect } from '../support/socket-client.ts'
 import { PASSWORD, startChat } from '../support/start-chat.ts'
 import { caddy, DOMAIN, type Front, nginx, sendRequest } from './front.ts'
@@ -31,12 +32,7 @@ const connectThrough = (front: Front, token: string, headers: Record<string, str
 const portOf = (url: string): number => Number(new URL(url).port)
 
 describe.for([nginx, caddy])('behind $name', proxy => {
-  if (!proxy.program) {
-    const reason = `${proxy.name} is not installed`
-    if (process.env.CI === 'true') throw new Error(`${reason}, and under CI=true every test must run.`)
-    process.stderr.write(`\n*** SKIPPED: the service behind ${proxy.name}. ${reason}. ***\n\n`)
-  }
-  const behind = test.skipIf(!proxy.program)
+  const behind = test.runIf(isAvailable(proxy.name))
 
   behind('users can chat over TLS, and are disconnected with 1012 when the service restarts', async () => {
     const chat = await startChat({ settings: TRUSTING })
@@ -118,7 +114,7 @@ describe.for([nginx, caddy])('behind $name', proxy => {
   })
 })
 
-test.skipIf(!nginx.program)('nginx redirects plain HTTP to HTTPS', async () => {
+test.runIf(isAvailable('nginx'))('nginx redirects plain HTTP to HTTPS', async () => {
   const chat = await startChat()
   const { plainPort } = await nginx.start(portOf(chat.url))
   const response = await fetch(`http://127.0.0.1:${plainPort}/docs?a=b`, { redirect: 'manual' })

@@ -4,7 +4,7 @@
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -18,14 +18,11 @@ import { ChatError } from '../../src/protocol/errors.ts'
 import { acceptsConnections } from '../support/accepts-connections.ts'
 import { freePort } from '../support/free-port.ts'
 import { writePlainNginx } from '../support/plain-nginx.ts'
+import { findProgram } from '../support/programs.ts'
+import { isAvailable } from '../support/requirements.ts'
 import { installProcesses } from './installed-processes.ts'
 
-const NGINX = '/usr/sbin/nginx'
-if (!existsSync(NGINX)) {
-  const reason = 'nginx is not installed'
-  if (process.env.CI === 'true') throw new Error(`${reason}, and with CI=true every test must run.`)
-  process.stderr.write(`\n*** SKIPPED: the rolling restart behind nginx. ${reason}. ***\n\n`)
-}
+const NGINX = findProgram('nginx') ?? 'nginx'
 
 const CLIENTS = 30
 const CONNECT_RATE = 4
@@ -137,7 +134,7 @@ const startRequests = (send: (count: number) => Promise<Response>) => {
 
 const BUSY_SECONDS = '30'
 
-const behindNginx = test.skipIf(!existsSync(NGINX))
+const behindNginx = test.runIf(isAvailable('nginx'))
 
 behindNginx(
   'an upgrade that only one process can refuse, because the other is down, gets a 503 with Retry-After',

@@ -1,11 +1,13 @@
 /** Tests the examples. Runs each example as a separate program, as a reader of the documentation would. */
-import { execFileSync, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { resolve } from 'node:path'
 import postgres from 'postgres'
 import { expect, inject, onTestFinished, test } from 'vitest'
 import { endGroupWithTest } from '../support/child-process.ts'
 import { freePort } from '../support/free-port.ts'
+import { findPython } from '../support/programs.ts'
+import { isAvailable } from '../support/requirements.ts'
 import { ENCRYPTION_KEY } from '../support/settings.ts'
 import { connect } from '../support/socket-client.ts'
 import { PASSWORD, startChat } from '../support/start-chat.ts'
@@ -101,24 +103,12 @@ test('bot.ts: responds to each ping once', async () => {
   for (const content of ['!ping', 'pong, john']) expect(await john.nextOf('message')).toMatchObject({ content })
 }, 300_000)
 
-const python = ['python3', '/usr/bin/python3'].find(program => {
-  try {
-    execFileSync(program, ['-c', 'import websockets'], { stdio: 'ignore' })
-    return true
-  } catch {
-    return false
-  }
-})
-if (!python && process.env.CI !== 'true') {
-  process.stderr.write('\n*** SKIPPED: examples/client.py. There is no python3 with websockets. ***\n\n')
-}
-
-test.skipIf(!python && process.env.CI !== 'true')(
+test.runIf(isAvailable('python: websockets'))(
   'client.py: registers, chats and reads the history',
   async () => {
     const { url, register, join } = await startChat()
     const john = await join(await register('john'))
-    const jane = start(python ?? 'python3', ['examples/client.py', 'jane', PASSWORD, url])
+    const jane = start(findPython('websockets') ?? '', ['examples/client.py', 'jane', PASSWORD, url])
     await jane.untilPrinted('Connected as jane')
     jane.child.stdin.write('Hello, John!\n')
     expect(await john.nextOf('message')).toMatchObject({ username: 'jane', content: 'Hello, John!' })
@@ -126,7 +116,7 @@ test.skipIf(!python && process.env.CI !== 'true')(
     await jane.untilPrinted('john: Hello, Jane!')
     jane.child.stdin.end()
     expect((await once(jane.child, 'exit'))[0]).toBe(0)
-    const later = start(python ?? 'python3', ['examples/client.py', 'jane', PASSWORD, url])
+    const later = start(findPython('websockets') ?? '', ['examples/client.py', 'jane', PASSWORD, url])
     await later.untilPrinted('john: Hello, Jane!')
   },
   300_000

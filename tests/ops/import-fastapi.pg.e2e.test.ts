@@ -2,25 +2,19 @@
  * Tests `fastify-chat import-fastapi` of the built program, with a database that the libraries of the FastAPI Chat Backend wrote.
  * The command is killed in the middle, while a service runs on the same database.
  */
-import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { join } from 'node:path'
 import postgres from 'postgres'
 import { beforeAll, expect, inject, onTestFinished, test } from 'vitest'
 import { migrateUp } from '../../src/db/migrate.ts'
 import { builtProgram, runBuilt, startBuilt } from '../support/built-service.ts'
 import { testClient, testDatabaseUrl, testSchema } from '../support/database.ts'
+import { findPython } from '../support/programs.ts'
+import { isAvailable } from '../support/requirements.ts'
 import { unusedName } from '../support/schema-pool.ts'
 import { ENCRYPTION_KEY } from '../support/settings.ts'
 
-const PYTHON = '/usr/bin/python3'
-const hasLibraries =
-  spawnSync(PYTHON, ['-c', 'import sqlalchemy, psycopg2, passlib, bcrypt, cryptography']).status === 0
-if (!hasLibraries) {
-  const reason = 'Python lacks SQLAlchemy, psycopg2, passlib, bcrypt or cryptography'
-  if (process.env.CI === 'true') throw new Error(`${reason}, and with CI=true every test must run.`)
-  process.stderr.write(`\n*** SKIPPED: the import of a FastAPI Chat Backend. ${reason}. ***\n\n`)
-}
-
+const PYTHON = findPython('sqlalchemy, psycopg2, passlib, bcrypt, cryptography') ?? ''
 const PASSPHRASE = 'a passphrase, not a key'
 const MESSAGES = 3000
 /** The timeout is long because the tests start the command many times. */
@@ -83,7 +77,7 @@ const runAndKill = async (env: Record<string, string>): Promise<void> => {
   )
 }
 
-test.skipIf(!hasLibraries)('reports what needs a decision, and changes nothing', limit, async () => {
+test.runIf(isAvailable('python: fastapi'))('reports what needs a decision, and changes nothing', limit, async () => {
   const { env, write, count, other, client } = await start()
   write(10)
   await other`insert into messages (user_id, content) values (1, 'no token')`
@@ -114,7 +108,7 @@ test.skipIf(!hasLibraries)('reports what needs a decision, and changes nothing',
   expect([await count('users'), await count('messages'), await count('fastapi_import')]).toEqual([0, 0, 0])
 })
 
-test.skipIf(!hasLibraries)(
+test.runIf(isAvailable('python: fastapi'))(
   'continues after kill -9 beside a running service, whose users log in with their old passwords',
   limit,
   async () => {

@@ -1,42 +1,12 @@
-/**
- * Runs headless Chromium for tests of the page. If Chromium is not installed, the tests are skipped with a message, or fail if
- * CI=true.
- */
-import { existsSync } from 'node:fs'
+/** Runs headless Chromium for tests of the page. */
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
+import { chromiumPath, completeChromiumPath } from './programs.ts'
 import type { RunningChat } from './start-chat.ts'
-
-// `chromium-headless-shell` comes before the complete browsers. A complete browser uses about twice the CPU time, because it also
-// draws its own windows.
-const paths = [
-  process.env.CHROMIUM,
-  ...['chromium-headless-shell', 'chromium', 'chromium-browser', 'google-chrome'].map(name => `/usr/bin/${name}`)
-]
-
-/**
- * The path of Chromium: the environment variable `CHROMIUM`, or the path where packages install Chromium. Undefined if no file
- * exists.
- */
-export const chromiumPath = paths.find(path => path !== undefined && existsSync(path))
-const completePath = paths.find(path => path !== undefined && !path.endsWith('-shell') && existsSync(path))
-
-/**
- * Returns whether Chromium was found, and prints a message if not. Throws if CI=true and Chromium was not found. `isComplete`
- * has the same meaning as for `launchChromium`.
- */
-export const hasChromium = ({ isComplete = false } = {}): boolean => {
-  if ((isComplete ? completePath : chromiumPath) !== undefined) return true
-  const packageName = isComplete ? 'chromium' : 'chromium-headless-shell'
-  const reason = `Chromium was not found. Run apt-get install ${packageName}, or set CHROMIUM to its path`
-  if (process.env.CI === 'true') throw new Error(`${reason}. With CI=true every test must run.`)
-  process.stderr.write(`\n*** SKIPPED: the tests of the page. ${reason}. ***\n\n`)
-  return false
-}
 
 /** Starts Chromium. If `isComplete` is true, does not use the headless shell, which cannot show notifications. */
 export const launchChromium = ({ isComplete = false } = {}): Promise<Browser> =>
   chromium.launch({
-    executablePath: (isComplete ? completePath : chromiumPath) ?? '',
+    executablePath: (isComplete ? completeChromiumPath : chromiumPath) ?? '',
     args: [
       '--no-sandbox',
       '--disable-gpu',

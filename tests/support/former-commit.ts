@@ -5,20 +5,26 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 
+/** The last commit of the first release. Its newest migration is 0004, and its SDK has no sessions. */
+export const FIRST_RELEASE = '258e117'
+/** The last commit whose SDK did not support edits, deletions and reactions. */
+export const BEFORE_CHANGES = '3d6bad8'
+
 const root = join(import.meta.dirname, '../..')
 const git = (...args: string[]): Buffer =>
   execFileSync('git', args, { cwd: root, stdio: ['ignore', 'pipe', 'ignore'], maxBuffer: 2 ** 28 })
 
-/** Returns whether the repository has a commit, and prints a message if not. A shallow clone lacks earlier commits. */
-export const hasCommit = (commit: string): boolean => {
+const hasCommit = (commit: string): boolean => {
   try {
     git('cat-file', '-e', `${commit}^{commit}`)
     return true
   } catch {
-    process.stderr.write(`\n*** SKIPPED: tests that run the commit ${commit}, which this clone lacks. ***\n\n`)
     return false
   }
 }
+
+/** Returns whether the repository has the earlier commits. A shallow clone lacks them. */
+export const hasCommits = (): boolean => [FIRST_RELEASE, BEFORE_CHANGES].every(hasCommit)
 
 /** Extracts the given paths of a commit into a new folder, which is removed after the test. Returns the folder. */
 export const extractCommit = (commit: string, ...paths: string[]): string => {

@@ -1,7 +1,7 @@
 /** Runs Debian's PgBouncer in front of a PostgreSQL server, with its default configuration and the given settings. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, chownSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -11,9 +11,6 @@ import { acceptsConnections } from './accepts-connections.ts'
 import { freePort } from './free-port.ts'
 
 const PROGRAM = '/usr/sbin/pgbouncer'
-
-/** Whether the tests of PgBouncer run. With CI=true they always run, and fail if PgBouncer is not installed. */
-export const hasPgbouncer = process.env.CI === 'true' || existsSync(PROGRAM)
 
 export interface PgbouncerOptions {
   readonly mode?: 'session' | 'transaction'

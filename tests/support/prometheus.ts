@@ -1,23 +1,15 @@
 /** Runs Debian's Prometheus, and queries it. */
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, onTestFinished } from 'vitest'
 import { freePort } from './free-port.ts'
+import { isAvailable } from './requirements.ts'
 
-const PROGRAMS = ['/usr/bin/prometheus', '/usr/bin/promtool']
-
-const isInstalled = PROGRAMS.every(program => existsSync(program))
-if (!isInstalled) {
-  const reason = 'Prometheus is not installed'
-  if (process.env.CI === 'true') throw new Error(`${reason}, and with CI=true every test must run.`)
-  process.stderr.write(`\n*** SKIPPED: the tests of the dashboard and the alert rules. ${reason}. ***\n\n`)
-}
-
-export const describeWithPrometheus = describe.skipIf(!isInstalled)
+export const describeWithPrometheus = describe.runIf(isAvailable('prometheus'))
 
 /** Runs promtool. Resolves with its output, or rejects with an error that contains the output. */
 export const promtool = async (...args: string[]): Promise<string> => {

@@ -8,24 +8,6 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { acceptsConnections } from './accepts-connections.ts'
 import { freePort } from './free-port.ts'
 
-const isInstalled = (program: string): boolean => {
-  try {
-    execFileSync(program, ['--version'], { stdio: 'ignore' })
-    return true
-  } catch {
-    return false
-  }
-}
-
-const programs = ['redis-server', 'redis-sentinel']
-/** Whether the tests of Redis can run. With CI=true they must run, so a missing program is an error. */
-export const hasRedis = programs.every(isInstalled)
-if (!hasRedis) {
-  const reason = 'redis-server or redis-sentinel is not installed'
-  if (process.env.CI === 'true') throw new Error(`${reason}. With CI=true every test must run.`)
-  process.stderr.write(`\n*** SKIPPED: the tests of Redis. ${reason}. ***\n\n`)
-}
-
 export interface RedisOptions {
   /** More lines of the configuration. */
   readonly config?: readonly string[]

@@ -1,14 +1,14 @@
-/** Tests the built client in a real terminal (tmux), with the real service. Skipped if tmux is not installed. */
-import { execFile, spawnSync } from 'node:child_process'
+/** Tests the built client in a real terminal (tmux), with the real service. */
+import { execFile } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { builtProgram } from '../support/built-service.ts'
+import { isAvailable } from '../support/requirements.ts'
 import { PASSWORD, startChat } from '../support/start-chat.ts'
 
-const hasTmux = spawnSync('tmux', ['-V']).status === 0
 // Runs commands asynchronously. A synchronous call would block the service, which runs in this process.
 const run = promisify(execFile)
 
@@ -45,7 +45,7 @@ const startTmux = () => {
   return open
 }
 
-test.skipIf(!hasTmux)('moderates a room and shows unread messages on two terminals', async () => {
+test.runIf(isAvailable('tmux'))('moderates a room and shows unread messages on two terminals', async () => {
   const program = await builtProgram()
   const chat = await startChat()
   for (const name of ['ada', 'bob']) await chat.register(name)

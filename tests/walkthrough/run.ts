@@ -8,7 +8,7 @@ import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { inspect } from 'node:util'
-import { hasChromium } from '../support/browser.ts'
+import { completeChromiumPath } from '../support/programs.ts'
 import { callRoutes, sendFrames } from './acts/api.ts'
 import { block, talkDirectly } from './acts/direct.ts'
 import { changeMessages, readMessages } from './acts/messages.ts'
@@ -87,7 +87,7 @@ const run = async (): Promise<boolean> => {
   return failures === 0 && checklist.missing().length === 0
 }
 
-if (!hasChromium({ isComplete: true }) || spawnSync('tmux', ['-V']).status !== 0) {
+if (completeChromiumPath === undefined || spawnSync('tmux', ['-V']).status !== 0) {
   process.stderr.write('The walkthrough needs Chromium and tmux.\n')
   process.exitCode = 1
 } else if (!(await run())) process.exitCode = 1

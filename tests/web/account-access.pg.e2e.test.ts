@@ -12,8 +12,9 @@ import {
   type,
   useBrowser
 } from '../support/account-page.ts'
-import { enterAs, hasChromium } from '../support/browser.ts'
+import { enterAs } from '../support/browser.ts'
 import { problemsOf } from '../support/page-problems.ts'
+import { isAvailable } from '../support/requirements.ts'
 import { codeAt } from '../support/two-factor.ts'
 
 const [PHONE, TABLET, COMPUTER] = [
@@ -22,7 +23,7 @@ const [PHONE, TABLET, COMPUTER] = [
   { width: 1280, height: 740 }
 ]
 
-describe.skipIf(!hasChromium())('the page', { timeout: 600_000 }, () => {
+describe.runIf(isAvailable('chromium'))('the page', { timeout: 600_000 }, () => {
   const { newTab, start } = useBrowser()
 
   test.each(['light', 'dark'] as const)(

@@ -13,11 +13,12 @@ import {
   type,
   useBrowser
 } from '../support/account-page.ts'
-import { enterAs, hasChromium, logIn } from '../support/browser.ts'
+import { enterAs, logIn } from '../support/browser.ts'
+import { isAvailable } from '../support/requirements.ts'
 import { PASSWORD } from '../support/start-chat.ts'
 import { codeAt } from '../support/two-factor.ts'
 
-describe.skipIf(!hasChromium())('the account dialog', { timeout: 600_000 }, () => {
+describe.runIf(isAvailable('chromium'))('the account dialog', { timeout: 600_000 }, () => {
   const { start, startWithAuthenticator } = useBrowser()
 
   test('changes the display name and the password after a proof, and ends another session', async () => {

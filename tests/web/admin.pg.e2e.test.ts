@@ -1,10 +1,11 @@
 /** Tests the view for administrators in a real browser with the real service. */
 import { describe, expect, test } from 'vitest'
 import { ageProof, composer, confirm, heading, makeAdmin, press, type, useBrowser } from '../support/account-page.ts'
-import { enterAs, hasChromium, logIn } from '../support/browser.ts'
+import { enterAs, logIn } from '../support/browser.ts'
+import { isAvailable } from '../support/requirements.ts'
 import { PASSWORD } from '../support/start-chat.ts'
 
-describe.skipIf(!hasChromium())('the view for administrators', { timeout: 600_000 }, () => {
+describe.runIf(isAvailable('chromium'))('the view for administrators', { timeout: 600_000 }, () => {
   const { newTab, start } = useBrowser()
 
   test('lets an administrator suspend and delete a user, invite somebody, and read the audit log', async () => {

@@ -3,8 +3,9 @@ import type { Browser, Locator, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { BUILT_IN } from '../../src/chat/kinds/index.ts'
 import { UNDO_MS } from '../../src/web/actions/deletions.ts'
-import { enterAs, hasChromium, launchChromium, openTab, type Tab } from '../support/browser.ts'
+import { enterAs, launchChromium, openTab, type Tab } from '../support/browser.ts'
 import { problemsOf } from '../support/page-problems.ts'
+import { isAvailable } from '../support/requirements.ts'
 import { type Person, type RunningChat, type StartOptions, startChat } from '../support/start-chat.ts'
 
 let browser: Browser
@@ -48,7 +49,7 @@ const focused = (page: Page): Promise<string> =>
     return element.getAttribute('aria-label') ?? element.textContent
   })
 
-describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
+describe.runIf(isAvailable('chromium'))('the page', { timeout: 300_000 }, () => {
   beforeAll(async () => {
     browser = await launchChromium()
   })

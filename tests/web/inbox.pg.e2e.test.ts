@@ -2,8 +2,9 @@
 import type { Page } from 'playwright-core'
 import { describe, expect, test } from 'vitest'
 import { composer, press, useBrowser } from '../support/account-page.ts'
-import { enterAs, hasChromium } from '../support/browser.ts'
+import { enterAs } from '../support/browser.ts'
 import { problemsOf } from '../support/page-problems.ts'
+import { isAvailable } from '../support/requirements.ts'
 import type { Person, RunningChat } from '../support/start-chat.ts'
 
 const link = (page: Page, name: string | RegExp) => page.getByRole('link', { name })
@@ -18,7 +19,7 @@ const call = async (chat: RunningChat, { token }: Person, method: string, path: 
 const post = (chat: RunningChat, person: Person, room: string, content: string, more: object = {}) =>
   call(chat, person, 'POST', `/rooms/${room}/messages`, { content, ...more })
 
-describe.skipIf(!hasChromium())('the inbox', { timeout: 300_000 }, () => {
+describe.runIf(isAvailable('chromium'))('the inbox', { timeout: 300_000 }, () => {
   const { newTab, start } = useBrowser()
 
   test('shows who has read up to a message, and moves the receipt as the reader reads on', async () => {

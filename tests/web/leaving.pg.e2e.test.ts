@@ -1,7 +1,8 @@
 /** Tests the data that the page stores for a user. The data survives a reload. All tabs remove the data when the session ends. */
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
-import { endSessions, enterAs, hasChromium, launchChromium, logIn, openTab, type Tab } from '../support/browser.ts'
+import { endSessions, enterAs, launchChromium, logIn, openTab, type Tab } from '../support/browser.ts'
+import { isAvailable } from '../support/requirements.ts'
 import { PASSWORD, type RunningChat, startChat } from '../support/start-chat.ts'
 
 let browser: Browser
@@ -45,7 +46,7 @@ const logOut = async (page: Page): Promise<void> => {
   await page.getByRole('heading', { name: 'Welcome back' }).waitFor()
 }
 
-describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
+describe.runIf(isAvailable('chromium'))('the page', { timeout: 300_000 }, () => {
   beforeAll(async () => {
     browser = await launchChromium()
   })

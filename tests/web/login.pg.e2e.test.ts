@@ -11,11 +11,12 @@ import {
   type,
   useBrowser
 } from '../support/account-page.ts'
-import { enterAs, hasChromium, logIn } from '../support/browser.ts'
+import { enterAs, logIn } from '../support/browser.ts'
+import { isAvailable } from '../support/requirements.ts'
 import { PASSWORD } from '../support/start-chat.ts'
 import { codeAt, enrol } from '../support/two-factor.ts'
 
-describe.skipIf(!hasChromium())('the login', { timeout: 600_000 }, () => {
+describe.runIf(isAvailable('chromium'))('the login', { timeout: 600_000 }, () => {
   const { start, startWithAuthenticator } = useBrowser()
 
   test('stays signed in over a reload and over four renewals in three tabs, without a token in the storage', async () => {

@@ -2,8 +2,9 @@
 import type { Page } from 'playwright-core'
 import { describe, expect, test } from 'vitest'
 import { composer, press, type, useBrowser } from '../support/account-page.ts'
-import { enterAs, hasChromium } from '../support/browser.ts'
+import { enterAs } from '../support/browser.ts'
 import { problemsOf } from '../support/page-problems.ts'
+import { isAvailable } from '../support/requirements.ts'
 import type { Person, RunningChat } from '../support/start-chat.ts'
 
 const room = (page: Page, name: string | RegExp) => page.getByRole('link', { name })
@@ -24,7 +25,7 @@ const createPrivate = async (chat: RunningChat, { token }: Person, title: string
   return response.body.room
 }
 
-describe.skipIf(!hasChromium())('members of rooms', { timeout: 300_000 }, () => {
+describe.runIf(isAvailable('chromium'))('members of rooms', { timeout: 300_000 }, () => {
   const { newTab, start } = useBrowser()
 
   test('lets a user create a private room by keyboard, add somebody, who sees the room, and remove the person again', async () => {

@@ -2,8 +2,9 @@
 import type { Page } from 'playwright-core'
 import { describe, expect, test } from 'vitest'
 import { composer, press, type, useBrowser } from '../support/account-page.ts'
-import { enterAs, hasChromium } from '../support/browser.ts'
+import { enterAs } from '../support/browser.ts'
 import { problemsOf } from '../support/page-problems.ts'
+import { isAvailable } from '../support/requirements.ts'
 import { PASSWORD, type Person, type RunningChat } from '../support/start-chat.ts'
 
 const link = (page: Page, name: string | RegExp) => page.getByRole('link', { name })
@@ -17,7 +18,7 @@ const call = async (chat: RunningChat, { token }: Person, method: string, path: 
   return response.body
 }
 
-describe.skipIf(!hasChromium())('moderation', { timeout: 300_000 }, () => {
+describe.runIf(isAvailable('chromium'))('moderation', { timeout: 300_000 }, () => {
   const { newTab, start } = useBrowser()
 
   /** Creates a private room of ada with bob, and opens it in both tabs. */

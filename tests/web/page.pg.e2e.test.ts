@@ -3,7 +3,8 @@ import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import type { Settings } from '../../src/config/settings.ts'
 import { createServer } from '../../src/server.ts'
-import { enterAs, hasChromium, launchChromium, openTab, type Tab } from '../support/browser.ts'
+import { enterAs, launchChromium, openTab, type Tab } from '../support/browser.ts'
+import { isAvailable } from '../support/requirements.ts'
 import { type RunningChat, startChat } from '../support/start-chat.ts'
 
 let browser: Browser
@@ -47,7 +48,7 @@ const fillRoom = async (chat: RunningChat, count: number): Promise<void> => {
   bob.close()
 }
 
-describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
+describe.runIf(isAvailable('chromium'))('the page', { timeout: 300_000 }, () => {
   beforeAll(async () => {
     browser = await launchChromium()
   })

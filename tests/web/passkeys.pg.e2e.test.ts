@@ -4,8 +4,9 @@
  */
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
-import { hasChromium, launchChromium, openTab } from '../support/browser.ts'
+import { launchChromium, openTab } from '../support/browser.ts'
 import { freePort } from '../support/free-port.ts'
+import { isAvailable } from '../support/requirements.ts'
 import { type Person, type RunningChat, startChat } from '../support/start-chat.ts'
 import { challengeOf, enterPassword } from '../support/two-factor.ts'
 
@@ -69,7 +70,7 @@ const logIn = async ({ call }: RunningChat, page: Page, body: object = {}) => {
   return call('POST', '/api/auth/passkeys/login', { body: { challenge, response } })
 }
 
-describe.skipIf(!hasChromium())('a passkey in a browser', { timeout: 300_000 }, () => {
+describe.runIf(isAvailable('chromium'))('a passkey in a browser', { timeout: 300_000 }, () => {
   beforeAll(async () => {
     browser = await launchChromium()
   })

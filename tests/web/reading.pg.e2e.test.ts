@@ -2,7 +2,8 @@
 import axe from 'axe-core'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
-import { enterAs, hasChromium, launchChromium, openTab } from '../support/browser.ts'
+import { enterAs, launchChromium, openTab } from '../support/browser.ts'
+import { isAvailable } from '../support/requirements.ts'
 import { startChat } from '../support/start-chat.ts'
 
 let browser: Browser
@@ -29,7 +30,7 @@ const open = async (contents: readonly string[], script = ''): Promise<Page> => 
   return tab.page
 }
 
-describe.skipIf(!hasChromium())('a message', { timeout: 300_000 }, () => {
+describe.runIf(isAvailable('chromium'))('a message', { timeout: 300_000 }, () => {
   beforeAll(async () => {
     browser = await launchChromium()
   })

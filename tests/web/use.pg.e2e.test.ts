@@ -3,8 +3,9 @@
  */
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
-import { endSessions, enterAs, hasChromium, launchChromium, openTab } from '../support/browser.ts'
+import { endSessions, enterAs, launchChromium, openTab } from '../support/browser.ts'
 import { problemsOf } from '../support/page-problems.ts'
+import { isAvailable } from '../support/requirements.ts'
 import { PASSWORD, startChat } from '../support/start-chat.ts'
 
 let browser: Browser
@@ -33,7 +34,7 @@ const labelOf = (element: {
   getAttribute(name: string): string | null
 }): string => element.getAttribute('aria-label') ?? element.labels?.[0]?.textContent ?? element.textContent
 
-describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
+describe.runIf(isAvailable('chromium'))('the page', { timeout: 300_000 }, () => {
   beforeAll(async () => {
     browser = await launchChromium()
   })

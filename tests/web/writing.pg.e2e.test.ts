@@ -1,7 +1,8 @@
 /** Tests the composer: input methods, phones and pasted text. */
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
-import { enterAs, hasChromium, launchChromium, openTab } from '../support/browser.ts'
+import { enterAs, launchChromium, openTab } from '../support/browser.ts'
+import { isAvailable } from '../support/requirements.ts'
 import { startChat } from '../support/start-chat.ts'
 
 let browser: Browser
@@ -23,7 +24,7 @@ const pressEnterOfInputMethod = (page: Page): Promise<void> =>
   page.evaluate(`document.querySelector('textarea').dispatchEvent(
   new KeyboardEvent('keydown', { key: 'Enter', keyCode: 229, isComposing: false, bubbles: true, cancelable: true }))`)
 
-describe.skipIf(!hasChromium())('the composer', { timeout: 300_000 }, () => {
+describe.runIf(isAvailable('chromium'))('the composer', { timeout: 300_000 }, () => {
   beforeAll(async () => {
     browser = await launchChromium()
   })
