@@ -2,7 +2,7 @@
 /** Runs the command-line program `fastify-chat`. Exit codes: 0 success, 1 failure, 2 wrong usage. */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import type { MigrateCommand, MigrateOptions } from './cli/migrate.ts'
-import { printError } from './cli/print.ts'
+import { printError, printToError } from './cli/print.ts'
 import { version } from './lib/package.ts'
 
 // Prints only a redacted message, because Node would print the whole error. Does nothing if a server is running, because the
@@ -34,6 +34,7 @@ const collect = (value: string, earlier: readonly string[]): string[] => [...ear
 const program = new Command('fastify-chat')
   .description('A self-hosted real-time chat service. Settings come from the environment and from .env.')
   .version(version)
+  .configureOutput({ writeErr: printToError })
   .showHelpAfterError('(see fastify-chat --help)')
   .exitOverride()
 

@@ -4,7 +4,6 @@ import type { Settings } from '../config/settings.ts'
 import { openClient } from '../db/client/open.ts'
 import { redactError } from '../lib/redact.ts'
 import { withTimeout } from '../lib/timeout.ts'
-import { safeText } from '../tui/safe-text.ts'
 import { type Check, databaseChecks } from './check/database.ts'
 import { serviceChecks } from './check/service.ts'
 import { print } from './print.ts'
@@ -12,14 +11,16 @@ import { print } from './print.ts'
 /** Timeout of each check in milliseconds. */
 const TIMEOUT_MS = 15_000
 
-/** Runs a check and prints a line: its result, or what failed and what to do. Returns whether it succeeded. */
+/** Runs a check and prints its result, or what failed and what to do. Returns whether it succeeded. */
 const runCheck = async ({ name, run }: Check): Promise<boolean> => {
-  const line = (state: string, text: string): void => print(`${state.padEnd(7)} ${name.padEnd(12)} ${safeText(text)}`)
+  // The error of the settings has a line for each bad setting.
+  const show = (state: string, text: string): void =>
+    print(...`${state.padEnd(7)} ${name.padEnd(12)} ${text}`.split('\n'))
   try {
-    line('ok', await withTimeout(TIMEOUT_MS, 'the check', run()))
+    show('ok', await withTimeout(TIMEOUT_MS, 'the check', run()))
     return true
   } catch (error) {
-    line('failed', redactError(error).message)
+    show('failed', redactError(error).message)
     return false
   }
 }

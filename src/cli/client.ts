@@ -6,10 +6,10 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { streamFrames, tappedSocket } from '../tui/frames.ts'
-import { safeJson, safeLine } from '../tui/safe-text.ts'
 import { sendInput } from '../tui/send.ts'
 import { createSession, type Session } from '../tui/session.ts'
 import { openSessionFile } from '../tui/session-file.ts'
+import { printJson, printNote } from './print.ts'
 
 /** The command-line options, as Commander has parsed them. */
 export interface ClientOptions {
@@ -68,14 +68,14 @@ const inPipe = async (session: Session, options: ClientOptions): Promise<void> =
     url,
     token,
     room: options.room,
-    ...(options.json ? { WebSocket: await tappedSocket(frame => process.stdout.write(`${safeJson(frame)}\n`)) } : {})
+    ...(options.json ? { WebSocket: await tappedSocket(printJson) } : {})
   }
   if (!options.send) {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopped.abort())
     return streamFrames({
       ...connection,
       signal: stopped.signal,
-      onReconnect: sentence => process.stderr.write(`${safeLine(sentence)}\n`)
+      onReconnect: printNote
     })
   }
   const input = await text(process.stdin)

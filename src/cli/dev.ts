@@ -44,7 +44,11 @@ export const dev = async (): Promise<void> => {
 }
 
 const start = async (resolved: Resolved): Promise<RunningServer> => {
-  const server = await startServer({ ...resolved, pretty: process.stdout.isTTY, printMail: text => print(text) })
+  const server = await startServer({
+    ...resolved,
+    pretty: process.stdout.isTTY,
+    printMail: text => print(...text.split('\n'))
+  })
   print(...banner(resolved.settings))
   return server
 }

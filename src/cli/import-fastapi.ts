@@ -10,7 +10,6 @@ import { createPace } from '../lib/pace.ts'
 import { type ImportContext, importMessages, importUsers, verifyMessages } from '../ops/import-fastapi/import.ts'
 import { sourceKeyOf } from '../ops/import-fastapi/source-key.ts'
 import { isBcrypt, type Survey, survey } from '../ops/import-fastapi/survey.ts'
-import { safeLine } from '../tui/safe-text.ts'
 import { lowerPriority } from './low-priority.ts'
 import { print } from './print.ts'
 import { withProgress } from './progress.ts'
@@ -151,7 +150,7 @@ const SHOWN = 20
 const MAX_NAME = 100
 
 const shownName = (name: string): string =>
-  safeLine(name.length > MAX_NAME ? `${name.slice(0, MAX_NAME)}…` : name) || '(no name)'
+  (name.length > MAX_NAME ? `${name.slice(0, MAX_NAME)}…` : name) || '(no name)'
 
 /** Returns the lines that describe what the survey found. */
 const reportOf = (found: Survey): string[] => [
@@ -163,7 +162,7 @@ const reportOf = (found: Survey): string[] => [
   ),
   ...listOf(
     'These names need --rename OLD=NEW:',
-    found.nameProblems.map(({ name, problem }) => `${shownName(name)}: ${safeLine(problem)}`)
+    found.nameProblems.map(({ name, problem }) => `${shownName(name)}: ${problem}`)
   ),
   ...listOf(
     'These messages have no user, are too long, or FASTAPI_ENCRYPTION_KEY does not decrypt them (ids in the other service):',

@@ -4,7 +4,7 @@ import { findRevertible, type MigrationStatus, migrateDown, migrateUp, migration
 import { finishUpgrade } from '../db/upgrade.ts'
 import { version } from '../lib/package.ts'
 import { withOwnDatabase } from './own-database.ts'
-import { print } from './print.ts'
+import { print, printNote } from './print.ts'
 import { confirm } from './terminal.ts'
 
 type Work = (client: SqlClient, schema: string) => Promise<string[]>
@@ -58,6 +58,6 @@ const isConfirmed = async (name: MigrateCommand, client: SqlClient, schema: stri
   const { tag, dropped = [] } = (await findRevertible(client, schema)) ?? {}
   if (tag === undefined) return true
   if (dropped.length === 0) return !process.stdin.isTTY || confirm(`Revert ${tag} in ${where}? It deletes no data.`)
-  process.stderr.write(`To revert ${tag} deletes ${dropped.join(', ')}.\n`)
+  printNote(`To revert ${tag} deletes ${dropped.join(', ')}.`)
   return confirm(`Revert ${tag} in ${where}, and delete this data?`)
 }

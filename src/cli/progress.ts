@@ -1,5 +1,6 @@
 /** Shows the progress of a long command: as a bar on a terminal, and as lines elsewhere. */
 import { systemClock } from '../lib/clock.ts'
+import { safeLine } from '../tui/safe-text.ts'
 import { print } from './print.ts'
 
 export interface Progress {
@@ -56,7 +57,7 @@ const createBar = async (label: string, total: number): Promise<Progress | undef
       if (done > bar.getTotal()) bar.setTotal(done)
       bar.update(done)
     },
-    print: (...lines) => bars.log(`${lines.join('\n')}\n`),
+    print: (...lines) => bars.log(`${lines.map(safeLine).join('\n')}\n`),
     stop: () => bars.stop()
   }
 }

@@ -2,14 +2,13 @@
  * Runs `fastify-chat status`: shows the running processes. Each process reports its state in the table `processes` every 10 s.
  */
 import type { BusState, ReportedProcess } from '../db/repositories/processes.ts'
-import { safeText } from '../tui/safe-text.ts'
 import { numbered } from './key-status.ts'
 import { print } from './print.ts'
 import { withDatabase } from './with-database.ts'
 
 /** Prints the running processes, and warnings about those that need attention. */
 export const showStatus = (): Promise<void> =>
-  withDatabase(async ({ database }) => print(...statusOf(await database.processes.report()).map(safeText)))
+  withDatabase(async ({ database }) => print(...statusOf(await database.processes.report())))
 
 const HEADINGS = ['PROCESS', 'VERSION', 'UP', 'KEY', 'CONNECTIONS', 'BUS', 'SEEN']
 

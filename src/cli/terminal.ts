@@ -1,6 +1,8 @@
 /** Asks questions and reads passwords on the terminal. */
 import { createInterface } from 'node:readline/promises'
 import { Writable } from 'node:stream'
+import { safeLine } from '../tui/safe-text.ts'
+import { printToError } from './print.ts'
 
 /** Asks a question that is answered with y or n. Without a terminal, throws an error that names the option `--yes`. */
 export const confirm = async (question: string): Promise<boolean> => {
@@ -8,7 +10,9 @@ export const confirm = async (question: string): Promise<boolean> => {
   const terminal = createInterface({ input: process.stdin, output: process.stderr })
   // When Ctrl-C or the end of the input closes the interface, its question stays pending.
   const closed = new Promise<string>(resolve => terminal.once('close', () => resolve('')))
-  const reply = await Promise.race([terminal.question(`${question} [y/N] `), closed]).finally(() => terminal.close())
+  const reply = await Promise.race([terminal.question(`${safeLine(question)} [y/N] `), closed]).finally(() =>
+    terminal.close()
+  )
   return /^y(es)?$/i.test(reply.trim())
 }
 
@@ -45,8 +49,8 @@ const askHidden = async (prompts: readonly string[]): Promise<string[]> => {
   const answers: string[] = []
   try {
     for (const prompt of prompts) {
-      process.stderr.write(prompt)
-      answers.push(await Promise.race([terminal.question(''), interrupted]).finally(() => process.stderr.write('\n')))
+      printToError(prompt)
+      answers.push(await Promise.race([terminal.question(''), interrupted]).finally(() => printToError('\n')))
     }
     return answers
   } finally {

@@ -4,7 +4,6 @@ import type { ChatDatabase } from '../db/database.ts'
 import type { UserChange } from '../db/repositories/administration.ts'
 import type { UserRecord } from '../db/repositories/users.ts'
 import { systemClock, timestamp } from '../lib/clock.ts'
-import { safeText } from '../tui/safe-text.ts'
 import { readNewUser } from './new-user.ts'
 import { print } from './print.ts'
 import { confirm } from './terminal.ts'
@@ -31,7 +30,7 @@ export const listUsers = (prefix: string | undefined, { admins }: { readonly adm
     for (let after: number | undefined = 0; after !== undefined; ) {
       const page = await administration.list({ prefix, role, after, limit: PAGE })
       for (const user of page)
-        print(rowOf(String(user.id), user.role, user.status, dayOf(user.createdAt), safeText(user.username)))
+        print(rowOf(String(user.id), user.role, user.status, dayOf(user.createdAt), user.username))
       after = page.length < PAGE ? undefined : page.at(-1)?.id
     }
   })
@@ -108,8 +107,7 @@ export const removeFactors = (name: string): Promise<void> =>
   })
 
 /** Returns the name and the id of a user, for a message to the operator. */
-export const shown = ({ id, username }: Pick<UserRecord, 'id' | 'username'>): string =>
-  `${safeText(username)} (id ${id})`
+export const shown = ({ id, username }: Pick<UserRecord, 'id' | 'username'>): string => `${username} (id ${id})`
 
 /** Returns the user with a name, regardless of case. If there is none, throws an error for the operator. */
 export const findUser = async (database: ChatDatabase, name: string): Promise<UserRecord> => {

@@ -87,6 +87,11 @@ describe('fastify-chat', () => {
     }
   )
 
+  test('prints symbols for control characters in an argument that it does not know', async () => {
+    const { err, code } = await run(['\x1b[2J\x9b1m\u202e'])
+    expect({ err, code }).toEqual({ err: expect.stringContaining("unknown command '␛[2J\ufffd1m\ufffd'"), code: 2 })
+  })
+
   test('generates new keys in the format of .env', async () => {
     const { out, code } = await run(['keys', 'generate'])
     expect(code).toBe(0)

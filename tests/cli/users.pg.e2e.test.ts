@@ -312,6 +312,35 @@ describe('keys', () => {
   })
 })
 
+test('names, key ids and host names cannot control the terminal, or look like other rows', async () => {
+  const { run, type, database } = await start()
+  const name = 'eve\x1b[2J\x9b1m\u202e\nroot'
+  const shown = 'eve␛[2J\ufffd1m\ufffd root'
+  await register(database, name)
+  await database.keys.use([name])
+  const state = { host: name, pid: 1, uptimeMs: 0, connections: 0, bus: [] }
+  await database.processes.refresh({ id: 'one', version: '1', keyId: name, keyIds: [name] }, state)
+  for (const args of [
+    ['users', 'list'],
+    ['users', 'suspend', name],
+    ['users', 'restore', name],
+    ['sessions', 'revoke', name],
+    ['keys', 'status'],
+    ['status']
+  ]) {
+    const { output, code } = await run(args)
+    expect({ args, code, lines: output.split('\n').filter(line => line.includes(shown)) }).toMatchObject({
+      code: 0,
+      lines: [expect.any(String)]
+    })
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: the output must not contain control characters.
+    expect(output).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]|\p{Bidi_Control}/u)
+  }
+  const asked = await type(['users', 'promote', `'${name}'`], [['[y/N]', 'n\r']])
+  expect(asked.output).toContain(`${shown} (id 1) registered`)
+  expect(asked.output).not.toContain('\x1b[2J')
+})
+
 describe('a rotation of the key', () => {
   test('runs once at a time, and continues after kill -9', async () => {
     const { run, begin, database } = await start()

@@ -5,6 +5,7 @@ import { afterEach, expect, test, vi } from 'vitest'
 import { ChatApiError, type ChatClient } from '../../client/src/index.ts'
 import { createApis } from '../../src/tui/apis.ts'
 import { App } from '../../src/tui/screen/app.tsx'
+import { Line } from '../../src/tui/screen/styled.tsx'
 import type { Session } from '../../src/tui/session.ts'
 import { fakeService, historyPage, messageFrame, type Sent, settled, subscribedFrame } from '../support/fake-service.ts'
 
@@ -63,6 +64,11 @@ const startChat = async (count: number, setup?: Setup) => {
   await all.sees(count === 0 ? 'general' : `message ${count}`)
   return { ...all, socket }
 }
+
+test('shows control characters of any row as symbols', () => {
+  const { lastFrame } = render(<Line spans={[{ text: 'eve\x1b[2J\x9b1m' }, { text: '\u202eroot\n' }]} />)
+  expect(lastFrame()).toBe('eve␛[2J\ufffd1m\ufffdroot')
+})
 
 test('hides the password, and shows the error message of the service', async () => {
   const session = {
