@@ -40,6 +40,17 @@ test('the README names the settings that have no default and links the others', 
   expect(readme).toContain('(docs/settings.md)')
 })
 
+test('the README names the supported versions of Node and PostgreSQL', () => {
+  const readme = read('README.md')
+  const { engines } = JSON.parse(read('package.json'))
+  expect(readme).toContain(`Node.js](https://nodejs.org) ${engines.node.replace('>=', '')} or later`)
+  const [, tested = ''] = /^ +postgres: \[(.*)\]$/m.exec(read('.github/workflows/ci.yml')) ?? []
+  const versions = tested.split(', ')
+  const range = `${versions[0]} to ${versions.at(-1)}`
+  expect(readme).toContain(`**PostgreSQL** ${range}`)
+  expect(read('docs/operations.md')).toContain(`PostgreSQL (${range})`)
+})
+
 const pages = readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' })
   .filter(name => name.endsWith('.md'))
   .map(name => `docs/${name}`)
