@@ -131,6 +131,6 @@ const kindOf = (thrown: unknown, depth = 0): string => {
   if (!(thrown instanceof Error)) return ''
   if (thrown.cause instanceof Error && depth < MAX_CAUSES) return kindOf(thrown.cause, depth + 1)
   const code = 'code' in thrown ? String(thrown.code) : ''
-  const place = /^\s+at .*$/m.exec(thrown.stack ?? '')?.[0] ?? ''
+  const place = /^ +at .*$/m.exec(thrown.stack ?? '')?.[0] ?? ''
   return `${thrown.name} ${code} ${place.trim()}`
 }

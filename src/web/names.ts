@@ -16,7 +16,7 @@ export const roomNameOf = (title: string): string =>
     .replace(/[^a-z0-9._:]+/g, '-')
     .replace(/^[^a-z0-9]+/, '')
     .slice(0, 64)
-    .replace(/-+$/, '')
+    .replace(/-$/, '')
 
 /**
  * Returns at most two characters: the first characters of the first two words, or the first two characters of a single word.

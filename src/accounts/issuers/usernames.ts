@@ -5,6 +5,11 @@ import { isReservedName } from '../reserved-names.ts'
 const MIN = 3
 /** Maximum length in characters of a derived name. The limit of usernames is 50, so a number can be appended. */
 const MAX = 42
+/**
+ * Maximum length in UTF-16 units of the part of a name that is read, because normalizing many combining marks takes quadratic
+ * time.
+ */
+const MAX_READ = 200
 const FALLBACK = 'user'
 /** The highest sequential suffix to try, and the number of random suffixes to try after that. */
 const IN_SEQUENCE = 9
@@ -15,13 +20,13 @@ const RANDOM = 20
  * of letters, and replaces characters other than ASCII letters, digits and `_` with `-`.
  */
 export const usernameFrom = (name: unknown): string => {
-  const [local = ''] = (typeof name === 'string' ? name : '').split('@', 1)
+  const [local = ''] = (typeof name === 'string' ? name.slice(0, MAX_READ) : '').split('@', 1)
   const cleaned = local
     .normalize('NFKD')
     .replace(/\p{M}/gu, '')
     .replace(/[^A-Za-z0-9_]+/g, '-')
     .slice(0, MAX)
-    .replace(/^-+|-+$/g, '')
+    .replace(/^-|-$/g, '')
   if (cleaned === '') return FALLBACK
   return cleaned.length < MIN ? `${FALLBACK}-${cleaned}` : cleaned
 }

@@ -112,7 +112,7 @@ const connectionOf = (text: string) => {
 }
 
 const senderOf = (from: string): { name: string; address: string } => {
-  const [, name = '', address = from] = /^(.*) <(.*)>$/.exec(from) ?? []
+  const [, name = '', address = from] = /^([^<]*) <(.*)>$/.exec(from) ?? []
   return { name: name.trim(), address }
 }
 

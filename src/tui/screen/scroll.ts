@@ -13,7 +13,7 @@ const bottomOf = (rows: readonly Row[], position: ScrollPosition): number => {
   const exact = rows.findIndex(({ key }) => key === position)
   if (exact >= 0) return exact
   // After a resize, the same message may have fewer rows. In that case, the last row of the message is used.
-  const item = position.replace(/\d+$/, '')
+  const item = position.replace(/(?<!\d)\d+$/, '')
   const near = rows.findLastIndex(({ key }) => key.startsWith(item))
   return near >= 0 ? near : last
 }
