@@ -1,7 +1,6 @@
 /**
  * Generates requests to an operation of the OpenAPI document. Most parts of a request are valid, but any part may be invalid.
  */
-import type { Arbitrary } from 'fast-check'
 import fc from '../support/properties.ts'
 import { type Operation, type Parameter, resolve, type Schema } from './document.ts'
 import type { Sent } from './http.ts'
@@ -9,7 +8,7 @@ import type { Sent } from './http.ts'
 const HUGE = 'x'.repeat(70_000)
 
 /** Generates texts that often reveal bugs, such as control characters, paths and SQL. */
-const oddText: Arbitrary<string> = fc.oneof(
+const oddText: fc.Arbitrary<string> = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 70 }),
   fc.string({ maxLength: 12 }),
   fc.constantFrom(
@@ -31,18 +30,18 @@ const oddText: Arbitrary<string> = fc.oneof(
 )
 
 /** Generates arbitrary JSON values. */
-const anything: Arbitrary<unknown> = fc.oneof(
+const anything: fc.Arbitrary<unknown> = fc.oneof(
   oddText,
   fc.constantFrom<unknown>(null, true, 0, -1, 1.5, 1e308, Number.MAX_SAFE_INTEGER, [], {}, [[]], [null]),
   fc.jsonValue({ maxDepth: 3 }),
   fc.dictionary(oddText, fc.jsonValue({ maxDepth: 1 }), { maxKeys: 4 })
 )
 
-const mostly = <T>(good: Arbitrary<T>, bad: Arbitrary<T>): Arbitrary<T> =>
+const mostly = <T>(good: fc.Arbitrary<T>, bad: fc.Arbitrary<T>): fc.Arbitrary<T> =>
   fc.oneof({ weight: 5, arbitrary: good }, { weight: 1, arbitrary: bad })
 
 /** Generates valid values for a schema: its examples, or values that match its type and pattern if it has no examples. */
-const validValue = (schema: Schema): Arbitrary<unknown> => {
+const validValue = (schema: Schema): fc.Arbitrary<unknown> => {
   const { type, pattern, minimum = 0, maximum = 1_000_000, minLength = 0, maxLength = 1000, examples } = schema
   if (examples) return fc.constantFrom(...examples)
   if (type === 'integer') return fc.integer({ min: minimum, max: Math.min(maximum, 1_000_000) })
@@ -54,7 +53,7 @@ const validValue = (schema: Schema): Arbitrary<unknown> => {
   return fc.string({ minLength: 1, maxLength: 40, unit: 'grapheme' })
 }
 
-const objectOf = (schema: Schema): Arbitrary<Record<string, unknown>> => {
+const objectOf = (schema: Schema): fc.Arbitrary<Record<string, unknown>> => {
   const [example = {}] = (schema.examples ?? []) as Record<string, unknown>[]
   const properties = Object.entries(schema.properties ?? {}).map(([name, property]) => {
     const good = name in example ? fc.oneof(fc.constant(example[name]), validValue(property)) : validValue(property)
@@ -77,7 +76,7 @@ const objectOf = (schema: Schema): Arbitrary<Record<string, unknown>> => {
 }
 
 /** Generates request bodies with their content types. Most bodies are valid for the operation. */
-const bodyOf = ({ requestBody }: Operation): Arbitrary<{ body?: string | Buffer; type?: string }> => {
+const bodyOf = ({ requestBody }: Operation): fc.Arbitrary<{ body?: string | Buffer; type?: string }> => {
   if (!requestBody) {
     return mostly<{ body?: string; type?: string }>(
       fc.constant({}),
@@ -90,7 +89,7 @@ const bodyOf = ({ requestBody }: Operation): Arbitrary<{ body?: string | Buffer;
   }
   const schema = resolve(requestBody.content['application/json']?.schema ?? {})
   const good = objectOf(schema).map(value => JSON.stringify(value))
-  const bad: Arbitrary<string | Buffer> = fc.oneof(
+  const bad: fc.Arbitrary<string | Buffer> = fc.oneof(
     anything.map(value => JSON.stringify(value)),
     oddText,
     good.map(text => text.slice(0, -1)),
@@ -127,9 +126,9 @@ const printable = (text: string): string => text.replace(/[^\t\x20-\x7e\x80-\xff
 /** Generates values of a parameter. Most values are valid, and are encoded by `write`. The other values come from `odd`. */
 const parameterValue = (
   parameter: Parameter,
-  odd: Arbitrary<string>,
+  odd: fc.Arbitrary<string>,
   write: (text: string) => string
-): Arbitrary<string> => {
+): fc.Arbitrary<string> => {
   const { schema, example } = parameter
   const good = example === undefined ? validValue(schema) : fc.oneof(validValue(schema), fc.constant(example))
   return mostly(
@@ -141,7 +140,7 @@ const parameterValue = (
 const escaped = (text: string): string => encodeURIComponent(text.toWellFormed().slice(0, 500))
 
 /** Generates segments of a path or a query that often reveal bugs. Most are percent-encoded, and some are malformed. */
-export const oddSegment: Arbitrary<string> = fc.oneof(
+export const oddSegment: fc.Arbitrary<string> = fc.oneof(
   oddText.map(escaped),
   fc.constantFrom(
     '%',
@@ -163,14 +162,14 @@ export const oddSegment: Arbitrary<string> = fc.oneof(
   )
 )
 
-const pathOf = ({ path, parameters }: Operation): Arbitrary<string> => {
+const pathOf = ({ path, parameters }: Operation): fc.Arbitrary<string> => {
   const names = parameters.filter(one => one.in === 'path')
   return fc
     .tuple(...names.map(one => parameterValue(one, oddSegment, escaped)))
     .map(words => names.reduce((text, { name }, at) => text.replace(`{${name}}`, () => words[at] ?? ''), path))
 }
 
-const queryOf = ({ parameters }: Operation): Arbitrary<string> => {
+const queryOf = ({ parameters }: Operation): fc.Arbitrary<string> => {
   const pairs = parameters
     .filter(one => one.in === 'query')
     .map(one =>
@@ -196,7 +195,7 @@ const queryOf = ({ parameters }: Operation): Arbitrary<string> => {
     .map(query => (query ? `?${query}` : ''))
 }
 
-const headersOf = ({ parameters }: Operation): Arbitrary<Record<string, string>> => {
+const headersOf = ({ parameters }: Operation): fc.Arbitrary<Record<string, string>> => {
   const own = parameters
     .filter(one => one.in === 'header')
     .map(one => [one.name, parameterValue(one, oddText.map(printable), printable)] as const)
@@ -241,7 +240,7 @@ const badAuthorization = fc.oneof(
  * Generates valid and invalid requests to an operation. Most requests contain `token`, which must be valid. The other requests
  * have an invalid `Authorization` header.
  */
-export const requestsTo = (operation: Operation, token: string): Arbitrary<Sent> =>
+export const requestsTo = (operation: Operation, token: string): fc.Arbitrary<Sent> =>
   fc
     .record({
       path: pathOf(operation),

@@ -1,8 +1,8 @@
 /** Tests that the unread numbers of the inbox, which are computed from positions, match a count of the messages. */
-import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { MAX_MENTIONS } from '../../src/db/repositories/inbox.ts'
 import { testDatabase } from '../support/database.ts'
+import fc from '../support/properties.ts'
 
 const ROOM_COUNT = 3
 
