@@ -1,8 +1,8 @@
 /**
  * Configures the tests in three tiers, each with a script of its own:
- * - `test:unit`: files named *.test.ts. They need no database and start no process.
+ * - `test:unit`: files named *.test.ts. They need no database, start no process and build no bundle (tests/boundaries.test.ts).
  * - `test:db`: *.db.test.ts files on PGlite and on PostgreSQL, and *.pg.test.ts files on PostgreSQL only.
- * - `test:e2e`: *.e2e.test.ts files start processes or a browser; *.pg.e2e.test.ts files need PostgreSQL as well.
+ * - `test:e2e`: *.e2e.test.ts files start processes or a browser, or build bundles; *.pg.e2e.test.ts files need PostgreSQL as well.
  *
  * The tests use the PostgreSQL server at TEST_DATABASE_URL, or the one on this machine. If there is no server, the run skips
  * the tests that need PostgreSQL and prints a message. With CI=true, the run fails.

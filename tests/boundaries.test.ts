@@ -1,17 +1,17 @@
 /**
  * Tests the import rules of docs/architecture.md: which parts each part may import. Checks dynamic imports too. Biome reports
- * import cycles.
+ * import cycles. Also tests what unit tests may import.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { expect, test } from 'vitest'
 
 const root = resolve(import.meta.dirname, '..')
-const files = ['src', 'client/src', 'plugins', 'routes'].flatMap(folder =>
+const filesIn = (folder: string): string[] =>
   readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
-    .filter(name => /\.tsx?$/.test(name))
+    .filter(name => /(?<!\.d)\.(tsx?|js)$/.test(name) && !name.includes('node_modules/'))
     .map(name => join(folder, name))
-)
+const files = ['src', 'client/src', 'plugins', 'routes'].flatMap(filesIn)
 
 interface Import {
   readonly from: string
@@ -133,4 +133,20 @@ test('only plugins/config and src/cli/client read the environment', () => {
     /process\.env/.test(readFileSync(join(root, file), 'utf8').replace(/^\s*\*.*$/gm, ''))
   )
   expect(readers.sort()).toEqual(['plugins/config.ts', 'src/cli/client.ts'])
+})
+
+/** The modules that start processes or build bundles, and the database of the tests. */
+const NOT_IN_UNIT_TESTS = ['node:child_process', 'node:cluster', 'esbuild', 'vite', 'tests/support/database.ts']
+
+test('unit tests import nothing that starts a process, builds a bundle or opens a database, also through other modules', () => {
+  const all = [...imports, ...['tests', 'tools', 'deploy', 'examples'].flatMap(filesIn).flatMap(importsOf)]
+  const values = all.filter(({ isType }) => !isType)
+  /** Maps each file that leads to one of the modules to its import that leads there. The loop also visits what it adds. */
+  const leads = new Map(NOT_IN_UNIT_TESTS.map(name => [name, name]))
+  for (const [found] of leads) {
+    for (const { from, of } of values) if (of === found && !leads.has(from)) leads.set(from, of)
+  }
+  const isUnitTest = (file: string) => /^tests\/.*(?<!\.(?:db|pg|e2e))\.test\.tsx?$/.test(file)
+  expect(new Set(values.map(({ from }) => from).filter(isUnitTest)).size).toBeGreaterThan(100)
+  expect([...leads].filter(([from]) => isUnitTest(from)).map(([from, of]) => `${from} imports ${of}`)).toEqual([])
 })
