@@ -5,10 +5,10 @@
  */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import fc from 'fast-check'
 import { Visitor } from 'vite'
 import { expect, test } from 'vitest'
 import { cpuMilliseconds, expectLinear } from './support/growth.ts'
+import fc from './support/properties.ts'
 import { sources } from './support/sources.ts'
 
 const root = join(import.meta.dirname, '..')

@@ -15,8 +15,8 @@ test('it returns a bounded number of payloads at a time, in order, until the out
     takes++
     const payloads = outbox.take()
     expect(payloads.length).toBeLessThanOrEqual(64)
+    expect(Math.max(...payloads.map(payload => Buffer.byteLength(payload)))).toBeLessThan(8000)
     for (const payload of payloads) {
-      expect(Buffer.byteLength(payload)).toBeLessThan(8000)
       const { grown = [], events = [] } = JSON.parse(payload)
       rooms.push(...grown.map(([room]: [number]) => room))
       present.push(...events.map(({ room }: { room: number }) => room))
@@ -29,7 +29,8 @@ test('it returns a bounded number of payloads at a time, in order, until the out
 
 test('it keeps a bounded number of events while no payload is taken', () => {
   const outbox = createOutbox('p')
-  for (let at = 0; at < 20_000; at++) expect(outbox.publish({ kind: 'alive' })).toBe(true)
+  const isKept = Array.from({ length: 20_000 }, () => outbox.publish({ kind: 'alive' }))
+  expect(isKept).not.toContain(false)
   expect(outbox.publish({ kind: 'alive' })).toBe(false)
   outbox.clear()
   expect(outbox.isEmpty).toBe(true)

@@ -1,7 +1,7 @@
 /**
  * Generates requests to an operation of the OpenAPI document. Most parts of a request are valid, but any part may be invalid.
  */
-import fc from '../support/properties.ts'
+import fc, { codePoint } from '../support/properties.ts'
 import { type Operation, type Parameter, resolve, type Schema } from './document.ts'
 import type { Sent } from './http.ts'
 
@@ -9,7 +9,7 @@ const HUGE = 'x'.repeat(70_000)
 
 /** Generates texts that often reveal bugs, such as control characters, paths and SQL. */
 const oddText: fc.Arbitrary<string> = fc.oneof(
-  fc.string({ unit: 'binary', maxLength: 70 }),
+  fc.string({ unit: codePoint, maxLength: 70 }),
   fc.string({ maxLength: 12 }),
   fc.constantFrom(
     '',

@@ -22,6 +22,8 @@ const tick = (): Promise<void> => new Promise(setImmediate)
 /** Creates a log with the named rooms, all empty. */
 export const createMemoryLog = (names: readonly string[]): MemoryLog => {
   const entries = new Map<number, StoredEntry[]>()
+  /** Maps the room, user and write id of each entry to the entry. */
+  const written = new Map<string, StoredEntry>()
   const rows = names.map((name, at) => ({
     id: at + 1,
     name,
@@ -42,12 +44,14 @@ export const createMemoryLog = (names: readonly string[]): MemoryLog => {
     await tick()
     const appended = batch.map((entry): AppendedEntry => {
       const log = entriesOf(entry.roomId)
-      const known = log.find(({ userId, writeId }) => userId === entry.userId && writeId === entry.writeId)
+      const write = `${entry.roomId} ${entry.userId} ${entry.writeId}`
+      const known = written.get(write)
       if (known) return { ...known, outcome: 'replayed', stored: known }
       const seq = log.length + 1
       const clear = { targetSeq: entry.targetSeq ?? null, detail: entry.detail ?? null }
       const stored = { ...entry, ...clear, id: seq, seq, username: `user-${entry.userId}`, createdAt: seq }
       log.push(stored)
+      written.set(write, stored)
       return { outcome: 'stored', id: seq, seq, createdAt: seq, stored: null, detail: clear.detail }
     })
     await tick()
@@ -63,8 +67,9 @@ export const createMemoryLog = (names: readonly string[]): MemoryLog => {
         return row && rowOf(row)
       },
       findByNames: async names => {
+        const wanted = new Set(names)
         await tick()
-        return rows.filter(({ name }) => names.includes(name)).map(rowOf)
+        return rows.filter(({ name }) => wanted.has(name)).map(rowOf)
       },
       findFor: async wanted => {
         await tick()
@@ -81,7 +86,10 @@ export const createMemoryLog = (names: readonly string[]): MemoryLog => {
       },
       changed: async known => {
         await tick()
-        return rows.map(rowOf).filter(row => known.some(({ id, lastSeq }) => id === row.id && lastSeq !== row.lastSeq))
+        return known.flatMap(({ id, lastSeq }) => {
+          const row = rows[id - 1]
+          return row && entriesOf(id).length !== lastSeq ? rowOf(row) : []
+        })
       },
       locked: async () => []
     },

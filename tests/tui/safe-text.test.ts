@@ -1,7 +1,7 @@
 /** Tests that text of other users cannot control the terminal. */
 import { expect, test } from 'vitest'
 import { safeJson, safeLine, safeText } from '../../src/tui/safe-text.ts'
-import fc from '../support/properties.ts'
+import fc, { codePoint } from '../support/properties.ts'
 
 test.each([
   ['a colour', 'a\x1b[31mb', 'a␛[31mb'],
@@ -29,7 +29,7 @@ test('does not change letters of any script and emoji', () => {
 
 test('leaves nothing in any text that a terminal could execute', () => {
   fc.assert(
-    fc.property(fc.string({ unit: 'binary' }), text => {
+    fc.property(fc.string({ unit: codePoint }), text => {
       // biome-ignore lint/suspicious/noControlCharactersInRegex: the output must not contain control characters.
       expect(safeText(text)).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]|\p{Bidi_Control}/u)
     })
@@ -41,7 +41,7 @@ test('keeps the meaning of JSON on one line, with escapes for what a terminal co
     '{"a":"\\u009b2J\\u007f\\u202ex\\u200f é 你","b": [1,   2]}'
   )
   fc.assert(
-    fc.property(fc.jsonValue(), fc.string({ unit: 'binary' }), (value, text) => {
+    fc.property(fc.jsonValue(), fc.string({ unit: codePoint }), (value, text) => {
       const sent = [value, text.toWellFormed(), '\u009b\u2028']
       const shown = safeJson(JSON.stringify(sent, null, 1))
       // Compares the values as JSON, because JSON has no -0.

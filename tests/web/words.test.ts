@@ -12,7 +12,7 @@ import { groupMessages } from '../../src/web/message-groups.ts'
 import { hueOf, initialsOf, roomNameOf } from '../../src/web/names.ts'
 import { previewOf } from '../../src/web/preview.ts'
 import { dayName } from '../../src/web/times.ts'
-import fc from '../support/properties.ts'
+import fc, { codePoint } from '../support/properties.ts'
 
 const characters = fc.constantFrom('a', 'Z', 'é', 'É', '7', '٣', '_', '-', ' ', '😀', '\u0000')
 const texts = fc
@@ -108,7 +108,7 @@ test('derives a valid room name, or an empty text, from any title', () => {
   expect(roomNameOf('日本')).toBe('')
   const isName = new RegExp(RoomName.pattern ?? '')
   fc.assert(
-    fc.property(fc.string({ unit: 'binary' }), title => roomNameOf(title) === '' || isName.test(roomNameOf(title)))
+    fc.property(fc.string({ unit: codePoint }), title => roomNameOf(title) === '' || isName.test(roomNameOf(title)))
   )
 })
 

@@ -8,7 +8,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { type ServerOptions, WebSocket, WebSocketServer } from 'ws'
 import { chunkOf, encode } from '../../../src/chat/connections/encoded.ts'
 import { Outgoing, type WritableSocket } from '../../../src/chat/connections/outgoing.ts'
-import fc from '../../support/properties.ts'
+import fc, { codePoint } from '../../support/properties.ts'
 
 const pair = async (options: ServerOptions = {}) => {
   const server = new WebSocketServer({ port: 0, ...options })
@@ -37,7 +37,7 @@ describe('a frame that is encoded once', () => {
 
   test('has its text as the payload', () => {
     fc.assert(
-      fc.property(fc.string({ unit: 'binary', maxLength: 300 }), text => {
+      fc.property(fc.string({ unit: codePoint, maxLength: 300 }), text => {
         const { frame, head } = encode(text)
         const payload = frame.subarray(head)
         expect(payload.toString()).toBe(Buffer.from(text).toString())
