@@ -1,5 +1,14 @@
 // Checks that no tracked file contains a word that the project's glossary replaces. Prints each line that contains such a word,
 // with the word to use instead, and fails. Applied migrations are not checked, because they must not change.
+//
+// A pattern must not match a correct use, such as a name of the protocol or of a setting, or a word with another meaning. These
+// words of the glossary are therefore not checked, or only in the combinations below:
+// - "answer" is also what a person types at a prompt, and an option of the SDK; "open", "follow", "come back", "still open",
+//   "stands for" and "not read" are also said of other things; `serving` is a name in the response of `/health/ready`;
+// - "posting" and "reading" are also what users do, "the window" is also that of a browser or terminal, and "the most" is also
+//   a superlative;
+// - "notice" is the term for lines that tell of members and rooms, and of licences; "word" is also a part of a text;
+// - "host" is the term for the host application.
 import { spawnSync } from 'node:child_process'
 import { resolve } from 'node:path'
 
@@ -8,21 +17,39 @@ const root = resolve(import.meta.dirname, '..')
 /** Maps an extended regular expression, matched regardless of case, to the words to use. */
 const WORDS = {
   '\\b(un)?seal(s|ed|er|ing)?\\b': 'encrypt, decrypt, ciphertext, Fernet token',
-  '\\b(is|are|was|were|be|been|being) told\\b': 'is notified, receives',
-  '\\btells\\b': 'notifies, returns, reports',
-  '\\bgoodbyes?\\b|GOODBYE_': 'close frame, close',
-  '\\bpatience(_|\\b)': 'timeout, token bucket, frame quota',
-  '\\bmade (anew|now)\\b': 'created, recreated',
-  '\\b(who|whoever) is gone\\b': 'deleted user',
-  '\\bat hand\\b': 'if available',
-  '\\bway back\\b': 'down migration',
-  '\\bafter a random wait\\b|\\brandom wait\\b': 'reconnect with jitter',
-  '\\blooks? by (itself|themselves)\\b': 'polls',
-  'Makes (it|them)\\.': 'delete the comment, or describe what is created',
-  '\\bhub\\b': 'connection registry',
-  '\\blog[ -]pages\\b|\\bLogPages': 'page cache',
-  '\\bwithin\\(': 'withTimeout',
+  '\\b(it|that|which|who|nobody|nothing|application|route|hook|handler|service|server|process|database|host|proxy|issuer|client)s? (does not |doesn.t |do not |has |have |never )?answer(s|ed)?\\b':
+    'responds, returns',
+  '\\banswer(ed|ing)\\b(?! with y)': 'responded, returned, replied to',
+  '\\btold\\b|\\btells\\b': 'is notified, receives; notifies, returns, reports',
   '\\bthe writer\\b': 'append queue',
+  '\\blog[ -]pages\\b|\\bLogPages|\\bLogWindow|\\b(log|messages?|entry|entries)(’s|.s)? window\\b|\\bwindow of (entries|the log|messages)\\b':
+    'page cache',
+  '\\bcreate(Posting|Reading|Serving|Following)\\b': 'publish, history, dispatch, subscription',
+  '\\bhub\\b': 'connection registry',
+  '\\bserving [a-z]': 'frame dispatch',
+  '\\bfollowers?\\b|\\bfollow\\(|\\bfollow(s|ed|ing)? (a|an|the|this|that|its|every|each|many|other)? ?rooms?\\b':
+    'subscription, subscribe',
+  '\\bpatience(_|\\b)|(?<!disruption )\\bbudgets?\\b': 'timeout, token bucket, frame quota',
+  '\\bgoodbyes?\\b|GOODBYE_': 'close frame, close',
+  '\\brevoking\\b|\\brights? back\\b': 'revocation',
+  '\\bwithin\\(': 'withTimeout',
+  '\\b(token|connection|session|socket)s? stands? for\\b': 'the authenticated user',
+  '\\ba (minute|second) and (IP )?(address|user)\\b|\\bper (minute|second|hour|day) and (?!in\\b)|\\bper (IP )?(address|user|person|account|client|connection|room|process) and (minute|second|hour|day)\\b':
+    'per minute per IP address, per second per user',
+  '\\brandom wait\\b|\\b(clients?|connections?|sockets?|they|everybody) (all )?(comes?|came|coming) back\\b':
+    'reconnect with jitter',
+  '\\bkeys?\\b[^.]{0,30}\\bstill (opens?|verify|verifies)\\b': 'kept for decryption, kept for verification',
+  '\\bways? back\\b': 'down migration',
+  '\\btellings?\\b': 'incarnation of the log',
+  '\\bat hand\\b|\\bwhere there (is|are)\\b': 'if available, if present',
+  '\\blook(s|ed|ing)? by (itself|themselves)\\b': 'polls',
+  '\\b(at|the) most (that )?there (may|can|could)\\b': 'maximum',
+  '\\bmade now\\b|\\banew\\b': 'created, recreated',
+  '\\b(users?|people|person|members?|authors?|accounts?|clients?|who|whoever) (is|are|was|were) gone\\b':
+    'deleted user',
+  '\\bwhat (waits|is waiting)\\b|\\b(socket|connection|client)s? (that )?(is|are) not read\\b':
+    'queued; reads are paused',
+  'Makes (it|them)\\.': 'delete the comment, or describe what is created',
   '\\bTooLate\\b|\\bopenWithAny\\b': 'TimeoutError, decryptWithAny'
 }
 

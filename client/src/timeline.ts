@@ -186,10 +186,10 @@ export const createTimeline = ({ keep, isLoading, isMe, onMissing }: TimelineOpt
   const trim = (): void => {
     const removed = all.splice(0, all.length - max)
     if (replies.size === 0 && !all.some(({ message }) => message.reply_to)) return
-    const answered = new Set(all.map(({ message }) => message.reply_to))
+    const repliedTo = new Set(all.map(({ message }) => message.reply_to))
     for (const { message } of removed)
-      if (answered.has(message.seq)) replies.set(message.seq, { reply: replyOf(message), at: changedSeqOf(message) })
-    for (const seq of replies.keys()) if (!answered.has(seq)) replies.delete(seq)
+      if (repliedTo.has(message.seq)) replies.set(message.seq, { reply: replyOf(message), at: changedSeqOf(message) })
+    for (const seq of replies.keys()) if (!repliedTo.has(seq)) replies.delete(seq)
   }
 
   return {

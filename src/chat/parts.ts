@@ -54,7 +54,7 @@ export const createParts = (options: ChatOptions, isDraining: () => boolean): Pa
   let feed: ChangeFeed | undefined
   const { kinds = createKinds() } = options
   const standingIn = createStandingIn(storage.standings)
-  const { reader, rooms } = createReading(options, kinds, {
+  const { reader, rooms } = createReaderAndRooms(options, kinds, {
     isCurrent: () => feed?.isCurrent() ?? true,
     onMissed: room => rooms.remove(room.id),
     onGap: room => {
@@ -133,7 +133,7 @@ export const createParts = (options: ChatOptions, isDraining: () => boolean): Pa
  * Creates the log reader and the room registry together, because rooms read the log and the log reader needs the names of
  * rooms.
  */
-const createReading = (
+const createReaderAndRooms = (
   options: ChatOptions,
   kinds: Kinds,
   {

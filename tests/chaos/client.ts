@@ -18,7 +18,7 @@ export interface ChaosClient {
   readonly isSettled: boolean
   inbox(): InboxItem[]
   /** Subscribes to another room. */
-  follow(room: string): void
+  subscribe(room: string): void
   send(): void
   /** Stops reading from the connection for `ms` milliseconds. */
   pause(ms: number): void
@@ -189,7 +189,7 @@ export const createClient = ({ name, userId, urls, isV1, logIn, random }: Client
     get isSettled() {
       return unacknowledged.size === 0
     },
-    follow(room) {
+    subscribe(room) {
       if (readers.has(room)) return
       const reader = createRoomReader({ name, userId, room, write })
       readers.set(room, reader)

@@ -89,7 +89,7 @@ const rooms = new Map<string, RulesOptions>([
 const clients: ChaosClient[] = users.map(({ name, id, logIn }, at) =>
   createClient({ name, userId: id, urls, isV1: at % 2 === 1, logIn, random: randomOf(seed + at + 1) })
 )
-for (const client of clients) for (const room of rooms.keys()) client.follow(room)
+for (const client of clients) for (const room of rooms.keys()) client.subscribe(room)
 const governor = createGovernor({
   users,
   publicRoom,
@@ -98,7 +98,7 @@ const governor = createGovernor({
   onDirect(room, people) {
     rooms.set(room, { visibility: 'direct', roles: new Map(people.map(id => [id, 'member' as const])) })
     // A client may subscribe to 128 rooms, but a few direct rooms are enough.
-    for (const client of clients) if (people.includes(client.userId) && client.readers.size < 8) client.follow(room)
+    for (const client of clients) if (people.includes(client.userId) && client.readers.size < 8) client.subscribe(room)
   }
 })
 

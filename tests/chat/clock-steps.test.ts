@@ -118,7 +118,7 @@ describe.for(STEPS)('a wall clock that is set %s', ([, step]) => {
   test('does not prevent a revoked user from connecting again', async () => {
     const clock = fakeClock()
     const network = createMemoryNetwork()
-    const [here, there] = await Promise.all([revoking(clock, network), revoking(clock, network)])
+    const [here, there] = await Promise.all([startRevocation(clock, network), startRevocation(clock, network)])
     clock.advance(1000)
     const before = clock.monotonic()
     here.disconnect('1')
@@ -150,7 +150,10 @@ describe('the expiry of a token', () => {
   })
 })
 
-const revoking = async (clock: ReturnType<typeof fakeClock>, network: ReturnType<typeof createMemoryNetwork>) => {
+const startRevocation = async (
+  clock: ReturnType<typeof fakeClock>,
+  network: ReturnType<typeof createMemoryNetwork>
+) => {
   const bus = createMemoryBus(network)
   const one = createRevocation({
     registry: createConnectionRegistry({ clock, connectionsPerUser: 0, connectionsPerIp: 0, messageRate: 0 }),

@@ -368,12 +368,12 @@ test('keeps the message objects that did not change', async () => {
 test('does not apply an entry to a message that already has its result', async () => {
   const { first, http, room } = await start()
   first.receive({ type: 'resync', reason: 'epoch', room: 'general', epoch: 'e1', seq: 10, oldest: 1 })
-  const [item, answer] = historyPage(9, 10).messages
+  const [item, message] = historyPage(9, 10).messages
   const changed = { content: 'second edit', edited_at: NOW, changed_seq: 14, reactions: [{ key: '+1', count: 2 }] }
   const reply = { seq: 5, user_id: 2, username: 'bob', excerpt: 'second edit' }
   const messages = [
     { ...item, ...changed },
-    { ...answer, reply_to: 5, reply }
+    { ...message, reply_to: 5, reply }
   ]
   http(() => ({ body: historyPage(9, 10, { seq: 14, messages }) }))
   await room.older()

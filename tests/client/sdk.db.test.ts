@@ -147,8 +147,8 @@ test('shows edits, deletions, reactions and replies to two users and two tabs as
   const api = clients[0]?.api
   expect(await api?.message('general', one)).toMatchObject({ mine: ['👍'], changed_seq: expect.any(Number) })
   expect((await api?.reactions('general', one, '👍'))?.reactions).toMatchObject([{ key: '👍', username: 'ada' }])
-  const answer = await api?.post('general', 'over HTTP', { replyTo: one, mentions: [bobId] })
-  expect(answer).toMatchObject({ reply_to: one, mentions: [bobId] })
+  const reply = await api?.post('general', 'over HTTP', { replyTo: one, mentions: [bobId] })
+  expect(reply).toMatchObject({ reply_to: one, mentions: [bobId] })
 })
 
 test('sends messages that were written while the service was down, after its restart', async () => {

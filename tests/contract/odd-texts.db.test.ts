@@ -89,11 +89,11 @@ test('a passkey with an odd text in any field gets a 4xx', async () => {
   const token = await login()
   const key = createAuthenticator(ORIGIN)
   const statuses = new Set<number>()
-  const sendAll = async (path: string, answer: (options: object) => object) => {
+  const sendAll = async (path: string, responseTo: (options: object) => object) => {
     const request = async () => {
       await unlimited()
       const { challenge, options } = (await call('POST', `${path}/options`, { token, body: {} })).body
-      return { challenge, name: 'Key', response: answer(options) }
+      return { challenge, name: 'Key', response: responseTo(options) }
     }
     for (let at = 0; at < withOddText(await request()).length; at++) {
       const response = await call('POST', path, { token, body: withOddText(await request())[at] })

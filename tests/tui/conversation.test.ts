@@ -16,14 +16,14 @@ const membership = (seq: number, subject: number, event = 'added') => ({
   timestamp: '2026-01-31T12:00:00.000+00:00'
 })
 
-/** Starts a conversation in `general`. Requests whose path begins with an item of `held` wait until the test calls `answer`. */
+/** Starts a conversation in `general`. Requests whose path begins with an item of `held` wait until the test calls `respond`. */
 const start = async (responses: { readonly [path: string]: object } = {}) => {
   const service = fakeService()
-  const waiting: { path: string; answer: () => void }[] = []
+  const waiting: { path: string; respond: () => void }[] = []
   const held: string[] = []
   service.http(async path => {
     if (held.some(one => path.startsWith(one)))
-      await new Promise<void>(answer => waiting.push({ path, answer: () => answer() }))
+      await new Promise<void>(respond => waiting.push({ path, respond: () => respond() }))
     const body = responses[path]
     if (body) return { body }
     if (path.includes('/messages')) return { body: historyPage(1, 0, { seq: 0 }) }
@@ -69,7 +69,7 @@ test('shows a notice of a slow command in the room in which it was typed', async
   conversation.submit('/room tea')
   await rest()
   expect(conversation.view.name).toBe('tea')
-  for (const { answer } of waiting) answer()
+  for (const { respond } of waiting) respond()
   await rest()
   expect(notices()).toEqual([])
   conversation.submit('/room general')
@@ -104,7 +104,7 @@ test('looks up one name at a time, and each name once', async () => {
   await rest()
   expect(waiting.map(({ path }) => path)).toEqual([`${ROOM}/general/members?after=6&limit=1`])
   held.pop()
-  waiting[0]?.answer()
+  waiting[0]?.respond()
   await rest()
   expect(requests('members')).toHaveLength(2)
   expect(notices()).toEqual(['bob added eve', 'bob made eve a member', 'bob added user 8'])

@@ -123,10 +123,10 @@ test('runs one request at a time, and one more for calls during a run, also afte
 
 /**
  * Creates the list of rooms with a fake service. A test changes the rooms of the service with `listed`. After `hold`, the
- * service responds only when the test calls `answer`.
+ * service responds only when the test calls `respond`.
  */
 const start = () => {
-  const requests: { answer: () => void }[] = []
+  const requests: { respond: () => void }[] = []
   let isHeld = false
   const drafts = new Map<string, string>()
   const discarded: string[] = []
@@ -164,7 +164,7 @@ const start = () => {
     api: {
       async rooms() {
         const rooms = structuredClone(listed)
-        await new Promise<void>(answer => (isHeld ? requests.push({ answer }) : answer()))
+        await new Promise<void>(respond => (isHeld ? requests.push({ respond }) : respond()))
         return { rooms }
       },
       members: async () => ({ members: [1, 2, 3].map(id => ({ user_id: id, username: `user ${id}` })) })
@@ -239,7 +239,7 @@ const startLate = async () => {
   started.hold()
   started.refresh()
   const arrive = async () => {
-    started.requests.shift()?.answer()
+    started.requests.shift()?.respond()
     await new Promise(setImmediate)
   }
   const entry = () => started.rooms.list.find(({ name }) => name === 'p.tea')

@@ -28,7 +28,7 @@ export interface PasswordChanges {
   /**
    * Stores a request for a new password. The request is for the account that has the given e-mail address. The address is looked
    * up only when the mail is sent, so that the response takes equally long for known and unknown addresses. Stores at most three
-   * requests per address and hour.
+   * requests per hour per address.
    */
   forgot(address: string): Promise<void>
   /**

@@ -28,7 +28,7 @@ export const checkedIn = async <T>(attempt: Attempt | undefined, check: Promise<
   try {
     return await check
   } catch (error) {
-    // Throws the error of the check even if taking the attempt back also fails.
+    // Throws the error of the check even if `takeBack` also fails.
     await attempt?.takeBack().catch(() => {})
     throw error
   }

@@ -62,9 +62,9 @@ export const createCompletions = ({ some, oneOfEach, own, keyring, slices }: Com
 
   return {
     async replies({ id, oldest }, entries) {
-      const answering = entries.filter(({ replyTo }) => replyTo !== undefined)
-      if (answering.length === 0) return undefined
-      const seqs = [...new Set(answering.map(({ replyTo = 0 }) => replyTo))]
+      const replies = entries.filter(({ replyTo }) => replyTo !== undefined)
+      if (replies.length === 0) return undefined
+      const seqs = [...new Set(replies.map(({ replyTo = 0 }) => replyTo))]
       const bySeq = new Map<number, Buffer>()
       for (let at = 0; at < seqs.length; at += GROUP) {
         const group = seqs.slice(at, at + GROUP)
@@ -74,7 +74,7 @@ export const createCompletions = ({ some, oneOfEach, own, keyring, slices }: Com
           bySeq.set(seq, Buffer.from(`,"reply":${JSON.stringify(reply)}`))
         })
       }
-      return new Map(answering.map(({ seq, replyTo = 0 }) => [seq, bySeq.get(replyTo) ?? Buffer.alloc(0)]))
+      return new Map(replies.map(({ seq, replyTo = 0 }) => [seq, bySeq.get(replyTo) ?? Buffer.alloc(0)]))
     },
     async newest(places, userId) {
       const byRoom = new Map<number, LastMessage>()

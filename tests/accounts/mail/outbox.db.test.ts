@@ -254,7 +254,7 @@ describe('a link', () => {
 })
 
 describe('an account', () => {
-  test('gets three mails per hour and kind', async () => {
+  test('gets three mails per hour per kind', async () => {
     const { outbox } = await start()
     const server = await startMailServer()
     const { id } = await outbox.person('john', 'john@example.com')
@@ -286,7 +286,7 @@ describe('a request for a new password', () => {
     expect(server.mails[0]?.link).toMatch(/^https:\/\/chat\.example\.com\/app#reset=[\w-]{43}$/)
   })
 
-  test('is limited to three per hour and account, even if sending fails meanwhile', async () => {
+  test('is limited to three per hour per account, even if sending fails meanwhile', async () => {
     const { outbox } = await start()
     const server = await startMailServer({
       onRecipient() {

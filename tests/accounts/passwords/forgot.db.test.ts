@@ -27,7 +27,7 @@ test('a request is stored encrypted, without a look-up of the address, and expir
   expect(await stored()).toEqual([{ kind: 'forgot', minutes: 30, address: 'Jane@xn--exmple-cua.org' }])
 })
 
-test('at most three requests per address and hour are stored, and the others get no error', async () => {
+test('at most three requests per hour per address are stored, and the others get no error', async () => {
   const { changes, stored } = await setup()
   for (const address of [
     'jane@example.org',

@@ -75,7 +75,7 @@ test('frames are handled in the order in which they arrived, regardless of how l
 test('authorize may return a thenable that is not a native promise', async () => {
   // This is not a native promise. A query builder, for example, also returns such objects.
   // biome-ignore lint/suspicious/noThenProperty: the test needs a thenable.
-  const thenable = { then: (answered: (may: boolean) => void) => answered(true) } as unknown as Promise<boolean>
+  const thenable = { then: (resolve: (may: boolean) => void) => resolve(true) } as unknown as Promise<boolean>
   const { socket, of } = await start(() => thenable)
   socket.receive({ type: 'message', content: 'hello', ref: '1' })
   await until(() => of('ack').length + of('error').length === 1)
