@@ -8,7 +8,8 @@
 // - "posting" and "reading" are also what users do, "the window" is also that of a browser or terminal, and "the most" is also
 //   a superlative;
 // - "notice" is the term for lines that tell of members and rooms, and of licences; "word" is also a part of a text;
-// - "host" is the term for the host application.
+// - "host" is the term for the host application, and the former names of types for a user, such as "person", are also words of
+//   comments.
 import { spawnSync } from 'node:child_process'
 import { resolve } from 'node:path'
 

@@ -4,7 +4,7 @@
 import { useState } from 'preact/hooks'
 import { Avatar } from './avatar.tsx'
 import { isEscape } from './keys.ts'
-import { completionsOf, mentionBefore, type Person } from './mentions.ts'
+import { completionsOf, mentionBefore, type NamedUser } from './mentions.ts'
 
 interface Caret {
   readonly text: string
@@ -13,14 +13,14 @@ interface Caret {
 
 interface Completion {
   /** The users that the list shows. */
-  readonly people: readonly Person[]
+  readonly people: readonly NamedUser[]
   readonly chosen: number
   /** Updates the list after a change of the text or of the caret. */
   update(caret: Caret): void
   /** Handles a key that was pressed in the composer. Returns whether the list has handled the key. */
   onKeyDown(event: KeyboardEvent): boolean
   /** Inserts a user at the caret. */
-  insert(person: Person): void
+  insert(person: NamedUser): void
   close(): void
 }
 
@@ -29,7 +29,7 @@ export interface CompletionOptions {
   readonly people: () => ReadonlyMap<number, string>
   readonly me: number | undefined
   /** Called with the text and the caret after a user was inserted. */
-  readonly onInsert: (person: Person, caret: Caret) => void
+  readonly onInsert: (person: NamedUser, caret: Caret) => void
 }
 
 export const LIST_ID = 'mention-list'
@@ -42,7 +42,7 @@ export const useCompletion = ({ people, me, onInsert }: CompletionOptions): Comp
   const query = caret && mentionBefore(caret.text, caret.position)
   const found = query === undefined ? [] : completionsOf(query, people(), me)
   const close = (): void => setCaret(undefined)
-  const insert = (person: Person): void => {
+  const insert = (person: NamedUser): void => {
     if (!caret || query === undefined) return
     const before = `${caret.text.slice(0, caret.position - query.length)}${person.username} `
     close()

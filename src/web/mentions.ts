@@ -1,10 +1,7 @@
 /** Finds mentions (`@name`) in texts, and the users whose names complete a mention. */
-import type { Message, RoomState } from '../../client/src/index.ts'
+import type { Message, RoomState, User } from '../../client/src/index.ts'
 
-export interface Person {
-  readonly id: number
-  readonly username: string
-}
+export type NamedUser = Pick<User, 'id' | 'username'>
 
 /** Maximum number of mentions in a message. */
 const MAX_MENTIONS = 20
@@ -53,7 +50,11 @@ export const mentionBefore = (text: string, caret: number): string | undefined =
   QUERY.exec(text.slice(Math.max(0, caret - 60), caret))?.[1]
 
 /** Returns the users whose names start with the query, followed by the users whose names contain it elsewhere. */
-export const completionsOf = (query: string, people: ReadonlyMap<number, string>, me: number | undefined): Person[] => {
+export const completionsOf = (
+  query: string,
+  people: ReadonlyMap<number, string>,
+  me: number | undefined
+): NamedUser[] => {
   const wanted = query.toLowerCase()
   const found = [...people]
     .map(([id, username]) => ({ id, username, at: username.toLowerCase().indexOf(wanted) }))

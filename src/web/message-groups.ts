@@ -3,7 +3,7 @@
  * notes about changes of the room.
  */
 import type { Message, Outgoing, OutgoingChange } from '../../client/src/index.ts'
-import type { Person } from './mentions.ts'
+import type { NamedUser } from './mentions.ts'
 import type { Note } from './notes.ts'
 import { type Quote, quoteOf } from './quotes.ts'
 
@@ -29,7 +29,7 @@ export interface Line {
   /** Changes of the message that the service has refused. */
   readonly failed: readonly OutgoingChange[]
   /** The users who have read up to this message. Users whose name is unknown are omitted. */
-  readonly readers: readonly Person[]
+  readonly readers: readonly NamedUser[]
   /** Whether the user has deleted the message and can still undo the deletion. */
   readonly isDeleting: boolean
 }

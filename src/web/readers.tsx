@@ -1,11 +1,11 @@
 /** Renders who has read a room up to a message. */
 import { Avatar } from './avatar.tsx'
-import type { Person } from './mentions.ts'
+import type { NamedUser } from './mentions.ts'
 
 /** Maximum number of users that are shown with their initials. */
 const MAX_SHOWN = 5
 
-export const Readers = ({ readers }: { readonly readers: readonly Person[] }) => {
+export const Readers = ({ readers }: { readonly readers: readonly NamedUser[] }) => {
   if (readers.length === 0) return null
   const text = `Read by ${readers.map(({ username }) => username).join(', ')}`
   return (

@@ -10,7 +10,7 @@ import type { AuditEventName } from '../audit-events.ts'
 import type { ClientInfo } from '../context.ts'
 
 /** An administrator who sends a request, or `operator` for the person who runs the command line or the host application. */
-export type Actor = Administrator | 'operator'
+export type AdminOrOperator = Administrator | 'operator'
 
 export interface Administrator extends UserSession {
   readonly client: ClientInfo
@@ -20,14 +20,14 @@ export interface Administrator extends UserSession {
  * Returns the session of an administrator, or null for the operator. Each write must check this session again, because it may
  * have ended since the request was authenticated.
  */
-export const sessionOf = (actor: Actor): UserSession | null => (actor === 'operator' ? null : actor)
+export const sessionOf = (actor: AdminOrOperator): UserSession | null => (actor === 'operator' ? null : actor)
 
 export type AdminEvent = Pick<NewAuditEvent, 'detail'> & { readonly event: AuditEventName }
 
 /** Records what an actor did to a user. If the action concerns no particular user, `userId` is undefined. */
 export const recordFor = (
   { audit }: Pick<Repositories, 'audit'>,
-  actor: Actor,
+  actor: AdminOrOperator,
   userId: number | undefined,
   { event, detail }: AdminEvent
 ): Promise<void> =>
@@ -41,7 +41,7 @@ export const recordFor = (
  */
 export const refusal = async (
   { administration }: Pick<Repositories, 'administration'>,
-  actor: Actor
+  actor: AdminOrOperator
 ): Promise<ChatError> => ((await administration.isAllowed(sessionOf(actor))) ? noSuchUser() : notAdmin())
 
 export const noSuchUser = (): ChatError =>
@@ -53,7 +53,7 @@ export const noSuchUser = (): ChatError =>
  */
 export const lockFor = async (
   { administration }: Pick<Repositories, 'administration'>,
-  actor: Actor
+  actor: AdminOrOperator
 ): Promise<void> => {
   if (actor !== 'operator') await administration.lockAdmins()
 }
@@ -67,7 +67,7 @@ export const notAdmin = (): ChatError => new ChatError('not_allowed', 'Only admi
  */
 export const refuseLastAdmin = async (
   { administration }: Pick<Repositories, 'administration'>,
-  actor: Actor,
+  actor: AdminOrOperator,
   id: number
 ): Promise<void> => {
   const admins = await administration.lockAdmins()

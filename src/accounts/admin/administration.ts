@@ -9,8 +9,8 @@ import type { AccountsContext } from '../context.ts'
 import { RESET_LIFETIME_MS } from '../mail/templates.ts'
 import { hashToken, newToken } from '../mail/token.ts'
 import {
-  type Actor,
   type AdminEvent,
+  type AdminOrOperator,
   lockFor,
   notAdmin,
   recordFor,
@@ -27,16 +27,16 @@ export interface Administration {
    * user. Throws `user_not_found`, `not_allowed`, or `last_admin` if no administrator would remain. Does nothing if the user
    * already has the given values.
    */
-  change(actor: Actor, id: number, change: UserChange): Promise<ManagedUser>
+  change(actor: AdminOrOperator, id: number, change: UserChange): Promise<ManagedUser>
   /** Ends every session of a user. Throws `user_not_found` or `not_allowed`. */
-  endSessions(actor: Actor, id: number): Promise<void>
+  endSessions(actor: AdminOrOperator, id: number): Promise<void>
   /**
    * Allows a user to choose a new password. Mails a link to the verified address of the user. Returns a token instead if the
    * user has no verified address, if `Mail.enqueue` stores no mail, or if the actor is the operator. Throws `user_not_found` if
    * the user does not exist or is not active. Throws `not_allowed` if the actor may not administer users, or if the user logs in
    * at another issuer.
    */
-  resetPassword(actor: Actor, id: number): Promise<IssuedReset>
+  resetPassword(actor: AdminOrOperator, id: number): Promise<IssuedReset>
 }
 
 export interface IssuedReset {
@@ -67,7 +67,7 @@ export const createAdministration = (context: Context): Administration => {
 const changeUser = async (
   { mail }: Context,
   repositories: Repositories,
-  actor: Actor,
+  actor: AdminOrOperator,
   id: number,
   change: UserChange
 ): Promise<ManagedUser> => {
@@ -84,7 +84,7 @@ const changeUser = async (
   return after
 }
 
-const refuseOwnSuspension = (actor: Actor, id: number, { status }: UserChange): void => {
+const refuseOwnSuspension = (actor: AdminOrOperator, id: number, { status }: UserChange): void => {
   if (status !== 'suspended' || actor === 'operator' || actor.userId !== id) return
   throw new ChatError('not_allowed', 'You cannot suspend your own account. Ask another administrator.')
 }
@@ -105,7 +105,7 @@ const RESET_MS = 24 * 60 * 60 * 1000
 const resetPassword = async (
   { mail }: Context,
   repositories: Repositories,
-  actor: Actor,
+  actor: AdminOrOperator,
   userId: number
 ): Promise<IssuedReset> => {
   const { administration, emails, identities, oneTimeTokens } = repositories

@@ -1,11 +1,11 @@
 /** Returns pages of the audit log to administrators. Each page that is read is recorded as an event. */
 import type { AuditFilter, AuditRow } from '../../db/repositories/audit-reader.ts'
 import type { AccountsContext } from '../context.ts'
-import { type Actor, notAdmin, recordFor, sessionOf } from './actor.ts'
+import { type AdminOrOperator, notAdmin, recordFor, sessionOf } from './actor.ts'
 
 export interface AuditLog {
   /** Returns at most `limit` events, newest first, and records that they were read. Throws `not_allowed`. */
-  read(actor: Actor, filter: AuditFilter, limit: number): Promise<AuditRow[]>
+  read(actor: AdminOrOperator, filter: AuditFilter, limit: number): Promise<AuditRow[]>
 }
 
 export const createAuditLog = ({ database }: Pick<AccountsContext, 'database'>): AuditLog => ({

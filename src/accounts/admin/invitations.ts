@@ -2,7 +2,7 @@
 import type { AccountsContext } from '../context.ts'
 import { hashToken, newToken } from '../mail/token.ts'
 import { type RegistrationMode, registrationClosed } from '../registration.ts'
-import { type Actor, notAdmin, recordFor, sessionOf } from './actor.ts'
+import { type AdminOrOperator, notAdmin, recordFor, sessionOf } from './actor.ts'
 
 export interface Invitation {
   /** The token. The database stores only its hash. */
@@ -13,7 +13,7 @@ export interface Invitation {
 
 export interface Invitations {
   /** Issues an invitation for one person. Throws `not_allowed`, or `registration_closed` if nobody can register. */
-  create(actor: Actor, lifetimeMs: number): Promise<Invitation>
+  create(actor: AdminOrOperator, lifetimeMs: number): Promise<Invitation>
 }
 
 export const createInvitations = (

@@ -3,7 +3,7 @@
 import type { Repositories } from '../../db/database.ts'
 import type { CheckedUser } from '../../db/repositories/users.ts'
 import { ChatError } from '../../protocol/errors.ts'
-import { type Actor, lockFor, noSuchUser, notAdmin, recordFor, sessionOf } from '../admin/actor.ts'
+import { type AdminOrOperator, lockFor, noSuchUser, notAdmin, recordFor, sessionOf } from '../admin/actor.ts'
 import type { AccountsContext, ClientInfo } from '../context.ts'
 import { badToken } from '../tokens/access-tokens.ts'
 
@@ -11,7 +11,7 @@ export interface DeletionRequest {
   /** True if the messages of the user are also erased. If the setting `onDelete` requires the erasure, false has no effect. */
   readonly erase?: boolean | undefined
   /** The user, the administrator or the operator who deletes the account. */
-  readonly by: Owner | Actor
+  readonly by: Owner | AdminOrOperator
 }
 
 /** The user who deletes their own account. */
@@ -70,7 +70,7 @@ export const createRequestDeletion = ({
   }
 }
 
-const isOwner = (by: Owner | Actor): by is Owner => typeof by === 'object' && 'id' in by
+const isOwner = (by: Owner | AdminOrOperator): by is Owner => typeof by === 'object' && 'id' in by
 
 /**
  * Throws if the account may not be deleted. Locks administrators before any other user. Every write by an administrator uses
@@ -79,7 +79,7 @@ const isOwner = (by: Owner | Actor): by is Owner => typeof by === 'object' && 'i
 const check = async (
   { administration, users }: Pick<Repositories, 'administration' | 'users'>,
   userId: number,
-  by: Owner | Actor
+  by: Owner | AdminOrOperator
 ): Promise<void> => {
   if (isOwner(by)) {
     if ((await users.findByIds([userId])).get(userId)?.role === 'admin') await administration.lockAdmins()

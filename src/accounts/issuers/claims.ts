@@ -2,8 +2,8 @@
 import { badToken } from '../tokens/access-tokens.ts'
 import type { Payload } from './jose.ts'
 
-/** The person whom a token identifies. */
-export interface Person {
+/** The claims of a token: who the person is, and the times of the token and of the login. */
+export interface IssuerClaims {
   /** The `sub` claim. It identifies the person at the issuer and never changes. */
   readonly subject: string
   /** When the token was issued, in milliseconds since the epoch. 0 if the token contains no such time. */
@@ -28,8 +28,8 @@ const MAX_SECONDS = 253_402_300_799 - LEEWAY_SECONDS
 const MAX_SUBJECT = 255
 const MAX_NAME = 200
 
-/** Returns the person whom a token identifies. Throws `invalid_token` for values that cannot be stored. */
-export const personOf = (payload: Payload, nameClaim: string): Person => {
+/** Returns the claims of a verified token. Throws `invalid_token` for values that cannot be stored. */
+export const claimsOf = (payload: Payload, nameClaim: string): IssuerClaims => {
   const { sub: subject, exp, iat, auth_time: authTime } = payload
   const isStorable = (value: unknown): value is string =>
     typeof value === 'string' && value.length > 0 && value.length <= MAX_SUBJECT && value.isWellFormed()

@@ -4,7 +4,7 @@ import { LruMap } from 'toad-cache'
 import type { Clock } from '../../lib/clock.ts'
 import { ChatError } from '../../protocol/errors.ts'
 import { badToken } from '../tokens/access-tokens.ts'
-import { LEEWAY_SECONDS, type Person, personOf, refuseOtherTokens } from './claims.ts'
+import { claimsOf, type IssuerClaims, LEEWAY_SECONDS, refuseOtherTokens } from './claims.ts'
 import type { Jose, Payload } from './jose.ts'
 import { ALGORITHMS, type Algorithm, type IssuerKey } from './key-set.ts'
 import type { IssuerKeys } from './keys.ts'
@@ -25,10 +25,10 @@ export interface IssuerTokens {
   /** Returns whether the `iss` claim of a token names this issuer. The token is not verified. */
   names(token: string): boolean
   /**
-   * Returns the person whom a token identifies. Throws `invalid_token`, `token_expired`, or `unavailable` if the keys of the
+   * Verifies a token and returns its claims. Throws `invalid_token`, `token_expired`, or `unavailable` if the keys of the
    * issuer cannot be fetched. Synchronous if the result is cached.
    */
-  verify(token: string): Person | Promise<Person>
+  verify(token: string): IssuerClaims | Promise<IssuerClaims>
 }
 
 /** Maximum number of verified tokens that are cached. Each needs about 500 bytes. */
@@ -41,7 +41,7 @@ const MAX_TRIED = 8
 export const createIssuerTokens = (options: IssuerTokensOptions): IssuerTokens => {
   const { jose, keys, clock, issuer, audience, nameClaim } = options
   // The cache contains hashes instead of tokens, because the tokens of other issuers may be several kilobytes long.
-  const verified = new LruMap<{ readonly person: Person; readonly version: number }>(MAX_VERIFIED)
+  const verified = new LruMap<{ readonly claims: IssuerClaims; readonly version: number }>(MAX_VERIFIED)
 
   const payloadOf = async (token: string, key: object, algorithm: Algorithm): Promise<Payload> => {
     const { payload } = await jose.jwtVerify(token, key, {
@@ -68,7 +68,7 @@ export const createIssuerTokens = (options: IssuerTokensOptions): IssuerTokens =
     return undefined
   }
 
-  const verifyNow = async (token: string, hash: string): Promise<Person> => {
+  const verifyNow = async (token: string, hash: string): Promise<IssuerClaims> => {
     const { kid, algorithm } = headerOf(jose, token)
     const candidates = await keys.find(kid, algorithm)
     let { version } = keys
@@ -81,9 +81,9 @@ export const createIssuerTokens = (options: IssuerTokensOptions): IssuerTokens =
     }
     if (!payload) throw badToken()
     refuseOtherTokens(payload)
-    const person = personOf(payload, nameClaim)
-    verified.set(hash, { person, version })
-    return person
+    const claims = claimsOf(payload, nameClaim)
+    verified.set(hash, { claims, version })
+    return claims
   }
 
   return {
@@ -92,7 +92,7 @@ export const createIssuerTokens = (options: IssuerTokensOptions): IssuerTokens =
       const hash = createHash('sha256').update(token).digest('base64')
       const known = verified.get(hash)
       const isCurrent = known?.version === keys.version && keys.isUsable()
-      return known && isCurrent && clock.now() < known.person.expiresAt ? known.person : verifyNow(token, hash)
+      return known && isCurrent && clock.now() < known.claims.expiresAt ? known.claims : verifyNow(token, hash)
     }
   }
 }

@@ -6,7 +6,7 @@ import type { AccountsContext } from '../context.ts'
 import { suspended } from '../login.ts'
 import type { Identify, Identity } from '../sessions/identify.ts'
 import { badToken } from '../tokens/access-tokens.ts'
-import type { Person } from './claims.ts'
+import type { IssuerClaims } from './claims.ts'
 import { type FetchJson, fetchJson } from './fetch-json.ts'
 import { createIssuerTokens } from './issuer-tokens.ts'
 import { loadJose } from './jose.ts'
@@ -60,8 +60,8 @@ export const loadIssuer = async (
   return {
     names: tokens.names,
     identify: token =>
-      whenKnown<Person, Identity>(tokens.verify(token), person =>
-        whenKnown<IssuerUser, Identity>(findUser(person), found => identityOf(found, person))
+      whenKnown<IssuerClaims, Identity>(tokens.verify(token), claims =>
+        whenKnown<IssuerUser, Identity>(findUser(claims), found => identityOf(found, claims))
       ),
     stop: keys.stop
   }
@@ -71,7 +71,10 @@ export const loadIssuer = async (
  * Throws if the account of the person was suspended or deleted, or if the token was issued before `tokensFrom`. A person whose
  * account was deleted does not get another account.
  */
-const identityOf = ({ user, tokensFrom }: IssuerUser, { issuedAt, authenticatedAt, expiresAt }: Person): Identity => {
+const identityOf = (
+  { user, tokensFrom }: IssuerUser,
+  { issuedAt, authenticatedAt, expiresAt }: IssuerClaims
+): Identity => {
   if (user.status === 'suspended') throw suspended()
   if (user.status !== 'active') throw new ChatError('account_deleted', 'Your account was deleted.')
   if (tokensFrom !== null && issuedAt < tokensFrom) throw badToken()

@@ -6,7 +6,7 @@ import { ChatError, hasCode } from '../../protocol/errors.ts'
 import type { AccountsContext } from '../context.ts'
 import { createUnlessHeld, hashOfName } from '../held-names.ts'
 import { createUserLookup } from '../user-lookup.ts'
-import type { Person } from './claims.ts'
+import type { IssuerClaims } from './claims.ts'
 import { usernamesFor } from './usernames.ts'
 
 export interface PeopleOptions {
@@ -16,7 +16,7 @@ export interface PeopleOptions {
 }
 
 /** Returns the user of a person. Synchronous if the user is cached. */
-export type FindUser = (person: Person) => IssuerUser | Promise<IssuerUser>
+export type FindUser = (claims: IssuerClaims) => IssuerUser | Promise<IssuerUser>
 
 /** Thrown to roll back the creation of a user, because another request has created a user for the same person. */
 class AlreadyCreated extends Error {}
@@ -43,7 +43,7 @@ export const createPeople = ({ context, issuer }: PeopleOptions): FindUser => {
     }
   }
 
-  const create = async ({ subject, name }: Person): Promise<IssuerUser> => {
+  const create = async ({ subject, name }: IssuerClaims): Promise<IssuerUser> => {
     for (const username of usernamesFor(name)) {
       try {
         const user = await createAs(username, subject)
@@ -61,13 +61,13 @@ export const createPeople = ({ context, issuer }: PeopleOptions): FindUser => {
   }
 
   /** Creates the user only once if several requests of a new person arrive at the same time. */
-  const createOnce = (person: Person): Promise<IssuerUser> => {
-    const { subject } = person
-    const running = creating.get(subject) ?? create(person).finally(() => creating.delete(subject))
+  const createOnce = (claims: IssuerClaims): Promise<IssuerUser> => {
+    const { subject } = claims
+    const running = creating.get(subject) ?? create(claims).finally(() => creating.delete(subject))
     creating.set(subject, running)
     return running
   }
 
-  return person =>
-    whenKnown<IssuerUser | undefined, IssuerUser>(lookUp(person.subject), found => found ?? createOnce(person))
+  return claims =>
+    whenKnown<IssuerUser | undefined, IssuerUser>(lookUp(claims.subject), found => found ?? createOnce(claims))
 }

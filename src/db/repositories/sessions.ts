@@ -32,12 +32,10 @@ export interface SessionKey {
   readonly sessionId: string | undefined
 }
 
-/** The state of the user that was checked. A session begins only if the user still has this state. */
-export type CheckedUser = Pick<UserRecord, 'id' | 'hashedPassword' | 'generation'>
-
 export interface NewSession {
   readonly id: string
-  readonly user: CheckedUser
+  /** The state of the user that was checked. The session begins only if the user still has this state. */
+  readonly user: Pick<UserRecord, 'id' | 'hashedPassword' | 'generation'>
   /** Time in milliseconds after which the session ends, unless the session is used before that time. */
   readonly lifetimeMs: number
   readonly isProven: boolean
@@ -85,7 +83,7 @@ export interface SessionsRepository {
    * Records that the owner of a session has authenticated again. Does nothing and returns false if the session was ended, if the
    * user is not active, or if the user no longer has the password hash and the generation that were checked.
    */
-  prove(user: CheckedUser, sessionId: string): Promise<boolean>
+  prove(user: Pick<UserRecord, 'id' | 'hashedPassword' | 'generation'>, sessionId: string): Promise<boolean>
   /** Deletes at most `limit` sessions that have ended. Returns their number. */
   sweep(limit: number): Promise<number>
   /**

@@ -27,9 +27,7 @@ export interface UserRecord {
 }
 
 /** A user as an earlier statement found it. A write takes effect only if the user has not changed since then. */
-export interface CheckedUser {
-  readonly id: number
-  readonly generation: number
+export interface CheckedUser extends Pick<UserRecord, 'id' | 'generation'> {
   /**
    * The password hash that was verified. If absent, the hash is not compared, because the session authenticated the request.
    */

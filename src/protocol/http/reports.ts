@@ -26,7 +26,7 @@ const Outcome = Type.Unsafe<'dismissed' | 'deleted'>({
   enum: ['dismissed', 'deleted'],
   description: '`deleted`: the message was deleted. `dismissed`: nothing was done.'
 })
-const Person = Type.Object({ user_id: UserId, username: Type.String() })
+const ReportUser = Type.Object({ user_id: UserId, username: Type.String() })
 
 /** Describes a report for those who may resolve it. */
 export const Report = Type.Object(
@@ -34,8 +34,8 @@ export const Report = Type.Object(
     id: ReportId,
     room: RoomName,
     seq: Int64({ minimum: 1, description: 'The `seq` of the message.' }),
-    reporter: Person,
-    author: Person,
+    reporter: ReportUser,
+    author: ReportUser,
     content: Type.Union([Type.String(), Type.Null()], {
       description: 'The text of the message when it was reported. Null if it cannot be decrypted.'
     }),
@@ -44,7 +44,7 @@ export const Report = Type.Object(
     state: State,
     outcome: Type.Optional(Outcome),
     resolved_at: Type.Optional(Timestamp),
-    resolved_by: Type.Optional(Person)
+    resolved_by: Type.Optional(ReportUser)
   },
   { $id: 'ChatReport' }
 )
