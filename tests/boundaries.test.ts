@@ -136,7 +136,13 @@ test('only plugins/config and src/cli/client read the environment', () => {
 })
 
 /** The modules that start processes or build bundles, and the database of the tests. */
-const NOT_IN_UNIT_TESTS = ['node:child_process', 'node:cluster', 'esbuild', 'vite', 'tests/support/database.ts']
+const NOT_IN_UNIT_TESTS = [
+  'node:child_process',
+  'node:cluster',
+  'esbuild',
+  'tools/page.js',
+  'tests/support/database.ts'
+]
 
 test('unit tests import nothing that starts a process, builds a bundle or opens a database, also through other modules', () => {
   const all = [...imports, ...['tests', 'tools', 'deploy', 'examples'].flatMap(filesIn).flatMap(importsOf)]

@@ -32,7 +32,7 @@ test('fails with CI=true instead of skipping tests, unless no CI can provide wha
 
 test('tests are skipped only by a requirement of this list, or for a database engine that another project runs', () => {
   const skips = readdirSync(join(root, 'tests'), { recursive: true, encoding: 'utf8' })
-    .filter(name => /\.tsx?$/.test(name) && !name.includes('node_modules') && name !== 'requirements.test.ts')
+    .filter(name => /\.tsx?$/.test(name) && !name.includes('node_modules') && name !== 'requirements.e2e.test.ts')
     .flatMap(name =>
       [...read(join('tests', name)).matchAll(/\.(?:skip|todo|skipIf|runIf)\(.*/g)].map(([call]) => `${name}: ${call}`)
     )
