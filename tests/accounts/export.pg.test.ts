@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { request } from 'node:http'
 import postgres from 'postgres'
 import { expect, inject, onTestFinished, test } from 'vitest'
+import { testClient } from '../support/database.ts'
 import { startChat } from '../support/start-chat.ts'
 
 test('a paused export has no open transaction', async () => {
@@ -18,12 +19,14 @@ test('a paused export has no open transaction', async () => {
      select room_id, seq + n, id + n, user_id, write_id || n, kind, content, key_id, created_at
      from "${schema}".messages, generate_series(1, 4000) as n`
   )
+  // The role of the service may not see the transactions of other roles.
+  const owner = await testClient()
   const sql = postgres(inject('testListenUrl'), { max: 1, onnotice: () => {} })
   onTestFinished(() => sql.end({ timeout: 1 }))
   /** Returns the states of the transactions of this test's schema. */
   const transactions = async () =>
     (
-      await client.query<{ state: string }>(
+      await owner.query<{ state: string }>(
         `select state from pg_stat_activity
          where pid <> pg_backend_pid() and xact_start is not null and query like '%"' || $1 || '"%'`,
         [schema]

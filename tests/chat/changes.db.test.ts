@@ -4,7 +4,7 @@
  */
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { createMemoryBus, createMemoryNetwork } from '../../src/bus/drivers/memory.ts'
-import { engine, testDatabase } from '../support/database.ts'
+import { engine, testClient, testDatabase } from '../support/database.ts'
 import type { SocketClient } from '../support/socket-client.ts'
 import { type Person, type RunningChat, startChat } from '../support/start-chat.ts'
 import { startHost } from '../support/start-host.ts'
@@ -29,7 +29,8 @@ const startTwo = async (way: Notified) => {
     await one.call('POST', '/api/chat/rooms/general/messages', { token: john.token, body })
   }
   const schema = `"${one.database.schema}"`
-  const run = (text: string) => one.database.client.query(text.replace(/\b(users|messages|rooms)\b/, `${schema}.$1`))
+  const owner = await testClient()
+  const run = (text: string) => owner.query(text.replace(/\b(users|messages|rooms)\b/, `${schema}.$1`))
   for (const chat of [one, two]) {
     await expect.poll(async () => (await history(chat, ann)).map(({ content }) => content)).toContain('third')
   }

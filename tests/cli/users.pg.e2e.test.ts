@@ -5,14 +5,13 @@ import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { beforeAll, describe, expect, inject, onTestFinished, test } from 'vitest'
 import { generateKey } from '../../src/crypto/fernet.ts'
 import { createKeyring } from '../../src/crypto/keyring.ts'
-import { type ChatDatabase, createDatabase } from '../../src/db/database.ts'
-import { migrateUp } from '../../src/db/migrate.ts'
+import type { ChatDatabase } from '../../src/db/database.ts'
 import { builtProgram, startBuilt } from '../support/built-service.ts'
 import { endWithTest } from '../support/child-process.ts'
-import { testClient, testDatabaseUrl, testSchema } from '../support/database.ts'
+import { testDatabase } from '../support/database.ts'
 import { createDeferred } from '../support/deferred.ts'
 import { ENCRYPTION_KEY } from '../support/settings.ts'
 
@@ -31,11 +30,15 @@ interface Run {
 
 /** Prepares a database, and returns functions that run the program on it. */
 const start = async () => {
-  const [client, schema] = [await testClient(), await testSchema()]
-  await migrateUp(client, schema)
+  const database = await testDatabase()
   const cwd = mkdtempSync(join(tmpdir(), 'chat-users-'))
   onTestFinished(() => rmSync(cwd, { recursive: true, force: true }))
-  const env = { DATABASE_URL: await testDatabaseUrl(), DATABASE_SCHEMA: schema, ENCRYPTION_KEY, BCRYPT_ROUNDS: '4' }
+  const env = {
+    DATABASE_URL: inject('testDatabaseUrl'),
+    DATABASE_SCHEMA: database.schema,
+    ENCRYPTION_KEY,
+    BCRYPT_ROUNDS: '4'
+  }
 
   const logs: object[] = []
   /** Runs a command without a terminal. `input` is the standard input. */
@@ -70,7 +73,7 @@ const start = async () => {
     endWithTest(child)
     return child
   }
-  return { run, begin, type, env, logs, database: createDatabase(client, schema) }
+  return { run, begin, type, env, logs, database }
 }
 
 /** Resolves with what a command printed. Adds its log lines to `logs`. */

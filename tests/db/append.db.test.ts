@@ -1,7 +1,7 @@
 /** Tests that concurrent appends leave no gaps in `seq`, store no entry twice, and never decrease `created_at`. */
 import { describe, expect, test } from 'vitest'
 import { type AppendedEntry, type ChatDatabase, createDatabase, type NewEntry } from '../../src/db/database.ts'
-import { testDatabase } from '../support/database.ts'
+import { analyze, testClient, testDatabase } from '../support/database.ts'
 
 const start = async () => {
   const database = await testDatabase()
@@ -258,7 +258,7 @@ describe('an append', () => {
     for (let batch = 0; batch < 25; batch++) {
       await database.messages.append(Array.from({ length: 200 }, (_, at) => entry(`fill-${batch}-${at}`)))
     }
-    await database.client.query(`analyze "${database.schema}".messages`)
+    await analyze(database.schema, 'messages')
     // Uses one transaction, because PostgreSQL's statistics of the current transaction are exact. Only the connection of the
     // transaction can read these statistics.
     await database.client.transaction(async ({ query }) => {
@@ -281,7 +281,9 @@ describe('an append', () => {
 
   test('looks up the mentioned users of a message once', async () => {
     const { database, user, entry } = await start()
-    const { client, schema } = database
+    const { schema } = database
+    // Only a superuser may set `track_functions`.
+    const client = await testClient()
     await client.transaction(async transaction => {
       await transaction.exec(`set local track_functions = 'all'`)
       const { messages } = createDatabase({ ...client, query: transaction.query }, schema)

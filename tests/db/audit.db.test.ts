@@ -2,15 +2,16 @@
 import { describe, expect, test } from 'vitest'
 import { type ChatDatabase, createDatabase } from '../../src/db/database.ts'
 import type { NewAuditEvent } from '../../src/db/repositories/audit.ts'
-import { testDatabase } from '../support/database.ts'
+import { analyze, testClient, testDatabase } from '../support/database.ts'
 
 const CLIENT = { address: '192.0.2.7', agent: 'curl/8' }
 
 const tableOf = ({ schema }: ChatDatabase): string => `"${schema}".audit`
 
 /** Makes every event `days` days older. Disables the triggers for this update. The service never disables them. */
-const age = ({ client, schema }: ChatDatabase, days: number): Promise<void> =>
-  client.transaction(async transaction => {
+const age = async ({ schema }: ChatDatabase, days: number): Promise<void> => {
+  const owner = await testClient()
+  await owner.transaction(async transaction => {
     await transaction.exec(`alter table "${schema}".audit disable trigger user`)
     const ago = `${days} * interval '1 day'`
     await transaction.exec(
@@ -18,6 +19,7 @@ const age = ({ client, schema }: ChatDatabase, days: number): Promise<void> =>
     )
     await transaction.exec(`alter table "${schema}".audit enable trigger user`)
   })
+}
 
 const eventsOf = async ({ audit }: ChatDatabase): Promise<string[]> => (await audit.list({}, 100)).map(row => row.event)
 
@@ -123,7 +125,7 @@ describe('reading', () => {
     const { client, schema, audit } = await testDatabase()
     await client.query(`insert into "${schema}".audit (event, user_id, actor_id)
       select 'event' || n % 50, n % 1000, case when n % 7 = 0 then n % 1000 end from generate_series(1, 60000) as n`)
-    await client.query(`analyze "${schema}".audit`)
+    await analyze(schema, 'audit')
     const texts: string[] = []
     const recording = createDatabase(
       {
@@ -204,7 +206,7 @@ describe('blanking and deletion', () => {
 })
 
 describe('the trigger', () => {
-  // The tests run as the owner of the table, who has all privileges. So only the trigger can reject a write.
+  // The owner of the table has all privileges. So only the trigger can reject a write.
   test.for([
     ['an event', `set event = 'other'`],
     ['a user', 'set user_id = 9'],
@@ -215,33 +217,36 @@ describe('the trigger', () => {
     ['an agent', `set agent = 'other'`],
     ['the count of an event that is not counted', 'set count = 5']
   ] as const)('rejects another value of %s, also from the owner of the table', async ([, change]) => {
-    const { client, schema, audit } = await testDatabase()
+    const { schema, audit } = await testDatabase()
+    const owner = await testClient()
     await audit.record({ event: 'login', userId: 1, ...CLIENT, detail: { a: 1 } })
     const before = await audit.list({}, 10)
-    await expect(client.query(`update "${schema}".audit ${change}`)).rejects.toMatchObject({ code: '23001' })
+    await expect(owner.query(`update "${schema}".audit ${change}`)).rejects.toMatchObject({ code: '23001' })
     expect(await audit.list({}, 10)).toEqual(before)
   })
 
   test('rejects a lower count of failed logins', async () => {
-    const { client, schema, audit } = await testDatabase()
+    const { schema, audit } = await testDatabase()
+    const owner = await testClient()
     for (let at = 0; at < 2; at++) await audit.countFailedLogin({ network: '192.0.2.7' })
-    await expect(client.query(`update "${schema}".audit set count = 1`)).rejects.toMatchObject({ code: '23001' })
+    await expect(owner.query(`update "${schema}".audit set count = 1`)).rejects.toMatchObject({ code: '23001' })
   })
 
   test('rejects a delete before the end of the retention, a truncate, and restoring a blanked address', async () => {
     const database = await testDatabase()
-    const { client, audit } = database
+    const { audit } = database
+    const owner = await testClient()
     await audit.record({ event: 'login', userId: 1, ...CLIENT })
     const table = tableOf(database)
     await age(database, 364)
-    await expect(client.query(`delete from ${table}`)).rejects.toMatchObject({ code: '23001' })
-    await expect(client.query(`truncate ${table}`)).rejects.toMatchObject({ code: '23001' })
+    await expect(owner.query(`delete from ${table}`)).rejects.toMatchObject({ code: '23001' })
+    await expect(owner.query(`truncate ${table}`)).rejects.toMatchObject({ code: '23001' })
     await audit.blankUser(1)
-    const restored = client.query(`update ${table} set address = '192.0.2.7', agent = 'curl/8'`)
+    const restored = owner.query(`update ${table} set address = '192.0.2.7', agent = 'curl/8'`)
     await expect(restored).rejects.toMatchObject({ code: '23001' })
     expect(await eventsOf(database)).toEqual(['login'])
     await age(database, 2)
-    await client.query(`delete from ${table}`)
+    await owner.query(`delete from ${table}`)
     expect(await eventsOf(database)).toEqual([])
   })
 })

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { ChatDatabase } from '../../src/db/database.ts'
 import { migrateDown, migrateUp } from '../../src/db/migrate.ts'
-import { testDatabase } from '../support/database.ts'
+import { testClient, testDatabase } from '../support/database.ts'
 
 /** Creates a database with a room of ten entries by one user. `seen` returns the changes since its last call. */
 const start = async (given?: ChatDatabase) => {
@@ -154,8 +154,9 @@ test('a room with a new title and a deleted room are reported, but not an unchan
 })
 
 test.for(['users', 'messages', 'rooms'])('truncating %s is reported as an unknown change', async table => {
-  const { seen, run } = await start()
-  await run(`truncate ${table} cascade`)
+  const { database, seen } = await start()
+  const owner = await testClient()
+  await owner.query(`truncate "${database.schema}".${table} cascade`)
   expect(await seen()).toBeUndefined()
   expect(await seen()).toEqual(NOTHING)
 })
@@ -212,11 +213,12 @@ test('rows are deleted when they are older than an hour', async () => {
 
 test('changes are reported again after the migration was reverted and applied again', async () => {
   const { database, run } = await start()
-  const { client, schema, changes } = database
-  while ((await migrateDown(client, schema)) !== '0005_changes') {}
+  const { schema, changes } = database
+  const owner = await testClient()
+  while ((await migrateDown(owner, schema)) !== '0005_changes') {}
   await run(`update users set username = 'unseen'`)
   await run('delete from messages where seq = 1')
-  await migrateUp(client, schema)
+  await migrateUp(owner, schema)
   const { snapshot } = await changes.read(undefined)
   await run('delete from users')
   expect((await changes.read(snapshot)).changes?.deletedUsers).toHaveLength(1)

@@ -6,7 +6,7 @@ import { createPostgresBus } from '../../src/bus/drivers/postgres.ts'
 import { openClient } from '../../src/db/client/open.ts'
 import { createDatabase } from '../../src/db/database.ts'
 import { migrateUp } from '../../src/db/migrate.ts'
-import { testDatabase } from '../support/database.ts'
+import { testClient, testDatabase } from '../support/database.ts'
 import { createDeferred } from '../support/deferred.ts'
 
 const connect = () => {
@@ -63,15 +63,16 @@ test('changes are read while all other queries wait, and reading fails soon if a
 
 test('a role needs no further privilege to delete users and erase messages, and every process is notified', async () => {
   const { client, schema, users, rooms } = await testDatabase()
+  const owner = await testClient()
   await users.create({ username: 'john', hashedPassword: null })
   const role = `operator_${randomBytes(6).toString('hex')}`
-  await client.query(`create role ${role}`)
+  await owner.query(`create role ${role}`)
   onTestFinished(async () => {
-    await client.query(`drop owned by ${role}`)
-    await client.query(`drop role ${role}`)
+    await owner.query(`drop owned by ${role}`)
+    await owner.query(`drop role ${role}`)
   })
-  await client.query(`grant usage on schema "${schema}" to ${role}`)
-  await client.query(`grant select, update, delete on "${schema}".users, "${schema}".messages to ${role}`)
+  await owner.query(`grant usage on schema "${schema}" to ${role}`)
+  await owner.query(`grant select, update, delete on "${schema}".users, "${schema}".messages to ${role}`)
   const instance = async () => [schema, (await rooms.findByName('general'))?.epoch ?? '']
   if (!client.notifications) throw new Error('PostgreSQL notifies')
   const bus = createPostgresBus({ database: client.notifications, instance })
@@ -86,7 +87,7 @@ test('a role needs no further privilege to delete users and erase messages, and 
 })
 
 test('notifications are delivered for any name of the schema', async () => {
-  const { client } = await testDatabase()
+  const client = await testClient()
   const schema = `t_${randomBytes(4).toString('hex')} "quoted" \\ ü`
   onTestFinished(async () => {
     await client.query(`drop schema "${schema.replaceAll('"', '""')}" cascade`)

@@ -1,7 +1,7 @@
 /** Tests that the cost of importing a batch does not depend on how many messages the room has. */
 import { expect, test } from 'vitest'
 import type { ChatDatabase } from '../../src/db/database.ts'
-import { testDatabase } from '../support/database.ts'
+import { analyze, testDatabase } from '../support/database.ts'
 import { rowsRead } from '../support/rows-read.ts'
 
 const MANY = 10_000
@@ -21,7 +21,7 @@ test('an import into a large new room reads only its batch, before PostgreSQL kn
     return row?.id ?? 0
   }
   await fill('known', 0)
-  await sql('analyze @messages')
+  await analyze(schema, 'messages')
   const roomId = await fill('moved', MANY)
   const batch = Array.from({ length: BATCH }, (_, at) => ({
     sourceId: at + 1,

@@ -1,44 +1,14 @@
-/** Tests that the privileges in docs/operations.md are sufficient: a role that owns no tables can run the whole service. */
-import { randomBytes } from 'node:crypto'
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+/**
+ * Tests how the service starts as a role that owns nothing and has only the rights in docs/operations.md. The other tests on
+ * PostgreSQL test that these rights are enough for each feature, because their service has such a role too.
+ */
+import { expect, inject, onTestFinished, test } from 'vitest'
 import { openClient } from '../../src/db/client/open.ts'
-import { migrateUp } from '../../src/db/migrate.ts'
+import { missingGrants } from '../../src/db/inspection.ts'
+import { migrateDown, migrateUp } from '../../src/db/migrate.ts'
 import { createServer } from '../../src/server.ts'
-import { testClient, testDatabaseUrl, testSchema } from '../support/database.ts'
+import { testClient, testDatabase } from '../support/database.ts'
 import { testSettings } from '../support/settings.ts'
-import { connect } from '../support/socket-client.ts'
-
-const documented = (): string => {
-  const text = readFileSync(join(import.meta.dirname, '../../docs/operations.md'), 'utf8')
-  const [, sql] = /```sql\n(create role chat_service[^`]*)```/.exec(text) ?? []
-  if (!sql) throw new Error('docs/operations.md contains no SQL block that creates the role chat_service.')
-  return sql
-}
-
-/** Creates a role with only the documented privileges on a migrated schema. Returns a database URL for the role. */
-const leastPrivileged = async (): Promise<{ url: string; schema: string; role: string }> => {
-  const admin = await testClient()
-  const schema = await testSchema()
-  const role = `chat_service_${randomBytes(4).toString('hex')}`
-  await migrateUp(admin, schema)
-  const [row] = await admin.query<{ name: string }>('select current_database() as name')
-  const sql = documented()
-    .replaceAll('chat_service', role)
-    .replaceAll('chat_owner', 'postgres')
-    .replaceAll('schema public', `schema ${schema}`)
-    .replaceAll('database chat', `database ${row?.name}`)
-  await admin.transaction(transaction => transaction.exec(sql))
-  onTestFinished(async () => {
-    await admin.query(`drop owned by ${role}`)
-    await admin.query(`drop role ${role}`)
-  })
-  const url = new URL(await testDatabaseUrl())
-  url.username = role
-  url.password = 'secret'
-  return { url: url.href, schema, role }
-}
 
 const startAs = async (url: string, schema: string) => {
   const settings = testSettings({ databaseUrl: url, databaseSchema: schema, audience: schema, migrateOnStart: true })
@@ -48,55 +18,49 @@ const startAs = async (url: string, schema: string) => {
     logTo: { write: line => lines.push(line) }
   })
   onTestFinished(() => server.close())
-  return { url: await server.listen({ host: '127.0.0.1', port: 0 }), server, log: () => lines.join('') }
+  return { url: await server.listen({ host: '127.0.0.1', port: 0 }), log: () => lines.join('') }
 }
 
-test('a role that owns no tables can register, log in, chat, resume, create rooms and count rate limits', async () => {
-  const { url, schema } = await leastPrivileged()
-  const chat = await startAs(url, schema)
-  const call = async (path: string, body?: object, token?: string) => {
-    const response = await fetch(chat.url + path, {
-      method: body ? 'POST' : 'GET',
-      headers: {
-        ...(body ? { 'content-type': 'application/json' } : {}),
-        ...(token ? { authorization: `Bearer ${token}` } : {})
-      },
-      ...(body ? { body: JSON.stringify(body) } : {})
+/** Opens a client with the rights of the service. */
+const clientOfService = async () => {
+  const client = await openClient({ url: inject('testDatabaseUrl'), poolMax: 1 })
+  onTestFinished(() => client.close())
+  return client
+}
+
+test('a role that owns no tables can start the service and count rate limits', async () => {
+  const { schema, client } = await testDatabase()
+  const [owned] = await client.query('select from pg_class where relowner = current_user::regrole')
+  expect(owned).toBeUndefined()
+  await expect(client.query(`create table "${schema}".more (id integer)`)).rejects.toThrow(/permission denied/)
+  const chat = await startAs(inject('testDatabaseUrl'), schema)
+  expect((await fetch(`${chat.url}/health/ready`)).status).toBe(200)
+  const statuses = []
+  for (let at = 0; at < 12; at++) {
+    const response = await fetch(`${chat.url}/api/auth/login`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ username: 'john', password: 'Wrong12345' })
     })
-    // biome-ignore lint/suspicious/noExplicitAny: a test reads whatever the service returned.
-    return { status: response.status, body: (await response.json()) as any }
+    statuses.push(response.status)
   }
-  const person = { username: 'john', password: 'SecurePass123' }
-  expect(await call('/api/auth/register', person)).toMatchObject({ status: 201 })
-  const { access_token: token } = (await call('/api/auth/login', person)).body
-  expect(await call('/api/chat/rooms', { room: 'other', title: 'Other' }, token)).toMatchObject({ status: 201 })
-  const socket = await connect(`${chat.url.replace('http', 'ws')}/ws/chat?rooms=general,other&token=${token}`)
-  socket.send({ type: 'message', content: 'one', nonce: 'n1' })
-  expect(await socket.nextOf('ack')).toMatchObject({ seq: 1 })
-  socket.send({ type: 'message', content: 'two', room: 'other', nonce: 'n2' })
-  expect(await socket.nextOf('ack')).toMatchObject({ room: 'other', seq: 1 })
-  socket.socket.close()
-  const again = await connect(`${chat.url.replace('http', 'ws')}/ws/chat?rooms=&token=${token}`)
-  again.send({ type: 'subscribe', room: 'general', after: 0 })
-  expect(await again.nextOf('message')).toMatchObject({ content: 'one' })
-  expect((await call('/api/chat/rooms/general/messages', undefined, token)).body.messages).toHaveLength(1)
-  expect((await call('/api/chat/rooms', undefined, token)).body.rooms).toHaveLength(2)
-  const refused = []
-  for (let at = 0; at < 12; at++)
-    refused.push((await call('/api/auth/login', { ...person, password: 'Wrong12345' })).status)
-  expect(refused).toContain(429)
-  expect(await call('/health/ready')).toMatchObject({ status: 200 })
+  expect(statuses).toContain(429)
   expect(chat.log()).not.toMatch(/42501|permission denied/)
-}, 300_000)
+})
+
+test('a role has the rights on what later migrations create', async () => {
+  const [{ schema }, owner, client] = [await testDatabase(), await testClient(), await clientOfService()]
+  while ((await migrateDown(owner, schema)) !== '0011_accounts') {}
+  expect(await missingGrants(client, schema)).toEqual([])
+  await migrateUp(owner, schema)
+  expect(await missingGrants(client, schema)).toEqual([])
+})
 
 test('the service fails with advice if migrations are pending that its role cannot apply', async () => {
-  const { url, schema } = await leastPrivileged()
-  const admin = await testClient()
-  await admin.query(
+  const [{ schema }, owner] = [await testDatabase(), await testClient()]
+  await owner.query(
     `delete from "${schema}".chat_migrations where tag = (select max(tag) from "${schema}".chat_migrations)`
   )
-  await expect(startAs(url, schema)).rejects.toThrow(/Migrations are pending .* as the owner of the schema/)
-  const client = await openClient({ url, poolMax: 1 })
-  onTestFinished(() => client.close())
-  await expect(client.query(`create table "${schema}".more (id integer)`)).rejects.toThrow(/permission denied/)
+  const start = startAs(inject('testDatabaseUrl'), schema)
+  await expect(start).rejects.toThrow(/Migrations are pending .* as the owner of the schema/)
 })

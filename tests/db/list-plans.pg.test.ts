@@ -8,7 +8,7 @@ import { createMembersRepository } from '../../src/db/repositories/members.ts'
 import { createRoomsRepository } from '../../src/db/repositories/rooms.ts'
 import { createUsersRepository } from '../../src/db/repositories/users.ts'
 import { createTables } from '../../src/db/tables.ts'
-import { testDatabase } from '../support/database.ts'
+import { analyze, testDatabase } from '../support/database.ts'
 import { preparedPlanOf, recordQueries } from '../support/plans.ts'
 
 /** The id of a user with 200 memberships of private rooms. The other members of private rooms have ids of at most 90,000. */
@@ -24,7 +24,7 @@ test('lists of rooms, members and users use indexes, with a custom plan and with
   await fill(`insert into @members (room_id, user_id) select id, 1 + id % 90000 from @rooms where guarded`)
   await fill(`insert into @members (room_id, user_id) select id, ${USER} from @rooms where guarded and id % 500 = 0`)
   await fill(`insert into @members (room_id, user_id) select 1, id from @users`)
-  for (const table of ['users', 'rooms', 'members']) await fill(`analyze @${table}`)
+  await analyze(schema, 'users', 'rooms', 'members')
   recordQueries(client)
   const rooms = createRoomsRepository(client, createTables(schema), schema)
   const members = createMembersRepository(client, schema)

@@ -6,7 +6,7 @@
 import { expect, test } from 'vitest'
 import type { ChatDatabase } from '../../src/db/database.ts'
 import { blocksRead } from '../support/blocks-read.ts'
-import { testDatabase } from '../support/database.ts'
+import { analyze, testDatabase } from '../support/database.ts'
 
 /**
  * The numbers of messages in the room. Each message has a reaction, an edit and a report. With 4,000 messages, the indexes of
@@ -82,8 +82,7 @@ const start = async (many: number, known: number, perRoom: number, editsPerRoom:
   for (let room = 1; room <= known; room++) await fill(`known-${room}`, perRoom, editsPerRoom, knownId)
   // Autovacuum does not analyze an empty table, so this test does not either.
   const others = editsPerRoom === 0 ? [] : ['others']
-  for (const table of ['messages', ...others, 'message_state', 'reactions', 'reports', 'members', 'rooms'])
-    await sql(`analyze @${table}`)
+  await analyze(schema, 'messages', ...others, 'message_state', 'reactions', 'reports', 'members', 'rooms')
   const roomId = await fill('unknown', many, many, userId)
   const blocksReadBy = (work: Work): Promise<number> => blocksRead({ client, schema }, work)
   return { roomId, userId, knownId, blocksReadBy }

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { createDatabase, type NewEntry } from '../../src/db/database.ts'
 import type { MemberRole, Visibility } from '../../src/db/tables.ts'
-import { testDatabase } from '../support/database.ts'
+import { analyze, testDatabase } from '../support/database.ts'
 
 type Name = 'owner' | 'moderator' | 'member' | 'stranger' | 'admin' | 'gone'
 const ROLES: Partial<Record<Name, MemberRole>> = { owner: 'owner', moderator: 'moderator', member: 'member' }
@@ -224,7 +224,7 @@ test('a user whose account ends has left, although the service removes them like
 test('the check for another owner reads only the owners', async () => {
   const { sql, roomId, database, ids } = await start('public')
   await sql(`insert into @members (room_id, user_id) select ${roomId}, n from generate_series(1001, 11000) as n`)
-  await sql('analyze @members')
+  await analyze(database.schema, 'members')
   const plan = await database.client.query<{ 'QUERY PLAN': string }>(
     `explain select from "${database.schema}".members as other
      join "${database.schema}".users as known on known.id = other.user_id and known.status in ('active', 'suspended')

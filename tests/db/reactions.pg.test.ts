@@ -1,7 +1,7 @@
 /** Tests that the cost of a reaction, and of reading reactions, does not depend on how many reactions a message has. */
 import { expect, test } from 'vitest'
 import type { ChatDatabase } from '../../src/db/database.ts'
-import { testDatabase } from '../support/database.ts'
+import { analyze, testDatabase } from '../support/database.ts'
 import { rowsRead } from '../support/rows-read.ts'
 
 const MANY = 10_000
@@ -23,7 +23,7 @@ const start = async () => {
 
   const rowsReadBy = (work: (database: ChatDatabase) => Promise<unknown>): Promise<number> =>
     rowsRead({ client, schema }, 'reactions', work)
-  return { sql, roomId, userId, rowsReadBy }
+  return { schema, roomId, userId, rowsReadBy }
 }
 
 const reaction = (roomId: number, userId: number, key: string, action = 'added') => ({
@@ -40,10 +40,10 @@ const reaction = (roomId: number, userId: number, key: string, action = 'added')
 
 test.for([
   ['before', []],
-  ['after', ['analyze @reactions']]
-] as const)('the table is read by user and message, %s PostgreSQL knows its statistics', async ([, statements]) => {
-  const { sql, roomId, userId, rowsReadBy } = await start()
-  for (const statement of statements) await sql(statement)
+  ['after', ['reactions']]
+] as const)('the table is read by user and message, %s PostgreSQL knows its statistics', async ([, analyzed]) => {
+  const { schema, roomId, userId, rowsReadBy } = await start()
+  await analyze(schema, ...analyzed)
   const works: Record<string, Parameters<typeof rowsReadBy>[0]> = {
     'the reactions of a user': async ({ reactions }) => {
       expect([...(await reactions.own(roomId, [TARGET], userId))]).toEqual([[TARGET, ['own']]])

@@ -1,7 +1,7 @@
 /** Tests that the rows of deleted rooms are removed completely, also after a crash in the middle. */
 import { expect, test } from 'vitest'
 import { ROOM_TABLES } from '../../src/db/repositories/room-cleaning.ts'
-import { testDatabase } from '../support/database.ts'
+import { testClient, testDatabase } from '../support/database.ts'
 import { startChat } from '../support/start-chat.ts'
 
 test('the list contains every table with rows of rooms', async () => {
@@ -46,8 +46,9 @@ test('another process finishes the removal of a room whose process crashed after
 })
 
 test('only rows of the deleted room are removed where an operator has divided a table by room', async () => {
-  const { client, schema, roomCleaning, rooms } = await testDatabase()
-  const sql = <Row extends object>(text: string) => client.query<Row>(text.replaceAll('@', `"${schema}".`))
+  const { schema, roomCleaning, rooms } = await testDatabase()
+  const owner = await testClient()
+  const sql = <Row extends object>(text: string) => owner.query<Row>(text.replaceAll('@', `"${schema}".`))
   const { id } = await rooms.create({ name: 'team', title: null })
   const { id: other } = await rooms.create({ name: 'other', title: null })
   await sql(`alter table @messages rename to former_messages`)

@@ -1,7 +1,7 @@
 /** Tests that a list of rooms does not read the private rooms of other people, also with a generic plan. */
 import { expect, test } from 'vitest'
 import { createDatabase } from '../../src/db/database.ts'
-import { testDatabase } from '../support/database.ts'
+import { analyze, testDatabase } from '../support/database.ts'
 import { lastQuery, recordQueries } from '../support/plans.ts'
 
 const OTHERS = 20_000
@@ -31,8 +31,7 @@ test.each([true, false])('a list of rooms reads only what the user may read (min
   )
   await sql(`insert into @members (room_id, user_id)
     select id, case when id % 200 = 0 then ${id} else 7 end from @rooms where visibility = 'private'`)
-  await sql('analyze @rooms')
-  await sql('analyze @members')
+  await analyze(schema, 'rooms', 'members')
   recordQueries(client)
   const { rooms } = createDatabase(client, schema)
   const found = await rooms.search({ userId: id, after: '', query: 'absent', isMine, examined: 1000, limit: 10 })

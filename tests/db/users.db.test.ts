@@ -4,7 +4,7 @@ import { createSessionsRepository } from '../../src/db/repositories/sessions.ts'
 import { createUsersRepository } from '../../src/db/repositories/users.ts'
 import { createTables } from '../../src/db/tables.ts'
 import { ChatError } from '../../src/protocol/errors.ts'
-import { testDatabase } from '../support/database.ts'
+import { analyze, testDatabase } from '../support/database.ts'
 import { planOf, recordQueries } from '../support/plans.ts'
 
 describe('users', () => {
@@ -63,7 +63,7 @@ describe('users', () => {
     const sessions = createSessionsRepository(client, schema)
     await client.query(`insert into "${schema}".users (username, external_id)
       select 'user' || n, case when n % 2 = 0 then 'ext' || n end from generate_series(1, 100000) as n`)
-    await client.query(`analyze "${schema}".users`)
+    await analyze(schema, 'users')
     const ask = {
       name: (name: string) => users.findByUsername(name),
       host: (name: string) => users.findByExternalId(name),
@@ -92,7 +92,7 @@ describe('rooms', () => {
     recordQueries(client)
     const rooms = createRoomsRepository(client, createTables(schema), schema)
     await client.query(`insert into "${schema}".rooms (name) select 'room-' || n from generate_series(1, 60000) as n`)
-    await client.query(`analyze "${schema}".rooms`)
+    await analyze(schema, 'rooms')
     for (const name of ['room-1', 'absent']) {
       expect(await planOf(client, () => rooms.findByName(name))).toContain('rooms_name_key')
     }

@@ -4,7 +4,7 @@ import { expect, inject, onTestFinished, test } from 'vitest'
 import { openClient } from '../../src/db/client/open.ts'
 import { createDatabase } from '../../src/db/database.ts'
 import { ChatError, type CommittedEntry } from '../../src/index.ts'
-import { testDatabase } from '../support/database.ts'
+import { testClient, testDatabase } from '../support/database.ts'
 import { startHost } from '../support/start-host.ts'
 
 const bot = { id: 'bot', name: 'Bot' }
@@ -19,15 +19,16 @@ const sqlOf = (options: postgres.Options<Record<string, postgres.PostgresType>> 
 /** Starts a host that has a table `orders` of its own in the schema of the chat. */
 const startShop = async (options: postgres.Options<Record<string, postgres.PostgresType>> = {}) => {
   const host = await startHost()
-  const { client, schema } = host.database
-  await client.query(`create table "${schema}".orders (id integer primary key)`)
-  onTestFinished(() => client.query(`drop table if exists "${schema}".orders`).then(() => {}))
+  const { schema } = host.database
+  const owner = await testClient()
+  await owner.query(`create table "${schema}".orders (id integer primary key)`)
+  onTestFinished(() => owner.query(`drop table if exists "${schema}".orders`).then(() => {}))
   const entries: CommittedEntry[] = []
   host.chat.on('entry', entry => entries.push(entry))
   const heard: string[] = []
   host.chat.on('message', ({ content }) => heard.push(content))
   const orders = async () =>
-    (await client.query<{ id: number }>(`select id from "${schema}".orders`)).map(({ id }) => id)
+    (await owner.query<{ id: number }>(`select id from "${schema}".orders`)).map(({ id }) => id)
   const history = async () =>
     (await host.call('GET', messages, { as: 'ann' })).body.messages.map((item: { content: string }) => item.content)
   return { ...host, sql: sqlOf(options), table: `"${schema}".orders`, entries, heard, orders, history }

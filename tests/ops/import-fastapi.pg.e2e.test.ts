@@ -6,9 +6,8 @@ import { execFileSync, spawn } from 'node:child_process'
 import { join } from 'node:path'
 import postgres from 'postgres'
 import { beforeAll, expect, inject, onTestFinished, test } from 'vitest'
-import { migrateUp } from '../../src/db/migrate.ts'
 import { builtProgram, runBuilt, startBuilt } from '../support/built-service.ts'
-import { testClient, testDatabaseUrl, testSchema } from '../support/database.ts'
+import { testDatabase } from '../support/database.ts'
 import { findPython } from '../support/programs.ts'
 import { isAvailable } from '../support/requirements.ts'
 import { unusedName } from '../support/schema-pool.ts'
@@ -26,8 +25,7 @@ beforeAll(async () => {
 
 /** Creates an empty database for the FastAPI Chat Backend, and a migrated schema for this service. */
 const start = async () => {
-  const [client, schema] = [await testClient(), await testSchema()]
-  await migrateUp(client, schema)
+  const { client, schema } = await testDatabase()
   const server = postgres(inject('testListenUrl'), { max: 1, onnotice: () => {} })
   const name = unusedName()
   await server.unsafe(`create database ${name}`)
@@ -46,7 +44,7 @@ const start = async () => {
     ])
   }
   const env = {
-    DATABASE_URL: await testDatabaseUrl(),
+    DATABASE_URL: inject('testDatabaseUrl'),
     DATABASE_SCHEMA: schema,
     FASTAPI_DATABASE_URL: String(url).replace('postgres://', 'postgresql+asyncpg://'),
     FASTAPI_ENCRYPTION_KEY: PASSPHRASE

@@ -7,7 +7,7 @@ import { systemClock } from '../../src/lib/clock.ts'
 import { createPace } from '../../src/lib/pace.ts'
 import { type ImportContext, importMessages, importUsers, verifyMessages } from '../../src/ops/import-fastapi/import.ts'
 import { survey } from '../../src/ops/import-fastapi/survey.ts'
-import { testDatabase } from '../support/database.ts'
+import { testClient, testDatabase } from '../support/database.ts'
 
 const KEY = generateKey()
 const keyring = createKeyring({ current: KEY, now: Date.now })
@@ -16,16 +16,17 @@ const token = (text: string): string => keyring.encrypt(text).token
 /** Creates the tables of the other service in a schema of their own. Returns functions that survey and import their rows. */
 const start = async (tables: string) => {
   const database = await testDatabase()
+  const owner = await testClient()
   const other = `${database.schema}_fastapi`
   const inOther = (text: string, values: unknown[] = []) =>
-    database.client.transaction(async own => {
+    owner.transaction(async own => {
       await own.exec(`set local search_path = "${other}"`)
       return own.query(text, values)
     })
-  await database.client.query(`create schema "${other}"`)
-  onTestFinished(async () => void (await database.client.query(`drop schema "${other}" cascade`)))
+  await owner.query(`create schema "${other}"`)
+  onTestFinished(async () => void (await owner.query(`drop schema "${other}" cascade`)))
   for (const statement of tables.split(';')) await inOther(statement)
-  const source = createFastApiSource({ query: inOther as typeof database.client.query })
+  const source = createFastApiSource({ query: inOther as typeof owner.query })
   const room = await database.rooms.findByName('general')
   const look = () =>
     survey({

@@ -1,6 +1,7 @@
 /**
- * Creates a database on the PostgreSQL server once per run, and drops it at the end. With `TEST_POOLER=session` or
- * `TEST_POOLER=transaction`, the tests connect through PgBouncer in that mode, and listen on a direct connection.
+ * Creates a database and a role for the service on the PostgreSQL server once per run, and drops both at the end. With
+ * `TEST_POOLER=session` or `TEST_POOLER=transaction`, the service connects through PgBouncer in that mode, and listens on a direct
+ * connection.
  */
 import { randomBytes } from 'node:crypto'
 import postgres from 'postgres'
@@ -8,11 +9,13 @@ import type { TestProject } from 'vitest/node'
 import { openClient } from '../../src/db/client/open.ts'
 import { startPgbouncer } from './pgbouncer.ts'
 import { createPool } from './schema-pool.ts'
+import { ROLE_PASSWORD, serviceRole } from './service-role.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {
+    /** The URL of the service. Its role has only the documented rights. */
     testDatabaseUrl: string
-    /** A URL of the same database that bypasses any pooler. */
+    /** The URL of the owner of the schemas, which bypasses any pooler. */
     testListenUrl: string
   }
 }
@@ -25,15 +28,22 @@ export default async (project: TestProject) => {
   await sql.unsafe(`create database ${name}`)
   const url = new URL(server)
   url.pathname = `/${name}`
+  const [row] = await sql`select quote_ident(current_user) as owner`
+  const role = serviceRole({ role: name, owner: row?.owner, database: name })
+  for (const statement of role.create) await sql.unsafe(statement)
   const client = await openClient({ url: url.href, poolMax: 1 })
-  await createPool(client)
+  await createPool(client, role.grants)
   await client.close()
-  const pgbouncer = mode && (await startPgbouncer(url.href, { mode }))
-  project.provide('testDatabaseUrl', pgbouncer?.url ?? url.href)
+  const serviceUrl = new URL(url)
+  serviceUrl.username = name
+  serviceUrl.password = ROLE_PASSWORD
+  const pgbouncer = mode && (await startPgbouncer(serviceUrl.href, { mode }))
+  project.provide('testDatabaseUrl', pgbouncer?.url ?? serviceUrl.href)
   project.provide('testListenUrl', url.href)
   return async () => {
     await pgbouncer?.stop()
     await sql.unsafe(`drop database ${name} with (force)`)
+    await sql.unsafe(`drop role ${name}`)
     await sql.end({ timeout: 1 })
   }
 }

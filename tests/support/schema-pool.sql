@@ -10,6 +10,9 @@ create table test_pool.schemas (
   sequences jsonb not null
 );
 
+-- Statements that grant a role its rights on the schema `public`.
+create table test_pool.grants (statement text);
+
 -- Returns a hash of the objects of a schema, their grants, and the statistics that the planner uses. The hash contains the
 -- `xmin` of most catalog rows, because every update of a row changes its `xmin`. For `pg_class`, the hash contains columns
 -- instead, because VACUUM and ANALYZE change the rows of `pg_class` in place, without a new `xmin`.

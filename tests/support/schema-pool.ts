@@ -12,9 +12,12 @@ import { migrateUp } from '../../src/db/migrate.ts'
 const DEADLOCK = '40P01'
 const POOL = readFileSync(new URL('schema-pool.sql', import.meta.url), 'utf8')
 
-/** Creates an empty pool in the database. */
-export const createPool = (client: SqlClient): Promise<void> =>
-  client.transaction(transaction => transaction.exec(POOL))
+/** Creates an empty pool in the database. The pool runs `grants` for each schema, with its name instead of `public`. */
+export const createPool = (client: SqlClient, grants: readonly string[] = []): Promise<void> =>
+  client.transaction(async ({ exec, query }) => {
+    await exec(POOL)
+    await query('insert into test_pool.grants select unnest($1::text[])', [grants])
+  })
 
 /** Returns a schema name that is not in use. */
 export const unusedName = (): string => `t_${randomBytes(6).toString('hex')}`
@@ -29,6 +32,8 @@ export const takeSchema = async (client: SqlClient): Promise<string> => {
 export const newSchema = async (client: SqlClient): Promise<string> => {
   const schema = unusedName()
   await migrateUp(client, schema)
+  const grants = await client.query<{ statement: string }>('select statement from test_pool.grants')
+  for (const { statement } of grants) await client.query(statement.replace('schema public', `schema ${schema}`))
   await client.query('select test_pool.add($1)', [schema])
   return schema
 }

@@ -11,7 +11,7 @@ import { type ChatDatabase, createDatabase } from '../../../src/db/database.ts'
 import type { UserPage } from '../../../src/db/repositories/administration.ts'
 import { ChatError } from '../../../src/protocol/errors.ts'
 import { loginOf, testAccounts } from '../../support/accounts.ts'
-import { testDatabase } from '../../support/database.ts'
+import { analyze, testDatabase } from '../../support/database.ts'
 import { type PausePoint, pausedDatabase } from '../../support/paused-database.ts'
 
 const PASSWORD = 'SecurePass123'
@@ -210,7 +210,7 @@ describe('the list of users', () => {
     const { client: sql, schema } = await testDatabase()
     await sql.query(`insert into "${schema}".users (username)
       select chr(97 + n % 26) || 'user' || n from generate_series(1, 60000) as n`)
-    await sql.query(`analyze "${schema}".users`)
+    await analyze(schema, 'users')
     const texts: string[] = []
     const recording: typeof sql = {
       ...sql,

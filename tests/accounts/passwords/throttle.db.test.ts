@@ -7,7 +7,7 @@ import { createKeyring } from '../../../src/crypto/keyring.ts'
 import type { ChatDatabase } from '../../../src/db/database.ts'
 import { ChatError } from '../../../src/protocol/errors.ts'
 import { loginOf, testAccounts } from '../../support/accounts.ts'
-import { testDatabase } from '../../support/database.ts'
+import { analyze, testDatabase } from '../../support/database.ts'
 import { ENCRYPTION_KEY } from '../../support/settings.ts'
 
 const PASSWORD = 'SecurePass123'
@@ -178,8 +178,7 @@ test('the look-up of a known network uses indexes', async () => {
   await client.query(`insert into "${schema}".users (username) select 'user' || n from generate_series(1, 5000) as n`)
   await client.query(`insert into "${schema}".known_networks (user_id, network)
     select id, '192.0.2.' || n from "${schema}".users, generate_series(1, 4) as n`)
-  await client.query(`analyze "${schema}".users`)
-  await client.query(`analyze "${schema}".known_networks`)
+  await analyze(schema, 'users', 'known_networks')
   const rows = await client.query<{ 'QUERY PLAN': string }>(
     `explain (costs off) select from "${schema}".known_networks as known join "${schema}".users as u on u.id = known.user_id
      where lower(u.username collate "C") = lower('user77' collate "C") and u.external_id is null
