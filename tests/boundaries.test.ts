@@ -37,7 +37,9 @@ const importsOf = (file: string): Import[] => {
 
 const imports = files.flatMap(importsOf)
 const isOurs = ({ of }: Import): boolean => /^(src|client|plugins|routes)\//.test(of)
-const partOf = (file: string): string => /^(?:src\/)?([\w-]+)(?:\/|\.)/.exec(file)?.[1] ?? file
+/** Returns the part that a file belongs to. The files of src itself are parts, and `src/host-*.ts` belong to the part `host`. */
+const partOf = (file: string): string =>
+  (/^(?:src\/)?([\w-]+)(?:\/|\.)/.exec(file)?.[1] ?? file).replace(/^host-.*/, 'host')
 const shown = (broken: Import[]): string[] => broken.map(({ from, of }) => `${from} imports ${of}`)
 
 const SIBLINGS = ['config', 'crypto', 'db', 'bus', 'accounts', 'http', 'ops']
@@ -53,7 +55,14 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   routes: [...BELOW, 'plugins'],
   client: [],
   tui: ['client'],
-  web: ['client']
+  web: ['client'],
+  app: ['lib', 'http', 'plugins', 'routes'],
+  host: [...BELOW, 'db', 'app'],
+  signals: ['lib', 'shutdown'],
+  server: ['lib', 'http', 'plugins', 'app', 'shutdown', 'signals'],
+  cli: [...BELOW, ...SIBLINGS, 'plugins', 'server', 'tui'],
+  index: [...BELOW, 'app', 'host'],
+  schemas: [...BELOW, 'config', 'chat']
 }
 /**
  * Maps each part to further parts from which it may import only types. For example, parts in `SIBLINGS` import each other's
@@ -63,7 +72,11 @@ const MAY_IMPORT_TYPES: Record<string, readonly string[]> = {
   ...Object.fromEntries(SIBLINGS.map(part => [part, SIBLINGS])),
   chat: SIBLINGS,
   routes: ['config'],
-  tui: BELOW
+  tui: BELOW,
+  app: ['bus', 'chat', 'config'],
+  host: ['accounts', 'chat'],
+  server: ['config'],
+  index: ['accounts', 'chat', 'db', 'plugins']
 }
 
 test('finds the files and their imports', () => {
@@ -79,6 +92,18 @@ test.for(Object.keys(MAY_IMPORT))('%s imports only the parts below it', part => 
     one =>
       partOf(one.from) === part && isOurs(one) && !(one.isType ? mayImportTypes : mayImport).includes(partOf(one.of))
   )
+  expect(shown(broken)).toEqual([])
+})
+
+test('every part has a rule', () => {
+  expect(files.filter(file => !(partOf(file) in MAY_IMPORT))).toEqual([])
+})
+
+test('a kind of entry imports only lib, protocol and other kinds, and types of src/chat/access and src/db', () => {
+  const broken = imports.filter(({ from, of, isType }) => {
+    if (!from.startsWith('src/chat/kinds/') || !/^(src|plugins|routes)\//.test(of)) return false
+    return !/^src\/(lib|protocol|chat\/kinds)\//.test(of) && !(isType && /^src\/(chat\/access|db)\//.test(of))
+  })
   expect(shown(broken)).toEqual([])
 })
 
