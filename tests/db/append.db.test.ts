@@ -259,17 +259,19 @@ describe('an append', () => {
       await database.messages.append(Array.from({ length: 200 }, (_, at) => entry(`fill-${batch}-${at}`)))
     }
     await analyze(database.schema, 'messages')
-    // Uses one transaction, because PostgreSQL's statistics of the current transaction are exact. Only the connection of the
-    // transaction can read these statistics.
+    // Uses one transaction, because only the connection of a transaction can read its exact statistics. They also count what the
+    // connection did in the last second before the transaction.
     await database.client.transaction(async ({ query }) => {
       const { messages } = createDatabase({ ...database.client, query }, database.schema)
-      const scanned = async () => {
+      const counted = async () => {
         const [row] = await query<{ rows: number }>(
           `select seq_tup_read::int as rows from pg_stat_xact_user_tables where schemaname = $1 and relname = 'messages'`,
           [database.schema]
         )
-        return row?.rows
+        return row?.rows ?? 0
       }
+      const before = await counted()
+      const scanned = async () => (await counted()) - before
       const batch = Array.from({ length: 200 }, (_, at) => entry(`again-${at}`))
       await messages.append(batch)
       await messages.append(batch)
