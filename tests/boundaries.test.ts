@@ -60,7 +60,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   host: [...BELOW, 'db', 'app'],
   signals: ['lib', 'shutdown'],
   server: ['lib', 'http', 'plugins', 'app', 'shutdown', 'signals'],
-  cli: [...BELOW, ...SIBLINGS, 'plugins', 'server', 'tui'],
+  cli: [...BELOW, ...SIBLINGS, 'server', 'tui'],
   index: [...BELOW, 'app', 'host'],
   schemas: [...BELOW, 'config', 'chat']
 }
@@ -153,11 +153,11 @@ test('src/web imports only the entry point of the SDK, Preact and the encoder of
   expect(shown(imports.filter(one => partOf(one.of) === 'web' && partOf(one.from) !== 'web'))).toEqual([])
 })
 
-test('only plugins/config and src/cli/client read the environment', () => {
+test('only src/config/environment and src/cli/client read the environment', () => {
   const readers = files.filter(file =>
     /process\.env/.test(readFileSync(join(root, file), 'utf8').replace(/^\s*\*.*$/gm, ''))
   )
-  expect(readers.sort()).toEqual(['plugins/config.ts', 'src/cli/client.ts'])
+  expect(readers.sort()).toEqual(['src/cli/client.ts', 'src/config/environment.ts'])
 })
 
 /** The modules that start processes or build bundles, and the database of the tests. */

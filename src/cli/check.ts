@@ -1,5 +1,5 @@
 /** Runs `fastify-chat check`: tries everything on which the service depends. Exits with 1 if a check failed. */
-import { readEnvironment } from '../../plugins/config.ts'
+import { readEnvironment } from '../config/environment.ts'
 import type { Settings } from '../config/settings.ts'
 import { openClient } from '../db/client/open.ts'
 import { redactError } from '../lib/redact.ts'

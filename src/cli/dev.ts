@@ -4,7 +4,7 @@
  */
 import { existsSync, watchFile, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { environmentValues, readEnvironment } from '../../plugins/config.ts'
+import { environmentValues, readEnvironment } from '../config/environment.ts'
 import type { Resolved } from '../config/resolve.ts'
 import { DEV_DATABASE_URL } from '../config/settings/database.ts'
 import type { Settings } from '../config/settings.ts'

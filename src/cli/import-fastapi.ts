@@ -1,6 +1,7 @@
 /** Runs `fastify-chat import-fastapi`: moves the users and messages of a FastAPI Chat Backend into this service. */
-import { readForCommand } from '../../plugins/config.ts'
+
 import { createUnlessHeld, hashOfName } from '../accounts/held-names.ts'
+import { readForCommand } from '../config/environment.ts'
 import { createKeyring } from '../crypto/keyring.ts'
 import { openClient, waitForDatabase } from '../db/client/open.ts'
 import { exclusively } from '../db/exclusive.ts'

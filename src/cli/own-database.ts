@@ -1,5 +1,5 @@
 /** Opens the database for commands that need no keys. */
-import { readEnvironment } from '../../plugins/config.ts'
+import { readEnvironment } from '../config/environment.ts'
 import { openClient, waitForDatabase } from '../db/client/open.ts'
 import type { SqlClient } from '../db/client/types.ts'
 

@@ -1,5 +1,5 @@
 /** Runs `fastify-chat serve`: the service in production. */
-import { readEnvironment } from '../../plugins/config.ts'
+import { readEnvironment } from '../config/environment.ts'
 import { startServer } from '../server.ts'
 
 /**

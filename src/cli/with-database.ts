@@ -1,11 +1,12 @@
 /** Opens the database for commands about accounts, encryption keys or running processes. */
-import { readEnvironment } from '../../plugins/config.ts'
+
 import { type Administration, createAdministration } from '../accounts/admin/administration.ts'
 import { createOperator, type Operator } from '../accounts/admin/operator.ts'
 import { createRequestDeletion, type RequestDeletion } from '../accounts/deletion/request.ts'
 import { logEvent } from '../accounts/log-event.ts'
 import { createLookupKeys, type LookupKeys } from '../accounts/lookup-keys.ts'
 import { createMail } from '../accounts/mail/mail.ts'
+import { readEnvironment } from '../config/environment.ts'
 import type { Settings } from '../config/settings.ts'
 import { createKeyring, type Keyring } from '../crypto/keyring.ts'
 import { openClient, waitForDatabase } from '../db/client/open.ts'

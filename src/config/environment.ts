@@ -1,11 +1,12 @@
 /**
  * Reads settings from the environment and from `.env`. The environment takes precedence. A variable `NAME_FILE` contains the
- * path of a file that contains the value of `NAME`.
+ * path of a file that contains the value of `NAME`. No other file reads the settings of the service from `process.env`.
  */
 import { existsSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { parseEnv } from 'node:util'
-import type { BadSetting } from './errors.ts'
+import { type BadSetting, ConfigError } from './errors.ts'
+import { type Resolved, type ResolveOptions, resolveSettings } from './resolve.ts'
 import { environmentName, settingNames } from './settings.ts'
 
 export interface EnvironmentOptions {
@@ -20,6 +21,34 @@ export interface EnvironmentOptions {
 export interface Collected {
   readonly values: Record<string, string>
   readonly bad: readonly BadSetting[]
+}
+
+/** The options for reading the environment. `cwd` is the folder that contains `.env`. */
+export interface ReadOptions extends Pick<ResolveOptions, 'mode' | 'without'> {
+  readonly cwd?: string
+}
+
+/**
+ * Returns the settings in the environment and in the `.env` of a folder, as strings keyed by camelCase name. Does not validate
+ * them.
+ */
+export const environmentValues = (cwd = process.cwd()): Record<string, string> =>
+  collectEnvironment({ environment: process.env, cwd }).values
+
+/** Returns the validated settings of the environment and `.env`. Throws a ConfigError that lists every invalid setting. */
+export const readEnvironment = ({ cwd = process.cwd(), ...options }: ReadOptions): Resolved =>
+  resolveSettings({ ...options, ...collectEnvironment({ environment: process.env, cwd }), names: 'environment' })
+
+/**
+ * Returns values that only one command needs, keyed by the given names in camelCase. They are read in the same way as settings,
+ * including from files. Throws a ConfigError that lists the values which are missing or cannot be read.
+ */
+export const readForCommand = <Name extends string>(names: readonly Name[]): Record<Name, string> => {
+  const { values, bad } = collectEnvironment({ environment: process.env, cwd: process.cwd(), names })
+  const isGiven = (name: string): boolean => name in values || bad.some(one => one.name === name)
+  const missing = names.filter(name => !isGiven(name)).map(name => ({ name, message: 'is missing' }))
+  if (bad.length + missing.length > 0) throw new ConfigError([...bad, ...missing])
+  return values as Record<Name, string>
 }
 
 /** Reads the environment and `.env`. Returns bad settings instead of throwing, so that all errors are reported together. */

@@ -1,5 +1,5 @@
 // Runs the built service for the hostile suite. On each message of the parent process, collects garbage and reports the memory.
-import { readEnvironment } from '../../dist/plugins/config.js'
+import { readEnvironment } from '../../dist/src/config/environment.js'
 import { startServer } from '../../dist/src/server.js'
 
 // The timeouts for clients are shorter than the defaults, so that the run takes less time.
