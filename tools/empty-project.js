@@ -86,6 +86,20 @@ export const createProjects = () => {
     /** Packs a package from a copy of this repository without build output, and returns the path of the tarball. */
     pack: (...options) =>
       join(folder, run(source, 'npm', 'pack', '--silent', ...options, '--pack-destination', folder).trim()),
+    /**
+     * Packs the package as npm does when it installs from a Git URL, and returns the path of the tarball: runs the script `prepare`
+     * in a copy without build output, and packs the result without `prepack`.
+     */
+    packPrepared() {
+      const target = join(folder, 'prepared')
+      mkdirSync(target)
+      rmSync(join(source, 'dist'), { recursive: true, force: true })
+      run(source, 'npm', 'run', 'prepare')
+      return join(
+        target,
+        run(source, 'npm', 'pack', '--silent', '--ignore-scripts', '--pack-destination', target).trim()
+      )
+    },
     remove: () => rmSync(folder, { recursive: true, force: true })
   }
 }

@@ -44,8 +44,7 @@ client.on('state', state => {
 `
 
 /** Throws if the package is too big, or if it doesn't compile or run on a version of Fastify that it allows. */
-export const tryHost = projects => {
-  const tarball = projects.pack()
+export const tryHost = (projects, tarball) => {
   const newest = peerDependencies.fastify
   checkSize(projects, newest, tarball)
   for (const range of [newest, newest.replace('^', '')]) tryFastify(projects, range, tarball)

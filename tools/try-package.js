@@ -3,11 +3,14 @@
 import { createProjects } from './empty-project.js'
 import { tryClient } from './try-client.js'
 import { tryHost } from './try-host.js'
+import { tryPrepare } from './try-prepare.js'
 
 const projects = createProjects()
 try {
   await tryClient(projects)
-  tryHost(projects)
+  const tarball = projects.pack()
+  tryHost(projects, tarball)
+  tryPrepare(projects, tarball)
 } finally {
   projects.remove()
 }
