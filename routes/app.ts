@@ -5,7 +5,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { extname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
-import { gzip } from 'node:zlib'
+import { constants, gzip } from 'node:zlib'
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import Negotiator from 'negotiator'
 import { packageFile } from '../src/lib/package.ts'
@@ -105,7 +105,8 @@ const tableOf = async (named: readonly NamedBytes[]): Promise<PageFiles> =>
     await Promise.all(
       named.map(async ([name, bytes]): Promise<[string, PageFile]> => {
         const type = TYPES[extname(name)] ?? 'application/octet-stream'
-        return [name, { type, bytes, gzipped: await promisify(gzip)(bytes) }]
+        // A file is compressed once, so the highest level costs little.
+        return [name, { type, bytes, gzipped: await promisify(gzip)(bytes, { level: constants.Z_BEST_COMPRESSION }) }]
       })
     )
   )
