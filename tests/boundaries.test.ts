@@ -153,6 +153,13 @@ test('src/web imports only the entry point of the SDK, Preact and the encoder of
   expect(shown(imports.filter(one => partOf(one.of) === 'web' && partOf(one.from) !== 'web'))).toEqual([])
 })
 
+test('only src/db contains SQL', () => {
+  const contains = (file: string) =>
+    /[`'"]\s*(?:select|insert into|update|delete from|with \w+ as) /.test(readFileSync(join(root, file), 'utf8'))
+  expect(files.filter(file => contains(file) && !file.startsWith('src/db/'))).toEqual([])
+  expect(files.filter(contains).length).toBeGreaterThan(10)
+})
+
 test('only src/config/environment and src/cli/client read the environment', () => {
   const readers = files.filter(file =>
     /process\.env/.test(readFileSync(join(root, file), 'utf8').replace(/^\s*\*.*$/gm, ''))
