@@ -11,7 +11,7 @@ import { createOptionsReader, type SettingOptions } from '../src/config/plugin-o
 import { platformSettings } from '../src/config/settings/http.ts'
 import { respondToPlainOptions } from '../src/http/plain-options.ts'
 import { rateLimitStore } from '../src/http/rate-limit-store.ts'
-import { clientNetwork } from '../src/lib/client-address.ts'
+import { clientAddress, clientNetwork, networkOf } from '../src/lib/client-address.ts'
 import { corsOptions, createOrigins } from '../src/lib/origins.ts'
 import type { Load } from '../src/ops/load.ts'
 import { ChatError, type ErrorCode } from '../src/protocol/errors.ts'
@@ -85,7 +85,7 @@ export default fp(
  * - The process is overloaded. Routes with `chatMayWait` reject requests if the load is `high` or `extreme`, WebSocket routes
  *   only if it is `extreme`.
  * - The request is an upgrade, and the process has the maximum number of WebSockets, or opens them faster than `connectRate`
- *   allows, from all clients or from this network. `admit` checks these limits.
+ *   allows. `admit` checks both limits.
  */
 const checkUpgradeAndStop = (fastify: FastifyInstance, request: FastifyRequest): void => {
   const { chatSocket, chatWhileStopping, chatMayWait } = request.routeOptions.config
@@ -95,7 +95,10 @@ const checkUpgradeAndStop = (fastify: FastifyInstance, request: FastifyRequest):
   if (fastify.chatCore.isDraining && !chatWhileStopping) {
     throw new ChatError('unavailable', 'The service is restarting. Try again in a moment.', { retryAfterMs: 1000 })
   }
-  if (chatSocket && fastify.chatSockets.isUpgrade(request)) fastify.chatCore.connections.admit(clientNetwork(request))
+  if (chatSocket && fastify.chatSockets.isUpgrade(request)) {
+    // A customer of a provider often has a whole /48 of IPv6, in which every /64 would be another network.
+    fastify.chatCore.connections.admit(networkOf(clientAddress(request), 48))
+  }
   if (chatMayWait || chatSocket) refuseWhileLoaded(fastify.chatOps.load(), chatSocket === true)
 }
 

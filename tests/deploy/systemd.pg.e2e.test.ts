@@ -5,10 +5,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { freePort } from '../support/free-port.ts'
+import { requireProgram } from '../support/programs.ts'
 import { isAvailable } from '../support/requirements.ts'
 import { installProcesses, UNIT } from './installed-processes.ts'
-
-const ANALYZE = '/usr/bin/systemd-analyze'
 
 const newFolder = (): string => {
   const folder = mkdtempSync(join(tmpdir(), 'chat-systemd-'))
@@ -19,10 +18,14 @@ const newFolder = (): string => {
 test.runIf(isAvailable('systemd'))('systemd accepts the unit, and rates its exposure as low', () => {
   const instance = join(newFolder(), 'fastify-chat@8000.service')
   copyFileSync(UNIT, instance)
-  const verified = spawnSync(ANALYZE, ['verify', '--man=no', instance], { encoding: 'utf8' })
+  const verified = spawnSync(requireProgram('systemd-analyze'), ['verify', '--man=no', instance], { encoding: 'utf8' })
   expect([verified.status, verified.stderr]).toEqual([0, ''])
   // systemd rates the exposure from 0 to 10. The threshold is in tenths.
-  execFileSync(ANALYZE, ['security', '--offline=yes', '--no-pager', '--threshold=20', instance], { stdio: 'pipe' })
+  execFileSync(
+    requireProgram('systemd-analyze'),
+    ['security', '--offline=yes', '--no-pager', '--threshold=20', instance],
+    { stdio: 'pipe' }
+  )
 })
 
 test('the command of the unit starts a process, and processes are restarted one by one until one is not ready', async () => {

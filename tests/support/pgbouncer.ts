@@ -9,8 +9,7 @@ import { parseDatabaseUrl } from '../../src/lib/database-url.ts'
 import { owner } from '../chaos/cluster.ts'
 import { acceptsConnections } from './accepts-connections.ts'
 import { freePort } from './free-port.ts'
-
-const PROGRAM = '/usr/sbin/pgbouncer'
+import { requireProgram } from './programs.ts'
 
 export interface PgbouncerOptions {
   readonly mode?: 'session' | 'transaction'
@@ -51,7 +50,7 @@ export const startPgbouncer = async (server: string, options: PgbouncerOptions =
   const as = owner()
   chmodSync(folder, 0o755)
   if (as) chownSync(folder, as.uid, as.gid)
-  const child = spawn(PROGRAM, ['-q', config], { ...as, stdio: ['ignore', 'ignore', 'pipe'] })
+  const child = spawn(requireProgram('pgbouncer'), ['-q', config], { ...as, stdio: ['ignore', 'ignore', 'pipe'] })
   let output = ''
   child.stderr.on('data', data => {
     output += data

@@ -25,25 +25,36 @@ export default async (project: TestProject) => {
   const mode = process.env.TEST_POOLER as 'session' | 'transaction' | undefined
   const name = `chat_test_${randomBytes(6).toString('hex')}`
   const sql = postgres(server, { max: 1, onnotice: () => {} })
-  await sql.unsafe(`create database ${name}`)
+  const drop = async () => {
+    await sql.unsafe(`drop database if exists ${name} with (force)`)
+    await sql.unsafe(`drop role if exists ${name}`)
+    await sql.end({ timeout: 1 })
+  }
   const url = new URL(server)
   url.pathname = `/${name}`
-  const [row] = await sql`select quote_ident(current_user) as owner`
-  const role = serviceRole({ role: name, owner: row?.owner, database: name })
-  for (const statement of role.create) await sql.unsafe(statement)
-  const client = await openClient({ url: url.href, poolMax: 1 })
-  await createPool(client, role.grants)
-  await client.close()
   const serviceUrl = new URL(url)
   serviceUrl.username = name
   serviceUrl.password = ROLE_PASSWORD
+  // A URL without a host has no user.
+  if (serviceUrl.username !== name || url.searchParams.has('user'))
+    throw new Error('TEST_DATABASE_URL must have a host, and its user must be before the host.')
+  try {
+    await sql.unsafe(`create database ${name}`)
+    const [row] = await sql`select quote_ident(current_user) as owner`
+    const role = serviceRole({ role: name, owner: row?.owner, database: name })
+    for (const statement of role.create) await sql.unsafe(statement)
+    const client = await openClient({ url: url.href, poolMax: 1 })
+    await createPool(client, role.grants)
+    await client.close()
+  } catch (error) {
+    await drop()
+    throw error
+  }
   const pgbouncer = mode && (await startPgbouncer(serviceUrl.href, { mode }))
   project.provide('testDatabaseUrl', pgbouncer?.url ?? serviceUrl.href)
   project.provide('testListenUrl', url.href)
   return async () => {
     await pgbouncer?.stop()
-    await sql.unsafe(`drop database ${name} with (force)`)
-    await sql.unsafe(`drop role ${name}`)
-    await sql.end({ timeout: 1 })
+    await drop()
   }
 }

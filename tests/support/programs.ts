@@ -1,13 +1,24 @@
-/** Finds the programs and libraries that tests run, where Debian's packages install them. */
+/** Finds the programs and libraries that tests run. */
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
 
 const succeeds = (program: string, ...args: string[]): boolean =>
   spawnSync(program, args, { stdio: 'ignore' }).status === 0
 
+/** The folders of PATH, and those of Debian's packages, because the PATH of a user who is not root lacks `/usr/sbin`. */
+const folders = [...(process.env.PATH ?? '').split(delimiter).filter(Boolean), '/usr/sbin', '/usr/bin']
+
 /** Returns the path of a program. */
 export const findProgram = (name: string): string | undefined =>
-  ['/usr/sbin', '/usr/bin', '/usr/local/bin'].map(folder => `${folder}/${name}`).find(path => existsSync(path))
+  folders.map(folder => join(folder, name)).find(path => existsSync(path))
+
+/** Returns the path of a program. Throws if it is not installed. */
+export const requireProgram = (name: string): string => {
+  const path = findProgram(name)
+  if (path === undefined) throw new Error(`${name} is not installed.`)
+  return path
+}
 
 // `chromium-headless-shell` comes before the complete browsers. A complete browser uses about twice the CPU time, because it also
 // draws its own windows.

@@ -1,4 +1,4 @@
-/** Runs Debian's Prometheus, and queries it. */
+/** Runs Prometheus, and queries it. */
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -7,13 +7,14 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, onTestFinished } from 'vitest'
 import { freePort } from './free-port.ts'
+import { requireProgram } from './programs.ts'
 import { isAvailable } from './requirements.ts'
 
 export const describeWithPrometheus = describe.runIf(isAvailable('prometheus'))
 
 /** Runs promtool. Resolves with its output, or rejects with an error that contains the output. */
 export const promtool = async (...args: string[]): Promise<string> => {
-  const { stdout } = await promisify(execFile)('/usr/bin/promtool', args)
+  const { stdout } = await promisify(execFile)(requireProgram('promtool'), args)
   return stdout
 }
 
@@ -42,7 +43,7 @@ export const startPrometheus = async (target: string, token: string): Promise<Pr
   // JSON is also YAML.
   writeFileSync(join(folder, 'prometheus.yml'), JSON.stringify({ scrape_configs: [job] }))
   const child = spawn(
-    '/usr/bin/prometheus',
+    requireProgram('prometheus'),
     [
       `--config.file=${join(folder, 'prometheus.yml')}`,
       `--storage.tsdb.path=${join(folder, 'data')}`,

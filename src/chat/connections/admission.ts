@@ -1,8 +1,8 @@
 /**
  * Limits how many WebSockets this process has, and how many new ones it opens per second. The second limit exists because all
- * clients reconnect at once after a restart. One network gets only a part of it, so that a client that opens WebSockets all the
- * time, with or without a valid token, does not keep the others out. A WebSocket beyond a limit is rejected with a random
- * `Retry-After`, whose range grows with the number of rejections.
+ * clients reconnect at once after a restart. Part of it is reserved for networks that open few WebSockets, so that a client that
+ * opens them all the time, with or without a valid token, does not keep the others out. A WebSocket beyond a limit is rejected
+ * with a random `Retry-After`, whose range grows with the number of rejections.
  */
 import { LruMap } from 'toad-cache'
 import type { Clock } from '../../lib/clock.ts'
@@ -23,8 +23,8 @@ export interface AdmissionOptions {
 }
 
 /**
- * Admits a new WebSocket from a network, or throws `busy` with the time after which to try again. `network` is a key of
- * `clientNetwork`.
+ * Admits a new WebSocket from a network, or throws `busy` with the time after which to try again. `network` identifies the client,
+ * as the keys of `networkOf` do.
  */
 export type Admit = (network: string) => void
 
@@ -37,74 +37,90 @@ const MAX_SPREAD_MS = 58_000
 const DEFAULT_SPREAD_MS = MAX_SPREAD_MS / 4
 /** Length in milliseconds of the window in which rejected WebSockets are counted for the delay. */
 const WINDOW_MS = 10_000
-/** The part of `connectRate` that one network can use. Behind a proxy that is not trusted, all clients are one network. */
-const NETWORK_SHARE = 3 / 4
-/** Maximum number of remembered networks. The one that is forgotten first has not opened a WebSocket for the longest time. */
+/** Maximum number of rejected WebSockets of one network in a window that make the clients of other networks wait longer. */
+const MAX_COUNTED = 100
+/**
+ * The part of the burst of `connectRate` that is reserved. A network that opens more than `NETWORK_SHARE` of `connectRate` is
+ * rejected if less than this part would be left. Otherwise, one network may use the whole rate: behind a proxy that is not trusted, all clients
+ * are one network.
+ */
+const RESERVE = 1 / 4
+const NETWORK_SHARE = 1 / 8
+/** Maximum number of remembered networks. The network that has not tried to open a WebSocket for the longest time is forgotten. */
 const MAX_NETWORKS = 10_000
 
-/** A rate of new WebSockets, with the number of those that were recently rejected by it. */
-class ConnectRate {
-  readonly #perSecond: number
-  readonly #bucket: TokenBucket
-  #rejected = 0
+/** Counts rejected WebSockets in the current window. */
+class Rejections {
+  #count = 0
   #since = Number.NEGATIVE_INFINITY
 
-  /** Allows `perSecond` WebSockets per second, in bursts of one second's worth, at least 1. If `perSecond` is 0, there is no limit. */
-  constructor(perSecond: number) {
-    this.#perSecond = perSecond
-    this.#bucket = new TokenBucket(perSecond, Math.max(1, perSecond))
-  }
-
-  /** Returns whether one more WebSocket is allowed at `now`, and counts it. */
-  take(now: number): boolean {
-    return this.#bucket.take(now) === 0
-  }
-
-  /**
-   * Counts a rejected WebSocket and returns the spread of its delay in milliseconds. Up to the maximum, the spread grows with the
-   * number of recent rejections, so that the rejected clients do not reconnect faster than the rate allows.
-   */
-  reject(now: number): number {
+  count(now: number): number {
     if (now - this.#since > WINDOW_MS) {
-      this.#rejected = 0
+      this.#count = 0
       this.#since = now
     }
-    this.#rejected++
-    const needed = this.#perSecond === 0 ? DEFAULT_SPREAD_MS : (1000 * this.#rejected) / this.#perSecond
-    return Math.min(MAX_SPREAD_MS, Math.max(MIN_SPREAD_MS, needed))
+    return this.#count
   }
+
+  add(now: number): number {
+    this.#count = this.count(now) + 1
+    return this.#count
+  }
+}
+
+interface Network {
+  /** What is left of the network's share. */
+  readonly share: TokenBucket
+  readonly rejections: Rejections
 }
 
 export const createAdmission = (options: AdmissionOptions): Admit => {
   const { clock, maxConnections, connectRate, open, onRejected = () => {}, random = Math.random } = options
-  const all = new ConnectRate(connectRate)
-  const networks = new LruMap<ConnectRate>(MAX_NETWORKS)
+  const all = new TokenBucket(connectRate, connectRate)
+  const rejections = new Rejections()
+  const networks = new LruMap<Network>(MAX_NETWORKS)
+  const share = connectRate * NETWORK_SHARE
+  // At least one WebSocket must be possible without a share.
+  const reserve = Math.min(connectRate * RESERVE, connectRate - 1)
 
-  const rateOf = (network: string): ConnectRate => {
-    const known = networks.get(network)
+  const networkOf = (name: string): Network => {
+    const known = networks.get(name)
     if (known) return known
-    const rate = new ConnectRate(connectRate * NETWORK_SHARE)
-    networks.set(network, rate)
-    return rate
+    const network = { share: new TokenBucket(share, Math.max(1, share)), rejections: new Rejections() }
+    networks.set(name, network)
+    return network
   }
 
-  /** Takes one WebSocket from the rate of the network, then from the rate of all. Returns the rate that rejects it, if one does. */
-  const exceeded = (network: string, now: number): ConnectRate | undefined => {
-    if (connectRate === 0) return undefined
-    const own = rateOf(network)
-    if (!own.take(now)) return own
-    return all.take(now) ? undefined : all
+  /** Returns whether the rate allows one more WebSocket of the network, and counts the WebSocket. */
+  const isAllowed = ({ share }: Network, now: number): boolean => {
+    const left = all.left(now)
+    // Takes nothing from the share of a network if nothing is left for anybody.
+    if (left < 1) return false
+    if (share.take(now) > 0 && left < reserve + 1) return false
+    all.take(now)
+    return true
   }
 
-  return network => {
+  /**
+   * Returns a random delay in milliseconds. Up to the maximum, the spread grows with the number of recent rejections, so that the
+   * rejected clients do not reconnect faster than `connectRate` allows. Without `connectRate`, the spread is constant.
+   */
+  const retryAfterMs = (network: Network, now: number): number => {
+    const own = network.rejections.add(now)
+    const counted = own <= MAX_COUNTED ? rejections.add(now) : rejections.count(now)
+    const needed = connectRate === 0 ? DEFAULT_SPREAD_MS : (1000 * Math.max(own, counted)) / connectRate
+    return 1000 + random() * Math.min(MAX_SPREAD_MS, Math.max(MIN_SPREAD_MS, needed))
+  }
+
+  return name => {
     const now = clock.monotonic()
+    const network = networkOf(name)
     const isFull = maxConnections > 0 && open() >= maxConnections
-    const rate = isFull ? all : exceeded(network, now)
-    if (!rate) return
+    if (!isFull && (connectRate === 0 || isAllowed(network, now))) return
     onRejected(isFull ? 'max_connections' : 'connect_rate')
     const detail = isFull
       ? 'The service has as many connections as it can hold. Try again later.'
       : 'The service is accepting other connections. Try again in a moment.'
-    throw new ChatError('busy', detail, { retryAfterMs: 1000 + random() * rate.reject(now) })
+    throw new ChatError('busy', detail, { retryAfterMs: retryAfterMs(network, now) })
   }
 }

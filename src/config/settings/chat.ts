@@ -33,7 +33,7 @@ export const chatSettings = ownedBy('chat', {
   connectRate: limit(200, {
     unit: 'connections per second',
     description:
-      'The maximum number of new WebSocket connections per second per process, in bursts of one second’s worth. One IP address gets three quarters of it. Further ones are rejected with 503. 0 for no limit.'
+      'The maximum number of new WebSocket connections per second per process, in bursts of one second’s worth. Further ones are rejected with 503. 0 for no limit.'
   }),
   maxMessageLength: integer(4000, {
     minimum: 1,

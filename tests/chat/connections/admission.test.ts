@@ -69,23 +69,52 @@ test('admits CONNECT_RATE per second, and spreads the others over the time that 
   expect(later.at(-1)).toBe(3000)
 })
 
-test('leaves a quarter of CONNECT_RATE to other networks, however many connections one network tries to open', () => {
-  const { attempt, clock, rejected } = create({ connectRate: 8 })
-  for (let second = 0; second < 20; second++) {
-    expect(fromOne(attempt, 50).filter(ms => ms === 0)).toHaveLength(6)
-    expect(fromAll(attempt, 2)).toEqual([0, 0])
-    // The rejections of the first network do not make the others wait longer.
-    expect(attempt('198.51.100.1')).toBe(3000)
-    clock.advance(1000)
+test('reserves a quarter of the burst for networks that open few connections, whatever other networks attempt', () => {
+  const { attempt, clock, rejected } = create({ connectRate: 80 })
+  // 60 of the burst of 80. Then 70 of the 80 per second: the others open 10.
+  expect(['a', 'b', 'c'].flatMap(network => fromOne(attempt, 80, network)).filter(ms => ms === 0)).toHaveLength(80)
+  let admitted = 0
+  for (let tenth = 0; tenth < 200; tenth++) {
+    clock.advance(100)
+    const waits = ['a', 'b'].flatMap(network => fromOne(attempt, 40, network))
+    admitted += waits.filter(ms => ms === 0).length
+    expect(attempt(`10.0.0.${tenth}`)).toBe(0)
   }
+  expect(admitted / 20).toBeGreaterThan(65)
+  expect(admitted / 20).toBeLessThanOrEqual(70)
   expect(new Set(rejected)).toEqual(new Set(['connect_rate']))
 })
 
-test('admits one connection at a time if CONNECT_RATE is 1', () => {
-  const { attempt, clock } = create({ connectRate: 1 })
-  expect(fromOne(attempt, 2).map(ms => ms === 0)).toEqual([true, false])
-  clock.advance(2000)
-  expect(fromOne(attempt, 2).map(ms => ms === 0)).toEqual([true, false])
+test('lets one network use the whole rate while no other network needs it', () => {
+  const { attempt, clock } = create({ connectRate: 80 })
+  fromOne(attempt, 200)
+  let admitted = 0
+  for (let tenth = 0; tenth < 100; tenth++) {
+    clock.advance(100)
+    admitted += fromOne(attempt, 20).filter(ms => ms === 0).length
+  }
+  expect(admitted / 10).toBeCloseTo(80, 0)
+})
+
+test.each([1, 2, 3, 5])(
+  'admits a user with two tabs if CONNECT_RATE is %i, at the latest when Retry-After says',
+  rate => {
+    const { attempt, clock } = create({ connectRate: rate })
+    for (const network of ['192.0.2.1', '192.0.2.1', '198.51.100.1', '198.51.100.1']) {
+      const wait = attempt(network)
+      clock.advance(wait)
+      if (wait > 0) expect(attempt(network)).toBe(0)
+    }
+  }
+)
+
+test('the rejections of one network make the clients of other networks wait at most a little longer', () => {
+  const { attempt, state } = create({ maxConnections: 1, connectRate: 100 })
+  state.open = 1
+  fromOne(attempt, 5000)
+  expect(attempt('198.51.100.1')).toBe(3000)
+  fromAll(attempt, 1000)
+  expect(attempt('198.51.100.2')).toBeGreaterThan(10_000)
 })
 
 test('never asks a client to wait for more than a minute', () => {
@@ -94,9 +123,9 @@ test('never asks a client to wait for more than a minute', () => {
 })
 
 test.each([
-  ['all clients, if they are as many as the process admits in 30 s', 1500, (client: number) => `10.0.${client}`],
-  ['the clients of one network, if they are three quarters of that', 1125, () => '192.0.2.1']
-])('admits %s, within a minute if each waits as long as Retry-After says', (_, clients, networkOf) => {
+  ['as many clients as the process admits in 30 s', 1500, (client: number) => `10.0.${client}`],
+  ['also if all are one network', 1500, () => '192.0.2.1']
+])('admits %s within a minute if each waits as long as Retry-After says', (_, clients, networkOf) => {
   const { attempt, clock, state } = create({ connectRate: 50 })
   // In the order of their next attempts.
   const waiting = Array.from({ length: clients }, (_, client) => ({ network: networkOf(client), until: 0 }))
