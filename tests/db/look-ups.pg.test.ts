@@ -227,12 +227,16 @@ test.for(SIZES.flatMap(many => STATISTICS.map(known => [many, ...known] as const
     // PostgreSQL plans a statement for its parameters at first, and later for any parameters.
     for (const plan of ['force_custom_plan', 'force_generic_plan'])
       for (const [name, work] of Object.entries(works)) {
-        const blocks = await blocksReadBy(async database => {
-          await database.client.query(`set local plan_cache_mode = ${plan}`)
-          await work(database)
-        })
-        const entries = ENTRIES[name] ?? FEW
-        expect.soft(blocks, `${name}, ${plan}`).toBeLessThan(FOR_EACH_LOOK_UP + entries * FOR_EACH_ENTRY)
+        const limit = FOR_EACH_LOOK_UP + (ENTRIES[name] ?? FEW) * FOR_EACH_ENTRY
+        const read = () =>
+          blocksReadBy(async database => {
+            await database.client.query(`set local plan_cache_mode = ${plan}`)
+            await work(database)
+          })
+        // While other tests create many tables, PostgreSQL discards what this session knows about indexes, and reads it again.
+        let blocks = await read()
+        for (let attempt = 1; attempt < 3 && blocks >= limit; attempt++) blocks = await read()
+        expect.soft(blocks, `${name}, ${plan}`).toBeLessThan(limit)
       }
   }
 )
