@@ -42,9 +42,9 @@ const ENTRIES: Readonly<Record<string, number>> = {
 }
 /**
  * A look-up may read the first number of blocks, and the second number for each of its entries. An entry has rows in several
- * tables, and each row is in several indexes.
+ * tables, and each row is in several indexes. While other tests run, a look-up was seen to read up to 35 more blocks than alone.
  */
-const [FOR_EACH_LOOK_UP, FOR_EACH_ENTRY] = [50, 25]
+const [FOR_EACH_LOOK_UP, FOR_EACH_ENTRY] = [80, 25]
 
 type Work = (database: ChatDatabase) => Promise<unknown>
 
