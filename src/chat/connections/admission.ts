@@ -23,8 +23,8 @@ export interface AdmissionOptions {
 }
 
 /**
- * Admits a new WebSocket from a network, or throws `busy` with the time after which to try again. `network` identifies the client,
- * as the keys of `networkOf` do.
+ * Admits a new WebSocket from a network, or throws `busy` with the time after which to try again. `network` is a key of the client
+ * from src/lib/client-address.ts.
  */
 export type Admit = (network: string) => void
 
@@ -41,8 +41,8 @@ const WINDOW_MS = 10_000
 const MAX_COUNTED = 100
 /**
  * The part of the burst of `connectRate` that is reserved. A network that opens more than `NETWORK_SHARE` of `connectRate` is
- * rejected if less than this part would be left. Otherwise, one network may use the whole rate: behind a proxy that is not trusted, all clients
- * are one network.
+ * rejected if less than this part would be left. Otherwise, one network may use the whole rate, because behind a proxy that is not
+ * trusted all clients are one network.
  */
 const RESERVE = 1 / 4
 const NETWORK_SHARE = 1 / 8
@@ -83,7 +83,7 @@ export const createAdmission = (options: AdmissionOptions): Admit => {
   // At least one WebSocket must be possible without a share.
   const reserve = Math.min(connectRate * RESERVE, connectRate - 1)
 
-  const networkOf = (name: string): Network => {
+  const find = (name: string): Network => {
     const known = networks.get(name)
     if (known) return known
     const network = { share: new TokenBucket(share, Math.max(1, share)), rejections: new Rejections() }
@@ -114,7 +114,7 @@ export const createAdmission = (options: AdmissionOptions): Admit => {
 
   return name => {
     const now = clock.monotonic()
-    const network = networkOf(name)
+    const network = find(name)
     const isFull = maxConnections > 0 && open() >= maxConnections
     if (!isFull && (connectRate === 0 || isAllowed(network, now))) return
     onRejected(isFull ? 'max_connections' : 'connect_rate')
