@@ -52,7 +52,7 @@ export default async (project: TestProject) => {
   }
   // In session mode, each connection of a client keeps one of the pooler's, and the tests have more than the default of 20.
   const settings = mode === 'session' ? ['default_pool_size = 80'] : []
-  const pgbouncer = mode && (await startPgbouncer(serviceUrl.href, { mode, settings }))
+  const pgbouncer = mode ? await startPgbouncer(serviceUrl.href, { mode, settings }) : undefined
   project.provide('testDatabaseUrl', pgbouncer?.url ?? serviceUrl.href)
   project.provide('testListenUrl', url.href)
   return async () => {
