@@ -5,6 +5,7 @@
 import type { SqlClient } from '../client/types.ts'
 import { type AppendBatch, createAppendBatch, type StoredBody } from './append.ts'
 import { type AppendInTransaction, createAppendInTransaction } from './host-append.ts'
+import { unplanned } from './plans.ts'
 
 /**
  * A stored entry in its current state, with the current name of its user. If a message was edited, `content`, `meta` and `keyId`
@@ -133,10 +134,11 @@ export const createMessagesRepository = (client: SqlClient, schema: string): Mes
   const inSchema = `"${schema.replaceAll('"', '""')}"`
   const runsBefore = `select first, last from ${inSchema}.chat_listed_before($1, $2, $3, $4)`
   const runsAfter = `select first, last from ${inSchema}.chat_listed_after($1, $2, $3, $4, $5)`
+  const listed = unplanned('$4::text')
   // The order makes PostgreSQL use the primary key, and `limit` makes it read no more than needed.
   const end = (order: string): string => `(
-      select entry.seq from ${inSchema}.messages as entry where room_id = $1 and seq between $2 and $3 and (
-        kind = 'message' or $4 = 'all' or ($4 = 'notices' and exists (
+      select entry.seq from ${inSchema}.messages as entry where room_id = $1 and seq between ${unplanned('$2::bigint')} and ${unplanned('$3::bigint')} and (
+        kind = 'message' or ${listed} = 'all' or (${listed} = 'notices' and exists (
           select from ${inSchema}.others as other
           where other.room_id = entry.room_id and other.seq = entry.seq and other.is_notice offset 0
         ))
@@ -186,21 +188,21 @@ export const createMessagesRepository = (client: SqlClient, schema: string): Mes
         )::text from ${inSchema}.others as other where other.room_id = entry.room_id and other.seq = entry.seq
       ) end as more
     from ${source} as entry where ${condition} order by entry.seq`
-  // The subqueries hide the positions from the planner. If it knew them, it would plan every call again, which takes longer than
-  // the call. `limit` keeps the estimated cost low, so that PostgreSQL does not compile the query (JIT).
+  // `limit` keeps the estimated cost low, so that PostgreSQL does not compile the query (JIT).
   const range = `${entries(
     `${inSchema}.messages`,
-    'entry.room_id = $1 and entry.seq between (select $2::bigint) and (select $3::bigint)'
+    `entry.room_id = $1 and entry.seq between ${unplanned('$2::bigint')} and ${unplanned('$3::bigint')}`
   )} limit ${MAX_RANGE}`
   // The range of one `seq` and the order make PostgreSQL look up each entry by the primary key. See drizzle/0030_look_ups.sql.
+  const reader = unplanned('$3::integer')
   const oneOfEach = entries(
-    `unnest($1::integer[], $2::bigint[]) as wanted (room_id, seq) cross join lateral (
+    `unnest(${unplanned('$1::integer[]')}, ${unplanned('$2::bigint[]')}) as wanted (room_id, seq) cross join lateral (
       select message.* from ${inSchema}.messages as message
       where message.room_id = wanted.room_id and message.seq between wanted.seq and wanted.seq
       order by message.seq limit 1
     )`,
-    `$3::integer is null or exists (
-      select from ${inSchema}.members as member where member.room_id = entry.room_id and member.user_id = $3 offset 0
+    `${reader} is null or exists (
+      select from ${inSchema}.members as member where member.room_id = entry.room_id and member.user_id = ${reader} offset 0
     )`
   )
 

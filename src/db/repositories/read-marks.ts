@@ -1,6 +1,7 @@
 /** Stores how far members have read their rooms. */
 import type { SqlClient } from '../client/types.ts'
 import { isBlocked } from './blocks.ts'
+import { unplanned } from './plans.ts'
 
 /** A change of the read mark of a user. If the user is not a member of the room, the change is ignored. */
 export interface ReadChange {
@@ -65,9 +66,9 @@ export const createReadMarksRepository = ({ query }: Pick<SqlClient, 'query'>, s
   // wait for them could cause a deadlock with an append. A skipped mention is deleted when the mark changes again. Until then,
   // the mention does not count as unread, because its `seq` is not above the mark. `found` reads the mark without a lock.
   // `locked` reads the mark again, because another process may have moved the mark in the meantime.
+  const given = ['$1::integer[]', '$2::text[]', '$3::bigint[]', '$4::boolean[]', '$5::text[]'].map(unplanned).join(', ')
   const write = `with given as materialized (
-      select * from unnest($1::integer[], $2::text[], $3::bigint[], $4::boolean[], $5::text[])
-        as given (user_id, room, up_to, is_unread, epoch)
+      select * from unnest(${given}) as given (user_id, room, up_to, is_unread, epoch)
     ), found as materialized (
       select given.user_id, given.room, room.id as room_id,
         case when room.is_current then least(given.up_to, room.last_seq) else 0 end as up_to,

@@ -1,6 +1,7 @@
 /** Looks up the standing of users in rooms: their roles, and their restrictions. */
 import type { SqlClient } from '../client/types.ts'
 import type { MemberRole } from '../tables.ts'
+import { unplanned } from './plans.ts'
 
 /** A user and a room. */
 export interface StandingKey {
@@ -46,7 +47,7 @@ export const createFindStandings = ({ query }: Pick<SqlClient, 'query'>, schema:
     ) as role, ${ends('ban')}, ${ends('mute')}
     from (
       select wanted.*, ${room} as room_id
-      from unnest($1::text[], $2::integer[]) with ordinality as wanted (name, user_id, ord) offset 0
+      from unnest(${unplanned('$1::text[]')}, ${unplanned('$2::integer[]')}) with ordinality as wanted (name, user_id, ord) offset 0
     ) as wanted
     order by wanted.ord`
   return async keys => {
