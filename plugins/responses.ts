@@ -1,7 +1,7 @@
 /**
  * Limits the memory that responses need while clients do not read them. Each connection has one response at a time. A long
- * response is written in pieces, as the client reads. A connection without progress is closed. Decorates the Fastify instance
- * with `chatResponses`.
+ * response is written in pieces, as the client reads. A connection without progress is closed. If all long responses together need
+ * too much memory, further ones are rejected. Decorates the Fastify instance with `chatResponses`.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type Server, Socket } from 'node:net'
@@ -15,6 +15,7 @@ import { lingerForBody } from '../src/http/unread-body.ts'
 import { type Clock, systemClock } from '../src/lib/clock.ts'
 import { PIECE_BYTES, piecesOf } from '../src/lib/pieces.ts'
 import { withoutRepeats } from '../src/lib/repeated-log.ts'
+import { ChatError } from '../src/protocol/errors.ts'
 import { shutdownOf } from '../src/shutdown.ts'
 
 declare module 'fastify' {
@@ -38,6 +39,12 @@ export interface ChatResponsesOptions {
   /** Timeout in milliseconds for a client to read 16 KiB. The default is 30,000. */
   readonly responseStallMs?: number
   /**
+   * Maximum number of bytes of all long responses that are not sent completely. Further long responses are replaced by the error
+   * `busy`. Responses that the service produces while they are sent, such as history, need less memory and do not count. The
+   * default is 64 MiB.
+   */
+  readonly maxUnsentBytes?: number
+  /**
    * Whether the whole server belongs to the chat. If true, all requests of a connection are queued before routing, so that each
    * turn of the event loop routes and handles only one of them. If false, only requests to the chat's routes are queued, after
    * routing.
@@ -48,7 +55,7 @@ export interface ChatResponsesOptions {
 /** Affects only the scope in which this plugin is registered, so that the responses of a host application stay unchanged. */
 export default fp(
   async function chatResponses(fastify: FastifyInstance, options: ChatResponsesOptions) {
-    const { clock = systemClock, responseStallMs, isWhole = false } = options
+    const { clock = systemClock, responseStallMs, maxUnsentBytes = MAX_UNSENT_BYTES, isWhole = false } = options
     const log = withoutRepeats(fastify.server, fastify.log, clock)
     const stalls = createStallWatch({
       clock,
@@ -79,9 +86,20 @@ export default fp(
         for (const server of listeningServers(fastify)) if (server !== fastify.server) takeTurns(server, turns)
       })
     }
+    let unsentBytes = 0
     fastify.addHook('onSend', (request, reply, payload, done) => {
-      if (hasOwnSocket(request.raw)) lingerForBody(request, reply)
-      done(null, inPieces(reply, payload))
+      const isWatched = hasOwnSocket(request.raw)
+      if (isWatched) lingerForBody(request, reply)
+      // Payloads that are bytes already are the same for all requests, and stay in memory anyway.
+      const bytes = typeof payload === 'string' && payload.length > MAX_WHOLE_BYTES ? Buffer.from(payload) : undefined
+      if (bytes && isWatched) {
+        if (unsentBytes + bytes.length > maxUnsentBytes) return done(busy())
+        unsentBytes += bytes.length
+        turns.onEnd(request.raw.socket, reply.raw, () => {
+          unsentBytes -= bytes.length
+        })
+      }
+      done(null, inPieces(reply, bytes ?? payload))
     })
     shutdownOf(fastify).add('stop monitoring', () => stalls.close())
   },
@@ -113,10 +131,16 @@ const hasOwnSocket = (request: IncomingMessage): boolean => {
 
 /** Maximum size in bytes of a response that is written as a whole. */
 const MAX_WHOLE_BYTES = 2 * PIECE_BYTES
+const MAX_UNSENT_BYTES = 64 * 1024 * 1024
+const RETRY_AFTER_MS = 1000
+
+const busy = (): ChatError =>
+  new ChatError('busy', 'The service is sending too many other responses. Try again in a moment.', {
+    retryAfterMs: RETRY_AFTER_MS
+  })
 
 const inPieces = (reply: FastifyReply, payload: unknown): unknown => {
-  const bytes = typeof payload === 'string' && payload.length > MAX_WHOLE_BYTES ? Buffer.from(payload) : payload
-  if (!Buffer.isBuffer(bytes) || bytes.length <= MAX_WHOLE_BYTES) return payload
-  reply.header('content-length', bytes.length)
-  return Readable.from(piecesOf(bytes), { objectMode: false })
+  if (!Buffer.isBuffer(payload) || payload.length <= MAX_WHOLE_BYTES) return payload
+  reply.header('content-length', payload.length)
+  return Readable.from(piecesOf(payload), { objectMode: false })
 }
