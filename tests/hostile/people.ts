@@ -17,7 +17,10 @@ export interface Account {
 export interface Measurement {
   /** The time from each message to its ack in milliseconds, in ascending order. */
   readonly acks: readonly number[]
-  /** The number of messages that got no response within the timeout, plus the number of HTTP requests that failed. */
+  /**
+   * The number of messages that got no response within the timeout, plus the numbers of HTTP requests and of new WebSockets that
+   * failed.
+   */
   readonly unanswered: number
   /** The number of times that a user lost the connection. */
   readonly lost: number
@@ -46,7 +49,7 @@ export const createAccount = async (port: number, name: string): Promise<Account
   return { name, token }
 }
 
-/** Intervals in milliseconds between the messages of a user, and between the HTTP requests that check the service. */
+/** Intervals in milliseconds between the messages of a user, and between the requests and new WebSockets that check the service. */
 const SEND_MS = 120
 const PROBE_MS = 250
 /** Timeout for a response, in milliseconds. A later response counts as missing. */
@@ -97,6 +100,15 @@ export const startPeople = async (port: number, accounts: readonly Account[], ro
   }
 
   const [first] = accounts
+  const newcomer = setInterval(async () => {
+    const socket = new WebSocket(`ws://127.0.0.1:${port}/ws/chat?rooms=${room}&token=${first?.token}`, ['chat.v1'])
+    const isOpen = await once(socket, 'open', { signal: AbortSignal.timeout(RESPONSE_TIMEOUT_MS) }).then(
+      () => true,
+      () => false
+    )
+    socket.on('error', () => {}).terminate()
+    if (!isOpen && !isStopped) unanswered++
+  }, PROBE_MS)
   const probe = setInterval(async () => {
     const response = await fetch(`http://127.0.0.1:${port}/api/users/me`, {
       headers: { authorization: `Bearer ${first?.token}` },
@@ -105,7 +117,7 @@ export const startPeople = async (port: number, accounts: readonly Account[], ro
     if (!response?.ok && !isStopped) unanswered++
     await response?.arrayBuffer()
   }, PROBE_MS)
-  const timers = [...(await Promise.all(accounts.map(talk))), probe]
+  const timers = [...(await Promise.all(accounts.map(talk))), probe, newcomer]
 
   const settle = async (until: number): Promise<void> => {
     const mine = [...pending.keys()]

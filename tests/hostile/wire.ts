@@ -9,9 +9,12 @@ import { connect, type Socket } from 'node:net'
 /** The opcodes of WebSocket frames (RFC 6455, section 5.2). */
 export const OPCODE = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const
 
+/** The address from which attacks connect. The other users connect from another one. */
+const ATTACKER = '127.0.0.2'
+
 /** Opens a TCP connection, and ignores its errors. */
 export const open = async (port: number): Promise<Socket> => {
-  const socket = connect({ port, host: '127.0.0.1', noDelay: true })
+  const socket = connect({ port, host: '127.0.0.1', localAddress: ATTACKER, noDelay: true })
   socket.on('error', () => {})
   await Promise.race([once(socket, 'connect'), once(socket, 'close')])
   return socket
@@ -39,7 +42,7 @@ export const head = (line: string, token?: string, more: readonly string[] = [])
   )
 
 /** Opens a WebSocket. Returns the raw connection. The connection discards all received data. */
-export const upgrade = async (port: number, token: string, path = '/ws/chat'): Promise<Socket> => {
+export const upgrade = async (port: number, token?: string, path = '/ws/chat'): Promise<Socket> => {
   const socket = await open(port)
   const key = randomBytes(16).toString('base64')
   const more = ['connection: Upgrade', 'upgrade: websocket', 'sec-websocket-version: 13', `sec-websocket-key: ${key}`]

@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import type { Attack } from '../attacks.ts'
-import { head, open, times, write } from '../wire.ts'
+import { head, open, times, upgrade, write } from '../wire.ts'
 import { accountOf, parallel, repeat } from './repeat.ts'
 
 const H2C = ['connection: Upgrade, HTTP2-Settings', 'upgrade: h2c', 'http2-settings: AAMAAABkAAQCAAAAAAIAAAAA']
@@ -62,6 +62,17 @@ export const abuseHttp: readonly Attack[] = [
         repeat(target, async () => {
           const socket = await open(target.port)
           socket.write(head('GET /ws/chat', accountOf(target, at).token, FOREIGN))
+          socket.destroy()
+        })
+      )
+  },
+  {
+    name: 'upgrades beyond the connect rate',
+    run: target =>
+      parallel(32, at =>
+        repeat(target, async () => {
+          // With and without a valid token, because the rate counts both.
+          const socket = await upgrade(target.port, at % 2 === 0 ? accountOf(target, at).token : undefined)
           socket.destroy()
         })
       )
