@@ -19,13 +19,19 @@ export const systemClock: Clock = {
   }
 }
 
+/** The latest time that `timestamp` formats, in milliseconds since the Unix epoch. Timestamps have years of four digits. */
+export const LAST_TIME = Date.parse('9999-12-31T23:59:59.999Z')
+
 let latest = { ms: Number.NaN, text: '' }
 
 /**
  * Formats milliseconds since the Unix epoch, for example as `2026-01-31T12:00:00.123+00:00` (RFC 3339; UTC, with milliseconds).
+ * A stored time may be invalid, for example `infinity`, and must not keep other rows from being read. So a time before 1970 or
+ * after the year 9999 is formatted as the nearest time between them, and NaN as the epoch.
  */
 export const timestamp = (ms: number): string => {
   // Cached, because the messages of a batch and their acknowledgements have the same timestamp.
-  if (ms !== latest.ms) latest = { ms, text: `${new Date(ms).toISOString().slice(0, -1)}+00:00` }
+  if (ms !== latest.ms)
+    latest = { ms, text: `${new Date(Math.min(Math.max(ms || 0, 0), LAST_TIME)).toISOString().slice(0, -1)}+00:00` }
   return latest.text
 }

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import type { Keyring } from '../../crypto/keyring.ts'
 import type { AppendedEntry, NewEntry, StoredBody, StoredEntry } from '../../db/database.ts'
+import { LAST_TIME } from '../../lib/clock.ts'
 import type { Kinds } from '../kinds/index.ts'
 import type { Body, EncryptedColumn, Kind, ShownBody } from '../kinds/kind.ts'
 import { type Entry, makeEntry, makeUnknown, type Unavailable } from './entry.ts'
@@ -91,9 +92,6 @@ export const decryptEntry = (stored: StoredEntry, room: string, kinds: Kinds, ke
   const body = isDated ? decryptBody(stored, keyring) : undefined
   return body ? makeEntry(kind, place, { body, nonce: nonceOf(stored.writeId) }, createdAt) : withheld('key')
 }
-
-/** The latest valid time, in milliseconds since the epoch. Timestamps have years of four digits. */
-const LAST_TIME = Date.parse('9999-12-31T23:59:59.999Z')
 
 /** Returns the unencrypted part of the body of an entry. */
 const clearOf = ({ targetSeq, detail, state }: StoredEntry): Omit<ShownBody, 'content' | 'meta'> => ({

@@ -76,10 +76,13 @@ export const createExportsRepository = ({ query }: Pick<SqlClient, 'query'>, sch
     select $1::integer, $4::text, ${inMs('$5')} where ${isProven}
     on conflict (user_id) do update set claim = excluded.claim, leased_until = excluded.leased_until
     where coalesce(latest.leased_until < clock_timestamp(), true)
-      and coalesce(latest.completed_at < clock_timestamp() - interval '1 hour', true)
+      and coalesce(latest.completed_at not between clock_timestamp() - interval '1 hour' and clock_timestamp(), true)
     returning user_id`
+  // PostgreSQL before 17 cannot subtract a time from `infinity`.
   const wait = `select (extract(epoch from greatest(
-      leased_until - clock_timestamp(), completed_at + interval '1 hour' - clock_timestamp(), interval '1 second'
+      case when leased_until < 'infinity' then leased_until - clock_timestamp() end,
+      case when completed_at < clock_timestamp() then completed_at + interval '1 hour' - clock_timestamp() end,
+      interval '1 second'
     )) * 1000)::double precision as ms from ${table} where user_id = $1 and ${isProven}`
   const renew = `update ${table} set leased_until = ${inMs('$5')}
     where user_id = $1 and claim = $4 and ${isLive(quoted, owner)} returning user_id`
