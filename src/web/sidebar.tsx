@@ -3,7 +3,7 @@
  * narrow screen, the sidebar is a drawer.
  */
 import type { ComponentChildren } from 'preact'
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import type { ChatApi } from '../../client/src/index.ts'
 import { Avatar } from './avatar.tsx'
 import { Cross, Leave, Logo, Plus, Shield } from './icons.tsx'
@@ -37,6 +37,11 @@ export const Sidebar = (props: SidebarProps) => {
   useEffect(() => {
     if (isOpen) close.current?.focus()
   }, [isOpen])
+  // A browser removes the focus from an element that is moved, here when a message changes the order of the rooms.
+  const focused = document.activeElement as HTMLElement | null
+  useLayoutEffect(() => {
+    if (document.activeElement === document.body && focused?.isConnected) focused.focus()
+  })
 
   const item = (entry: RoomEntry) => (
     <RoomItem key={entry.name} {...{ rooms, entry }} isCurrent={entry.name === current} onChoose={onClose} />

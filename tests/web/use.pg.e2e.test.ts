@@ -90,6 +90,31 @@ describe.runIf(isAvailable('chromium'))('the page', { timeout: 300_000 }, () => 
     expect(complaints).toEqual([])
   })
 
+  test('keeps the focus in the list of rooms when messages change the order of the rooms', async () => {
+    const chat = await startChat()
+    const { token } = await chat.register('ada')
+    for (const room of ['one', 'two', 'three']) {
+      await chat.call('POST', '/api/chat/rooms', { token, body: { room } })
+      await chat.call('POST', `/api/chat/rooms/${room}/messages`, { token, body: { content: 'Hello' } })
+    }
+    const tab = await openTab(browser)
+    const { page } = tab
+    onTestFinished(() => page.context().close())
+    await enterAs(tab, chat.url, 'ada')
+    const links = page.locator('.rooms a')
+    await expect.poll(() => links.count()).toBe(4)
+    for (const at of [0, 1, 2])
+      for (const from of [1, 2]) {
+        const focused = await links.nth(at).getAttribute('href')
+        const moved = (await links.nth(from).getAttribute('href')) ?? ''
+        await links.nth(at).focus()
+        await chat.call('POST', `/api/chat/rooms/${moved.slice(1)}/messages`, { token, body: { content: 'Hello' } })
+        await expect.poll(() => links.first().getAttribute('href')).toBe(moved)
+        const label = `the focus on room ${at} when room ${from} moves`
+        expect.soft(await page.evaluate('document.activeElement.getAttribute("href")'), label).toBe(focused)
+      }
+  })
+
   test('shows the service’s message for a wrong password, and the form after a session has ended', async () => {
     const chat = await startChat()
     await chat.register('ada')
