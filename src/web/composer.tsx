@@ -8,7 +8,7 @@ import type { Message, Room, WebStorage } from '../../client/src/index.ts'
 import { draftKey } from './drafts.ts'
 import { isTouch } from './hooks.ts'
 import { Check, Cross, Send } from './icons.tsx'
-import { isEscape, isSendKey } from './keys.ts'
+import { isEscape, isOfInputMethod, isSendKey } from './keys.ts'
 import { LIST_ID, MentionList, optionId, useCompletion } from './mention-list.tsx'
 import { mentionsIn, mentionsInEdit } from './mentions.ts'
 import { QuoteText } from './quote.tsx'
@@ -103,7 +103,7 @@ export const Composer = (props: ComposerProps) => {
   const onKeyDown = (event: KeyboardEvent): void => {
     if (completion.onKeyDown(event)) return
     if (isSendKey(event, isTouch())) return send(event)
-    const isPlain = !event.shiftKey && !event.ctrlKey && !event.metaKey && !event.altKey && !event.isComposing
+    const isPlain = !event.shiftKey && !event.ctrlKey && !event.metaKey && !event.altKey && !isOfInputMethod(event)
     if (subject && isEscape(event)) {
       // Stops the event, because Escape would otherwise also close the room's list of people.
       event.stopPropagation()

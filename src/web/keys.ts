@@ -14,7 +14,7 @@ interface KeyPress {
  * Returns whether an input method handles the key. When Enter ends a composition in Safari, `isComposing` is already false,
  * because `compositionend` fires before the `keydown`. The key code 229 still identifies such a key (UI Events, "keyCode").
  */
-const isOfInputMethod = (event: KeyPress): boolean => event.isComposing || event.keyCode === 229
+export const isOfInputMethod = (event: KeyPress): boolean => event.isComposing || event.keyCode === 229
 
 /**
  * Returns whether the key press sends the message. On a phone (`isTouch`), Enter starts a new line unless Ctrl or Cmd is held.

@@ -3,7 +3,7 @@
  */
 import { useState } from 'preact/hooks'
 import { Avatar } from './avatar.tsx'
-import { isEscape } from './keys.ts'
+import { isEscape, isOfInputMethod } from './keys.ts'
 import { completionsOf, mentionBefore, type NamedUser } from './mentions.ts'
 
 interface Caret {
@@ -56,7 +56,7 @@ export const useCompletion = ({ people, me, onInsert }: CompletionOptions): Comp
       setChosen(0)
     },
     onKeyDown(event) {
-      if (found.length === 0 || event.isComposing) return false
+      if (found.length === 0 || isOfInputMethod(event)) return false
       const person = found[chosen]
       if (event.key === 'ArrowDown') setChosen((chosen + 1) % found.length)
       else if (event.key === 'ArrowUp') setChosen((chosen - 1 + found.length) % found.length)

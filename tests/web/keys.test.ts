@@ -1,4 +1,6 @@
 /** Tests how the page interprets key presses of keyboards, input methods and phones. */
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { isEscape, isSendKey } from '../../src/web/keys.ts'
 
@@ -28,4 +30,11 @@ test.each([
 test('ignores an Escape that ends a composition', () => {
   const escapes = [press('Escape'), press('Escape', { isComposing: true }), press('Escape', { keyCode: 229 })]
   expect(escapes.map(isEscape)).toEqual([true, false, false])
+})
+
+test('only keys.ts decides whether an input method handles a key', () => {
+  const folder = join(import.meta.dirname, '../../src/web')
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(file => /\.tsx?$/.test(file))
+  const reading = files.filter(file => /isComposing|keyCode/.test(readFileSync(join(folder, file), 'utf8')))
+  expect(reading).toEqual(['keys.ts'])
 })

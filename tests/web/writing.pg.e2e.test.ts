@@ -17,11 +17,11 @@ const start = async (options = {}) => {
 }
 
 /**
- * Presses Enter as an input method does in Safari. The event follows `compositionend`, and only its key code shows that it comes
- * from an input method.
+ * Presses Enter in the focused field as an input method does in Safari. The event follows `compositionend`, and only its key code
+ * shows that it comes from an input method.
  */
 const pressEnterOfInputMethod = (page: Page): Promise<void> =>
-  page.evaluate(`document.querySelector('textarea').dispatchEvent(
+  page.evaluate(`document.activeElement.dispatchEvent(
   new KeyboardEvent('keydown', { key: 'Enter', keyCode: 229, isComposing: false, bubbles: true, cancelable: true }))`)
 
 describe.runIf(isAvailable('chromium'))('the composer', { timeout: 300_000 }, () => {
@@ -38,6 +38,18 @@ describe.runIf(isAvailable('chromium'))('the composer', { timeout: 300_000 }, ()
     await page.keyboard.press('Enter')
     await page.locator('.line.stored').getByText('にほん').waitFor()
     expect(await page.locator('.bubble').count()).toBe(1)
+  })
+
+  test('does not complete a mention with the Enter of an input method', async () => {
+    const { chat, page, composer } = await start()
+    await chat.join(await chat.register('bob'))
+    await page.getByRole('heading', { name: '2 people here' }).waitFor()
+    await composer.pressSequentially('@b')
+    await page.getByRole('option', { name: 'bob' }).waitFor()
+    await pressEnterOfInputMethod(page)
+    expect(await composer.inputValue()).toBe('@b')
+    await page.keyboard.press('Enter')
+    expect(await composer.inputValue()).toBe('@bob ')
   })
 
   test('starts a new line on a phone, where the button sends', async () => {

@@ -5,6 +5,7 @@
 import { useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { type Message, reactionKeyOf } from '../../../client/src/index.ts'
 import { moveFocus } from '../item-focus.ts'
+import { isOfInputMethod } from '../keys.ts'
 import type { MessageActions } from './message-actions.ts'
 import { Popup } from './popup.tsx'
 
@@ -43,7 +44,7 @@ const Picker = ({ anchor, message, actions, searchEmojis, onDone, onClose }: Pic
   const onKeyDown = (event: KeyboardEvent): void => {
     const isSearch = event.target instanceof HTMLInputElement
     if (!grid.current) return
-    if (isSearch && event.key === 'Enter' && first && !event.isComposing) {
+    if (isSearch && event.key === 'Enter' && first && !isOfInputMethod(event)) {
       event.preventDefault()
       choose(first.emoji)
     } else if (isSearch && event.key === 'ArrowDown') {
