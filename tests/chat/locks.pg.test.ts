@@ -72,6 +72,27 @@ describe('a lock that another session holds', () => {
     )
   }, 300_000)
 
+  test('on the reactions and changes of a room delays no message of another room', async () => {
+    const chat = await start()
+    const john = await chat.register('john')
+    await chat.call('POST', '/api/chat/rooms', { token: john.token, body: { room: 'other' } })
+    const socket = await chat.join(john, {}, '?rooms=general,other')
+    socket.send(send('general', 'first'))
+    const { seq: target } = await socket.nextOf('ack')
+    socket.send({ type: 'react', target, key: '+1', ref: 'one' })
+    await socket.nextOf('ack')
+    const release = await hold(`select from ${chat.table('message_state')} for update`)
+    // Both entries are in the same batch, because they are sent while an append is in flight.
+    const startedAt = performance.now()
+    socket.send(send('other', 'other-1'))
+    socket.send({ type: 'react', target, key: 'ok', ref: 'two' })
+    socket.send(send('other', 'other-2'))
+    for (const nonce of ['other-1', 'other-2']) expect(await socket.nextOf('ack')).toMatchObject({ nonce })
+    expect(performance.now() - startedAt).toBeLessThan(LOCK_TIMEOUT_MS)
+    await release()
+    expect(await socket.nextOf('ack')).toMatchObject({ ref: 'two' })
+  }, 300_000)
+
   test('on messages, users and rate limits delays no message, no read and no login of another user', async () => {
     const chat = await start()
     const [john, jane] = [await chat.register('john'), await chat.register('jane')]

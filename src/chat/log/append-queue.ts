@@ -1,7 +1,7 @@
 /**
- * Queues entries and appends them in batches (group commit). All rooms whose rows are not locked by another transaction share
- * one lane (a queue), which has one append in flight at a time. Each locked room has its own lane, so that the lock delays only
- * the entries of that room. Each entry settles exactly once, after its commit or when it is rejected. The entries of a room
+ * Queues entries and appends them in batches (group commit). All rooms without rows that another transaction has locked
+ * share one lane (a queue), which has one append in flight at a time. Each other room has its own lane, so that the lock delays
+ * only the entries of that room. Each entry settles exactly once, after its commit or when it is rejected. The entries of a room
  * settle in the order in which they were queued. An entry that repeats a queued entry settles together with the queued entry.
  */
 import pLimit from 'p-limit'
@@ -92,7 +92,7 @@ export const createAppendQueue = ({
   const bounds = { maxBatch, maxBatchBytes }
 
   /**
-   * Returns the separate lane of a locked room, and creates it if necessary. While the lane exists, new entries of the room are
+   * Returns the separate lane of a room that may be locked, and creates it if necessary. While the lane exists, new entries of the room are
    * queued only in this lane. So a long lock delays the other rooms only once. The lane is removed when it is idle and its last
    * append was not blocked by a lock.
    */
@@ -119,17 +119,22 @@ export const createAppendQueue = ({
     return lane
   }
 
-  const whichAreLocked = async (batch: Pending[]): Promise<number[]> => {
+  /**
+   * Returns the rooms to which an append may have to wait. If the rooms themselves are not locked, another row is, such as a
+   * message that gets a reaction. Then each room of the batch may be the one, and gets a lane until its next append succeeds.
+   */
+  const whichMayBeLocked = async (batch: Pending[]): Promise<number[]> => {
     const rooms = [...new Set(batch.map(({ entry }) => entry.roomId))]
     if (rooms.length === 1) return rooms
-    return withTimeout(LOCKED_MS, 'the database', lockedRooms(rooms)).catch(error => {
+    const locked = await withTimeout(LOCKED_MS, 'the database', lockedRooms(rooms)).catch(error => {
       onFailure(error, batch.length)
       return []
     })
+    return locked.length > 0 ? locked : rooms
   }
 
   const setAside: CommitOptions['setAside'] = async (batch, later) => {
-    const locked = new Set(await whichAreLocked(batch))
+    const locked = new Set(await whichMayBeLocked(batch))
     // The entries keep the order in which they were queued: those of `batch` first, then those of `later`, then those in the
     // main lane.
     const moved = [

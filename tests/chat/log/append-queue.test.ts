@@ -277,6 +277,27 @@ describe('a locked room', () => {
     expect(log.batches).toEqual([['a', 'c'], ['e'], ['b'], ['d']])
   })
 
+  test('delays only its own messages also if another row of the room is locked', async () => {
+    const { log, locked, retry, resume, options } = lockableLog()
+    const { appendQueue, append, settled } = start(log, { ...options, lockedRooms: async () => [] })
+    locked.add(2)
+    append(entry('a', 'a', 1))
+    append(entry('b', 'b', 2))
+    append(entry('c', 'c', 3))
+    append(entry('d', 'd', 1))
+    await retry()
+    await new Promise(setImmediate)
+    expect(settled.map(([id]) => id).sort()).toEqual(['a', 'c', 'd'])
+    locked.clear()
+    resume()
+    await appendQueue.idle()
+    append(entry('e', 'e', 2))
+    append(entry('f', 'f', 1))
+    await appendQueue.idle()
+    expect(Object.fromEntries(seqs(settled))).toMatchObject({ a: expect.any(Number), b: expect.any(Number) })
+    expect(log.batches.at(-1)).toEqual(['e', 'f'])
+  })
+
   test('has its own batches until the first message is stored after the lock was released', async () => {
     const { log, locked, options } = lockableLog()
     const batches: number[][] = []
