@@ -18,10 +18,7 @@ export interface DatabaseUrl {
   readonly user: string | undefined
   readonly password: string | undefined
   readonly database: string | undefined
-  /**
-   * The parameter `sslmode`, if libpq supports its value. If a URL has the parameter `ssl` instead, with a value other than
-   * `false`, this is `require`.
-   */
+  /** The TLS mode that the parameter `sslmode` selects, or the parameter `ssl` if there is no `sslmode`. */
   readonly sslmode: SslMode | undefined
   /** The remaining parameters. */
   readonly parameters: Readonly<Record<string, string>>
@@ -29,6 +26,16 @@ export interface DatabaseUrl {
 
 const SSL_MODES = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full'] as const
 export type SslMode = (typeof SSL_MODES)[number]
+
+/** Maps the values of `sslmode` to TLS modes. `no-verify` is node-postgres' name for encryption without verification. */
+const OF_SSLMODE = new Map<string, SslMode>([...SSL_MODES.map(mode => [mode, mode] as const), ['no-verify', 'require']])
+
+/** Maps the values of `ssl` to TLS modes. Some drivers use this parameter instead of `sslmode`, with booleans or with modes. */
+const OF_SSL = new Map<string, SslMode>([
+  ...OF_SSLMODE,
+  ...['true', '1', 'yes', 'on'].map(value => [value, 'require'] as const),
+  ...['false', '0', 'no', 'off'].map(value => [value, 'disable'] as const)
+])
 
 const URL_FORM = /^postgres(?:ql)?:\/\/(?:([^/?#]*)@)?([^/?#@]*)(?:\/([^?#]*))?(?:\?([^#]*))?$/
 const DEFAULT_PORT = 5432
@@ -42,23 +49,45 @@ export const isSocket = (host: string): boolean => host.startsWith('/')
  */
 export const parseDatabaseUrl = (url: string): DatabaseUrl => {
   const match = URL_FORM.exec(url)
-  if (!match)
-    throw new TypeError('The database URL is not valid. Use the form postgres://user:password@host:port/database.')
+  if (!match) throw malformed()
   const [, userinfo = '', authority = '', path = '', query = ''] = match
   const { host, port, user, password, dbname, sslmode, ssl, ...parameters } = Object.fromEntries(
     new URLSearchParams(query)
   )
   const at = userinfo.indexOf(':')
-  const decoded = (text: string | undefined) => (text ? decodeURIComponent(text) : undefined)
+  const decoded = (text: string | undefined) => (text ? decode(text) : undefined)
   return {
     hosts: hostsOf(host === undefined ? authority.split(',').map(decodeHost) : host.split(','), port),
     user: user ?? decoded(at < 0 ? userinfo : userinfo.slice(0, at)),
     password: password ?? decoded(at < 0 ? undefined : userinfo.slice(at + 1)),
     database: dbname ?? decoded(path),
-    // The URLs of some drivers contain `ssl=true` instead of `sslmode`.
-    sslmode: SSL_MODES.find(mode => mode === sslmode) ?? (ssl === undefined || ssl === 'false' ? undefined : 'require'),
+    sslmode: sslModeOf(sslmode, ssl),
     parameters
   }
+}
+
+const malformed = (): TypeError =>
+  new TypeError(
+    'The database URL does not have the form postgres://user:password@host:port/database. Encode special characters in it (@ as %40, / as %2F, # as %23).'
+  )
+
+const decode = (text: string): string => {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    throw malformed()
+  }
+}
+
+/** Throws an error for unknown values, as libpq does. A default in their place could be a connection without encryption. */
+const sslModeOf = (sslmode: string | undefined, ssl: string | undefined): SslMode | undefined => {
+  if (sslmode !== undefined && !OF_SSLMODE.has(sslmode))
+    throw new TypeError(
+      '`sslmode` in the database URL is not valid. Use disable, allow, prefer, require, verify-ca or verify-full.'
+    )
+  if (ssl !== undefined && !OF_SSL.has(ssl))
+    throw new TypeError('`ssl` in the database URL is not valid. Use true or false, or use `sslmode` instead.')
+  return OF_SSLMODE.get(sslmode ?? '') ?? OF_SSL.get(ssl ?? '')
 }
 
 /**
@@ -67,8 +96,8 @@ export const parseDatabaseUrl = (url: string): DatabaseUrl => {
  */
 const decodeHost = (entry: string): string => {
   const [, folder, port] = /^(%2F.*?)(?::(\d+))?$/i.exec(entry) ?? []
-  if (folder === undefined) return decodeURIComponent(entry)
-  return `${decodeURIComponent(folder)}${port ? `/.s.PGSQL.${port}` : ''}`
+  if (folder === undefined) return decode(entry)
+  return `${decode(folder)}${port ? `/.s.PGSQL.${port}` : ''}`
 }
 
 const hostsOf = (entries: readonly string[], ports: string | undefined): DatabaseHost[] => {
@@ -107,14 +136,18 @@ const portOf = (text: string | undefined): number => {
   throw new TypeError('A port in the database URL is not valid. Use a number from 1 to 65535.')
 }
 
-/** Returns whether `parseDatabaseUrl` accepts a text. */
-export const isDatabaseUrl = (url: string): boolean => {
+/** Returns the message with which `parseDatabaseUrl` rejects a text, or `undefined` if it accepts the text. */
+export const invalidUrlReason = (url: string): string | undefined => {
   try {
-    return parseDatabaseUrl(url).hosts.length > 0
-  } catch {
-    return false
+    parseDatabaseUrl(url)
+    return undefined
+  } catch (error) {
+    return (error as TypeError).message
   }
 }
+
+/** Returns whether `parseDatabaseUrl` accepts a text. */
+export const isDatabaseUrl = (url: string): boolean => invalidUrlReason(url) === undefined
 
 /** Returns the name of a server for log lines and errors: `host:port`, `[::1]:5432` or the folder of its socket. */
 export const nameOfHost = ({ host, port }: DatabaseHost): string => {

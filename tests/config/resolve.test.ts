@@ -94,6 +94,15 @@ describe('settings from the environment', () => {
     expect(ssl('postgres://h/d')).toBeUndefined()
   })
 
+  test.each(['databaseUrl', 'databaseListenUrl'])(
+    'rejects an unknown sslmode in %s with the supported values',
+    name => {
+      const { message } = configErrorOf({ [name]: 'postgres://u:opensesame@h/d?sslmode=verify_full' })
+      expect(message).toMatch(new RegExp(`${environmentName(name)} .*sslmode.* require, verify-ca or verify-full`))
+      expect(message).not.toMatch(/opensesame|verify_full/)
+    }
+  )
+
   test('has a default database in dev mode only', () => {
     const values = { secretKey: SECRET_KEY, encryptionKey: ENCRYPTION_KEY }
     expect(resolveSettings({ values, mode: 'dev', names: 'environment' }).settings.databaseUrl).toBe(

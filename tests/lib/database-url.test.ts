@@ -51,7 +51,10 @@ describe('a database URL', () => {
       'postgres://h/d?sslmode=require&channel_binding=require',
       { sslmode: 'require', parameters: { channel_binding: 'require' } }
     ],
-    ['postgres://h/d?sslmode=odd', { sslmode: undefined }],
+    ['postgres://h/d', { sslmode: undefined }],
+    ['postgres://h/d?sslmode=verify-ca&ssl=true', { sslmode: 'verify-ca', parameters: {} }],
+    ['postgres://h/d?sslmode=no-verify', { sslmode: 'require' }],
+    ['postgres://h/d?ssl=verify-full', { sslmode: 'verify-full' }],
     ['postgres://h/d?options=-c%20geqo%3Doff', { parameters: { options: '-c geqo=off' } }]
   ])('parses %s', (url, parts) => {
     expect(parseDatabaseUrl(url)).toMatchObject(parts)
@@ -64,9 +67,37 @@ describe('a database URL', () => {
     'postgres://h:port/d',
     'postgres://h:99999/d',
     'postgres://[::1/d',
-    'postgres://[host]/d'
+    'postgres://[host]/d',
+    'postgres://h/d?sslmode=',
+    'postgres://h/d?sslmode=Require',
+    'postgres://h/d?sslmode=verify_full',
+    'postgres://h/d?sslmode=constructor',
+    'postgres:///d?host=/run&sslmode=odd',
+    'postgres://h/d?sslmode=require&ssl=odd',
+    'postgres://h/d?ssl=',
+    'postgres://h/d?ssl=2'
   ])('rejects %s', url => {
     expect(isDatabaseUrl(url)).toBe(false)
+  })
+
+  test.each([
+    ['require', ['1', 'true', 'yes', 'on', 'require', 'no-verify']],
+    ['disable', ['0', 'false', 'no', 'off', 'disable']]
+  ])('has the sslmode %s if ssl is one of %j', (sslmode, values) => {
+    expect(values.map(value => parseDatabaseUrl(`postgres://h/d?ssl=${value}`).sslmode)).toEqual(
+      values.map(() => sslmode)
+    )
+  })
+
+  test.each([
+    ['?sslmode=s3cret', /sslmode.*disable, allow, prefer, require, verify-ca or verify-full/],
+    ['?ssl=s3cret', /ssl.*true.*false.*sslmode/],
+    ['?port=s3cret', /port.*1 to 65535/],
+    ['%zz-s3cret', /form postgres:.*Encode special characters/]
+  ])('with %j is rejected with advice, and without a part of the URL', (part, advice) => {
+    const parse = () => parseDatabaseUrl(`postgres://h${part}`)
+    expect(parse).toThrow(advice)
+    expect(parse).not.toThrow(/s3cret/)
   })
 
   test('names the servers of a URL without its password', () => {

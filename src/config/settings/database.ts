@@ -1,15 +1,13 @@
 /** The settings of the database. Separate settings can be used instead of a URL. */
-import { isDatabaseUrl } from '../../lib/database-url.ts'
+import { invalidUrlReason } from '../../lib/database-url.ts'
 import { flag, integer, oneOf, optional, ownedBy, text } from './define.ts'
 
-const URL_ADVICE = 'cannot be read as a URL. Encode special characters (@ as %40, / as %2F, # as %23)'
-
-/**
- * Returns an error for a URL that cannot be parsed. Without this check, the driver would reject the URL with a less helpful
- * message.
- */
-const isParsed = (value: unknown): string[] =>
-  String(value).startsWith('pglite:') || isDatabaseUrl(String(value)) ? [] : [URL_ADVICE]
+/** Returns what is wrong with a URL that cannot be parsed. */
+const problemsOf = (value: unknown): string[] => {
+  const url = String(value)
+  const reason = url.startsWith('pglite:') ? undefined : invalidUrlReason(url)
+  return reason === undefined ? [] : [`cannot be used. ${reason.replace(/\.$/, '')}`]
+}
 
 /** The database of `fastify-chat dev` if no setting selects a database. */
 export const DEV_DATABASE_URL = 'pglite:.data/chat'
@@ -43,7 +41,7 @@ export const databaseSettings = ownedBy('db', {
       'x-rule': 'must be postgres://USER:PASSWORD@HOST:PORT/NAME, or pglite:DIR for the embedded database',
       description:
         '`postgres://USER:PASSWORD@HOST:PORT/NAME`, or `pglite:DIR` for the embedded database. Required unless the parts above are set; takes precedence over them.',
-      check: isParsed
+      check: problemsOf
     })
   ),
   databaseSchema: text({
@@ -79,7 +77,7 @@ export const databaseSettings = ownedBy('db', {
       'x-rule': 'must be a postgres:// URL',
       description:
         'The URL of a direct connection for notifications between processes. Needed if `DATABASE_URL` leads to a transaction pooler.',
-      check: isParsed
+      check: problemsOf
     })
   ),
   databaseWaitSeconds: integer(10, {
