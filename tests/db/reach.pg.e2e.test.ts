@@ -1,5 +1,6 @@
 /** Tests how a database URL addresses a server, the parameters of the URL, and the error messages when TLS fails. */
 import { execFileSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -89,20 +90,35 @@ const serve = async (certificate: 'good' | 'expired' | 'none') => {
   await expect.poll(isTaken).toBe(true)
 }
 
-const partsUrl = (databaseHost: string, more: object = {}): string =>
-  resolveSettings({
-    values: {
-      secretKey: SECRET_KEY,
-      encryptionKey: ENCRYPTION_KEY,
-      databaseHost,
-      databasePort: String(cluster.port),
-      databaseName: 'postgres',
-      databaseUser: 'postgres',
-      ...more
-    },
-    mode: 'production',
-    names: 'environment'
-  }).settings.databaseUrl
+/** Returns the options of a client for settings of the environment, as the service passes them. */
+const optionsFor = (values: Record<string, string>) => {
+  const secrets = { secretKey: SECRET_KEY, encryptionKey: ENCRYPTION_KEY }
+  const { settings } = resolveSettings({ values: { ...secrets, ...values }, mode: 'production', names: 'environment' })
+  const { databaseUrl, databaseSsl: ssl, databaseCa: ca, databaseListenUrl: listenUrl } = settings
+  return { url: databaseUrl, ssl, ca, listenUrl }
+}
+
+const partsUrl = (databaseHost: string, more: Record<string, string> = {}): string => {
+  const parts = { databasePort: String(cluster.port), databaseName: 'postgres', databaseUser: 'postgres' }
+  return optionsFor({ databaseHost, ...parts, ...more }).url
+}
+
+/** Returns the address from which the connection for notifications reaches the cluster, and whether it is encrypted. */
+const listenerOf = async (options: Omit<ClientOptions, 'poolMax'>) => {
+  const client = await open(options)
+  const channel = `reach_${randomBytes(6).toString('hex')}`
+  const listener = await client.notifications?.listen(
+    channel,
+    () => {},
+    () => {}
+  )
+  const [row] = await client.query<{ address: string | null; ssl: boolean }>(
+    `select host(client_addr) as address, ssl from pg_stat_activity join pg_stat_ssl using (pid) where query = $1`,
+    [`listen "${channel}"`]
+  )
+  await listener?.end()
+  return row
+}
 
 describeWithCluster('a server is reached', () => {
   const sockets: [string, () => string][] = [
@@ -140,6 +156,23 @@ describeWithCluster('a server is reached', () => {
   test('and delivers notifications over a Unix socket', async () => {
     const client = await open({ url: `postgres://postgres@/postgres?host=${folder}&port=${cluster.port}` })
     expect(await client.notifications?.isDelivered()).toBe(true)
+  })
+})
+
+describeWithCluster('the connection for notifications', () => {
+  const local = () => `postgres://postgres@/postgres?host=${folder}&port=${cluster.port}`
+
+  test('uses TCP if the listening URL does, beside a database URL with a Unix socket', async () => {
+    expect(await listenerOf({ url: local(), listenUrl: url() })).toMatchObject({ address: '127.0.0.1' })
+  })
+
+  test('uses a Unix socket if the listening URL does, beside a database URL with TCP', async () => {
+    expect(await listenerOf({ url: url(), listenUrl: local() })).toMatchObject({ address: null })
+  })
+
+  test('has the user, password and database of the database URL if the listening URL has none', async () => {
+    const listenUrl = `postgres://127.0.0.1:${cluster.port}`
+    expect(await listenerOf({ url: local(), listenUrl })).toMatchObject({ address: '127.0.0.1' })
   })
 })
 

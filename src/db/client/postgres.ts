@@ -1,7 +1,7 @@
 /** Connects to PostgreSQL through postgres.js, either with a client of the service or with a client of the host application. */
 
 import postgres from 'postgres'
-import { nameOfHost, parseDatabaseUrl } from '../../lib/database-url.ts'
+import { type DatabaseUrl, nameOfHost, parseDatabaseUrl } from '../../lib/database-url.ts'
 import { beginTransaction, type Send } from './begin.ts'
 import { deliversNotifications } from './delivery-check.ts'
 import { TYPES } from './encode.ts'
@@ -27,12 +27,13 @@ interface Opened {
 export const openPostgres = (options: ClientOptions): SqlClient => {
   const { url, ssl, ca, poolMax, listenUrl, onWarning = () => {}, responseMs = RESPONSE_MS } = options
   const address = parseDatabaseUrl(url)
-  const base: ConnectionOptions = {
-    ...connectionOptions(address, { ssl, ca }),
+  const optionsOf = (target: DatabaseUrl): ConnectionOptions => ({
+    ...connectionOptions(target, { ssl, ca }),
     types: TYPES,
     fetch_types: false,
     onnotice: () => {}
-  }
+  })
+  const base = optionsOf(address)
 
   /**
    * Inspects the server on a connection that does not send the session settings as startup parameters, because a pooler may
@@ -67,8 +68,7 @@ export const openPostgres = (options: ClientOptions): SqlClient => {
   }
 
   const end = ({ sql }: Opened, timeout: number): Promise<void> => sql.end({ timeout })
-  const listening =
-    listenUrl === undefined ? base : { ...base, ...connectionOptions(parseDatabaseUrl(listenUrl), { ssl, ca }) }
+  const listening = listenUrl === undefined ? base : optionsOf(completedFrom(address, parseDatabaseUrl(listenUrl)))
   return clientOver({
     pool: createPool({ open, end, maxConnections: poolMax, mayReplace: true, waitMs: responseMs }),
     responseMs,
@@ -78,6 +78,15 @@ export const openPostgres = (options: ClientOptions): SqlClient => {
     connect: more => postgres({ ...listening, ...more })
   })
 }
+
+/** Returns the listening URL. The user, password, database and `sslmode` that it lacks are those of the database URL. */
+const completedFrom = (database: DatabaseUrl, listening: DatabaseUrl): DatabaseUrl => ({
+  ...listening,
+  user: listening.user ?? database.user,
+  password: listening.password ?? database.password,
+  database: listening.database ?? database.database,
+  sslmode: listening.sslmode ?? database.sslmode
+})
 
 /**
  * Wraps a client of the host application. Never changes its session settings and never closes it. `listenUrl` is needed if the
