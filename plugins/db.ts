@@ -84,8 +84,8 @@ const withoutLostNotifications = async (fastify: FastifyInstance, client: SqlCli
 export type { DatabaseHandle }
 
 const adopt = async (fastify: FastifyInstance, handle: DatabaseHandle, settings: Settings): Promise<SqlClient> => {
-  const { databaseSchema, databaseListenUrl, migrateOnStart } = settings
-  const client = await withoutLostNotifications(fastify, await adoptClient(handle, databaseListenUrl))
+  const { databaseSchema, databaseListenUrl: listenUrl, databaseSsl: ssl, databaseCa: ca, migrateOnStart } = settings
+  const client = await withoutLostNotifications(fastify, await adoptClient(handle, { listenUrl, ssl, ca }))
   // Without `migrateOnStart`, the migrations are not checked either, because the host may not be connected yet.
   if (migrateOnStart) await migrateUp(client, databaseSchema)
   return client

@@ -1,10 +1,10 @@
 /** Determines the URL of the database, from `databaseUrl` or from the separate settings for its parts. */
 import { isIP } from 'node:net'
-import { isDatabaseUrl, isSocket, parseDatabaseUrl } from '../lib/database-url.ts'
+import { isDatabaseUrl, isSocket } from '../lib/database-url.ts'
 import type { BadSetting } from './errors.ts'
 import { DEV_DATABASE_URL } from './settings/database.ts'
 import type { Mode } from './settings/define.ts'
-import type { Settings, SettingsInput } from './settings.ts'
+import type { SettingsInput } from './settings.ts'
 
 /** The URL of the database, with warnings. If the URL cannot be determined, `bad` contains the settings to correct. */
 export interface Database {
@@ -55,15 +55,4 @@ const urlOf = (input: Partial<SettingsInput>): string => {
   const password = databasePassword === undefined ? '' : `:${part(databasePassword)}`
   const address = isIP(host) === 6 ? `[${host}]` : host
   return `postgres://${part(databaseUser)}${password}@${address}:${databasePort}/${part(databaseName)}`
-}
-
-/**
- * Returns the TLS mode that the `sslmode` of a URL requires, or `undefined` if `sslmode` does not require encryption.
- * `verify-ca` counts as `verify-full`.
- */
-export const sslOf = (url: string): Settings['databaseSsl'] => {
-  if (!isDatabaseUrl(url)) return undefined
-  const { sslmode: mode } = parseDatabaseUrl(url)
-  if (mode === 'verify-full' || mode === 'verify-ca') return 'verify-full'
-  return mode === 'require' ? 'require' : undefined
 }

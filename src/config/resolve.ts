@@ -1,7 +1,7 @@
 /** Validates settings. Reports all errors at once, without the values of the settings. */
 import { parseOrigin } from '../lib/origins.ts'
 import { type BrokenRule, brokenRules, compile } from '../protocol/validation.ts'
-import { databaseOf, sslOf } from './database-url.ts'
+import { databaseOf } from './database-url.ts'
 import { type BadSetting, ConfigError, type Names } from './errors.ts'
 import { fromStrings } from './from-strings.ts'
 import { issuerOf } from './issuer.ts'
@@ -82,11 +82,9 @@ const merged = (bad: readonly BadSetting[]): BadSetting[] => [
 const settingsOf = (input: SettingsInput, url: string): Settings => {
   const { databaseHost, databasePort, databaseName, databaseUser, databasePassword, ...rest } = input
   const corsOrigins = rest.corsOrigins.map(parseOrigin).flatMap(parsed => ('origin' in parsed ? [parsed.origin] : []))
-  const ssl = rest.databaseSsl ?? sslOf(url)
   return Object.freeze({
     ...rest,
     corsOrigins,
-    ...(ssl ? { databaseSsl: ssl } : {}),
     databaseUrl: url,
     audience: rest.audience ?? rest.databaseSchema
   })

@@ -86,12 +86,9 @@ describe('settings from the environment', () => {
     expect(warnings).toEqual([expect.stringContaining('DATABASE_URL')])
   })
 
-  test('reads databaseSsl from sslmode in the database URL if the setting is missing', () => {
-    const ssl = (databaseUrl: string, more = {}) => fromEnvironment({ databaseUrl, ...more }).settings.databaseSsl
-    expect(ssl('postgres://h/d?sslmode=require')).toBe('require')
-    expect(ssl('postgres://h/d?sslmode=verify-ca')).toBe('verify-full')
-    expect(ssl('postgres://h/d?sslmode=require', { databaseSsl: 'disable' })).toBe('disable')
-    expect(ssl('postgres://h/d')).toBeUndefined()
+  test('does not set databaseSsl from the sslmode of one URL, because it would apply to both URLs', () => {
+    const databaseUrl = 'postgres://h/d?sslmode=require'
+    expect(fromEnvironment({ databaseUrl }).settings.databaseSsl).toBeUndefined()
   })
 
   test.each(['databaseUrl', 'databaseListenUrl'])(

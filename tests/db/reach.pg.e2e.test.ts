@@ -4,10 +4,11 @@ import { randomBytes } from 'node:crypto'
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import postgres from 'postgres'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { resolveSettings } from '../../src/config/resolve.ts'
-import { openClient, waitForDatabase } from '../../src/db/client/open.ts'
-import type { ClientOptions } from '../../src/db/client/types.ts'
+import { adoptClient, openClient, waitForDatabase } from '../../src/db/client/open.ts'
+import type { ClientOptions, SqlClient } from '../../src/db/client/types.ts'
 import { type Cluster, owner, startCluster } from '../chaos/cluster.ts'
 import { binaries, describeWithCluster } from '../support/own-cluster.ts'
 import { isAvailable } from '../support/requirements.ts'
@@ -40,6 +41,8 @@ const createCertificates = (): void => {
     if (as) chownSync(join(certificates, `${name}.key`), as.uid, as.gid)
   }
 }
+
+const ca = (name = 'ca') => readFileSync(join(certificates, `${name}.pem`), 'utf8')
 
 beforeAll(async () => {
   if (!binaries) return
@@ -104,8 +107,7 @@ const partsUrl = (databaseHost: string, more: Record<string, string> = {}): stri
 }
 
 /** Returns the address from which the connection for notifications reaches the cluster, and whether it is encrypted. */
-const listenerOf = async (options: Omit<ClientOptions, 'poolMax'>) => {
-  const client = await open(options)
+const listenerOf = async (client: SqlClient) => {
   const channel = `reach_${randomBytes(6).toString('hex')}`
   const listener = await client.notifications?.listen(
     channel,
@@ -163,16 +165,37 @@ describeWithCluster('the connection for notifications', () => {
   const local = () => `postgres://postgres@/postgres?host=${folder}&port=${cluster.port}`
 
   test('uses TCP if the listening URL does, beside a database URL with a Unix socket', async () => {
-    expect(await listenerOf({ url: local(), listenUrl: url() })).toMatchObject({ address: '127.0.0.1' })
+    expect(await listenerOf(await open({ url: local(), listenUrl: url() }))).toMatchObject({ address: '127.0.0.1' })
   })
 
   test('uses a Unix socket if the listening URL does, beside a database URL with TCP', async () => {
-    expect(await listenerOf({ url: url(), listenUrl: local() })).toMatchObject({ address: null })
+    expect(await listenerOf(await open({ url: url(), listenUrl: local() }))).toMatchObject({ address: null })
   })
 
   test('has the user, password and database of the database URL if the listening URL has none', async () => {
     const listenUrl = `postgres://127.0.0.1:${cluster.port}`
-    expect(await listenerOf({ url: local(), listenUrl })).toMatchObject({ address: '127.0.0.1' })
+    expect(await listenerOf(await open({ url: local(), listenUrl }))).toMatchObject({ address: '127.0.0.1' })
+  })
+
+  test.each([
+    ['is not encrypted with sslmode=disable', 'require', 'disable', {}, false],
+    ['is encrypted with sslmode=require', 'disable', 'require', {}, true],
+    ['has the sslmode of the database URL if the listening URL has none', 'require', '', {}, true],
+    ['is encrypted with DATABASE_SSL=require', 'disable', 'disable', { databaseSsl: 'require' }, true]
+  ] as const)('%s', async (_, mode, listenMode, more, isEncrypted) => {
+    await serve('good')
+    const databaseListenUrl = url('127.0.0.1', listenMode && `?sslmode=${listenMode}`)
+    const options = optionsFor({ databaseUrl: url('127.0.0.1', `?sslmode=${mode}`), databaseListenUrl, ...more })
+    expect(await listenerOf(await open(options))).toMatchObject({ ssl: isEncrypted })
+  })
+
+  test('has the TLS settings beside a client of a host application', async () => {
+    await serve('good')
+    const sql = postgres(url(), { onnotice: () => {} })
+    onTestFinished(() => sql.end({ timeout: 1 }))
+    const tls = { ssl: 'verify-full', ca: ca() } as const
+    const client = await adoptClient(sql, { listenUrl: url('localhost'), ...tls })
+    expect(await listenerOf(client)).toMatchObject({ ssl: true })
   })
 })
 
@@ -206,8 +229,6 @@ describeWithCluster('the parameters of a URL', () => {
 })
 
 describeWithCluster('TLS', () => {
-  const ca = (name = 'ca') => readFileSync(join(certificates, `${name}.pem`), 'utf8')
-
   test.each([
     ['DATABASE_SSL=require', { ssl: 'require' }, ''],
     ['DATABASE_SSL=verify-full', { ssl: 'verify-full' }, ''],
@@ -234,6 +255,20 @@ describeWithCluster('TLS', () => {
     expect(await encrypted({ ca: ca() }, '?sslmode=verify-ca')).toBe(true)
     expect(await encrypted({})).toBe(false)
     expect(await encrypted({ ssl: 'disable' }, '?sslmode=require')).toBe(false)
+  })
+
+  test.each([
+    ['sslmode=verify-ca', '?sslmode=verify-ca', {}],
+    ['DATABASE_SSL=verify-ca', '', { databaseSsl: 'verify-ca' }]
+  ])('verifies the authority of a certificate but not its host name with %s', async (_, parameters, more) => {
+    await serve('good')
+    const optionsWith = (databaseCa: string) =>
+      optionsFor({ databaseUrl: url('127.0.0.1', parameters), databaseCa, ...more })
+    const client = await open(optionsWith(ca()))
+    expect(await client.query('select ssl from pg_stat_ssl where pid = pg_backend_pid()')).toEqual([{ ssl: true }])
+    expect(await errorMessageOf(optionsWith(ca('other')))).toMatch(/authority .* is not trusted/)
+    await serve('expired')
+    expect(await errorMessageOf(optionsWith(ca()))).toMatch(/certificate has expired/)
   })
 
   test('fails with the reason why a certificate is not valid', async () => {

@@ -51,9 +51,9 @@ export const databaseSettings = ownedBy('db', {
     description: 'The schema of all tables. Several instances, or your own application, can share a database.'
   }),
   databaseSsl: optional(
-    oneOf(['disable', 'require', 'verify-full'], {
+    oneOf(['disable', 'require', 'verify-ca', 'verify-full'], {
       description:
-        '`require` encrypts the connection; `verify-full` also verifies the certificate and the name of the server.',
+        '`require` encrypts the connection; `verify-ca` also verifies the authority of the certificate, and `verify-full` also the name of the server. Takes precedence over the `sslmode` of both URLs.',
       derived: "the URL's `sslmode`"
     })
   ),
@@ -62,7 +62,7 @@ export const databaseSettings = ownedBy('db', {
       pattern: '-----BEGIN CERTIFICATE-----',
       'x-rule': 'must be a certificate in PEM',
       description:
-        'The certificate authority for `verify-full`, in PEM. Usually set as a file: `DATABASE_CA_FILE=/path/ca.pem`.'
+        'The certificate authority for `verify-ca` and `verify-full`, in PEM. Usually set as a file: `DATABASE_CA_FILE=/path/ca.pem`.'
     })
   ),
   databasePoolMax: integer(10, {
@@ -76,7 +76,7 @@ export const databaseSettings = ownedBy('db', {
       pattern: '^postgres(ql)?://\\S+$',
       'x-rule': 'must be a postgres:// URL',
       description:
-        'The URL of a direct connection for notifications between processes. Needed if `DATABASE_URL` leads to a transaction pooler.',
+        'The URL of a direct connection for notifications between processes. Needed if `DATABASE_URL` leads to a transaction pooler. The user, password, database and `sslmode` that it lacks are those of `DATABASE_URL`.',
       check: problemsOf
     })
   ),

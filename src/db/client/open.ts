@@ -3,7 +3,7 @@ import type { PGlite } from '@electric-sql/pglite'
 import type postgres from 'postgres'
 import { adoptEmbedded, openEmbedded } from './pglite.ts'
 import { adoptPostgres, openPostgres } from './postgres.ts'
-import type { ClientOptions, SqlClient } from './types.ts'
+import type { ClientOptions, ListeningAddress, SqlClient } from './types.ts'
 
 const EMBEDDED = 'pglite:'
 
@@ -25,8 +25,8 @@ export interface EmbeddedHandle {
 /**
  * Wraps a client of the host application. Returns an SqlClient unchanged. Rejects with a TypeError if `handle` is not a client.
  */
-export const adoptClient = async (handle: DatabaseHandle, listenUrl?: string): Promise<SqlClient> => {
-  if (typeof handle === 'function' && 'unsafe' in handle) return adoptPostgres(handle, listenUrl)
+export const adoptClient = async (handle: DatabaseHandle, listening: ListeningAddress = {}): Promise<SqlClient> => {
+  if (typeof handle === 'function' && 'unsafe' in handle) return adoptPostgres(handle, listening)
   if (typeof handle === 'object' && handle !== null && 'waitReady' in handle)
     return adoptEmbedded(handle as unknown as PGlite)
   if (typeof handle === 'object' && handle !== null && 'engine' in handle) return handle

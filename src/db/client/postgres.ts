@@ -12,7 +12,7 @@ import { asObjects, drizzleOver, type Execute } from './rows.ts'
 import { inspectSession, statementsThatSet } from './session.ts'
 import { type Run, type Runner, runForeign, runOwn } from './statements.ts'
 import { explainTls } from './tls-offer.ts'
-import type { ClientOptions, SqlClient, SqlTransaction } from './types.ts'
+import type { ClientOptions, ListeningAddress, SqlClient, SqlTransaction } from './types.ts'
 import { type ConnectionOptions, connectionOptions, urlSettings } from './url-options.ts'
 
 /** The postgres.js client of a pool, and how to send statements with the client. */
@@ -90,9 +90,9 @@ const completedFrom = (database: DatabaseUrl, listening: DatabaseUrl): DatabaseU
 
 /**
  * Wraps a client of the host application. Never changes its session settings and never closes it. `listenUrl` is needed if the
- * client connects through a transaction pooler. Throws a TypeError if the client has the option `transform.row`.
+ * client connects through a transaction pooler, and `ssl` and `ca` apply only to `listenUrl`. Throws a TypeError if the client has the option `transform.row`.
  */
-export const adoptPostgres = (sql: postgres.Sql, listenUrl?: string): SqlClient => {
+export const adoptPostgres = (sql: postgres.Sql, { listenUrl, ssl, ca }: ListeningAddress): SqlClient => {
   const { host, port, path, transform, max: maxConnections } = sql.options
   if (transform.row.from) {
     throw new TypeError(
@@ -110,6 +110,8 @@ export const adoptPostgres = (sql: postgres.Sql, listenUrl?: string): SqlClient 
     }
   }
 
+  // Creates a dedicated connection, as the `listen` of postgres.js does.
+  const listening = listenUrl === undefined ? sql.options : connectionOptions(parseDatabaseUrl(listenUrl), { ssl, ca })
   const servers = host.map((name, at) => nameOfHost({ host: name, port: port[at] ?? port[0] ?? 5432 }))
   return clientOver({
     pool: createPool({ open, end: async () => {}, maxConnections, mayReplace: false, waitMs: RESPONSE_MS }),
@@ -117,11 +119,7 @@ export const adoptPostgres = (sql: postgres.Sql, listenUrl?: string): SqlClient 
     run,
     where: path ? String(path) : servers.join(', '),
     maxConnections,
-    // Creates a dedicated connection, as the `listen` of postgres.js does.
-    connect: more => {
-      const own = listenUrl === undefined ? sql.options : connectionOptions(parseDatabaseUrl(listenUrl), {})
-      return postgres({ ...(own as ConnectionOptions), ...more })
-    }
+    connect: more => postgres({ ...(listening as ConnectionOptions), ...more })
   })
 }
 

@@ -84,10 +84,11 @@ export interface ClientOptions {
   /** `postgres://user:password@host:port/name`, or `pglite:DIR` for the embedded database. */
   readonly url: string
   /**
-   * The TLS mode. `require` encrypts but does not verify the server. `verify-full` verifies the certificate and its host name.
+   * The TLS mode. `require` encrypts but does not verify the server, `verify-ca` also verifies the authority of its certificate,
+   * and `verify-full` also verifies the host name. Overrides the `sslmode` of both URLs.
    */
-  readonly ssl?: 'disable' | 'require' | 'verify-full' | undefined
-  /** The certificate of the certificate authority for `verify-full`, in PEM format. */
+  readonly ssl?: 'disable' | 'require' | 'verify-ca' | 'verify-full' | undefined
+  /** The certificate of the certificate authority for `verify-ca` and `verify-full`, in PEM format. */
   readonly ca?: string | undefined
   /** Maximum number of connections. */
   readonly poolMax: number
@@ -98,3 +99,6 @@ export interface ClientOptions {
   /** Called with a warning for the operator. */
   readonly onWarning?: ((sentence: string) => void) | undefined
 }
+
+/** How the connection for `LISTEN` reaches the database, beside a client of the host application. */
+export type ListeningAddress = Pick<ClientOptions, 'listenUrl' | 'ssl' | 'ca'>
