@@ -155,10 +155,43 @@ describeWithCluster('a server is reached', () => {
     expect(await client.query('select 1 as one')).toEqual([{ one: 1 }])
   })
 
-  test('and delivers notifications over a Unix socket', async () => {
-    const client = await open({ url: `postgres://postgres@/postgres?host=${folder}&port=${cluster.port}` })
-    expect(await client.notifications?.isDelivered()).toBe(true)
+  const lists: [string, () => string, string | null][] = [
+    ['a Unix socket, if it is the first', () => `${folder},127.0.0.1`, null],
+    ['the next host, if there is no Unix socket at the first', () => '/absent,127.0.0.1', '127.0.0.1'],
+    ['the next Unix socket, if there is none at the first', () => `/absent,${folder}`, null],
+    ['a Unix socket, if nothing listens at the hosts before', () => `127.0.0.2,${folder}`, null]
+  ]
+  test.each(lists)('in the order of the list: at %s', async (_, hosts, address) => {
+    for (const sslmode of ['disable', 'prefer']) {
+      const client = await open({
+        url: `postgres:///postgres?user=postgres&host=${hosts()}&port=${cluster.port}&sslmode=${sslmode}`
+      })
+      expect(await client.query('select host(inet_server_addr()) as address')).toEqual([{ address }])
+    }
   })
+
+  test('over Unix sockets only, whatever the TLS mode', async () => {
+    const client = await open({
+      url: `postgres:///postgres?user=postgres&host=/absent,${folder}&port=${cluster.port}`,
+      ssl: 'verify-full'
+    })
+    expect(await client.query('select inet_server_addr() is null as is_local')).toEqual([{ is_local: true }])
+  })
+
+  test.each(['/absent,db', 'db,/absent'])(
+    'not with a list of hosts and Unix sockets that requires TLS: %s',
+    async hosts => {
+      const listed = `postgres:///postgres?user=postgres&password=s3cret&host=${hosts}`
+      const advice = /Unix sockets.*TLS.* Remove .*list/
+      await expect(openClient({ url: `${listed}&sslmode=require`, poolMax: 1 })).rejects.toThrow(advice)
+      await expect(openClient({ url: listed, ssl: 'verify-full', poolMax: 1 })).rejects.toThrow(advice)
+      const error = await openClient({ url: url(), listenUrl: listed, ssl: 'require', poolMax: 1 }).catch(
+        thrown => thrown
+      )
+      expect(error.message).toMatch(advice)
+      expect(error.message).not.toContain('s3cret')
+    }
+  )
 })
 
 describeWithCluster('the connection for notifications', () => {

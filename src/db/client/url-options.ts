@@ -1,7 +1,7 @@
 /** Converts a database URL and the TLS settings to options of postgres.js, so that postgres.js doesn't parse the URL itself. */
 import { checkServerIdentity, type PeerCertificate } from 'node:tls'
 import type postgres from 'postgres'
-import { type DatabaseUrl, isSocket, type SslMode } from '../../lib/database-url.ts'
+import { type DatabaseHost, type DatabaseUrl, isSocket, type SslMode } from '../../lib/database-url.ts'
 import { version } from '../../lib/package.ts'
 
 export interface TlsOptions {
@@ -37,24 +37,45 @@ const tls = (mode: SslMode, ca: string | undefined, hosts: readonly string[]): f
 }
 
 /**
+ * Returns the TLS option. As in libpq, a connection over a Unix socket does not use TLS. postgres.js has one option for all hosts,
+ * so a list of both kinds cannot require TLS. With `prefer`, the server declines TLS over a socket. Throws a TypeError for such a list.
+ */
+const tlsOf = (hosts: readonly DatabaseHost[], mode: SslMode, ca: string | undefined): false | 'prefer' | object => {
+  const names = hosts.map(({ host }) => host)
+  if (names.every(isSocket)) return false
+  const option = tls(mode, ca, names)
+  if (typeof option === 'object' && names.some(isSocket))
+    throw new TypeError(
+      'A list of hosts in the database URL contains Unix sockets, and the other hosts require TLS, which is not supported. Remove the sockets or the other hosts from the list.'
+    )
+  return option
+}
+
+/**
+ * Returns the host and port for postgres.js, which passes both to `connect` of `net.Socket`. There, a path in place of the port
+ * is that of a Unix socket. The option `path` of postgres.js would replace all hosts of a list.
+ */
+const addressOf = ({ host, port }: DatabaseHost): { host: string; port: number | string } => {
+  if (!isSocket(host)) return { host, port }
+  const path = `${host}/.s.PGSQL.${port}`
+  return { host: path, port: path }
+}
+
+/**
  * Returns the connection options. The only session setting among them is `application_name`. `urlSettings` returns the other
  * session settings in the URL.
  */
 export const connectionOptions = (url: DatabaseUrl, { ssl, ca }: TlsOptions): ConnectionOptions => {
   const { hosts, user, password, database, parameters } = url
-  const [first] = hosts
-  const names = hosts.map(({ host }) => host)
-  const isLocal = first !== undefined && isSocket(first.host)
+  const addresses = hosts.map(addressOf)
   const attributes = parameters.target_session_attrs
   return {
     // The types of postgres.js don't allow several hosts. The spread avoids a type error.
-    ...{ host: names, port: hosts.map(({ port }) => port) },
-    ...(isLocal ? { path: `${first.host}/.s.PGSQL.${first.port}` } : {}),
+    ...{ host: addresses.map(({ host }) => host), port: addresses.map(({ port }) => port) },
     ...(user === undefined ? {} : { user }),
     ...(password === undefined ? {} : { password }),
     ...(database === undefined ? {} : { database }),
-    // As in libpq, a connection over a Unix socket does not use TLS.
-    ssl: isLocal ? false : tls(ssl ?? url.sslmode ?? 'disable', ca, names),
+    ssl: tlsOf(hosts, ssl ?? url.sslmode ?? 'disable', ca),
     connect_timeout: Number(parameters.connect_timeout) || CONNECT_SECONDS,
     keep_alive: 15,
     // With only one server, the check of `target_session_attrs` would only delay the connection.
