@@ -56,6 +56,15 @@ describe.runIf(isAvailable('pgbouncer'))('behind PgBouncer', () => {
     expect(prepared.flat()).toEqual(Array.from({ length: 20 }, (_, n) => ({ n })))
   })
 
+  test.each(SETUPS)('%s, the role in the URL is that of every transaction', async (_, options) => {
+    const { databaseUrl } = await start(options)
+    const client = await openClient({ url: `${databaseUrl}?options=-c%20role%3Dpg_monitor`, poolMax: 2 })
+    onTestFinished(() => client.close())
+    const wanted = [{ name: 'pg_monitor' }]
+    expect(await client.query('select current_user as name')).toEqual(wanted)
+    expect(await client.transaction(({ query }) => query('select current_user as name'))).toEqual(wanted)
+  })
+
   test('in session mode, two processes receive each other’s notifications', async () => {
     const settings = await start()
     const [one, other] = [await startService(settings), await startService(settings)]

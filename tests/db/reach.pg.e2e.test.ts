@@ -254,6 +254,15 @@ describeWithCluster('the parameters of a URL', () => {
     expect(warnings[0]).not.toMatch(/sslmode|application_name|work_mem|geqo|secret/)
   })
 
+  test('may be settings that pg_settings does not show, such as role', async () => {
+    const warnings: string[] = []
+    const databaseUrl = url('127.0.0.1', '?options=-c%20Role%3Dpg_monitor%20-c%20absent%3D1')
+    const client = await open({ url: databaseUrl, onWarning: sentence => warnings.push(sentence) })
+    expect(await client.query('select current_user as name')).toEqual([{ name: 'pg_monitor' }])
+    expect(warnings).toEqual([expect.stringContaining('ignored: absent.')])
+    expect(await errorMessageOf({ url: url('127.0.0.1', '?role=absent') })).toMatch(/role "absent" does not exist/)
+  })
+
   test('with an invalid value cause an error with the server’s message', async () => {
     expect(await errorMessageOf({ url: url('127.0.0.1', '?work_mem=much') })).toMatch(
       /invalid value for parameter "work_mem"/
