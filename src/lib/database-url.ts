@@ -20,7 +20,7 @@ export interface DatabaseUrl {
   readonly database: string | undefined
   /** The TLS mode that the parameter `sslmode` selects, or the parameter `ssl` if there is no `sslmode`. */
   readonly sslmode: SslMode | undefined
-  /** The remaining parameters. */
+  /** The remaining parameters, keyed by lower-case name. */
   readonly parameters: Readonly<Record<string, string>>
 }
 
@@ -51,9 +51,9 @@ export const parseDatabaseUrl = (url: string): DatabaseUrl => {
   const match = URL_FORM.exec(url)
   if (!match) throw malformed()
   const [, userinfo = '', authority = '', path = '', query = ''] = match
-  const { host, port, user, password, dbname, sslmode, ssl, ...parameters } = Object.fromEntries(
-    new URLSearchParams(query)
-  )
+  // An ignored `sslMode=require` would cause a connection without encryption. The server ignores the case of its settings, too.
+  const named = [...new URLSearchParams(query)].map(([name, value]) => [name.toLowerCase(), value] as const)
+  const { host, port, user, password, dbname, sslmode, ssl, ...parameters } = Object.fromEntries(named)
   const at = userinfo.indexOf(':')
   const decoded = (text: string | undefined) => (text ? decode(text) : undefined)
   return {

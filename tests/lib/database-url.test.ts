@@ -53,6 +53,7 @@ describe('a database URL', () => {
     ],
     ['postgres://h/d', { sslmode: undefined }],
     ['postgres://h/d?sslmode=verify-ca&ssl=true', { sslmode: 'verify-ca', parameters: {} }],
+    ['postgres://h/d?sslMode=require&Work_Mem=5MB', { sslmode: 'require', parameters: { work_mem: '5MB' } }],
     ['postgres://h/d?sslmode=no-verify', { sslmode: 'require' }],
     ['postgres://h/d?ssl=verify-full', { sslmode: 'verify-full' }],
     ['postgres://h/d?options=-c%20geqo%3Doff', { parameters: { options: '-c geqo=off' } }]
@@ -74,6 +75,7 @@ describe('a database URL', () => {
     'postgres://h/d?sslmode=constructor',
     'postgres:///d?host=/run&sslmode=odd',
     'postgres://h/d?sslmode=require&ssl=odd',
+    'postgres://h/d?SSLMODE=odd',
     'postgres://h/d?ssl=',
     'postgres://h/d?ssl=2'
   ])('rejects %s', url => {
