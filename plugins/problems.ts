@@ -3,7 +3,7 @@
 import type { FastifyBodyParser, FastifyInstance, FastifyReply, FastifyRequest, FastifySchemaCompiler } from 'fastify'
 import fp from 'fastify-plugin'
 import { isUnavailable } from '../src/db/client/errors.ts'
-import { problemOf, refusalOf } from '../src/http/problems.ts'
+import { invalidRequest, problemOf, refusalOf } from '../src/http/problems.ts'
 import { createSerializerCompiler } from '../src/http/serializers.ts'
 import { clientAddress } from '../src/lib/client-address.ts'
 import { brokenBound } from '../src/lib/json-bounds.ts'
@@ -37,6 +37,7 @@ export default fp(
     for (const schema of components)
       fastify.addSchema(schema === Problem && !hasOwnCodesOnly ? EmbeddedProblem : schema)
     fastify.setValidatorCompiler(validatorCompiler)
+    fastify.setSchemaErrorFormatter(invalidRequest)
     // In this scope, replaces the host's serializer and body parsers. Also removes Fastify's body parser for plain text.
     fastify.setSerializerCompiler(createSerializerCompiler(fastify.getSchemas()))
     fastify.removeAllContentTypeParsers()

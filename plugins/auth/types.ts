@@ -30,8 +30,8 @@ export interface ChatAuth {
   readonly cookies: SessionCookies
   /**
    * Sets `request.chatUser`. Throws an error with the status 401 or 403 if the request is not authenticated, or if the account
-   * was suspended or deleted. Throws `unavailable` if the host's `authenticate` fails, or if the keys of another issuer cannot be
-   * fetched. Used as an `onRequest` hook.
+   * was suspended or deleted. Rethrows an error of the host's `authenticate` that has a 4xx status. Throws `unavailable` if
+   * `authenticate` fails otherwise, or if the keys of another issuer cannot be fetched. Used as an `onRequest` hook.
    */
   requireUser(request: FastifyRequest): Promise<void>
   /**

@@ -1,6 +1,7 @@
 /** Identifies the users of a host application and creates a chat user for each of them on first use. */
 import type { UserRecord } from '../db/repositories/users.ts'
 import type { Clock } from '../lib/clock.ts'
+import { errorStatus } from '../lib/error-status.ts'
 import type { Log } from '../lib/logging.ts'
 import { withholdMessage } from '../lib/redact.ts'
 import { isVisible } from '../lib/text.ts'
@@ -45,7 +46,7 @@ export interface HostUsers {
   admit(person: HostUser): Promise<UserRecord>
   /**
    * Calls the host's `authenticate`, and returns the chat user of its result. Throws `not_logged_in` if `authenticate` returns
-   * no user, returns an expired user, or throws an error with the status 401 or 403. Throws `unavailable` if `authenticate`
+   * no user or an expired user. Rethrows an error of `authenticate` that has a 4xx status. Throws `unavailable` if `authenticate`
    * returns an invalid user, throws any other error, or times out. Throws `account_suspended` or `account_deleted` in the same
    * cases as `admit`.
    */
@@ -89,7 +90,7 @@ export const createHostUsers = ({ users, log, clock }: HostUsersOptions): HostUs
         )) as typeof identity
         if (identity) checkedIdentity(identity)
       } catch (error) {
-        if (isRefusal(error)) throw notLoggedIn()
+        if (isRefusal(error)) throw error
         log.error({ err: error }, 'authenticate failed; the caller was rejected')
         throw new ChatError('unavailable', 'Your login cannot be checked right now. Try again in a moment.', {
           retryAfterMs: 1000,
@@ -116,7 +117,7 @@ const notLoggedIn = (): ChatError =>
 
 /**
  * Calls the host's `authenticate`. Redacts an error that will be logged, because its message may quote a token. An error with
- * the status 401 or 403 is not logged, and stays unchanged.
+ * a 4xx status is the host's response to the client. It is not logged, and stays unchanged.
  */
 const callHost = async <T>(authenticate: () => T): Promise<Awaited<T>> => {
   try {
@@ -126,8 +127,7 @@ const callHost = async <T>(authenticate: () => T): Promise<Awaited<T>> => {
   }
 }
 
-const isRefusal = (error: unknown): boolean =>
-  error instanceof Error && 'statusCode' in error && (error.statusCode === 401 || error.statusCode === 403)
+const isRefusal = (error: unknown): boolean => (errorStatus(error) ?? 500) < 500
 
 // PostgreSQL cannot store a NUL character in text.
 const isText = (value: unknown, max: number): value is string =>

@@ -1,9 +1,12 @@
 /** Converts errors to problems (RFC 9457), including errors from hooks and plugins of a host application. */
 import { STATUS_CODES, validateHeaderName, validateHeaderValue } from 'node:http'
+import type { ErrorObject } from 'ajv'
+import type { FastifySchemaValidationError } from 'fastify'
 import { timestamp } from '../lib/clock.ts'
+import { errorStatus, statusOf } from '../lib/error-status.ts'
 import { ChatError, ERRORS, type ErrorCode, type Violation } from '../protocol/errors.ts'
 import type { Problem } from '../protocol/http/problems.ts'
-import { isAjvError, sentencesOf, violations } from '../protocol/validation.ts'
+import { sentencesOf, violations } from '../protocol/validation.ts'
 
 /** The response to an error. */
 export interface Refusal {
@@ -28,12 +31,8 @@ export interface RefusalContext {
 interface Thrown {
   readonly code?: unknown
   readonly message?: unknown
-  readonly status?: unknown
-  readonly statusCode?: unknown
   readonly headers?: unknown
   readonly expose?: unknown
-  readonly validation?: unknown
-  readonly validationContext?: unknown
 }
 
 /** Maps Fastify's names of the parts of a request to the paths in a problem. */
@@ -78,18 +77,39 @@ const DETAILS: Partial<Record<number, string>> = {
 const FAILURE = 'The service failed. Try again, and report the `instance` of this problem if it happens again.'
 
 /**
+ * Thrown by Fastify for a request that does not match the schema of its route. It is a class of its own, because errors of a host
+ * may have a `validation` too. Fastify sets properties on the error, such as `statusCode`, so it cannot be a ChatError.
+ */
+class InvalidRequest extends Error {
+  readonly problem: ChatError
+
+  constructor(problem: ChatError) {
+    super(problem.detail)
+    this.name = 'InvalidRequest'
+    this.problem = problem
+  }
+}
+
+/** Creates the error for a request that does not match the schema of its route, from Ajv's errors. */
+export const invalidRequest = (broken: readonly FastifySchemaValidationError[], part: string): Error => {
+  const errors = violations(broken as ErrorObject[], PARTS[part] ?? '')
+  return new InvalidRequest(
+    new ChatError('validation_failed', `The request is not valid. ${sentencesOf(errors)}`, { errors })
+  )
+}
+
+/**
  * Returns the response to an error. An error from a host keeps its status and headers. It also keeps its message if the status
  * is below 500 and `expose` is not false.
  */
 export const refusalOf = (error: unknown, { replyStatus, isUnavailable }: RefusalContext): Refusal => {
   if (error instanceof ChatError) return ofChatError(error)
+  if (error instanceof InvalidRequest) return ofChatError(error.problem)
   const thrown: Thrown = typeof error === 'object' && error !== null ? error : {}
-  const violated = ofValidation(thrown)
-  if (violated) return violated
   if (typeof thrown.code === 'string' && INVALID_JSON.has(thrown.code)) {
     return ofChatError(new ChatError('invalid_json', 'The body is empty or is not valid JSON. Send valid JSON.'))
   }
-  const status = statusOf(replyStatus) ?? statusOf(thrown.statusCode) ?? statusOf(thrown.status)
+  const status = statusOf(replyStatus) ?? errorStatus(error)
   if (status === undefined && isUnavailable(error)) {
     return ofChatError(new ChatError('unavailable', DETAILS[503] ?? '', { retryAfterMs: 2000 }))
   }
@@ -138,13 +158,6 @@ export const ofChatError = ({
   }
 })
 
-const ofValidation = ({ validation, validationContext }: Thrown): Refusal | undefined => {
-  // A host's hook may throw errors of another validator, which do not have the form of Ajv's errors.
-  if (!Array.isArray(validation) || !validation.every(isAjvError)) return undefined
-  const errors = violations(validation, PARTS[String(validationContext)] ?? '')
-  return ofChatError(new ChatError('validation_failed', `The request is not valid. ${sentencesOf(errors)}`, { errors }))
-}
-
 const ofForeign = (status: number, { code, message, headers, expose }: Thrown): Refusal => {
   const known = CODES[status]
   const isFramework = typeof code === 'string' && code.startsWith('FST_ERR_')
@@ -165,9 +178,6 @@ const ofForeign = (status: number, { code, message, headers, expose }: Thrown): 
     headers: { ...(status === 401 ? { 'www-authenticate': 'Bearer' } : {}), ...headersOf(headers) }
   }
 }
-
-const statusOf = (status: unknown): number | undefined =>
-  typeof status === 'number' && Number.isInteger(status) && status >= 400 && status <= 599 ? status : undefined
 
 const isSendable = (name: string, value: string | string[]): boolean => {
   try {

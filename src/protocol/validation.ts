@@ -163,15 +163,3 @@ export const violations = (errors: readonly ErrorObject[], base = ''): Violation
 
 /** Joins the messages of violations into one string. */
 export const sentencesOf = (violated: readonly Violation[]): string => violated.map(({ message }) => message).join(' ')
-
-/** Returns whether an error has the form of an error from Ajv, and not from another validator. */
-export const isAjvError = (error: unknown): error is ErrorObject =>
-  typeof error === 'object' &&
-  error !== null &&
-  'keyword' in error &&
-  typeof error.keyword === 'string' &&
-  'instancePath' in error &&
-  typeof error.instancePath === 'string' &&
-  'params' in error &&
-  typeof error.params === 'object' &&
-  error.params !== null

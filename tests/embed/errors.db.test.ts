@@ -60,6 +60,8 @@ test.for([
   expect(log()).toContain('the request failed')
 })
 
+const ajvError = { keyword: 'type', instancePath: '/a', schemaPath: '#/a', params: { type: 'string' }, message: 'bad' }
+
 const thrownByHosts: readonly (readonly [string, () => unknown, number, string | RegExp])[] = [
   [
     'an object with `status` instead of `statusCode`',
@@ -93,6 +95,18 @@ const thrownByHosts: readonly (readonly [string, () => unknown, number, string |
     'an object with validation errors of its own',
     () => ({ statusCode: 422, message: 'Bad.', validation: [{ path: ['a'] }] }),
     422,
+    'Bad.'
+  ],
+  [
+    'an error whose validation errors have the form of Ajv’s',
+    () => Object.assign(new Error('Taken.'), { statusCode: 409, validation: [ajvError], validationContext: 'body' }),
+    409,
+    'Taken.'
+  ],
+  [
+    'an error with an empty list of validation errors',
+    () => Object.assign(new Error('Bad.'), { statusCode: 400, validation: [] }),
+    400,
     'Bad.'
   ],
   [
@@ -169,6 +183,19 @@ test('has its own error messages for what Fastify itself rejects', async () => {
       code: 'unsupported_media_type',
       detail: 'The type of the body is not supported. Send the body as application/json.'
     }
+  })
+})
+
+test('reports an invalid request in its own words although the host formats errors of validation', async () => {
+  const { call } = await startHost({
+    before: host =>
+      host.setSchemaErrorFormatter(() =>
+        Object.assign(new Error('The host says no.'), { code: 'OURS', statusCode: 400 })
+      )
+  })
+  expect(await call('POST', '/support/api/chat/rooms', { as: 'ann', body: {} })).toMatchObject({
+    status: 422,
+    body: { code: 'validation_failed', errors: [{ path: '/body/room', message: 'Room is missing.' }] }
   })
 })
 

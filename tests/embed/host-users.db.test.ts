@@ -1,5 +1,9 @@
 /** Tests a host application's own users, who need no second login. The chat creates a record when it first sees a user. */
+import { once } from 'node:events'
+import type { IncomingMessage } from 'node:http'
+import { json } from 'node:stream/consumers'
 import { expect, test } from 'vitest'
+import { WebSocket } from 'ws'
 import { fakeClock } from '../support/clock.ts'
 import { startHost } from '../support/start-host.ts'
 
@@ -87,6 +91,71 @@ test('rejects everyone if authenticate fails, times out or returns an invalid us
   authenticate = () => new Promise(() => {})
   expect(await status()).toBe(503)
   expect(log()).toMatch(/authenticate failed; the caller was rejected/)
+})
+
+/** Returns the response to an upgrade that is rejected. */
+const rejectedUpgrade = async (url: string) => {
+  const socket = new WebSocket(`${url.replace('http', 'ws')}/support/ws/chat`)
+  socket.on('error', () => {})
+  const [, response]: [unknown, IncomingMessage] = (await once(socket, 'unexpected-response')) as never
+  const body = (await json(response)) as { code: string }
+  return { status: response.statusCode, headers: response.headers, body }
+}
+
+const secret = 'connect to 10.1.2.3 failed'
+
+test.for([
+  [400, 'bad_request', {}],
+  [401, 'not_logged_in', { 'www-authenticate': 'Basic realm="host"' }],
+  [402, 'http_402', {}],
+  [403, 'not_allowed', {}],
+  [429, 'rate_limited', { 'retry-after': '7' }]
+] as const)(
+  'keeps the status %i, the message and the headers of an error of authenticate',
+  async ([status, code, headers]) => {
+    const { call, url, log } = await startHost({
+      authenticate() {
+        throw Object.assign(new Error('The host says no.'), { statusCode: status, headers })
+      }
+    })
+    const response = await call('GET', '/support/api/users/me')
+    expect(response).toMatchObject({ status, body: { status, code, detail: 'The host says no.' } })
+    const upgrade = await rejectedUpgrade(url)
+    expect(upgrade).toMatchObject({ status, body: { status, code, detail: 'The host says no.' } })
+    for (const [name, value] of Object.entries(headers)) {
+      expect(response.headers.get(name)).toBe(value)
+      expect(upgrade.headers[name]).toBe(value)
+    }
+    expect(log()).not.toContain('authenticate failed')
+  }
+)
+
+test.for([
+  ['an error without a status', new Error(secret)],
+  ['an error with a status of success', Object.assign(new Error(secret), { statusCode: 200 })],
+  ['an error with the status 502', Object.assign(new Error(secret), { statusCode: 502 })],
+  ['a string', secret]
+] as const)('responds with unavailable if authenticate throws %s', async ([, thrown]) => {
+  const { call, url, log } = await startHost({
+    authenticate(): never {
+      throw thrown
+    }
+  })
+  for (const { status, body } of [await call('GET', '/support/api/users/me'), await rejectedUpgrade(url)]) {
+    expect([status, body.code]).toEqual([503, 'unavailable'])
+    expect(JSON.stringify(body)).not.toContain('10.1.2.3')
+  }
+  expect(log()).toContain('authenticate failed; the caller was rejected')
+})
+
+test('hides the message of an error of authenticate whose `expose` is false', async () => {
+  const { call } = await startHost({
+    authenticate(): never {
+      throw Object.assign(new Error(secret), { statusCode: 403, expose: false })
+    }
+  })
+  const { status, body } = await call('GET', '/support/api/users/me')
+  expect([status, body.code, body.detail]).toEqual([403, 'not_allowed', 'Not allowed.'])
 })
 
 test('closes a chat.v1 connection at the time `expiresAt` that the host returned', async () => {
