@@ -25,7 +25,7 @@ import { safeHeader, safePath } from '../src/lib/logging.ts'
 import { createOrigins, isAllowedByCors, isOwnOrigin, parseOrigin } from '../src/lib/origins.ts'
 import { describeError, redactText } from '../src/lib/redact.ts'
 import { isSecureUrl } from '../src/lib/secure-url.ts'
-import { isVisible, wellFormed } from '../src/lib/text.ts'
+import { inOneLine, isVisible, wellFormed } from '../src/lib/text.ts'
 import { foldName } from '../src/ops/import-fastapi/names.ts'
 import { isRoomName } from '../src/protocol/http/messages.ts'
 import { normalizePassword } from '../src/protocol/http/users.ts'
@@ -204,6 +204,7 @@ const FUNCTIONS: Record<string, (text: string) => unknown> = {
   isOverlong,
   normalizePassword,
   characters,
+  inOneLine,
   isVisible,
   wellFormed,
   asciiJson,

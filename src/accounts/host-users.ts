@@ -4,7 +4,7 @@ import type { Clock } from '../lib/clock.ts'
 import { errorStatus } from '../lib/error-status.ts'
 import type { Log } from '../lib/logging.ts'
 import { withholdMessage } from '../lib/redact.ts'
-import { isVisible } from '../lib/text.ts'
+import { inOneLine, isVisible } from '../lib/text.ts'
 import { withTimeout } from '../lib/timeout.ts'
 import { ChatError } from '../protocol/errors.ts'
 import { suspended } from './login.ts'
@@ -17,7 +17,10 @@ export interface HostUser {
    * stored as decimal digits.
    */
   readonly id: string | number
-  /** The name that others see: 1-200 characters. */
+  /**
+   * The name that others see: 1-200 characters, at least one of them visible. Control characters and line separators are stored
+   * as spaces, and Unicode's Bidi_Control characters are removed.
+   */
   readonly name: string
   /** Expiry of the authentication. The default is one day after the authentication. */
   readonly expiresAt?: Date | undefined
@@ -129,9 +132,9 @@ const callHost = async <T>(authenticate: () => T): Promise<Awaited<T>> => {
 
 const isRefusal = (error: unknown): boolean => (errorStatus(error) ?? 500) < 500
 
-// PostgreSQL cannot store a NUL character in text.
-const isText = (value: unknown, max: number): value is string =>
-  typeof value === 'string' && isVisible(value) && value.length <= max && !value.includes('\u0000')
+/** Returns whether an id can be stored. PostgreSQL cannot store a NUL character, and would store U+FFFD for a lone surrogate. */
+const isId = (id: unknown): id is string =>
+  typeof id === 'string' && isVisible(id) && id.length <= MAX_ID && !id.includes('\u0000') && id.isWellFormed()
 
 const checkedIdentity = (identity: HostUser): void => {
   checked(identity)
@@ -141,22 +144,20 @@ const checkedIdentity = (identity: HostUser): void => {
   }
 }
 
-/**
- * Returns the values to store. An id with a lone surrogate is invalid, because U+FFFD would be stored instead of the surrogate.
- */
+/** Returns the values to store. Throws a TypeError if they are invalid. */
 const checked = ({ id, name }: HostUser): { externalId: string; username: string } => {
   const externalId = typeof id === 'number' && Number.isSafeInteger(id) ? String(id) : id
-  if (!isText(externalId, MAX_ID) || !externalId.isWellFormed()) {
+  if (!isId(externalId)) {
     throw new TypeError(
       `The id of a host user must be a safe integer, or a string of 1-${MAX_ID} characters. The string must contain ` +
         'at least one visible character, and no NUL characters or lone surrogates.'
     )
   }
-  if (!isText(name, MAX_NAME)) {
+  const username = typeof name === 'string' && name.length <= MAX_NAME ? inOneLine(name.toWellFormed()) : ''
+  if (!isVisible(username)) {
     throw new TypeError(
-      `The name of a host user must be a string of 1-${MAX_NAME} characters. It must contain at least one visible ` +
-        'character and no NUL characters.'
+      `The name of a host user must be a string of 1-${MAX_NAME} characters, and at least one of them must be visible.`
     )
   }
-  return { externalId, username: name.toWellFormed() }
+  return { externalId, username }
 }

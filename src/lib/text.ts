@@ -71,3 +71,10 @@ export const NO_CONTROLS = '^[^\\u0000-\\u001f\\u007f-\\u009f]*$'
 
 /** Matches text without line and paragraph separators and without Unicode's Bidi_Control characters, which reorder other text. */
 export const NO_REORDERING = '^[^\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069]*$'
+
+/**
+ * Converts a text to one line that `NO_CONTROLS` and `NO_REORDERING` match. Replaces control characters and separators with
+ * spaces, and removes Bidi_Control characters.
+ */
+export const inOneLine = (text: string): string =>
+  text.replace(/[\p{Cc}\p{Zl}\p{Zp}]/gu, ' ').replace(/\p{Bidi_Control}/gu, '')

@@ -96,6 +96,7 @@ test('changes roles, and rejects what is not possible', async () => {
   await expect(chat.addMember('team', 'nobody')).rejects.toMatchObject({ code: 'user_not_found' })
   await expect(chat.addMember('nowhere', 'bob')).rejects.toMatchObject({ code: 'room_not_found' })
   await expect(chat.addMember('NOWHERE', 'bob')).rejects.toMatchObject({ code: 'validation_failed' })
+  await expect(chat.mute('team', 'bob', { reason: 'a\u202eb' })).rejects.toMatchObject({ code: 'validation_failed' })
   await expect(chat.setRole('team', 'bob', 'king' as 'owner')).rejects.toMatchObject({ code: 'validation_failed' })
   await chat.deleteUser('ann')
   await expect(chat.addMember('team', 'ann')).rejects.toMatchObject({ code: 'user_not_found' })

@@ -93,6 +93,21 @@ test('rejects everyone if authenticate fails, times out or returns an invalid us
   expect(log()).toMatch(/authenticate failed; the caller was rejected/)
 })
 
+test('removes bidirectional controls from names of the host, and replaces line breaks and control characters', async () => {
+  let name = ''
+  const { call, chat, log } = await startHost({ authenticate: () => ({ id: 'ann', name }) })
+  const me = () => call('GET', '/support/api/users/me')
+  name = '\u202eAnn\nSmith\u200f \u001b[2J\u2028\u0085\u0000'
+  expect(await me()).toMatchObject({ status: 200, body: { username: 'Ann Smith  [2J   ' } })
+  name = '\u202e\n'
+  expect(await me()).toMatchObject({ status: 503 })
+  expect(log()).toContain('authenticate failed; the caller was rejected')
+  await chat.post({ as: { id: 'bot', name: 'tob\u2067' }, content: 'hi' })
+  name = 'Ann'
+  expect(await call('GET', '/support/api/chat/messages')).toMatchObject({ body: [{ username: 'tob' }] })
+  await expect(chat.post({ as: { id: 'bot', name: '\u2067' }, content: 'hi' })).rejects.toThrow('must be visible')
+})
+
 /** Returns the response to an upgrade that is rejected. */
 const rejectedUpgrade = async (url: string) => {
   const socket = new WebSocket(`${url.replace('http', 'ws')}/support/ws/chat`)

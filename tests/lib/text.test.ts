@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { isVisible, NO_CONTROLS, NO_REORDERING } from '../../src/lib/text.ts'
+import { inOneLine, isVisible, NO_CONTROLS, NO_REORDERING } from '../../src/lib/text.ts'
 import { expectLinear } from '../support/growth.ts'
 
 /** Returns the code points, except surrogates, for which a function returns true. */
@@ -65,3 +65,12 @@ test.for(['', 'u'])(
     expect(refused).toEqual(expected)
   }
 )
+
+test('converts a text to one line that the patterns accept, and changes no other text', () => {
+  expect(inOneLine('Ann\r\nB.\u2028\u001b[31m\u202eC\u0000')).toBe('Ann  B.  [31mC ')
+  expect(inOneLine('👩‍👩‍👧‍👦 Zoë مرحبا 한\ud800')).toBe('👩‍👩‍👧‍👦 Zoë مرحبا 한\ud800')
+  const patterns = [NO_CONTROLS, NO_REORDERING].map(pattern => new RegExp(pattern))
+  expect(codePointsWhere(character => !patterns.every(pattern => pattern.test(inOneLine(`a${character}b`))))).toEqual(
+    []
+  )
+})

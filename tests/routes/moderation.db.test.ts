@@ -20,6 +20,21 @@ const start = async (room: object = { room: 'team' }) => {
   return { ...chat, ann, bob, cat, dan, name, path, post }
 }
 
+test.for([
+  ['\u200b', 'must have a visible character'],
+  ['a\u202eb', 'must have no line separators or bidirectional controls'],
+  ['a\u2028b', 'must have no line separators or bidirectional controls'],
+  ['a\u0085b', 'must have no control characters']
+] as const)('a mute or a ban cannot have the reason %j', async ([reason, rule]) => {
+  const { as, bob, cat, path } = await start()
+  for (const list of ['mutes', 'bans']) {
+    expect(await as(bob, 'PUT', `${path}/${list}/${cat.id}`, { reason })).toMatchObject({
+      status: 422,
+      body: { errors: [{ path: '/body/reason', message: `Reason ${rule}.` }] }
+    })
+  }
+})
+
 test('a moderator mutes a member, who may still read, until the mute is ended', async () => {
   const { as, bob, cat, path, post } = await start()
   const until = '2099-01-31T12:00:00.123+00:00'

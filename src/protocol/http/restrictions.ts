@@ -1,7 +1,7 @@
 /** Defines the schemas of mutes and bans. */
 import { type Static, Type } from '@sinclair/typebox'
-import { NO_CONTROLS } from '../../lib/text.ts'
 import { Int64 } from '../integers.ts'
+import { lineOf } from '../line.ts'
 import { Timestamp } from '../timestamp.ts'
 import { UserId } from './members.ts'
 import { GENERAL } from './messages.ts'
@@ -16,12 +16,8 @@ const restriction = {
     })
   ),
   reason: Type.Optional(
-    Type.String({
-      minLength: 1,
-      maxLength: 500,
-      pattern: NO_CONTROLS,
-      'x-rule': 'must have no control characters',
-      description: 'Why the user is restricted. The members of the room see it.',
+    lineOf<string>('string', 500, {
+      description: 'Why the user is restricted, in one line. The members of the room see it.',
       examples: ['Advertising']
     })
   )

@@ -1,25 +1,13 @@
 /** Defines the schemas of rooms and of the presence in a room. */
 import { type Static, Type } from '@sinclair/typebox'
-import { NO_CONTROLS, NO_REORDERING } from '../../lib/text.ts'
+import { NO_CONTROLS } from '../../lib/text.ts'
 import { Int64 } from '../integers.ts'
+import { lineOf } from '../line.ts'
 import { MemberRole } from './members.ts'
 import { GENERAL, RoomName } from './messages.ts'
 
 /** Maximum length of a title and of a topic, in characters. */
 const [MAX_TITLE, MAX_TOPIC] = [200, 1000]
-
-/** Describes one line of text with a visible character. `x-visible` is a keyword of src/protocol/validation.ts. */
-const lineOf = <T>(type: 'string' | readonly ['string', 'null'], maxLength: number, description: string) =>
-  Type.Unsafe<T>({
-    type,
-    minLength: 1,
-    maxLength,
-    pattern: NO_CONTROLS,
-    'x-rule': 'must have no control characters',
-    'x-visible': true,
-    allOf: [{ type, pattern: NO_REORDERING, description: 'must have no line separators or bidirectional controls' }],
-    description
-  })
 
 /** Describes the settings of a room that owners change. Moderators may change only `slow_mode_seconds`. */
 export const settings = {
@@ -143,8 +131,8 @@ const NewVisibility = Type.Optional(
 export const NewRoom = Type.Object(
   {
     room: Type.Optional(RoomName),
-    title: Type.Optional(lineOf<string>('string', MAX_TITLE, 'A title to display.')),
-    topic: Type.Optional(lineOf<string>('string', MAX_TOPIC, 'What the room is about.')),
+    title: Type.Optional(lineOf<string>('string', MAX_TITLE, { description: 'A title to display.' })),
+    topic: Type.Optional(lineOf<string>('string', MAX_TOPIC, { description: 'What the room is about.' })),
     visibility: NewVisibility
   },
   { $id: 'ChatNewRoom', examples: [{ room: 'support', title: 'Support' }] }
@@ -158,8 +146,12 @@ export type HostRoom = Static<typeof HostRoom>
 /** Describes the body of `PATCH /api/chat/rooms/{room}`. */
 export const RoomChange = Type.Object(
   {
-    title: Type.Optional(lineOf<string | null>(['string', 'null'], MAX_TITLE, 'The new title; null removes it.')),
-    topic: Type.Optional(lineOf<string | null>(['string', 'null'], MAX_TOPIC, 'The new topic; null removes it.')),
+    title: Type.Optional(
+      lineOf<string | null>(['string', 'null'], MAX_TITLE, { description: 'The new title; null removes it.' })
+    ),
+    topic: Type.Optional(
+      lineOf<string | null>(['string', 'null'], MAX_TOPIC, { description: 'The new topic; null removes it.' })
+    ),
     ...settings,
     retention_days: RetentionDays
   },

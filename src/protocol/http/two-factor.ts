@@ -1,6 +1,6 @@
 /** Defines the schemas of second factors: authenticator apps (TOTP), recovery codes and passkeys (WebAuthn). */
 import { type Static, Type } from '@sinclair/typebox'
-import { NO_CONTROLS, NO_REORDERING } from '../../lib/text.ts'
+import { lineOf } from '../line.ts'
 import { Timestamp } from '../timestamp.ts'
 import { loginOptions } from './users.ts'
 
@@ -51,15 +51,7 @@ export const CodeLogin = Type.Object(
   { $id: 'ChatCodeLogin', examples: [{ challenge: Challenge.examples[0], code: '492039' }] }
 )
 
-const PasskeyName = Type.String({
-  minLength: 1,
-  maxLength: 50,
-  pattern: NO_CONTROLS,
-  'x-rule': 'must have no control characters',
-  'x-visible': true,
-  allOf: [
-    Type.String({ pattern: NO_REORDERING, description: 'must have no line separators or bidirectional controls' })
-  ],
+const PasskeyName = lineOf<string>('string', 50, {
   description: 'A name by which the user recognizes the passkey.'
 })
 

@@ -1,7 +1,7 @@
 /** Defines the schemas of registration, login and users, and the Unicode normalization of passwords before they are hashed. */
 import { type Static, Type } from '@sinclair/typebox'
-import { NO_CONTROLS, NO_REORDERING } from '../../lib/text.ts'
 import { Int64 } from '../integers.ts'
+import { lineOf } from '../line.ts'
 import { Timestamp } from '../timestamp.ts'
 import { EmailAddress } from './emails.ts'
 
@@ -99,21 +99,7 @@ export const User = Type.Object(
 )
 export type User = Static<typeof User>
 
-/** Describes a name to display: one line with a visible character. `x-visible` is a keyword of src/protocol/validation.ts. */
-const DisplayName = Type.Unsafe<string | null>({
-  type: ['string', 'null'],
-  minLength: 1,
-  maxLength: 200,
-  pattern: NO_CONTROLS,
-  'x-rule': 'must have no control characters',
-  'x-visible': true,
-  allOf: [
-    {
-      type: ['string', 'null'],
-      pattern: NO_REORDERING,
-      description: 'must have no line separators or bidirectional controls'
-    }
-  ],
+const DisplayName = lineOf<string | null>(['string', 'null'], 200, {
   description: '1-200 characters in one line; null to remove it.'
 })
 
