@@ -22,8 +22,9 @@ export interface Passwords {
   /** Normalizes a password and returns its hash. Throws `busy` if too many hashes are queued. */
   hash(password: string): Promise<string>
   /**
-   * Compares a password with a hash. Tries the normalized password, and then the password as received, because older hashes are
-   * of passwords that were not normalized. For each tried form, a mismatch takes as long as one hash at the configured cost,
+   * Compares a password with a hash. Tries the normalized password, then the password as received and in decomposed form (NFD),
+   * because older hashes are of passwords that were not normalized, and some keyboards produce decomposed letters. Equal forms
+   * are tried once, so a password of ASCII has one form. For each tried form, a mismatch takes as long as one hash at the configured cost,
    * even if the stored hash is missing, unreadable or has a lower cost. Only a stored hash with a higher cost takes longer. Throws
    * `busy` if too many hashes are queued.
    */
@@ -107,10 +108,10 @@ export const createPasswords = ({
     },
     async verify(password, hash) {
       const normalized = normalizePassword(password)
-      // Both forms are tried even if the user does not exist, so that the response time does not reveal whether the user
-      // exists. Both forms are queued together, so that `busy` is thrown before any form is tried.
+      // The forms depend only on the password, and all of them are tried even if the user does not exist, so that the response
+      // time does not reveal whether the user exists. They are queued together, so that `busy` is thrown before any is tried.
       return queued(async () => {
-        for (const form of new Set([normalized, password])) {
+        for (const form of new Set([normalized, password, password.normalize('NFD')])) {
           if (await verifyForm(form, hash)) return form === normalized && isCurrent(form, hash) ? 'current' : 'outdated'
         }
         return 'none'

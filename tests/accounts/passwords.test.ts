@@ -71,16 +71,35 @@ describe('a password', () => {
   })
 
   test.for([
-    ['known', true],
-    ['unknown', false]
-  ] as const)('that is not normalized costs two verifications if the user is %s', async ([, isKnown]) => {
-    const { bcrypt, calls } = countingBcrypt()
-    const counted = createPasswords({ rounds: 4, bcrypt })
-    const hash = isKnown ? await counted.hash('SecurePass123') : undefined
-    calls.verify = 0
-    expect(await counted.verify('Wróng-Pass-123'.normalize('NFD'), hash)).toBe('none')
-    expect(calls.verify).toBe(2)
+    ['composed', 'NFC'],
+    ['decomposed', 'NFD']
+  ] as const)('that was hashed in decomposed form verifies in %s form, and needs a new hash', async ([, form]) => {
+    for (const password of ['Sécure-Pass-1', `Sécure-Pass-${'1'.repeat(80)}`]) {
+      const hash = await nodeBcrypt.hash(password.normalize('NFD'), { cost: 4 })
+      expect(await passwords.verify(password.normalize(form), hash)).toBe('outdated')
+      expect(await passwords.verify(`X${password.normalize(form)}`, hash)).toBe('none')
+    }
   })
+
+  const mixed = 'Wr\u00f3ng-Pa\u0301ss-123'
+
+  test.for([
+    ['of ASCII', 'Wrong-Pass-123', 1],
+    ['in composed form', mixed.normalize('NFC'), 2],
+    ['in decomposed form', mixed.normalize('NFD'), 2],
+    ['in a mixed form', mixed, 3]
+  ] as const)(
+    '%s that is wrong costs equally many verifications for known and unknown users',
+    async ([, given, count]) => {
+      const { bcrypt, calls } = countingBcrypt()
+      const counted = createPasswords({ rounds: 4, bcrypt })
+      for (const hash of [await counted.hash('SecurePass123'), undefined]) {
+        calls.verify = 0
+        expect(await counted.verify(given, hash)).toBe('none')
+        expect(calls.verify).toBe(count)
+      }
+    }
+  )
 
   test('hashed by the FastAPI backend ($2b$12$) verifies, and needs no new hash', async () => {
     // Passlib 1.7.4 created this hash: CryptContext(schemes=["bcrypt"]).hash("SecurePass123").
