@@ -90,8 +90,16 @@ const readValue = (name: string, path: string, bad: BadSetting[]): string => {
   }
 }
 
-/** Reads a text file. Removes a byte order mark and converts CRLF line endings, which some editors write. */
-const readText = (path: string): string =>
-  readFileSync(path, 'utf8')
-    .replace(/^\uFEFF/, '')
-    .replaceAll('\r\n', '\n')
+/**
+ * Reads a text file in UTF-8, or in UTF-16 with a byte order mark, as PowerShell 5 writes it. Removes the byte order mark and
+ * converts CRLF line endings, which some editors write.
+ */
+const readText = (path: string): string => {
+  const bytes = readFileSync(path)
+  return new TextDecoder(encodingOf(bytes)).decode(bytes).replaceAll('\r\n', '\n')
+}
+
+const encodingOf = ([first, second]: Uint8Array): string => {
+  if (first === 0xff && second === 0xfe) return 'utf-16le'
+  return first === 0xfe && second === 0xff ? 'utf-16be' : 'utf-8'
+}

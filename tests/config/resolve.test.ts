@@ -204,7 +204,7 @@ describe('settings from a host', () => {
 })
 
 describe('the environment', () => {
-  const folder = (files: Record<string, string>): string => {
+  const folder = (files: Record<string, string | Buffer>): string => {
     const cwd = mkdtempSync(join(tmpdir(), 'chat-env-'))
     onTestFinished(() => rmSync(cwd, { recursive: true }))
     for (const [name, text] of Object.entries(files)) writeFileSync(join(cwd, name), text)
@@ -224,6 +224,22 @@ describe('the environment', () => {
     const { values, bad } = collectEnvironment({ environment: {}, cwd })
     expect({ values, bad }).toEqual({ values: { port: '1', host: '127.0.0.1', secretKey: SECRET_KEY }, bad: [] })
   })
+
+  test.for(['utf-16le', 'utf-16be'] as const)(
+    'reads an .env or a value file in %s, as PowerShell writes it',
+    encoding => {
+      const encoded = (text: string): Buffer => {
+        const bytes = Buffer.from(`\uFEFF${text}`, 'utf16le')
+        return encoding === 'utf-16le' ? bytes : bytes.swap16()
+      }
+      const cwd = folder({
+        secret: encoded(`${SECRET_KEY}\r\n`),
+        '.env': encoded('PORT=1\r\nHOST=zoë 😀\r\nSECRET_KEY_FILE=secret\r\n')
+      })
+      const { values, bad } = collectEnvironment({ environment: {}, cwd })
+      expect({ values, bad }).toEqual({ values: { port: '1', host: 'zoë 😀', secretKey: SECRET_KEY }, bad: [] })
+    }
+  )
 
   test('reads a setting from the file that a variable ending in _FILE names', () => {
     const cwd = folder({ secret: `${SECRET_KEY}\n`, '.env': 'SECRET_KEY=other' })
