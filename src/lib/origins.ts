@@ -18,11 +18,12 @@ const ORIGIN = /^([a-z][a-z0-9+.-]*):\/\/([^/?#\\@\s]*)$/
 /** Maximum length of an origin. A host name has at most 253 characters (RFC 1035). */
 const MAX_LENGTH = 300
 const WILDCARD = '*.'
+const WEB_SCHEMES: readonly string[] = ['http', 'https']
 
 /**
  * Parses an origin from a setting or a request. Pages have an origin with the scheme http or https; hybrid apps and extensions
  * have schemes of their own (`capacitor://localhost`, `chrome-extension://…`). The wildcards `*` and `*.example.com` are
- * accepted too. Rejects a text that no browser sends as an origin. Also rejects the origin `null`, because any website can send
+ * accepted too. Rejects a text that no browser sends as an origin, and a scheme that looks like a misspelled `https`. Also rejects the origin `null`, because any website can send
  * it. `reason` completes a sentence whose subject is the origin.
  */
 export const parseOrigin = (text: string): ParsedOrigin => {
@@ -38,7 +39,11 @@ export const parseOrigin = (text: string): ParsedOrigin => {
       reason: `must be the origin of a page: write ${scheme === 'ws' ? 'http' : 'https'}:// instead of ${scheme}://`
     }
   }
-  const isWeb = scheme === 'http' || scheme === 'https'
+  const isWeb = WEB_SCHEMES.includes(scheme)
+  // Apps choose their own schemes, so only schemes that nobody can have chosen on purpose are rejected.
+  if (scheme === 'ftp') return { reason: 'must begin with http:// or https://, because browsers open no page over FTP' }
+  if (!isWeb && WEB_SCHEMES.some(web => isOneEditFrom(scheme, web)))
+    return { reason: 'must begin with http:// or https://, from which its scheme differs by one letter' }
   const host = isWeb && authority.startsWith(WILDCARD) ? authority.slice(WILDCARD.length) : authority
   if (host.includes('*'))
     return { reason: 'may have a * only as the first label of a host, such as https://*.example.com' }
@@ -50,6 +55,18 @@ export const parseOrigin = (text: string): ParsedOrigin => {
     return { reason: 'must not have a * before an IP address, which has no subdomains' }
   if (!/\.|^localhost$/.test(url.hostname)) return { reason: 'must not allow a whole top-level domain' }
   return { origin: `${scheme}://${WILDCARD}${url.host}` }
+}
+
+/** Returns whether a word is another word with one letter added, removed or replaced, or with two neighbors swapped. */
+const isOneEditFrom = (word: string, other: string): boolean => {
+  const shorter = Math.min(word.length, other.length)
+  let start = 0
+  while (start < shorter && word[start] === other[start]) start++
+  let end = 0
+  while (end < shorter - start && word.at(-1 - end) === other.at(-1 - end)) end++
+  const [changed, original] = [word.slice(start, word.length - end), other.slice(start, other.length - end)]
+  if (changed.length === 2) return original.length === 2 && changed === `${original[1]}${original[0]}`
+  return changed.length <= 1 && original.length <= 1
 }
 
 const reasonOf = (text: string): string => {
