@@ -102,7 +102,7 @@ export const createServer = async (options: ServerOptions): Promise<FastifyInsta
       connectionsCheckingInterval: Math.min(5000, requestMs)
     },
     clientErrorHandler(error, socket) {
-      refuseMalformed(error, socket)
+      refuseMalformed(error, socket, ({ headers }) => corsHeaders(origins, headers.origin))
       fastify.chatResponses.watchSocket(socket)
     },
     // During a shutdown, the service itself responds: as usual on routes with `chatWhileStopping`, and with a problem on all other

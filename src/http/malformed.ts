@@ -28,20 +28,25 @@ const NO_PROXY: Rejection = [
   new ChatError('bad_request', 'This server is not a proxy. Send the request to the target server.')
 ]
 
-/** Responds to a request that the parser rejected, and closes the connection. */
-export const refuseMalformed = (error: NodeJS.ErrnoException, socket: Duplex): void => {
+/**
+ * Responds to a request that the parser rejected, and closes the connection. `headersFor` returns further headers of the
+ * response. It is called only if the parser rejected the body, because Node does not provide the headers of a rejected head.
+ */
+export const refuseMalformed = (
+  error: NodeJS.ErrnoException,
+  socket: Duplex,
+  headersFor: (request: IncomingMessage) => Readonly<Record<string, string>> = () => ({})
+): void => {
   if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) return
   // While an earlier response is being sent, a second response would be mixed into it. So the socket is destroyed, as Node's
   // own handler does.
-  if (isResponding(socket)) socket.destroy()
-  else write(socket, REJECTIONS[error.code ?? ''] ?? MALFORMED)
+  const response = currentResponse(socket)
+  if (response?.headersSent) socket.destroy()
+  else write(socket, REJECTIONS[error.code ?? ''] ?? MALFORMED, response ? headersFor(response.req) : {})
 }
 
-/** Returns whether the headers of a response have been sent on the socket. */
-const isResponding = (socket: Duplex): boolean => currentResponse(socket)?.headersSent === true
-
 /** Writes a response directly to the socket, because Node has not created a ServerResponse. */
-const write = (socket: Duplex, [status, error]: Rejection): void => {
+const write = (socket: Duplex, [status, error]: Rejection, headers: Readonly<Record<string, string>> = {}): void => {
   const id = randomUUID()
   const body = JSON.stringify({ ...problemOf(ofChatError(error), id), status })
   const head = [
@@ -50,6 +55,7 @@ const write = (socket: Duplex, [status, error]: Rejection): void => {
     'cache-control: no-store',
     `content-length: ${Buffer.byteLength(body)}`,
     `x-request-id: ${id}`,
+    ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
     'connection: close'
   ]
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)

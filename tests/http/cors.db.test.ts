@@ -3,6 +3,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { WebSocket } from 'ws'
 import { operations } from '../contract/document.ts'
 import { testDatabase } from '../support/database.ts'
+import { connectRaw, requestText } from '../support/raw-http.ts'
 import { PASSWORD, startChat } from '../support/start-chat.ts'
 
 const ORIGIN = 'https://app.example.com'
@@ -53,6 +54,25 @@ interface CallBody {
   readonly body?: unknown
   readonly headers?: Record<string, string>
 }
+
+test.for([
+  [ORIGIN, true],
+  ['https://evil.example', false]
+] as const)(
+  'the error about a body that Node rejects is readable for the origin %s: %s',
+  async ([origin, isReadable]) => {
+    const { url } = await startChat({ settings: { corsOrigins: [ORIGIN] } })
+    const connection = await connectRaw({ host: '127.0.0.1', port: Number(new URL(url).port) })
+    const headers = { origin, 'content-type': 'application/json', 'transfer-encoding': 'chunked' }
+    connection.write(requestText('POST /api/auth/login', headers, 'not a chunk\r\n'))
+    const response = await connection.response()
+    expect([response.status, response.headers.get('access-control-allow-origin')]).toEqual([
+      400,
+      isReadable ? origin : undefined
+    ])
+    expect(response.headers.get('vary')).toBe('Origin')
+  }
+)
 
 test('a page of an origin that is not allowed may read nothing', async () => {
   const { call } = await startChat({ settings: { corsOrigins: [ORIGIN] } })

@@ -61,6 +61,26 @@ test('a request that Node rejects gets a problem document', async () => {
   }
 })
 
+test('the response to a body that is late contains the headers for the request, and the response to a late head does not', async () => {
+  const server = createServer({ requestTimeout: 50, headersTimeout: 50, connectionsCheckingInterval: 10 }, () => {})
+  server.on('clientError', (error, socket) =>
+    refuseMalformed(error, socket, ({ headers }) => ({ 'x-for': headers.origin ?? '' }))
+  )
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => void server.close())
+  const { port } = server.address() as AddressInfo
+  const request = requestText('POST /', { origin: 'https://a.example', 'content-length': '2' })
+  for (const [sent, expected] of [
+    [request, 'https://a.example'],
+    [request.slice(0, -2), undefined]
+  ] as const) {
+    const connection = await connectRaw({ host: '127.0.0.1', port })
+    connection.write(sent)
+    const { status, headers } = await connection.response()
+    expect([status, headers.get('x-for')]).toEqual([408, expected])
+  }
+})
+
 test('no problem document is written into a response that has begun', async () => {
   const server = createServer(
     (_request, response) => void response.writeHead(200, { 'content-length': 9 }).write('half')
