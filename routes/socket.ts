@@ -68,7 +68,7 @@ export default socketRoute
 
 /**
  * Adds a hook to a scope. The hook checks the origin of WebSocket upgrades. It is a `preValidation` hook, because it must run
- * after the hooks with which a host sets CORS headers.
+ * after the hooks with which a host sets CORS headers, and before the hook that authenticates the user of the upgrade.
  */
 export const checkOrigins = (fastify: FastifyInstance, options: SocketRouteOptions): void => {
   const origins = createOrigins(options.corsOrigins, options.publicUrl)

@@ -66,6 +66,23 @@ test('accepts pages in corsOrigins in addition to those that the host’s CORS a
   await expect(join('ann', { headers: evil })).rejects.toThrow('403')
 })
 
+test.for([
+  ['in preHandler', (host: FastifyInstance) => host.register(cors, { origin: PAGE, hook: 'preHandler' })],
+  [
+    'in onSend',
+    (host: FastifyInstance) =>
+      host.addHook('onSend', async (_, reply) => void reply.header('Access-Control-Allow-Origin', PAGE))
+  ]
+] as const)('accepts a page that the host allows only %s if it is in corsOrigins too', async ([, before]) => {
+  const [without, listed] = [await startHost({ before }), await startHost({ before, corsOrigins: [PAGE] })]
+  for (const { call } of [without, listed]) {
+    const { headers } = await call('GET', '/support/api/users/me', { as: 'ann', headers: page })
+    expect(headers.get('access-control-allow-origin')).toBe(PAGE)
+  }
+  await expect(without.join('ann', { headers: page })).rejects.toThrow('403')
+  await listed.join('ann', { headers: page })
+})
+
 test('accepts only the host’s own pages without CORS', async () => {
   const { join, url } = await startHost()
   await join('ann', { headers: { origin: url } })
