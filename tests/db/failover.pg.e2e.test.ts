@@ -64,6 +64,14 @@ describeWithCluster('a failover', () => {
     return body.map(({ content }: { content: string }) => content)
   }
 
+  test.each(['read-write', 'primary'])('connects to the primary with target_session_attrs=%s', async attributes => {
+    const hosts = `127.0.0.1:${standby.port},127.0.0.1:${primary.port}`
+    const list = `postgres://postgres@${hosts}/postgres?target_session_attrs=${attributes}`
+    const client = await openClient({ url: list, poolMax: 1 })
+    onTestFinished(() => client.close())
+    expect(await client.query('select pg_is_in_recovery() as "isStandby"')).toEqual([{ isStandby: false }])
+  })
+
   test('replaces connections to a standby as soon as the primary is reachable, and loses no message', async () => {
     const { chat, john } = await start()
     expect((await post(chat, john, 'before')).status).toBe(201)

@@ -78,9 +78,10 @@ export const connectionOptions = (url: DatabaseUrl, { ssl, ca }: TlsOptions): Co
     ssl: tlsOf(hosts, ssl ?? url.sslmode ?? 'disable', ca),
     connect_timeout: Number(parameters.connect_timeout) || CONNECT_SECONDS,
     keep_alive: 15,
-    // With only one server, the check of `target_session_attrs` would only delay the connection.
+    // With only one server, the check of `target_session_attrs` would only delay the connection. postgres.js accepts a standby as
+    // `read-write`, because it only checks whether transactions are read-only by default. libpq does not accept it.
     ...(hosts.length > 1 && attributes && attributes !== 'any'
-      ? { target_session_attrs: attributes as 'primary' }
+      ? { target_session_attrs: attributes === 'read-write' ? 'primary' : (attributes as 'primary') }
       : {}),
     connection: {
       application_name: parameters.application_name ?? `fastify-chat/${version}`,
