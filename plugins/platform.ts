@@ -11,7 +11,7 @@ import { createOptionsReader, type SettingOptions } from '../src/config/plugin-o
 import { platformSettings } from '../src/config/settings/http.ts'
 import { respondToPlainOptions } from '../src/http/plain-options.ts'
 import { rateLimitStore } from '../src/http/rate-limit-store.ts'
-import { createRequestSlots, type QueuedRequest } from '../src/http/request-slots.ts'
+import { createRequestSlots, type WaitingRequest } from '../src/http/request-slots.ts'
 import { clientAddress, clientNetwork, networkOf } from '../src/lib/client-address.ts'
 import { corsOptions, createOrigins } from '../src/lib/origins.ts'
 import type { Load } from '../src/ops/load.ts'
@@ -185,18 +185,21 @@ export const perMinute = (max: number, groupId: string) =>
  * token that use the database. See src/http/request-slots.ts.
  */
 export const queueRequests = (fastify: FastifyInstance): void => {
-  const queue = createRequestSlots(fastify.chatDb.client.maxConnections ?? 1)
-  const queued = new WeakMap<FastifyRequest, QueuedRequest>()
+  const add = createRequestSlots(fastify.chatDb.client.maxConnections ?? 1)
+  const waiting = new WeakMap<FastifyRequest, WaitingRequest>()
   // In this hook the body has arrived, so a client cannot keep a slot by sending the body slowly.
   fastify.addHook('preHandler', (request, _reply, done) => {
-    const entry = queue(clientNetwork(request))
-    queued.set(request, entry)
-    entry.begin(done)
+    const entry = add(clientNetwork(request))
+    waiting.set(request, entry)
+    entry.begin(() => {
+      const isClosed = request.raw.socket?.destroyed === true
+      done(isClosed ? new ChatError('unavailable', 'The client has closed the connection.') : undefined)
+    })
   })
   // Fastify calls this hook also if the client has closed the connection.
   fastify.addHook('onSend', (request, _reply, payload, done) => {
-    queued.get(request)?.end()
-    queued.delete(request)
+    waiting.get(request)?.end()
+    waiting.delete(request)
     done(null, payload)
   })
 }
