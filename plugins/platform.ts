@@ -11,7 +11,7 @@ import { createOptionsReader, type SettingOptions } from '../src/config/plugin-o
 import { platformSettings } from '../src/config/settings/http.ts'
 import { respondToPlainOptions } from '../src/http/plain-options.ts'
 import { rateLimitStore } from '../src/http/rate-limit-store.ts'
-import { createRequestSlots, type WaitingRequest } from '../src/http/request-slots.ts'
+import { createRequestSlots, type QueuedRequest } from '../src/http/request-slots.ts'
 import { clientAddress, clientNetwork, networkOf } from '../src/lib/client-address.ts'
 import { corsOptions, createOrigins } from '../src/lib/origins.ts'
 import type { Load } from '../src/ops/load.ts'
@@ -185,21 +185,18 @@ export const perMinute = (max: number, groupId: string) =>
  * token that use the database. See src/http/request-slots.ts.
  */
 export const queueRequests = (fastify: FastifyInstance): void => {
-  const add = createRequestSlots(fastify.chatDb.client.maxConnections ?? 1)
-  const waiting = new WeakMap<FastifyRequest, WaitingRequest>()
+  const queue = createRequestSlots(fastify.chatDb.client.maxConnections ?? 1)
+  const queued = new WeakMap<FastifyRequest, QueuedRequest>()
   // In this hook the body has arrived, so a client cannot keep a slot by sending the body slowly.
   fastify.addHook('preHandler', (request, _reply, done) => {
-    const entry = add(clientNetwork(request))
-    waiting.set(request, entry)
-    entry.begin(() => {
-      const isClosed = request.raw.socket?.destroyed === true
-      done(isClosed ? new ChatError('unavailable', 'The client has closed the connection.') : undefined)
-    })
+    const entry = queue(clientNetwork(request))
+    queued.set(request, entry)
+    entry.begin(done)
   })
   // Fastify calls this hook also if the client has closed the connection.
   fastify.addHook('onSend', (request, _reply, payload, done) => {
-    waiting.get(request)?.end()
-    waiting.delete(request)
+    queued.get(request)?.end()
+    queued.delete(request)
     done(null, payload)
   })
 }

@@ -2,12 +2,12 @@
 import { expect, test } from 'vitest'
 import { createRequestSlots } from '../../src/http/request-slots.ts'
 
-/** Adds requests, and counts those that are handled, per network. */
+/** Queues requests, and counts those that are handled, per network. */
 const start = () => {
-  const add = createRequestSlots(10)
+  const queue = createRequestSlots(10)
   const handled: Record<string, number> = {}
   const enter = (network: string) => {
-    const request = add(network)
+    const request = queue(network)
     request.begin(() => {
       handled[network] = (handled[network] ?? 0) + 1
     })
@@ -37,10 +37,17 @@ test('handles half as many requests of all networks as there are connections, an
   expect(handled).toEqual({ a: 4, b: 3 })
 })
 
-test('handles requests of a network again after all of them have ended', () => {
-  const { handled, enterMany } = start()
-  for (const request of enterMany('a', 100)) request.end()
-  expect(handled).toEqual({ a: 100 })
-  enterMany('a', 10)
-  expect(handled).toEqual({ a: 104 })
+test('rejects a request if too many of its network are queued, and accepts requests again when they have ended', () => {
+  const { enter, enterMany } = start()
+  const requests = enterMany('a', 500)
+  expect(() => enter('a')).toThrow(expect.objectContaining({ code: 'rate_limited' }))
+  enter('b')
+  for (const request of requests) request.end()
+  expect(enterMany('a', 500)).toHaveLength(500)
+})
+
+test('rejects a request if too many of all networks are queued', () => {
+  const { enter, enterMany } = start()
+  for (let at = 0; at < 10; at++) enterMany(`network-${at}`, 500)
+  expect(() => enter('another')).toThrow(expect.objectContaining({ code: 'unavailable' }))
 })
