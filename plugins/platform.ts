@@ -11,7 +11,6 @@ import { createOptionsReader, type SettingOptions } from '../src/config/plugin-o
 import { platformSettings } from '../src/config/settings/http.ts'
 import { respondToPlainOptions } from '../src/http/plain-options.ts'
 import { rateLimitStore } from '../src/http/rate-limit-store.ts'
-import { createRequestSlots, type QueuedRequest } from '../src/http/request-slots.ts'
 import { clientAddress, clientNetwork, networkOf } from '../src/lib/client-address.ts'
 import { corsOptions, createOrigins } from '../src/lib/origins.ts'
 import type { Load } from '../src/ops/load.ts'
@@ -179,24 +178,3 @@ export const perMinute = (max: number, groupId: string) =>
   max === 0
     ? {}
     : { rateLimit: { max, timeWindow: 60_000, groupId, hook: 'preHandler' as const, keyGenerator: clientNetwork } }
-
-/**
- * Limits how many requests to the routes of `fastify` are handled at the same time, per network and in total. For routes without a
- * token that use the database. See src/http/request-slots.ts.
- */
-export const queueRequests = (fastify: FastifyInstance): void => {
-  const queue = createRequestSlots(fastify.chatDb.client.maxConnections ?? 1)
-  const queued = new WeakMap<FastifyRequest, QueuedRequest>()
-  // In this hook the body has arrived, so a client cannot keep a slot by sending the body slowly.
-  fastify.addHook('preHandler', (request, _reply, done) => {
-    const entry = queue(clientNetwork(request))
-    queued.set(request, entry)
-    entry.begin(done)
-  })
-  // Fastify calls this hook also if the client has closed the connection.
-  fastify.addHook('onSend', (request, _reply, payload, done) => {
-    queued.get(request)?.end()
-    queued.delete(request)
-    done(null, payload)
-  })
-}

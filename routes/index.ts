@@ -1,6 +1,5 @@
 /** Registers all routes. Every route requires an authenticated user, except those in `publicRoutes`. */
 import type { FastifyInstance, FastifyPluginAsync, FastifyRequest } from 'fastify'
-import { queueRequests } from '../plugins/platform.ts'
 import adminAuditRoutes from './admin-audit.ts'
 import adminInvitationRoutes from './admin-invitations.ts'
 import adminReportRoutes from './admin-reports.ts'
@@ -63,7 +62,6 @@ export const publicRoutes: FastifyPluginAsync<PublicRoutesOptions> = async (fast
 /** Registers the public routes of registration, logins, sessions, passwords and e-mail addresses. */
 const publicLocalRoutes: FastifyPluginAsync<AuthRoutesOptions> = async (fastify, options) => {
   const { loginRateLimit } = options
-  queueRequests(fastify)
   await fastify.register(authRoutes, options)
   await fastify.register(publicSessionRoutes)
   await fastify.register(publicPasswordRoutes, { loginRateLimit })

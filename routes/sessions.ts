@@ -31,7 +31,7 @@ import { isOverlong, normalizing } from './normalize-password.ts'
 import { optionalBody } from './optional-body.ts'
 import { sessionResponse } from './session-response.ts'
 
-const BODY = [...ANY_BODY, 'validation_failed', 'rate_limited', 'unavailable'] as const
+const BODY = [...ANY_BODY, 'validation_failed', 'unavailable'] as const
 const SessionId = Type.Object({ id: Type.String({ maxLength: 64, pattern: '^[\\w-]*$' }) })
 
 /** Registers the routes that need no access token. */
