@@ -33,6 +33,8 @@ const OF_SSLMODE = new Map<string, SslMode>([...SSL_MODES.map(mode => [mode, mod
 /** Maps the values of `ssl` to TLS modes. Some drivers use this parameter instead of `sslmode`, with booleans or with modes. */
 const OF_SSL = new Map<string, SslMode>([
   ...OF_SSLMODE,
+  // Node drivers encrypt with any value of `ssl` that is not false.
+  ...['allow', 'prefer'].map(value => [value, 'require'] as const),
   ...['true', '1', 'yes', 'on'].map(value => [value, 'require'] as const),
   ...['false', '0', 'no', 'off'].map(value => [value, 'disable'] as const)
 ])

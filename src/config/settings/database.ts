@@ -53,7 +53,7 @@ export const databaseSettings = ownedBy('db', {
   databaseSsl: optional(
     oneOf(['disable', 'require', 'verify-ca', 'verify-full'], {
       description:
-        '`require` encrypts the connection; `verify-ca` also verifies the authority of the certificate, and `verify-full` also the name of the server. Takes precedence over the `sslmode` of both URLs.',
+        '`require` encrypts the connection; `verify-ca` also verifies the authority of the certificate, and `verify-full` also the name of the server. Without `DATABASE_CA`, `verify-ca` is `verify-full`. Takes precedence over the `sslmode` of both URLs.',
       derived: "the URL's `sslmode`"
     })
   ),

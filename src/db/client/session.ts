@@ -71,13 +71,12 @@ export interface Session {
 /** Inspects a connection and its server. `wanted` contains the settings from the URL, keyed by lower-case name. */
 export const inspectSession = async (run: Run, wanted: Settings = {}): Promise<Session> => {
   const names = [...Object.keys(NEEDED), ...Object.keys(wanted)]
-  // `pg_settings` does not contain the settings with the flag NO_SHOW_ALL, such as `role`. None of them is among `NEEDED`.
+  // `pg_settings` does not contain `role`, which any user may set.
   const { rows, pid } = await run(
     `select pg_backend_pid()::text, lower(name), setting from pg_settings
      where lower(name) = any($1::text[]) and context in ('user', 'superuser')
      union all
-     select pg_backend_pid()::text, name, '' from unnest($1::text[]) as name
-     where 'NO_SHOW_ALL' = any(pg_settings_get_flags(name))`,
+     select pg_backend_pid()::text, 'role', '' where 'role' = any($1::text[])`,
     [names]
   )
   const current = new Map(rows.map(([, name, value]) => [String(name), String(value)]))

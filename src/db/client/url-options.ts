@@ -32,7 +32,9 @@ const tls = (mode: SslMode, ca: string | undefined, hosts: readonly string[]): f
   if (mode === 'allow' || mode === 'prefer') return 'prefer'
   const authority = ca === undefined ? {} : { ca }
   if (mode === 'require') return { rejectUnauthorized: false, ...authority }
-  const identity = mode === 'verify-ca' ? () => undefined : checkHosts(hosts)
+  // Without an authority of its own, `verify-ca` would accept every certificate of a public authority, for any host.
+  const isNameFree = mode === 'verify-ca' && ca !== undefined
+  const identity = isNameFree ? () => undefined : checkHosts(hosts)
   return { rejectUnauthorized: true, ...authority, checkServerIdentity: identity }
 }
 

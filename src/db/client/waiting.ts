@@ -63,7 +63,7 @@ const CERTIFICATE_REASONS: Readonly<Record<string, string>> = {
   CERT_HAS_EXPIRED: "the server's certificate has expired. Renew it on the server",
   CERT_NOT_YET_VALID: "the server's certificate is not valid yet. Check the clocks",
   ERR_TLS_CERT_ALTNAME_INVALID:
-    "the server's certificate is for another host name. Use a host name that is in the certificate, or set DATABASE_SSL=verify-ca to verify only its authority"
+    "the server's certificate is for another host name. Use a host name that is in the certificate, or set DATABASE_CA and DATABASE_SSL=verify-ca to verify only its authority"
 }
 
 const codeOf = (failure: unknown): string => codesOf(failure)[0] ?? 'no code'
