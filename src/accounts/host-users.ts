@@ -93,7 +93,9 @@ export const createHostUsers = ({ users, log, clock }: HostUsersOptions): HostUs
         )) as typeof identity
         if (identity) checkedIdentity(identity)
       } catch (error) {
-        if (isRefusal(error)) throw error
+        if (isForClient(error)) throw error
+        const refusal = refusalOf(error)
+        if (refusal) throw refusal
         log.error({ err: error }, 'authenticate failed; the caller was rejected')
         throw new ChatError('unavailable', 'Your login cannot be checked right now. Try again in a moment.', {
           retryAfterMs: 1000,
@@ -119,18 +121,31 @@ const notLoggedIn = (): ChatError =>
   new ChatError('not_logged_in', 'You are not logged in. Log in with the application that this chat is part of.')
 
 /**
- * Calls the host's `authenticate`. Redacts an error that will be logged, because its message may quote a token. An error with
- * a 4xx status is the host's response to the client. It is not logged, and stays unchanged.
+ * Calls the host's `authenticate`. Redacts an error that will be logged, because its message may quote a token. An error for
+ * the client is not logged, and stays unchanged.
  */
 const callHost = async <T>(authenticate: () => T): Promise<Awaited<T>> => {
   try {
     return await authenticate()
   } catch (error) {
-    throw isRefusal(error) ? error : withholdMessage(error)
+    throw isForClient(error) || refusalOf(error) ? error : withholdMessage(error)
   }
 }
 
-const isRefusal = (error: unknown): boolean => (errorStatus(error) ?? 500) < 500
+/**
+ * Returns whether the host created an error for the client: a 4xx error whose `expose` is true, as `http-errors` and
+ * @fastify/sensible create it. Errors of HTTP clients may have a 4xx status too, but it is that of another service's response.
+ */
+const isForClient = (error: unknown): boolean =>
+  error instanceof Error && 'expose' in error && error.expose === true && (errorStatus(error) ?? 500) < 500
+
+/** Returns the error for the client if `authenticate` threw an error with the `statusCode` 401 or 403. */
+const refusalOf = (error: unknown): ChatError | undefined => {
+  const statusCode = error instanceof Error && 'statusCode' in error ? error.statusCode : undefined
+  if (statusCode === 401) return notLoggedIn()
+  if (statusCode !== 403) return undefined
+  return new ChatError('not_allowed', 'The application that this chat is part of does not allow you to use it.')
+}
 
 /** Returns whether an id can be stored. PostgreSQL cannot store a NUL character, and would store U+FFFD for a lone surrogate. */
 const isId = (id: unknown): id is string =>

@@ -130,7 +130,7 @@ test.for([
   async ([status, code, headers]) => {
     const { call, url, log } = await startHost({
       authenticate() {
-        throw Object.assign(new Error('The host says no.'), { statusCode: status, headers })
+        throw Object.assign(new Error('The host says no.'), { statusCode: status, expose: true, headers })
       }
     })
     const response = await call('GET', '/support/api/users/me')
@@ -148,7 +148,9 @@ test.for([
 test.for([
   ['an error without a status', new Error(secret)],
   ['an error with a status of success', Object.assign(new Error(secret), { statusCode: 200 })],
-  ['an error with the status 502', Object.assign(new Error(secret), { statusCode: 502 })],
+  ['an error with the status 502', Object.assign(new Error(secret), { statusCode: 502, expose: true })],
+  ['an error of an HTTP client', Object.assign(new Error(secret), { status: 403, headers: { 'set-cookie': 'a=b' } })],
+  ['a 404 without `expose`', Object.assign(new Error(secret), { statusCode: 404 })],
   ['a string', secret]
 ] as const)('responds with unavailable if authenticate throws %s', async ([, thrown]) => {
   const { call, url, log } = await startHost({
@@ -163,14 +165,20 @@ test.for([
   expect(log()).toContain('authenticate failed; the caller was rejected')
 })
 
-test('hides the message of an error of authenticate whose `expose` is false', async () => {
-  const { call } = await startHost({
+test.for([
+  [401, 'not_logged_in'],
+  [403, 'not_allowed']
+] as const)('keeps only the status %i of an error of authenticate without `expose`', async ([status, code]) => {
+  const { call, url, log } = await startHost({
     authenticate(): never {
-      throw Object.assign(new Error(secret), { statusCode: 403, expose: false })
+      throw Object.assign(new Error(secret), { statusCode: status, headers: { 'set-cookie': 'a=b' } })
     }
   })
-  const { status, body } = await call('GET', '/support/api/users/me')
-  expect([status, body.code, body.detail]).toEqual([403, 'not_allowed', 'Not allowed.'])
+  for (const response of [await call('GET', '/support/api/users/me'), await rejectedUpgrade(url)]) {
+    expect([response.status, response.body.code]).toEqual([status, code])
+    expect(JSON.stringify([response.body, response.headers])).not.toMatch(/10\.1\.2\.3|set-cookie/)
+  }
+  expect(log()).not.toContain('authenticate failed')
 })
 
 test('closes a chat.v1 connection at the time `expiresAt` that the host returned', async () => {
