@@ -5,13 +5,16 @@
 import cors from '@fastify/cors'
 import rateLimit from '@fastify/rate-limit'
 import swagger from '@fastify/swagger'
-import type { FastifyInstance, FastifyRequest, RouteOptions } from 'fastify'
+import type { DoneFuncWithErrOrRes, FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
+import { LruMap } from 'toad-cache'
+import { TokenBucket } from '../src/chat/connections/token-bucket.ts'
 import { createOptionsReader, type SettingOptions } from '../src/config/plugin-options.ts'
 import { platformSettings } from '../src/config/settings/http.ts'
 import { respondToPlainOptions } from '../src/http/plain-options.ts'
 import { rateLimitStore } from '../src/http/rate-limit-store.ts'
 import { clientAddress, clientNetwork, networkOf } from '../src/lib/client-address.ts'
+import { type Clock, systemClock } from '../src/lib/clock.ts'
 import { corsOptions, createOrigins } from '../src/lib/origins.ts'
 import type { Load } from '../src/ops/load.ts'
 import { ChatError, type ErrorCode } from '../src/protocol/errors.ts'
@@ -161,7 +164,7 @@ const camelCase = ([first = '', ...rest]: string[]): string =>
 const registerRateLimit = async (fastify: FastifyInstance): Promise<void> => {
   await fastify.register(rateLimit, {
     global: false,
-    store: rateLimitStore(fastify.chatDb.rateLimits),
+    store: rateLimitStore(fastify.chatDb.rateLimits, systemClock),
     errorResponseBuilder: (_request, { ttl }) => {
       const seconds = Math.ceil(ttl / 1000)
       const detail = `Too many requests. Try again in ${seconds} seconds.`
@@ -178,3 +181,24 @@ export const perMinute = (max: number, groupId: string) =>
   max === 0
     ? {}
     : { rateLimit: { max, timeWindow: 60_000, groupId, hook: 'preHandler' as const, keyGenerator: clientNetwork } }
+
+/** The number of requests per second of a network, and the number in a burst, that `limitNetwork` allows. */
+const [NETWORK_RATE, NETWORK_BURST] = [50, 500]
+/** Maximum number of remembered networks. The network that has sent no request for the longest time is forgotten. */
+const MAX_NETWORKS = 10_000
+
+/**
+ * Returns a `preHandler` hook that limits the requests of each network to this process. It counts in memory, because the requests
+ * of many users behind one address would otherwise wait for one row of the database. Throws `rate_limited`.
+ */
+export const limitNetwork = (clock: Pick<Clock, 'monotonic'> = systemClock) => {
+  const buckets = new LruMap<TokenBucket>(MAX_NETWORKS)
+  return (request: FastifyRequest, _reply: FastifyReply, done: DoneFuncWithErrOrRes): void => {
+    const network = clientNetwork(request)
+    const bucket = buckets.get(network) ?? new TokenBucket(NETWORK_RATE, NETWORK_BURST)
+    buckets.set(network, bucket)
+    const retryAfterMs = bucket.take(clock.monotonic())
+    if (retryAfterMs === 0) return done()
+    done(new ChatError('rate_limited', 'Too many requests of your network. Try again in a moment.', { retryAfterMs }))
+  }
+}

@@ -11,7 +11,7 @@ import {
   tokenOf
 } from '../plugins/auth.ts'
 import { limitReads } from '../plugins/chat.ts'
-import { perMinute } from '../plugins/platform.ts'
+import { limitNetwork, perMinute } from '../plugins/platform.ts'
 import { timestamp } from '../src/lib/clock.ts'
 import { refTo } from '../src/protocol/components.ts'
 import { ChatError } from '../src/protocol/errors.ts'
@@ -31,19 +31,19 @@ import { isOverlong, normalizing } from './normalize-password.ts'
 import { optionalBody } from './optional-body.ts'
 import { sessionResponse } from './session-response.ts'
 
-const BODY = [...ANY_BODY, 'validation_failed', 'unavailable'] as const
+const BODY = [...ANY_BODY, 'validation_failed', 'rate_limited', 'unavailable'] as const
 const SessionId = Type.Object({ id: Type.String({ maxLength: 64, pattern: '^[\\w-]*$' }) })
 
 /** Registers the routes that need no access token. */
 export const publicSessionRoutes: FastifyPluginAsyncTypebox = async fastify => {
   const { accounts, cookies } = fastify.chatAuth
   if (!accounts) return
+  const shared = { bodyLimit: BODY_LIMIT, preValidation: optionalBody, preHandler: limitNetwork() }
 
   fastify.route({
     method: 'POST',
     url: '/api/auth/refresh',
-    bodyLimit: BODY_LIMIT,
-    preValidation: optionalBody,
+    ...shared,
     schema: {
       operationId: 'refresh',
       summary: 'Exchange a refresh token for new tokens',
@@ -76,8 +76,7 @@ export const publicSessionRoutes: FastifyPluginAsyncTypebox = async fastify => {
   fastify.route({
     method: 'POST',
     url: '/api/auth/logout',
-    bodyLimit: BODY_LIMIT,
-    preValidation: optionalBody,
+    ...shared,
     schema: {
       operationId: 'logout',
       summary: 'End the session of a refresh token, of the cookie, or of the access token',

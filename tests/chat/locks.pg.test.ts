@@ -166,4 +166,19 @@ describe('a lock that another session holds', () => {
     expect(await socket.nextOf('ack')).toMatchObject({ nonce: 'locked' })
     await Promise.all(logins)
   }, 300_000)
+
+  test('on the rate limits makes no read of other users fail, however many logins wait for it', async () => {
+    const chat = await startChat({ settings: { loginRateLimit: 5 } })
+    const { token } = await chat.register('john')
+    const release = await hold(`lock table "${chat.database.schema}".rate_limits`)
+    let requests = 0
+    chat.server.server.on('request', () => requests++)
+    const body = { username: 'john', password: 'SecurePass123' }
+    const logins = Array.from({ length: 250 }, () => chat.call('POST', '/api/auth/login', { body }))
+    await expect.poll(() => requests).toBe(logins.length)
+    for (let at = 0; at < 20; at++)
+      expect(await chat.call('GET', '/api/chat/messages', { token })).toMatchObject({ status: 200 })
+    await release()
+    await Promise.all(logins)
+  }, 300_000)
 })
