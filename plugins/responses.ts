@@ -12,6 +12,7 @@ import { listeningServers } from '../src/http/fastify-internals.ts'
 import { createStallWatch } from '../src/http/stalled.ts'
 import { createTurns, type Turns } from '../src/http/turns.ts'
 import { lingerForBody } from '../src/http/unread-body.ts'
+import { clientNetwork } from '../src/lib/client-address.ts'
 import { type Clock, systemClock } from '../src/lib/clock.ts'
 import { PIECE_BYTES, piecesOf } from '../src/lib/pieces.ts'
 import { withoutRepeats } from '../src/lib/repeated-log.ts'
@@ -86,18 +87,30 @@ export default fp(
         for (const server of listeningServers(fastify)) if (server !== fastify.server) takeTurns(server, turns)
       })
     }
+    const unsent = new Map<string, number>()
     let unsentBytes = 0
+    const addUnsent = (network: string, bytes: number): void => {
+      unsentBytes += bytes
+      const own = (unsent.get(network) ?? 0) + bytes
+      if (own > 0) unsent.set(network, own)
+      else unsent.delete(network)
+    }
+    /** A network that has more than its share may not use the part that is reserved for the others. */
+    const isTooMuch = (network: string, bytes: number): boolean => {
+      const own = (unsent.get(network) ?? 0) + bytes
+      const reserve = own > maxUnsentBytes * NETWORK_SHARE ? maxUnsentBytes * RESERVE : 0
+      return unsentBytes + bytes > maxUnsentBytes - reserve
+    }
     fastify.addHook('onSend', (request, reply, payload, done) => {
       const isWatched = hasOwnSocket(request.raw)
       if (isWatched) lingerForBody(request, reply)
       // Payloads that are bytes already are the same for all requests, and stay in memory anyway.
       const bytes = typeof payload === 'string' && payload.length > MAX_WHOLE_BYTES ? Buffer.from(payload) : undefined
       if (bytes && isWatched) {
-        if (unsentBytes + bytes.length > maxUnsentBytes) return done(busy())
-        unsentBytes += bytes.length
-        turns.onEnd(request.raw.socket, reply.raw, () => {
-          unsentBytes -= bytes.length
-        })
+        const network = clientNetwork(request)
+        if (isTooMuch(network, bytes.length)) return done(busy())
+        addUnsent(network, bytes.length)
+        turns.onEnd(request.raw.socket, reply.raw, () => addUnsent(network, -bytes.length))
       }
       done(null, inPieces(reply, bytes ?? payload))
     })
@@ -132,6 +145,9 @@ const hasOwnSocket = (request: IncomingMessage): boolean => {
 /** Maximum size in bytes of a response that is written as a whole. */
 const MAX_WHOLE_BYTES = 2 * PIECE_BYTES
 const MAX_UNSENT_BYTES = 64 * 1024 * 1024
+/** The part of the unsent bytes that only networks with less than `NETWORK_SHARE` of them may use. */
+const RESERVE = 1 / 4
+const NETWORK_SHARE = 1 / 8
 const RETRY_AFTER_MS = 1000
 
 const busy = (): ChatError =>

@@ -10,15 +10,17 @@ import responses from '../../plugins/responses.ts'
 const BYTES = 16 * 1024 * 1024
 
 const start = async () => {
-  const fastify = Fastify()
+  const fastify = Fastify({ trustProxy: true })
   onTestFinished(() => fastify.close())
-  await fastify.register(responses, { maxUnsentBytes: 2.5 * BYTES })
+  await fastify.register(responses, { maxUnsentBytes: 3.5 * BYTES })
   fastify.setErrorHandler(sendProblem)
   fastify.get('/long', async () => ({ text: 'x'.repeat(BYTES) }))
+  fastify.get('/medium', async () => ({ text: 'x'.repeat(100_000) }))
   fastify.get('/short', async () => ({ text: 'x' }))
   await fastify.listen({ port: 0, host: '127.0.0.1' })
   const { port } = fastify.server.address() as AddressInfo
-  const get = (path: string) => fetch(`http://127.0.0.1:${port}${path}`)
+  const get = (path: string, address = '127.0.0.1') =>
+    fetch(`http://127.0.0.1:${port}${path}`, { headers: { 'x-forwarded-for': address } })
   /** Requests a long response, and resolves when its first bytes have arrived. Reads no more. */
   const leaveUnread = async (): Promise<Socket> => {
     const socket = connect(port, '127.0.0.1')
@@ -37,7 +39,8 @@ test('rejects a long response while others that are not read need too many bytes
   expect([rejected.status, rejected.headers.get('retry-after')]).toEqual([503, '1'])
   expect(await rejected.json()).toMatchObject({ code: 'busy' })
   expect((await get('/short')).status).toBe(200)
-
+  // The rest is reserved for other networks.
+  expect((await get('/medium', '192.0.2.1')).status).toBe(200)
   first.destroy()
   await expect.poll(async () => (await get('/long')).text()).toContain('"text":"xxx')
 })
