@@ -126,21 +126,20 @@ export const createAppendQueue = ({
   const whichMayBeLocked = async (batch: Pending[]): Promise<number[]> => {
     const rooms = [...new Set(batch.map(({ entry }) => entry.roomId))]
     if (rooms.length === 1) return rooms
-    const locked = await withTimeout(LOCKED_MS, 'the database', lockedRooms(rooms)).catch(error => {
+    try {
+      const locked = await withTimeout(LOCKED_MS, 'the database', lockedRooms(rooms))
+      return locked.length > 0 ? locked : rooms
+    } catch (error) {
       onFailure(error, batch.length)
       return []
-    })
-    return locked.length > 0 ? locked : rooms
+    }
   }
 
   const setAside: CommitOptions['setAside'] = async (batch, later) => {
     const locked = new Set(await whichMayBeLocked(batch))
     // The entries keep the order in which they were queued: those of `batch` first, then those of `later`, then those in the
     // main lane.
-    const moved = [
-      ...[...batch, ...later].filter(({ entry }) => locked.has(entry.roomId)),
-      ...[...locked].flatMap(roomId => mainLane.remove(roomId))
-    ]
+    const moved = [...[...batch, ...later].filter(({ entry }) => locked.has(entry.roomId)), ...mainLane.remove(locked)]
     for (const pending of moved) if (!slowLaneOf(pending.entry.roomId).add(pending)) waitingBytes -= pending.bytes
     return locked
   }

@@ -38,8 +38,8 @@ export interface Lane {
    * entry settles as a replay, with the result of the queued entry.
    */
   add(pending: Pending): boolean
-  /** Removes the queued entries of a room, and returns them in order. */
-  remove(roomId: number): Pending[]
+  /** Removes the queued entries of these rooms, and returns them in order. */
+  remove(roomIds: ReadonlySet<number>): Pending[]
   /** Resolves when no entry is queued or in flight. */
   idle(): Promise<void>
 }
@@ -80,8 +80,8 @@ export const createLane = ({ commit, onIdle = () => {}, maxBatch, maxBatchBytes 
       running ??= Promise.resolve().then(run)
       return !same
     },
-    remove(roomId) {
-      const removed = [...queue].filter(([, { entry }]) => entry.roomId === roomId)
+    remove(roomIds) {
+      const removed = [...queue].filter(([, { entry }]) => roomIds.has(entry.roomId))
       for (const [key] of removed) queue.delete(key)
       return removed.map(([, pending]) => pending)
     },

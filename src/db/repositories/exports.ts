@@ -78,10 +78,10 @@ export const createExportsRepository = ({ query }: Pick<SqlClient, 'query'>, sch
     where coalesce(latest.leased_until < clock_timestamp(), true)
       and coalesce(latest.completed_at not between clock_timestamp() - interval '1 hour' and clock_timestamp(), true)
     returning user_id`
-  // PostgreSQL before 17 cannot subtract a time from `infinity`.
+  // PostgreSQL before 17 cannot subtract from an infinite time.
   const wait = `select (extract(epoch from greatest(
-      case when leased_until < 'infinity' then leased_until - clock_timestamp() end,
-      case when completed_at < clock_timestamp() then completed_at + interval '1 hour' - clock_timestamp() end,
+      case when isfinite(leased_until) then leased_until - clock_timestamp() end,
+      case when isfinite(completed_at) and completed_at < clock_timestamp() then completed_at + interval '1 hour' - clock_timestamp() end,
       interval '1 second'
     )) * 1000)::double precision as ms from ${table} where user_id = $1 and ${isProven}`
   const renew = `update ${table} set leased_until = ${inMs('$5')}
