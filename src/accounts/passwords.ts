@@ -24,9 +24,9 @@ export interface Passwords {
   /**
    * Compares a password with a hash. Tries the normalized password, then the password as received and in decomposed form (NFD),
    * because older hashes are of passwords that were not normalized, and some keyboards produce decomposed letters. Equal forms
-   * are tried once, so a password of ASCII has one form. For each tried form, a mismatch takes as long as one hash at the configured cost,
-   * even if the stored hash is missing, unreadable or has a lower cost. Only a stored hash with a higher cost takes longer. Throws
-   * `busy` if too many hashes are queued.
+   * are tried once, so a password of ASCII has one form. For each tried form, a mismatch takes as long as one hash at the
+   * configured cost, even if the stored hash is missing, unreadable or has a lower cost. Only a stored hash with a higher cost
+   * takes longer. Throws `busy` if too many hashes are queued.
    */
   verify(password: string, hash: string | null | undefined): Promise<PasswordMatch>
 }

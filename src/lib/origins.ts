@@ -23,8 +23,8 @@ const WEB_SCHEMES: readonly string[] = ['http', 'https']
 /**
  * Parses an origin from a setting or a request. Pages have an origin with the scheme http or https; hybrid apps and extensions
  * have schemes of their own (`capacitor://localhost`, `chrome-extension://…`). The wildcards `*` and `*.example.com` are
- * accepted too. Rejects a text that no browser sends as an origin, and a scheme that looks like a misspelled `https`. Also rejects the origin `null`, because any website can send
- * it. `reason` completes a sentence whose subject is the origin.
+ * accepted too. Rejects a text that no browser sends as an origin, and a scheme that looks like a misspelled `https`. Also
+ * rejects the origin `null`, because any website can send it. `reason` completes a sentence whose subject is the origin.
  */
 export const parseOrigin = (text: string): ParsedOrigin => {
   const lower = text.toLowerCase()

@@ -92,9 +92,9 @@ export const createAppendQueue = ({
   const bounds = { maxBatch, maxBatchBytes }
 
   /**
-   * Returns the separate lane of a room that may be locked, and creates it if necessary. While the lane exists, new entries of the room are
-   * queued only in this lane. So a long lock delays the other rooms only once. The lane is removed when it is idle and its last
-   * append was not blocked by a lock.
+   * Returns the separate lane of a room that may be locked, and creates it if necessary. While the lane exists, new entries of
+   * the room are queued only in this lane. So a long lock delays the other rooms only once. The lane is removed when it is idle
+   * and its last append was not blocked by a lock.
    */
   const slowLaneOf = (roomId: number): Lane => {
     const known = slowLanes.get(roomId)
@@ -121,7 +121,7 @@ export const createAppendQueue = ({
 
   /**
    * Returns the rooms to which an append may have to wait. If the rooms themselves are not locked, another row is, such as a
-   * message that gets a reaction. Then each room of the batch may be the one, and gets a lane until its next append succeeds.
+   * message that gets a reaction. Then each room of the batch gets a lane, until its next append succeeds.
    */
   const whichMayBeLocked = async (batch: Pending[]): Promise<number[]> => {
     const rooms = [...new Set(batch.map(({ entry }) => entry.roomId))]

@@ -90,7 +90,8 @@ const completedFrom = (database: DatabaseUrl, listening: DatabaseUrl): DatabaseU
 
 /**
  * Wraps a client of the host application. Never changes its session settings and never closes it. `listenUrl` is needed if the
- * client connects through a transaction pooler, and `ssl` and `ca` apply only to `listenUrl`. Throws a TypeError if the client has the option `transform.row`.
+ * client connects through a transaction pooler, and `ssl` and `ca` apply only to `listenUrl`. Throws a TypeError if the client
+ * has the option `transform.row`.
  */
 export const adoptPostgres = (sql: postgres.Sql, { listenUrl, ssl, ca }: ListeningAddress): SqlClient => {
   const { host, port, path, transform, max: maxConnections } = sql.options

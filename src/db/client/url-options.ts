@@ -39,8 +39,9 @@ const tls = (mode: SslMode, ca: string | undefined, hosts: readonly string[]): f
 }
 
 /**
- * Returns the TLS option. As in libpq, a connection over a Unix socket does not use TLS. postgres.js has one option for all hosts,
- * so a list of both kinds cannot require TLS. With `prefer`, the server declines TLS over a socket. Throws a TypeError for such a list.
+ * Returns the TLS option. As in libpq, a connection over a Unix socket does not use TLS. postgres.js has one option for all
+ * hosts, so a list of both kinds cannot require TLS. With `prefer`, the server declines TLS over a socket. Throws a TypeError
+ * for such a list.
  */
 const tlsOf = (hosts: readonly DatabaseHost[], mode: SslMode, ca: string | undefined): false | 'prefer' | object => {
   const names = hosts.map(({ host }) => host)
