@@ -30,7 +30,7 @@ export interface ChatAuth {
   readonly cookies: SessionCookies
   /**
    * Sets `request.chatUser`. Throws an error with the status 401 or 403 if the request is not authenticated, or if the account
-   * was suspended or deleted. Rethrows an error of the host's `authenticate` that has a 4xx status. Throws `unavailable` if
+   * was suspended or deleted. Rethrows a 4xx error of the host's `authenticate` whose `expose` is true. Throws `unavailable` if
    * `authenticate` fails otherwise, or if the keys of another issuer cannot be fetched. Used as an `onRequest` hook.
    */
   requireUser(request: FastifyRequest): Promise<void>

@@ -49,9 +49,9 @@ export interface HostUsers {
   admit(person: HostUser): Promise<UserRecord>
   /**
    * Calls the host's `authenticate`, and returns the chat user of its result. Throws `not_logged_in` if `authenticate` returns
-   * no user or an expired user. Rethrows an error of `authenticate` that has a 4xx status. Throws `unavailable` if `authenticate`
-   * returns an invalid user, throws any other error, or times out. Throws `account_suspended` or `account_deleted` in the same
-   * cases as `admit`.
+   * no user or an expired user, or throws an error with the `statusCode` 401, and `not_allowed` for 403. Rethrows a 4xx error of
+   * `authenticate` whose `expose` is true. Throws `unavailable` if `authenticate` returns an invalid user, throws any other error,
+   * or times out. Throws `account_suspended` or `account_deleted` in the same cases as `admit`.
    */
   identify(authenticate: () => unknown): Promise<{ readonly user: UserRecord; readonly expiresAt: number | undefined }>
   /** Throws `account_suspended` or `account_deleted` if the account was suspended or deleted since the user was identified. */
